@@ -1,0 +1,170 @@
+/**
+ * Every bound of the product, in one place. Each queue, buffer, cache, pool and retry takes its bound from here, has a
+ * metric, and a defined answer when it is full. Relations between bounds are asserted when this file loads.
+ */
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+export const LIMITS = {
+  name: {
+    /** Longest resource name, in characters (a DNS label). */
+    maxLength: 63,
+  },
+  resource: {
+    /** Largest control-plane document (JSON, bytes). Beyond: `invalid/too-large`. */
+    maxBytes: 256 * KiB,
+    /** Labels on one resource. */
+    maxLabels: 32,
+    /** Longest label key or value, in characters. */
+    maxLabelLength: 128,
+  },
+  store: {
+    /** Operations and compares in one transaction. Beyond: `invalid/too-large`. */
+    maxTransactionOps: 128,
+    /** Bytes of one transaction's JSON. Beyond: `invalid/too-large`. */
+    maxTransactionBytes: 1 * MiB,
+    /** Longest key, in bytes of UTF-8. */
+    maxKeyBytes: 512,
+    /** Events that wait for one watcher. Beyond: it is closed with `conflict/compacted` and relists. */
+    maxWatchBufferEvents: 4096,
+    /** Watchers at once. Beyond: `exhausted/overload`. */
+    maxWatchers: 1024,
+    /** Transactions that wait for durability. Beyond: `exhausted/overload`. */
+    maxPendingTransactions: 4096,
+    /** Transactions made durable with one sync. */
+    maxGroupCommit: 512,
+    /** Entries of one page of a list. */
+    maxPageEntries: 1000,
+    /** Revisions kept before automatic compaction removes history. */
+    keepRevisions: 10_000,
+    /** Shortest and longest lease. */
+    minLeaseMs: 1 * second,
+    maxLeaseMs: 24 * hour,
+  },
+  objects: {
+    /** Longest object key, in bytes of UTF-8 (as S3). */
+    maxKeyBytes: 1024,
+    /** Largest object (as S3 with multipart). Beyond: `invalid/too-large`. */
+    maxObjectBytes: 5 * 1024 * GiB,
+    /** Bytes of one chunk. */
+    chunkBytes: 64 * MiB,
+    /** Bytes under one checksum. */
+    blockBytes: 64 * KiB,
+    /** Bytes of one read or write on a disk: a whole number of blocks. */
+    ioBytes: 1 * MiB,
+    /** Buffers of `ioBytes` in the pool, shared by all transfers. A transfer waits for one. */
+    poolBuffers: 48,
+    /** Copies of each chunk. */
+    replicas: 3,
+    /** Copies that must be durable before the answer. */
+    writeQuorum: 2,
+    /** Entries of one page of a listing. */
+    maxPageEntries: 1000,
+    /** User metadata of an object, in bytes. */
+    maxMetadataBytes: 2 * KiB,
+    /** Uploads at once. Beyond: `exhausted/overload`. */
+    maxUploads: 256,
+    /** Free bytes below which a disk takes no more data (the smaller of this and 5 % of the disk). */
+    diskReserveBytes: 1 * GiB,
+    /** Bytes held back in a file for the stores when a disk is full after all. */
+    ballastBytes: 16 * MiB,
+    /** Chunks that wait for repair in memory; the rest is found again by the next inventory. */
+    maxRepairQueue: 10_000,
+    /** Chunks that wait for deletion taken from the index at a time. */
+    garbageBatch: 256,
+    /** Time between two inventories (index against files). */
+    inventoryEveryMs: 10 * minute,
+  },
+  index: {
+    /** Batches that wait for the index's thread. Beyond: `exhausted/overload`. */
+    maxPendingBatches: 4096,
+    /** Batches committed with one sync. */
+    maxGroupCommit: 256,
+    /** Changes kept for the change cursor. Older: `conflict/compacted`. */
+    keepChanges: 100_000,
+  },
+  auth: {
+    /** Failed logins from one address in the window. Beyond: `exhausted/rate`. */
+    maxLoginsPerIp: 20,
+    /** Failed logins for one user in the window. Beyond: `exhausted/rate`. */
+    maxLoginsPerUser: 10,
+    loginWindowMs: 15 * minute,
+    /** Addresses and users whose attempts are remembered; when full the oldest goes. */
+    maxLoginKeys: 10_000,
+    /** Password hashes computed at once; more wait. */
+    maxConcurrentHashes: 2,
+    /** Hashes that wait. Beyond: `exhausted/overload`. */
+    maxWaitingHashes: 64,
+    sessionMs: 24 * hour,
+    minPasswordLength: 12,
+    maxPasswordLength: 256,
+    /** Tokens of one user. Beyond: `exhausted/quota`. */
+    maxTokensPerUser: 100,
+    /** Sessions of one user; the oldest ends. */
+    maxSessionsPerUser: 50,
+    /** Scopes of one token. */
+    maxScopesPerToken: 64,
+    /** Longest life of a token that expires. */
+    maxTokenMs: 10 * 365 * 24 * hour,
+    /** Denials written to the audit log per second; the rest is counted. */
+    maxAuditDenialsPerSecond: 20,
+    /** Size at which the audit file is rotated, and how many are kept. */
+    auditFileBytes: 64 * MiB,
+    auditFiles: 10,
+  },
+  http: {
+    /** Headers of a request together. Beyond: `invalid/headers`. */
+    maxHeaderBytes: 16 * KiB,
+    /** JSON body. Beyond: `invalid/too-large`. */
+    maxJsonBytes: 1 * MiB,
+    /** Nesting of JSON and YAML. Beyond: `invalid`. */
+    maxJsonDepth: 32,
+    /** Longest request target. */
+    maxUrlBytes: 8 * KiB,
+    /** Connections to one listener. Beyond: the connection is closed. */
+    maxConnections: 4096,
+    /** Event streams (watches) at once over all principals. Beyond: `exhausted/overload`. */
+    maxStreams: 512,
+    /** Event streams of one principal. Beyond: `exhausted/rate`. */
+    maxStreamsPerPrincipal: 64,
+    /** Bytes that wait for one slow reader of an event stream. Beyond: the stream ends. */
+    maxStreamBufferBytes: 1 * MiB,
+    /** Headers must be complete by then. */
+    headerTimeoutMs: 10 * second,
+    /** A body that stands still so long is given up. */
+    bodyIdleTimeoutMs: 60 * second,
+    keepAliveMs: 5 * second,
+    /** Sign of life on an event stream. */
+    streamHeartbeatMs: 15 * second,
+    /** In-flight requests may finish within this after SIGTERM. */
+    drainMs: 10 * second,
+  },
+  log: {
+    /** Size at which a log file is rotated, and how many are kept. */
+    fileBytes: 32 * MiB,
+    files: 5,
+  },
+  jobs: {
+    /** First and longest pause after a failure. */
+    minBackoffMs: 1 * second,
+    maxBackoffMs: 5 * minute,
+    /** A job must stop within this when asked. */
+    stopMs: 5 * second,
+  },
+} as const;
+
+function assertLimit(holds: boolean, relation: string): void {
+  if (!holds) throw new Error(`limits.ts: ${relation} does not hold`);
+}
+
+assertLimit(LIMITS.objects.chunkBytes % LIMITS.objects.ioBytes === 0, "chunkBytes is a multiple of ioBytes");
+assertLimit(LIMITS.objects.ioBytes % LIMITS.objects.blockBytes === 0, "ioBytes is a multiple of blockBytes");
+assertLimit((LIMITS.objects.chunkBytes / LIMITS.objects.blockBytes) * 4 <= 4096, "a chunk's checksums fit one page");
+assertLimit(LIMITS.objects.writeQuorum * 2 > LIMITS.objects.replicas, "two write quorums share a replica");
+assertLimit(LIMITS.resource.maxBytes < LIMITS.store.maxTransactionBytes, "a resource fits a transaction");
+assertLimit(LIMITS.http.maxJsonBytes >= LIMITS.resource.maxBytes, "a resource fits a request");
+assertLimit(LIMITS.http.drainMs > LIMITS.jobs.stopMs, "jobs stop within the drain");
