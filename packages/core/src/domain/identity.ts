@@ -3,7 +3,7 @@ import type { Resource } from "./resource.ts";
 
 /** Roots of the permission tree and the resources under each. Closed: an unknown one in a scope is `invalid`. */
 export const PERMISSION_TREE = {
-  auth: ["users", "sessions", "tokens", "projects", "bindings", "audit"],
+  auth: ["users", "passwords", "sessions", "tokens", "projects", "bindings", "audit"],
   storage: ["buckets", "objects", "status"],
   node: ["status", "metrics", "settings", "jobs"],
   gateway: ["routes", "upstreams"],

@@ -86,6 +86,19 @@ export const LIMITS = {
     maxGroupCommit: 256,
     /** Changes kept for the change cursor. Older: `conflict/compacted`. */
     keepChanges: 100_000,
+    /** Operations of one batch. Beyond: `invalid/too-large`. */
+    maxBatchOps: 1024,
+    /** Operations committed with one sync; a single batch may always go. */
+    maxGroupOps: 4096,
+    /** Reads that wait for the index's reader. Beyond: `exhausted/overload`. */
+    maxPendingReads: 4096,
+    /** Single reads handed to the reader at once, and pages at once: their answers are unpacked in one turn of the loop. */
+    maxReadsPerMessage: 64,
+    maxPagesPerMessage: 2,
+    /** Page cache of each of the index's two connections. */
+    cacheBytes: 32 * MiB,
+    /** Size to which the write-ahead log is cut after a peak. */
+    walBytes: 16 * MiB,
   },
   auth: {
     /** Failed logins from one address in the window. Beyond: `exhausted/rate`. */
@@ -115,6 +128,25 @@ export const LIMITS = {
     /** Size at which the audit file is rotated, and how many are kept. */
     auditFileBytes: 64 * MiB,
     auditFiles: 10,
+    /** Audit lines that wait to be written. Beyond: `exhausted/overload`. */
+    maxAuditPending: 4096,
+    /** Longest line of the audit log; longer targets are cut. */
+    maxAuditLineBytes: 8 * KiB,
+    /** Most records that one read of the audit log returns. */
+    maxAuditTail: 1000,
+    /** Time within which what was written to the audit log is synced. */
+    auditSyncMs: 1 * second,
+    /** Credentials whose last use is remembered, and the time between two writes of the file. */
+    maxLastUsedKeys: 20_000,
+    lastUsedEveryMs: 1 * minute,
+    /** Time between two removals of expired sessions and tokens. */
+    expireEveryMs: 1 * hour,
+    /** Longest time that permissions are answered while the watch of the store is broken. Beyond: `unavailable`. */
+    maxStaleViewMs: 5 * second,
+    /** A change must be in force here within this, else the caller is told that it is not. */
+    settleMs: 5 * second,
+    /** Attempts of a transaction whose compares do not hold. Beyond: `conflict`. */
+    maxTransactionAttempts: 8,
   },
   http: {
     /** Headers of a request together. Beyond: `invalid/headers`. */
@@ -167,4 +199,5 @@ assertLimit((LIMITS.objects.chunkBytes / LIMITS.objects.blockBytes) * 4 <= 4096,
 assertLimit(LIMITS.objects.writeQuorum * 2 > LIMITS.objects.replicas, "two write quorums share a replica");
 assertLimit(LIMITS.resource.maxBytes < LIMITS.store.maxTransactionBytes, "a resource fits a transaction");
 assertLimit(LIMITS.http.maxJsonBytes >= LIMITS.resource.maxBytes, "a resource fits a request");
+assertLimit(LIMITS.index.maxBatchOps <= LIMITS.index.maxGroupOps, "a batch fits a group commit");
 assertLimit(LIMITS.http.drainMs > LIMITS.jobs.stopMs, "jobs stop within the drain");
