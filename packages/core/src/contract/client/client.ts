@@ -1,0 +1,151 @@
+/** The typed client: a route and its input in, its output out. Errors arrive as the `SkerryError` that was thrown there. */
+import { fromProblem, type Problem, SkerryError } from "../../domain/errors.ts";
+import {
+  formatPath,
+  type Route,
+  type RouteBody,
+  type RouteOutput,
+  type RouteParams,
+  type RouteQuery,
+} from "../route.ts";
+import { type ClientEvent, watchList } from "./events.ts";
+import type { Transport, TransportResponse } from "./transport.ts";
+
+export interface CallInput<R extends Route> {
+  readonly params?: RouteParams<R>;
+  readonly query?: RouteQuery<R>;
+  readonly body?: RouteBody<R>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+export interface ClientOptions {
+  readonly transport: Transport;
+  readonly token?: string;
+  readonly userAgent?: string;
+}
+
+/** What a page of a list looks like. */
+interface AnyPage {
+  readonly items: readonly unknown[];
+  readonly revision: number;
+  readonly nextPage?: string;
+}
+type PageItem<R extends Route> = RouteOutput<R> extends { items: readonly (infer T)[] } ? T : never;
+
+export class Client {
+  readonly #options: ClientOptions;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** @throws what the server answered, or `unavailable`. */
+  async call<R extends Route>(route: R, input: CallInput<R> = {}): Promise<RouteOutput<R>> {
+    const body = input.body === undefined ? undefined : JSON.stringify(input.body);
+    const response = await this.#send(route, input, body, { "content-type": "application/json" });
+    const text = await readText(response);
+    return (text === "" ? undefined : JSON.parse(text)) as RouteOutput<R>;
+  }
+
+  /** All items of a list, page by page as of one revision. */
+  async *items<R extends Route>(route: R, input: CallInput<R> = {}): AsyncGenerator<PageItem<R>> {
+    let page: string | undefined;
+    do {
+      const query = { ...(input.query as object), ...(page === undefined ? {} : { page }) } as RouteQuery<R>;
+      const answer = (await this.call(route, { ...input, query })) as unknown as AnyPage;
+      yield* answer.items as PageItem<R>[];
+      page = answer.nextPage;
+    } while (page !== undefined);
+  }
+
+  /**
+   * A list and its changes, for ever: `reset` with all items first (and again whenever the history is lost), then changes.
+   * Reconnects by itself (`stale` says that it is trying). Ends when the signal aborts. @throws what a retry cannot mend.
+   */
+  watch<R extends Route>(
+    route: R,
+    input: CallInput<R> & { signal: AbortSignal },
+  ): AsyncGenerator<ClientEvent<PageItem<R>>> {
+    return watchList<PageItem<R>>({
+      page: async (token) => {
+        const query = { ...(input.query as object), ...(token === undefined ? {} : { page: token }) } as RouteQuery<R>;
+        return (await this.call(route, { ...input, query })) as never;
+      },
+      open: async (from, lastEventId) => {
+        const query = {
+          ...(input.query as object),
+          watch: "1",
+          ...(from === undefined ? {} : { from }),
+        } as RouteQuery<R>;
+        const headers = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
+        return (await this.#send(route, { ...input, query }, undefined, headers)).body;
+      },
+      signal: input.signal,
+    });
+  }
+
+  /** Bytes out. The body must be read to its end or returned. */
+  download<R extends Route>(route: R, input: CallInput<R>): Promise<TransportResponse> {
+    return this.#send(route, input, undefined, {});
+  }
+
+  /** Bytes in; resolves with the answer, that is, when they are durable. */
+  async upload<R extends Route>(
+    route: R,
+    input: CallInput<R> & { bytes: AsyncIterable<Uint8Array> },
+  ): Promise<RouteOutput<R>> {
+    const response = await this.#send(route, input, input.bytes, {});
+    return JSON.parse(await readText(response)) as RouteOutput<R>;
+  }
+
+  async #send<R extends Route>(
+    route: R,
+    input: CallInput<R>,
+    body: string | AsyncIterable<Uint8Array> | undefined,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<TransportResponse> {
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries((input.query ?? {}) as Record<string, unknown>)) {
+      if (value !== undefined) search.set(name, String(value));
+    }
+    const query = search.size === 0 ? "" : `?${search}`;
+    const response = await this.#options.transport({
+      method: route.method,
+      target: formatPath(route.path, (input.params ?? {}) as Record<string, unknown>) + query,
+      headers: {
+        ...headers,
+        ...input.headers,
+        ...(this.#options.token === undefined ? {} : { authorization: `Bearer ${this.#options.token}` }),
+        "user-agent": this.#options.userAgent ?? "skerry-client",
+      },
+      ...(body === undefined ? {} : { body }),
+      ...(input.signal === undefined ? {} : { signal: input.signal }),
+    });
+    if (response.status >= 400) throw await readProblem(response);
+    return response;
+  }
+}
+
+async function readText(response: TransportResponse): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for await (const part of response.body) parts.push(part);
+  return Buffer.concat(parts).toString();
+}
+
+async function readProblem(response: TransportResponse): Promise<SkerryError> {
+  const text = await readText(response);
+  if (response.headers["content-type"]?.startsWith("application/problem+json")) {
+    try {
+      return fromProblem({ ...(JSON.parse(text) as Partial<Problem>), status: response.status });
+    } catch {
+      // Fall through: a truncated document.
+    }
+  }
+  if (response.status === 404) return new SkerryError("not_found", "It does not exist, or is not yours to see.");
+  if (response.status === 412) return new SkerryError("conflict/precondition", "The condition does not hold.");
+  return new SkerryError(
+    response.status >= 500 ? "unavailable" : "invalid",
+    `The server answered ${response.status}, and not as Skerry does. Is the address right?`,
+  );
+}

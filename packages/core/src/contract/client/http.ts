@@ -1,0 +1,117 @@
+/** HTTP over TCP or the unix socket. */
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import { SkerryError } from "../../domain/errors.ts";
+import type { Transport, TransportRequest, TransportResponse } from "./transport.ts";
+
+export type HttpTarget = { readonly socketPath: string } | { readonly url: string };
+
+export function createHttpTransport(target: HttpTarget): Transport {
+  return async (request) => {
+    const { options, secure } = connection(target);
+    const { request: open } = secure ? await import("node:https") : await import("node:http");
+    const outgoing = open({
+      ...options,
+      method: request.method,
+      path: request.target,
+      headers: { ...request.headers, ...(isStream(request.body) ? { expect: "100-continue" } : {}) },
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    });
+    return exchange(outgoing, request, target);
+  };
+}
+
+function connection(target: HttpTarget): { options: RequestOptions; secure: boolean } {
+  if ("socketPath" in target) return { options: { socketPath: target.socketPath, host: "localhost" }, secure: false };
+  const url = new URL(target.url);
+  return { options: { host: url.hostname, port: url.port }, secure: url.protocol === "https:" };
+}
+
+function isStream(body: TransportRequest["body"]): body is AsyncIterable<Uint8Array> {
+  return typeof body === "object";
+}
+
+function exchange(outgoing: ClientRequest, request: TransportRequest, target: HttpTarget): Promise<TransportResponse> {
+  return new Promise((resolve, reject) => {
+    let answered = false;
+    let bodyError: unknown;
+    outgoing.on("response", (incoming: IncomingMessage) => {
+      answered = true;
+      const headers: Record<string, string | undefined> = {};
+      for (const [name, value] of Object.entries(incoming.headers)) {
+        headers[name] = Array.isArray(value) ? value.join(", ") : value;
+      }
+      resolve({ status: incoming.statusCode ?? 0, headers, body: readAll(incoming, target) });
+    });
+    outgoing.on("error", (error: NodeJS.ErrnoException) => {
+      // After an early answer the rest of an upload runs into a closed connection: the answer is what counts.
+      if (!answered)
+        reject(request.signal?.aborted ? request.signal.reason : (bodyError ?? unreachable(error, target)));
+    });
+    if (!isStream(request.body)) {
+      outgoing.end(request.body);
+      return;
+    }
+    const body = request.body;
+    outgoing.flushHeaders();
+    outgoing.once("continue", () => {
+      send(outgoing, body, () => answered).catch((error: unknown) => {
+        bodyError = error;
+        outgoing.destroy();
+      });
+    });
+  });
+}
+
+async function send(outgoing: ClientRequest, body: AsyncIterable<Uint8Array>, answered: () => boolean): Promise<void> {
+  for await (const part of body) {
+    if (answered() || outgoing.destroyed) return;
+    if (!outgoing.write(part)) await drained(outgoing);
+  }
+  outgoing.end();
+}
+
+function drained(outgoing: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      outgoing.off("drain", done).off("close", done).off("response", done);
+      resolve();
+    };
+    outgoing.on("drain", done).on("close", done).on("response", done);
+  });
+}
+
+async function* readAll(incoming: IncomingMessage, target: HttpTarget): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const part of incoming) yield part as Buffer;
+  } catch (error) {
+    throw new SkerryError(
+      "unavailable",
+      `The connection to ${describe(target)} broke before the answer was complete.`,
+      {
+        cause: error,
+        hint: "Try again; what was acknowledged is kept.",
+      },
+    );
+  }
+}
+
+function unreachable(error: NodeJS.ErrnoException, target: HttpTarget): SkerryError {
+  const why: Record<string, string> = {
+    ECONNREFUSED: "nothing listens there",
+    ENOENT: "its socket does not exist",
+    EACCES: "its socket belongs to another user",
+    ECONNRESET: "it closed the connection",
+    EPIPE: "it closed the connection",
+    ENOTFOUND: "its name is not known",
+    ETIMEDOUT: "it does not answer",
+  };
+  const reason = why[error.code ?? ""] ?? error.code ?? "the connection failed";
+  return new SkerryError("unavailable", `The daemon at ${describe(target)} cannot be reached: ${reason}.`, {
+    cause: error,
+    hint: "Is it running? `skerry up` starts one here; `skerry context ls` shows where this context points.",
+  });
+}
+
+function describe(target: HttpTarget): string {
+  return "socketPath" in target ? target.socketPath : target.url;
+}

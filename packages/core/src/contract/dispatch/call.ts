@@ -1,0 +1,123 @@
+import { SkerryError } from "../../domain/errors.ts";
+import type { Authorizer, Permission, Principal, Target } from "../../domain/identity.ts";
+import type { Route } from "../route.ts";
+import type { ApiRequest, RequestFacts } from "./exchange.ts";
+
+/** Decides with the principal of the moment; kept, so that a long stream can be decided again. */
+type Check = (principal: Principal) => "allow" | "forbid" | "hide";
+
+export function parsePermission(text: string): Permission {
+  const [path = "", action = ""] = text.split(":");
+  const [root = "", resource = ""] = path.split(".");
+  return { root, resource, action } as Permission;
+}
+
+/**
+ * One request while it is handled. A handler of a route with a permission must ask for it (`authorize`, `projects` or
+ * `decide`) before it answers; the dispatcher refuses the answer else.
+ */
+export class Call {
+  readonly request: ApiRequest;
+  readonly route: Route;
+  readonly facts: RequestFacts;
+  /** Aborts when the peer is gone, the server drains, or the right to go on has been lost. */
+  readonly signal: AbortSignal;
+  principal: Principal;
+  readonly #authorizer: Authorizer;
+  readonly #checks: { check: Check; what: string }[] = [];
+  readonly #abort: AbortController;
+  #asked = false;
+
+  constructor(init: {
+    request: ApiRequest;
+    route: Route;
+    facts: RequestFacts;
+    principal: Principal;
+    authorizer: Authorizer;
+  }) {
+    this.request = init.request;
+    this.route = init.route;
+    this.facts = init.facts;
+    this.principal = init.principal;
+    this.#authorizer = init.authorizer;
+    this.#abort = new AbortController();
+    this.signal = AbortSignal.any([init.request.signal, this.#abort.signal]);
+  }
+
+  get permission(): Permission {
+    return parsePermission(this.route.permission);
+  }
+
+  /** Whether the handler has asked for its permission. */
+  get asked(): boolean {
+    return this.#asked;
+  }
+
+  header(name: string): string | undefined {
+    return this.request.headers[name];
+  }
+
+  /** What the audit line names as target, e.g. `bucket/photos`. */
+  target: string | undefined;
+
+  /**
+   * Asks for the route's permission on one thing. What may not be read does not exist.
+   * @throws `not_found` (hidden), `forbidden` (may be read, this not), `unauthenticated` (nobody asked).
+   */
+  authorize(target: Target, what: string, permission: Permission = this.permission): void {
+    const read: Permission = { ...permission, action: "read" };
+    this.decide(what, (principal) => {
+      if (this.#authorizer.allows(principal, permission, target)) return "allow";
+      return this.#authorizer.allows(principal, read, target) ? "forbid" : "hide";
+    });
+  }
+
+  /** The same with a rule of the handler's own. */
+  decide(what: string, check: Check): void {
+    this.#asked = true;
+    this.#enforce(check, what);
+    this.#checks.push({ check, what });
+  }
+
+  /** For lists: where the route's permission holds. Nobody is asked to say who they are. */
+  projects(permission: Permission = this.permission): ReadonlySet<string> | "all" {
+    this.#asked = true;
+    if (this.principal.kind === "anonymous") throw new SkerryError("unauthenticated", NOBODY, { hint: LOGIN_HINT });
+    return this.#authorizer.projectsFor(this.principal, permission);
+  }
+
+  /** Whether it would be allowed, without an error. Does not count as asking. */
+  allows(permission: Permission, target: Target): boolean {
+    return this.#authorizer.allows(this.principal, permission, target);
+  }
+
+  /** @throws as if it did not exist, or was not for nobody. */
+  hide(what: string): never {
+    if (this.principal.kind === "anonymous") throw new SkerryError("unauthenticated", NOBODY, { hint: LOGIN_HINT });
+    throw new SkerryError("not_found", `There is no ${what}, or it is not yours to see.`);
+  }
+
+  /** Decides everything again for the principal as it is now. @throws as `authorize`. */
+  authorizeAgain(principal: Principal): void {
+    this.principal = principal;
+    for (const { check, what } of this.#checks) this.#enforce(check, what);
+  }
+
+  /** Ends what is still running for this request. */
+  abort(reason: unknown): void {
+    this.#abort.abort(reason);
+  }
+
+  #enforce(check: Check, what: string): void {
+    const answer = check(this.principal);
+    if (answer === "allow") return;
+    if (answer === "hide" || this.principal.kind === "anonymous") this.hide(what);
+    throw new SkerryError("forbidden", `You may not do this to ${what}: it needs ${this.route.permission}.`, {
+      hint: "skerry whoami shows who you are; an admin can give you a role in its project.",
+      details: { permission: this.route.permission },
+    });
+  }
+}
+
+const NOBODY = "This needs a credential, and the request brought none.";
+const LOGIN_HINT = "Log in with skerry login, or send Authorization: Bearer TOKEN.";

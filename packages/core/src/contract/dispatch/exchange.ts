@@ -1,0 +1,37 @@
+/** A request and its answer, whatever carries them: HTTP over TCP, HTTP over the unix socket, or a call in the process. */
+
+export interface ApiRequest {
+  /** `[A-Za-z0-9._-]{1,64}`; names the request in logs, errors and audit. */
+  readonly id: string;
+  readonly method: string;
+  /** Path and query as they were sent: `/v1/buckets?limit=5`. */
+  readonly target: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Address of the peer; `local` for the unix socket and calls in the process. */
+  readonly remoteAddress: string;
+  /** Aborts when the peer is gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface ApiResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** A stream is read to its end or returned early (`return()`); an error in it cuts the connection. */
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+/** What the log line of a request says beyond the request. Filled while it is handled. */
+export interface RequestFacts {
+  route: string;
+  principal: string;
+  error?: { code: string; reason?: string; cause?: unknown };
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** The client's own id when it is harmless in logs and headers. */
+export function acceptableRequestId(text: string | undefined): string | undefined {
+  return text !== undefined && REQUEST_ID.test(text) ? text : undefined;
+}

@@ -1,0 +1,112 @@
+/**
+ * One declaration of each route: method, path, permission, schemas. The dispatcher, the typed client, OpenAPI, the plain
+ * CLI verbs and the permission matrix are made from it.
+ */
+import type { z } from "zod";
+import { SkerryError } from "../domain/errors.ts";
+
+/** `{name}` takes one segment, `{key*}` at the end takes the rest (as it is, with its slashes, decoded once). */
+export type PathTemplate = `/${string}`;
+
+/**
+ * What crosses besides JSON:
+ * json      JSON in, JSON out
+ * list      a page out; `?watch=1` streams events when `watch` is true
+ * upload    the request's body is bytes
+ * download  the answer's body is bytes
+ */
+export type RouteKind = "json" | "list" | "upload" | "download";
+
+/**
+ * `<root>.<resource>:<action>`; the handler names the target and the dispatcher refuses an answer for which nothing was
+ * asked. `anyone`: no credential needed. `self`: a credential, and only what belongs to its user.
+ */
+export type RoutePermission = `${string}.${string}:${string}` | "anyone" | "self";
+
+export interface Route<
+  P extends z.ZodType = z.ZodType,
+  Q extends z.ZodType = z.ZodType,
+  B extends z.ZodType = z.ZodType,
+  O extends z.ZodType = z.ZodType,
+> {
+  /** `<resource>.<verb>`: also the name in logs, audit and the permission matrix. */
+  readonly id: string;
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  readonly path: PathTemplate;
+  readonly permission: RoutePermission;
+  readonly summary: string;
+  readonly kind: RouteKind;
+  /** For lists: whether `?watch=1` works. */
+  readonly watch?: boolean;
+  /** Status of success. */
+  readonly status: 200 | 201 | 204;
+  readonly params: P;
+  readonly query: Q;
+  readonly body?: B;
+  readonly output?: O;
+}
+
+export type RouteParams<R extends Route> = z.input<R["params"]>;
+export type RouteQuery<R extends Route> = z.input<R["query"]>;
+export type RouteBody<R extends Route> = R["body"] extends z.ZodType ? z.input<R["body"]> : undefined;
+export type RouteOutput<R extends Route> = R["output"] extends z.ZodType ? z.output<R["output"]> : undefined;
+
+/** Keeps the schemas' types; nothing else happens. */
+export function defineRoute<
+  P extends z.ZodType,
+  Q extends z.ZodType,
+  B extends z.ZodType = never,
+  O extends z.ZodType = never,
+>(route: Route<P, Q, B, O>): Route<P, Q, B, O> {
+  return route;
+}
+
+/** True when the route changes something: it is audited. */
+export function isMutation(route: Route): boolean {
+  return route.method !== "GET" && route.method !== "HEAD";
+}
+
+export type PathSegment =
+  | { readonly literal: string }
+  | { readonly param: string }
+  /** The last one only. */
+  | { readonly rest: string };
+
+export function pathSegments(path: PathTemplate): readonly PathSegment[] {
+  return path
+    .slice(1)
+    .split("/")
+    .map((segment) => {
+      if (!segment.startsWith("{")) return { literal: segment };
+      const name = segment.slice(1, -1);
+      return name.endsWith("*") ? { rest: name.slice(0, -1) } : { param: name };
+    });
+}
+
+/** The path with its parameters filled in and encoded. The rest parameter keeps its slashes. */
+export function formatPath(path: PathTemplate, params: Readonly<Record<string, unknown>>): string {
+  let text = "";
+  for (const segment of pathSegments(path)) {
+    if ("literal" in segment) text += `/${segment.literal}`;
+    else if ("param" in segment) text += `/${encodeURIComponent(String(params[segment.param]))}`;
+    else text += `/${encodeKey(String(params[segment.rest]))}`;
+  }
+  return text;
+}
+
+/** Dots are encoded when a segment is only dots: clients and proxies would resolve `..`. */
+function encodeKey(key: string): string {
+  return key
+    .split("/")
+    .map((part) => (/^\.+$/.test(part) ? part.replaceAll(".", "%2E") : encodeURIComponent(part)))
+    .join("/");
+}
+
+/** @throws `invalid` for a broken percent sequence or one that is not UTF-8. */
+export function decodeSegment(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new SkerryError("invalid", "The path is not valid: a % must begin an encoded UTF-8 byte.");
+  }
+}

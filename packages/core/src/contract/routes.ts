@@ -1,0 +1,20 @@
+/** Every route of the API. The server, OpenAPI and the permission matrix walk it; clients import single resources. */
+import { bucketRoutes } from "./api/bucket.ts";
+import { nodeRoutes } from "./api/node.ts";
+import { objectRoutes } from "./api/object.ts";
+import { bindingRoutes, projectRoutes } from "./api/project.ts";
+import { sessionRoutes } from "./api/session.ts";
+import { tokenRoutes } from "./api/token.ts";
+import { userRoutes } from "./api/user.ts";
+import type { Route } from "./route.ts";
+
+export const ROUTES: readonly Route[] = [
+  bucketRoutes,
+  objectRoutes,
+  userRoutes,
+  sessionRoutes,
+  tokenRoutes,
+  projectRoutes,
+  bindingRoutes,
+  nodeRoutes,
+].flatMap((group) => Object.values(group) as Route[]);
