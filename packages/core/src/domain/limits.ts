@@ -35,12 +35,18 @@ export const LIMITS = {
     maxWatchers: 1024,
     /** Transactions that wait for durability. Beyond: `exhausted/overload`. */
     maxPendingTransactions: 4096,
+    /** Bytes of transactions that wait for durability. Beyond: `exhausted/overload`. */
+    maxPendingBytes: 64 * MiB,
     /** Transactions made durable with one sync. */
     maxGroupCommit: 512,
+    /** Bytes made durable with one sync (one transaction may be larger). */
+    maxGroupCommitBytes: 8 * MiB,
     /** Entries of one page of a list. */
     maxPageEntries: 1000,
     /** Revisions kept before automatic compaction removes history. */
     keepRevisions: 10_000,
+    /** Leases at once. Beyond: `exhausted/overload`. */
+    maxLeases: 10_000,
     /** Shortest and longest lease. */
     minLeaseMs: 1 * second,
     maxLeaseMs: 24 * hour,
