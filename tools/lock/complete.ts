@@ -42,7 +42,11 @@ export function platformOf(name: string): Pick<LockPackage, "os" | "cpu" | "libc
   if (processor === "wasm32") return { cpu: ["wasm32"] };
   if (system === undefined || processor === undefined) return undefined;
   const last = words.at(-1) ?? "";
-  const libc = last.startsWith("musl") ? ["musl"] : last.startsWith("gnu") && processor !== "arm" ? ["glibc"] : undefined;
+  const libc = last.startsWith("musl")
+    ? ["musl"]
+    : last.startsWith("gnu") && processor !== "arm"
+      ? ["glibc"]
+      : undefined;
   return { os: [system], cpu: [processor], ...(libc === undefined ? {} : { libc }) };
 }
 
@@ -75,7 +79,9 @@ export function completeLock(lock: Lock): string[] {
   for (const { parent, name, version } of missingOptional(lock)) {
     const platform = platformOf(name);
     if (platform === undefined || !/^\d+\.\d+\.\d+[-.\w]*$/.test(version)) {
-      throw new Error(`${parent} wants ${name}@${version}: not a platform package with an exact version, add it by hand`);
+      throw new Error(
+        `${parent} wants ${name}@${version}: not a platform package with an exact version, add it by hand`,
+      );
     }
     const dev = lock.packages[parent]?.dev === true;
     const path = `node_modules/${name}`;
@@ -91,5 +97,7 @@ if (import.meta.main) {
   const lock = JSON.parse(readFileSync(path, "utf8")) as Lock;
   const added = completeLock(lock);
   if (added.length > 0) writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
-  console.log(added.length === 0 ? "package-lock.json is complete" : `added ${added.length} stubs:\n${added.join("\n")}`);
+  console.log(
+    added.length === 0 ? "package-lock.json is complete" : `added ${added.length} stubs:\n${added.join("\n")}`,
+  );
 }

@@ -1,0 +1,61 @@
+/**
+ * The import rule, in one table: biome.json's overrides are made from it (biome-config.ts), and the tidy test checks the
+ * real, resolved imports against it (rule-layers.ts).
+ */
+
+export interface Layer {
+  /** How the other rows name it. */
+  readonly name: string;
+  readonly folder: string;
+  /** Layers that it may import besides itself. */
+  readonly may: readonly string[];
+}
+
+const CORE = "packages/core/src";
+/** They meet through ports in `domain/` and never import one another. */
+const FEATURES = ["auth", "gateway", "storage", "compute"] as const;
+const CORE_LAYERS = ["domain", "platform", "store", "jobs", ...FEATURES, "contract"] as const;
+
+export const LAYERS: readonly Layer[] = [
+  { name: "domain", folder: `${CORE}/domain`, may: [] },
+  ...["platform", "store", "jobs", ...FEATURES, "contract"].map((name) => ({
+    name,
+    folder: `${CORE}/${name}`,
+    may: ["domain"],
+  })),
+  { name: "testing", folder: `${CORE}/testing`, may: CORE_LAYERS },
+  { name: "daemon", folder: "packages/daemon/src", may: CORE_LAYERS },
+  { name: "daemon-testing", folder: "packages/daemon/src/testing", may: [...CORE_LAYERS, "testing", "daemon"] },
+  { name: "cli", folder: "packages/cli/src", may: ["contract"] },
+  { name: "tui", folder: "packages/tui/src", may: ["contract"] },
+];
+
+/**
+ * The only ways through the wall around cli and tui: each a dynamic `import()` of a literal, in one place, so that the
+ * plain CLI loads nothing of the daemon.
+ */
+export const LAZY_IMPORTS: readonly { readonly specifier: string; readonly from: string; readonly why: string }[] = [
+  { specifier: "@skerry/daemon/main.ts", from: "cli", why: "`skerry up` runs the daemon in the foreground" },
+  { specifier: "@skerry/tui/run.tsx", from: "cli", why: "`skerry ui` runs the TUI" },
+  {
+    specifier: "@skerry/daemon/offline.ts",
+    from: "cli",
+    why: "`skerry user reset-password` works on the data directory of a stopped daemon",
+  },
+];
+
+/** Tests, benchmarks, journeys and tools see everything: nothing imports them. */
+export function isOutsideTheLayers(path: string): boolean {
+  return /\.test\.tsx?$/.test(path) || /^packages\/[^/]+\/(bench|journeys)\//.test(path) || path.startsWith("tools/");
+}
+
+/** The innermost layer that holds the file (a path from the root of the checkout). */
+export function layerOf(path: string): Layer | undefined {
+  return LAYERS.filter((layer) => path.startsWith(`${layer.folder}/`)).sort(
+    (a, b) => b.folder.length - a.folder.length,
+  )[0];
+}
+
+export function mayImport(from: Layer, to: Layer): boolean {
+  return from.name === to.name || from.may.includes(to.name);
+}

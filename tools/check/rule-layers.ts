@@ -1,0 +1,75 @@
+/** Imports go one way: each import, resolved, against the table in layers.ts. */
+import { posix } from "node:path";
+import { isOutsideTheLayers, LAZY_IMPORTS, type Layer, layerOf, mayImport } from "./layers.ts";
+import { dottedName, type Finding, type ImportEdge, type Source, walk } from "./source.ts";
+
+const RULE = "layers";
+
+export function checkLayers(sources: readonly Source[]): Finding[] {
+  const lazySeen = new Map<string, string>();
+  return sources
+    .filter((source) => !isOutsideTheLayers(source.path))
+    .flatMap((source) => {
+      const layer = layerOf(source.path);
+      if (!layer) return [at(source, 1, "lies in no layer: give its folder a row in tools/check/layers.ts")];
+      return [...source.imports.flatMap((edge) => checkEdge(source, layer, edge, lazySeen)), ...loadingByHand(source)];
+    });
+}
+
+function at(source: Source, line: number, message: string): Finding {
+  return { path: source.path, line, rule: RULE, message };
+}
+
+function checkEdge(source: Source, layer: Layer, edge: ImportEdge, lazySeen: Map<string, string>): Finding[] {
+  const { specifier, line } = edge;
+  if (specifier === undefined) return [at(source, line, "imports what is not a literal: no rule can see it")];
+  if (specifier === "module" || specifier === "node:module") {
+    return [at(source, line, `${specifier} loads modules by hand, which evades this rule`)];
+  }
+  const lazy = LAZY_IMPORTS.find((row) => row.specifier === specifier && row.from === layer.name);
+  if (lazy) return checkLazy(source, edge, lazySeen);
+  const target = resolveOurs(source.path, specifier);
+  if (target === undefined) return [];
+  if (isOutsideTheLayers(target)) return [at(source, line, `${specifier} is for tests and tools: nothing imports it`)];
+  const other = layerOf(target);
+  if (!other) return edge.kind === "url" ? [] : [at(source, line, `${specifier} lies in no layer`)];
+  if (mayImport(layer, other)) return [];
+  const allowed = layer.may.length === 0 ? "nothing else of ours" : `only ${layer.may.join(", ")}`;
+  return [at(source, line, `${specifier} belongs to ${other.name}; ${layer.name} imports ${allowed}`)];
+}
+
+function checkLazy(source: Source, edge: ImportEdge, lazySeen: Map<string, string>): Finding[] {
+  const specifier = edge.specifier ?? "";
+  if (edge.typeOnly) return [];
+  if (edge.kind !== "dynamic") return [at(source, edge.line, `${specifier} is imported lazily: await import("...")`)];
+  const before = lazySeen.get(specifier);
+  lazySeen.set(specifier, source.path);
+  return before === undefined ? [] : [at(source, edge.line, `${specifier} is imported in ${before} already`)];
+}
+
+/** The path in the checkout that a specifier means, or undefined when it is not ours. */
+function resolveOurs(from: string, specifier: string): string | undefined {
+  if (specifier.startsWith(".")) return posix.normalize(posix.join(posix.dirname(from), specifier));
+  const own = /^@skerry\/([^/]+)(?:\/(.*))?$/.exec(specifier);
+  return own === null ? undefined : `packages/${own[1]}/src/${own[2] ?? ""}`;
+}
+
+const BY_HAND = new Set([
+  "require",
+  "require.resolve",
+  "process.getBuiltinModule",
+  "process.binding",
+  "process.dlopen",
+]);
+
+function loadingByHand(source: Source): Finding[] {
+  const found: Finding[] = [];
+  walk(source.program, (node) => {
+    const callee = node.type === "CallExpression" ? dottedName(node["callee"]) : undefined;
+    if (callee !== undefined && BY_HAND.has(callee)) {
+      found.push(at(source, source.lineAt(node.start), `${callee}() loads modules by hand, which evades this rule`));
+    }
+    return undefined;
+  });
+  return found;
+}
