@@ -64,6 +64,8 @@ export const LIMITS = {
     ioBytes: 1 * MiB,
     /** Buffers of `ioBytes` in the pool, shared by all transfers. A transfer waits for one. */
     poolBuffers: 48,
+    /** Buffers for the headers of replicas, for each chunkserver. A seal waits for one. */
+    headerBuffers: 8,
     /** Copies of each chunk. */
     replicas: 3,
     /** Copies that must be durable before the answer. */
@@ -145,6 +147,8 @@ export const LIMITS = {
     /** Credentials whose last use is remembered, and the time between two writes of the file. */
     maxLastUsedKeys: 20_000,
     lastUsedEveryMs: 1 * minute,
+    /** Time within which open streams of an expired credential end. */
+    expiryCheckMs: 1 * second,
     /** Time between two removals of expired sessions and tokens. */
     expireEveryMs: 1 * hour,
     /** Longest time that permissions are answered while the watch of the store is broken. Beyond: `unavailable`. */

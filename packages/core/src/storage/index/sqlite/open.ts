@@ -1,0 +1,171 @@
+/** The object index on disk: SQLite in a thread that commits in groups and one that reads. */
+import { join } from "node:path";
+import { LIMITS } from "../../../domain/limits.ts";
+import type {
+  ChunkRef,
+  IndexChange,
+  IndexOp,
+  IndexTotals,
+  ListObjectsOptions,
+  ObjectIndex,
+  ObjectPage,
+  ObjectRecord,
+} from "../../../domain/objects.ts";
+import type { Logger, Metrics } from "../../../domain/telemetry.ts";
+import { assertAfter, assertBatch, assertLimit, assertListing } from "../rules.ts";
+import { Lane } from "./lane.ts";
+import type { ReadRequest } from "./messages.ts";
+import type { ChunkState } from "./reader.ts";
+
+export interface SqliteIndexOptions {
+  /** Absolute; made (0700) when it is not there. The index's files are `index.sqlite` and what stands beside it. */
+  readonly directory: string;
+  /** Uid of the cluster: a file of another one is refused. */
+  readonly cluster: string;
+  readonly log?: Logger;
+  readonly metrics?: Metrics;
+  /** Default `LIMITS.index.keepChanges`. */
+  readonly keepChanges?: number;
+  /** For tests of a full disk: most pages of 4 KiB that the database may have. */
+  readonly maxPages?: number;
+}
+
+/**
+ * Opens the index of a cluster, or makes it.
+ * @throws `conflict` (the file belongs to another cluster), `unsupported/version` (a newer Skerry wrote it),
+ * `internal/corrupt` (damaged, or shorter than what was acknowledged; the files are as they were), `exhausted/disk`.
+ */
+export async function openSqliteIndex(options: SqliteIndexOptions): Promise<ObjectIndex> {
+  const index = new SqliteIndex(options);
+  try {
+    await index.open();
+    return index;
+  } catch (error) {
+    await index[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+class SqliteIndex implements ObjectIndex {
+  readonly #writer: Lane<readonly IndexOp[]>;
+  readonly #reader: Lane<ReadRequest>;
+
+  constructor({ directory, cluster, log, metrics, keepChanges, maxPages }: SqliteIndexOptions) {
+    const thread = {
+      path: join(directory, "index.sqlite"),
+      cluster,
+      keepChanges: keepChanges ?? LIMITS.index.keepChanges,
+      ...(maxPages === undefined ? {} : { maxPages }),
+    };
+    const onFailure = (error: Error): void =>
+      log?.error(
+        { err: error, cause: error.cause },
+        "the object index failed; it takes no more requests until a restart",
+      );
+    const onCommit = commitMetrics(metrics);
+    this.#writer = new Lane({
+      thread: { ...thread, role: "writer" },
+      maxPending: LIMITS.index.maxPendingBatches,
+      take: takeBatches,
+      onAnswer: onCommit,
+      onFailure,
+    });
+    this.#reader = new Lane({
+      thread: { ...thread, role: "reader" },
+      maxPending: LIMITS.index.maxPendingReads,
+      take: takeReads,
+      onFailure,
+    });
+    metrics?.gauge(
+      "skerry_index_pending_batches",
+      "Batches that wait for the object index",
+      () => this.#writer.pending,
+    );
+    metrics?.gauge("skerry_index_pending_reads", "Reads that wait for the object index", () => this.#reader.pending);
+  }
+
+  /** The writer first: it checks and makes the file. */
+  async open(): Promise<void> {
+    await this.#writer.open();
+    await this.#reader.open();
+  }
+
+  async batch(ops: readonly IndexOp[]): Promise<void> {
+    assertBatch(ops);
+    await this.#writer.ask(ops);
+  }
+
+  async get(bucket: string, key: string): Promise<ObjectRecord | undefined> {
+    return (await this.#reader.ask({ read: "get", bucket, key })) as ObjectRecord | undefined;
+  }
+
+  async list(options: ListObjectsOptions): Promise<ObjectPage> {
+    assertListing(options);
+    return (await this.#reader.ask({ read: "list", options })) as ObjectPage;
+  }
+
+  async totals(bucket?: string): Promise<IndexTotals> {
+    return (await this.#reader.ask({ read: "totals", ...(bucket === undefined ? {} : { bucket }) })) as IndexTotals;
+  }
+
+  async changes(cursor: number, limit: number): Promise<readonly IndexChange[]> {
+    assertLimit(limit);
+    return (await this.#reader.ask({ read: "changes", cursor, limit })) as IndexChange[];
+  }
+
+  async chunks(after: string, limit: number): Promise<readonly ChunkState[]> {
+    assertLimit(limit);
+    assertAfter(after);
+    return (await this.#reader.ask({ read: "chunks", after, limit })) as ChunkState[];
+  }
+
+  async chunk(id: string): Promise<ChunkState | undefined> {
+    return (await this.#reader.ask({ read: "chunk", id })) as ChunkState | undefined;
+  }
+
+  async garbage(limit: number): Promise<readonly ChunkRef[]> {
+    assertLimit(limit);
+    return (await this.#reader.ask({ read: "garbage", limit })) as ChunkRef[];
+  }
+
+  /** The writer last: closing the last connection moves the log into the database. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader.close();
+    await this.#writer.close();
+  }
+}
+
+function takeBatches(waiting: readonly { readonly request: readonly IndexOp[] }[]): number {
+  let ops = 0;
+  let count = 0;
+  for (const { request } of waiting) {
+    ops += request.length;
+    if (count === LIMITS.index.maxGroupCommit || (count > 0 && ops > LIMITS.index.maxGroupOps)) break;
+    count += 1;
+  }
+  return count;
+}
+
+function takeReads(waiting: readonly { readonly request: ReadRequest }[]): number {
+  let pages = 0;
+  let count = 0;
+  for (const { request } of waiting) {
+    if ("limit" in request || "options" in request) pages += 1;
+    if (count === LIMITS.index.maxReadsPerMessage || pages > LIMITS.index.maxPagesPerMessage) break;
+    count += 1;
+  }
+  return count;
+}
+
+function commitMetrics(metrics: Metrics | undefined): (batches: number, durationMs: number) => void {
+  const commits = metrics?.histogram(
+    "skerry_index_commit_seconds",
+    "Time of one commit of the object index, sync included",
+    [0.0005, 0.001, 0.005, 0.02, 0.1, 0.5, 2],
+  );
+  const batches = metrics?.counter("skerry_index_batches_total", "Batches that the object index has answered");
+  return (count, durationMs) => {
+    commits?.(durationMs / 1000);
+    batches?.(count);
+  };
+}
