@@ -185,10 +185,34 @@ export const LIMITS = {
     /** In-flight requests may finish within this after SIGTERM. */
     drainMs: 10 * second,
   },
+  config: {
+    /** Largest configuration file. Beyond: `invalid/too-large`. */
+    maxFileBytes: 64 * KiB,
+    /** Directories for storage. Beyond: `invalid`. */
+    maxStorageDirectories: 64,
+  },
   log: {
-    /** Size at which a log file is rotated, and how many are kept. */
+    /** Size at which a log file is rotated, and how many are kept, the present one included. */
     fileBytes: 32 * MiB,
     files: 5,
+    /** Longest line. A longer one keeps its message and loses its fields. */
+    maxLineBytes: 64 * KiB,
+    /** Longest string in a field; the rest is cut. */
+    maxStringLength: 8 * KiB,
+    /** Nesting of fields, entries of one object or list, and values of one line; the rest is left out. */
+    maxDepth: 6,
+    maxEntries: 64,
+    maxValues: 1000,
+    /** Bytes that wait for a terminal or pipe that does not read. Beyond: lines are dropped and counted. */
+    maxPendingBytes: 1 * MiB,
+    /** Longest that closing waits for them. */
+    closeMs: 250,
+  },
+  metrics: {
+    /** Combinations of label values of one metric. Beyond: the values are `other`. */
+    maxLabelSets: 200,
+    /** Longest label value, in characters; the rest is cut. */
+    maxLabelLength: 128,
   },
   jobs: {
     /** First and longest pause after a failure. */
