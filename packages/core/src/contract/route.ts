@@ -48,8 +48,13 @@ export interface Route<
 
 export type RouteParams<R extends Route> = z.input<R["params"]>;
 export type RouteQuery<R extends Route> = z.input<R["query"]>;
-export type RouteBody<R extends Route> = R["body"] extends z.ZodType ? z.input<R["body"]> : undefined;
-export type RouteOutput<R extends Route> = R["output"] extends z.ZodType ? z.output<R["output"]> : undefined;
+/** `undefined` for a route without a body or output (whose schema type is `never`). */
+export type RouteBody<R extends Route> = [NonNullable<R["body"]>] extends [never]
+  ? undefined
+  : z.input<NonNullable<R["body"]>>;
+export type RouteOutput<R extends Route> = [NonNullable<R["output"]>] extends [never]
+  ? undefined
+  : z.output<NonNullable<R["output"]>>;
 
 /** Keeps the schemas' types; nothing else happens. */
 export function defineRoute<

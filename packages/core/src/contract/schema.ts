@@ -53,7 +53,7 @@ const watchFields = {
   from: z.coerce.number().int().min(1).optional().describe("With watch: first revision of interest"),
 };
 export const listQuery = z.strictObject({
-  labels: z.string().max(1024).optional().describe("Label selector: a=b,c!=d,e in (x;y),f,!g"),
+  labels: z.string().max(1024).optional().describe("Label selector: a=b,c!=d,e in (x,y),f,!g"),
   limit: pageSize.optional(),
   page: z.string().max(2048).optional().describe("Token of the next page"),
   ...watchFields,

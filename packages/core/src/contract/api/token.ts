@@ -22,14 +22,14 @@ export const tokenSchema = resourceSchema("token", spec).extend({
 });
 export type TokenView = z.infer<typeof tokenSchema>;
 
-const shared = { params: nameParams, query: noQuery, kind: "json", status: 200, permission: "self" } as const;
+const shared = { params: nameParams, query: noQuery, kind: "json", status: 200 } as const;
 
 export const tokenRoutes = {
   list: defineRoute({
     id: "token.list",
     method: "GET",
     path: "/v1/tokens",
-    permission: "self",
+    permission: "auth.tokens:read",
     summary: "List your tokens",
     kind: "list",
     watch: true,
@@ -43,6 +43,7 @@ export const tokenRoutes = {
     id: "token.get",
     method: "GET",
     path: "/v1/tokens/{name}",
+    permission: "auth.tokens:read",
     summary: "Show one of your tokens (never its secret)",
     output: tokenSchema,
   }),
@@ -50,7 +51,7 @@ export const tokenRoutes = {
     id: "token.create",
     method: "POST",
     path: "/v1/tokens",
-    permission: "self",
+    permission: "auth.tokens:create",
     summary: "Create a token; its secret is shown once",
     kind: "json",
     status: 201,
@@ -69,6 +70,7 @@ export const tokenRoutes = {
     id: "token.delete",
     method: "DELETE",
     path: "/v1/tokens/{name}",
+    permission: "auth.tokens:delete",
     summary: "Revoke a token: it is refused at once",
     status: 204,
   }),

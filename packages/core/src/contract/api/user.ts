@@ -92,7 +92,7 @@ export const userRoutes = {
     id: "user.password",
     method: "POST",
     path: "/v1/users/{name}/password",
-    permission: "auth.users:update",
+    permission: "auth.passwords:update",
     summary: "Set a password; your own needs the current one. Other sessions of the user end",
     status: 204,
     body: z.strictObject({ password: passwordSchema, current: passwordSchema.optional() }),

@@ -18,7 +18,7 @@ import { StreamGate } from "./streams.ts";
 export interface HandlerInput<R extends Route> {
   readonly params: z.output<R["params"]>;
   readonly query: z.output<R["query"]>;
-  readonly body: R["body"] extends z.ZodType ? z.output<R["body"]> : undefined;
+  readonly body: [NonNullable<R["body"]>] extends [never] ? undefined : z.output<NonNullable<R["body"]>>;
 }
 
 /** `watch` is asked instead of `page` with `?watch=1`; `from` undefined = what comes from now on. */

@@ -1,0 +1,48 @@
+import type { z } from "zod";
+import type { auditEntrySchema, nodeRoutes, StorageStatusView } from "../api/node.ts";
+import type { Presentation } from "./presentation.ts";
+import { formatAge, formatBytes, formatTime } from "./values.ts";
+
+type JobView = NonNullable<z.infer<NonNullable<typeof nodeRoutes.jobs.output>>>["items"][number];
+
+export const jobPresentation: Presentation<JobView> = {
+  kind: "job",
+  nameOf: ({ name }) => name,
+  columns: [
+    { title: "NAME", cell: ({ name }) => name },
+    { title: "STATE", cell: ({ state }) => state },
+    { title: "RUNS", cell: ({ runs }) => `${runs}`, align: "right" },
+    { title: "FAILURES", cell: ({ failures }) => `${failures}`, align: "right" },
+    { title: "LAST RUN", cell: ({ lastRunAt }, nowMs) => formatAge(lastRunAt, nowMs), align: "right" },
+    { title: "NOW", cell: ({ progress, lastError, summary }) => progress ?? lastError ?? summary },
+  ],
+};
+
+export const auditPresentation: Presentation<z.infer<typeof auditEntrySchema>> = {
+  kind: "audit entry",
+  nameOf: ({ time, requestId }) => requestId ?? time,
+  columns: [
+    { title: "TIME", cell: ({ time }) => formatTime(time) },
+    { title: "ACTOR", cell: ({ actor }) => actor },
+    { title: "ACTION", cell: ({ action }) => action },
+    { title: "TARGET", cell: ({ target }) => target ?? "-" },
+    { title: "OUTCOME", cell: ({ outcome }) => outcome },
+    { title: "FROM", cell: ({ ip }) => ip ?? "-" },
+  ],
+};
+
+export const chunkserverPresentation: Presentation<StorageStatusView["servers"][number]> = {
+  kind: "chunkserver",
+  nameOf: ({ name }) => name,
+  columns: [
+    { title: "SERVER", cell: ({ name }) => name },
+    { title: "STATE", cell: ({ state, reason }) => (reason === undefined ? state : `${state}: ${reason}`) },
+    { title: "FREE", cell: ({ freeBytes }) => size(freeBytes), align: "right" },
+    { title: "TOTAL", cell: ({ totalBytes }) => size(totalBytes), align: "right" },
+    { title: "DIRECTORY", cell: ({ directory }) => directory },
+  ],
+};
+
+function size(bytes: number | undefined): string {
+  return bytes === undefined ? "-" : formatBytes(bytes);
+}

@@ -1,0 +1,19 @@
+/**
+ * How things show as rows: pure functions from a thing to its cells, shared by the CLI and the TUI. Cells are raw: whoever
+ * writes them to a terminal escapes and cuts them.
+ */
+
+export interface Column<T> {
+  readonly title: string;
+  /** `nowMs`: the wall clock, for ages. */
+  readonly cell: (item: T, nowMs: number) => string;
+  readonly align?: "right";
+}
+
+export interface Presentation<T> {
+  /** The word for one: `bucket`. */
+  readonly kind: string;
+  readonly columns: readonly Column<T>[];
+  /** What `-o name` prints, and what other commands take. */
+  readonly nameOf: (item: T) => string;
+}

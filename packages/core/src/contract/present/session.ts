@@ -1,0 +1,16 @@
+import type { z } from "zod";
+import type { sessionSchema } from "../api/session.ts";
+import type { Presentation } from "./presentation.ts";
+import { formatAge, formatExpiry } from "./values.ts";
+
+/** A session is named by its uid: that is what ends it. */
+export const sessionPresentation: Presentation<z.infer<typeof sessionSchema>> = {
+  kind: "session",
+  nameOf: ({ meta }) => meta.uid,
+  columns: [
+    { title: "UID", cell: ({ meta }) => meta.uid },
+    { title: "CURRENT", cell: ({ current }) => (current ? "yes" : "") },
+    { title: "EXPIRES", cell: ({ spec }, nowMs) => formatExpiry(spec.expiresAt, nowMs) },
+    { title: "AGE", cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs), align: "right" },
+  ],
+};

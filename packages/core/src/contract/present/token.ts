@@ -1,0 +1,22 @@
+import type { TokenView } from "../api/token.ts";
+import type { Presentation } from "./presentation.ts";
+import { formatAge, formatExpiry } from "./values.ts";
+
+export const tokenPresentation: Presentation<TokenView> = {
+  kind: "token",
+  nameOf: ({ meta }) => meta.name,
+  columns: [
+    { title: "NAME", cell: ({ meta }) => meta.name },
+    { title: "SCOPES", cell: ({ spec }) => formatScopes(spec.scopes) },
+    { title: "EXPIRES", cell: ({ spec }, nowMs) => formatExpiry(spec.expiresAt, nowMs) },
+    { title: "LAST USED", cell: ({ status }, nowMs) => formatAge(status?.lastUsedAt, nowMs), align: "right" },
+    { title: "AGE", cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs), align: "right" },
+  ],
+};
+
+function formatScopes(scopes: TokenView["spec"]["scopes"]): string {
+  if (scopes === undefined) return "all of its user";
+  return Object.entries(scopes)
+    .map(([path, actions]) => `${path}=${actions.join(",")}`)
+    .join(" ");
+}

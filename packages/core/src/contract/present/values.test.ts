@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatAge, formatBytes, formatDuration, formatExpiry, formatLabels, formatTime } from "./values.ts";
+
+test("bytes have three digits and a unit that never overflows", () => {
+  const cases: [number, string][] = [
+    [0, "0 B"],
+    [999, "999 B"],
+    [1000, "0.98 KiB"],
+    [1024, "1 KiB"],
+    [1536, "1.5 KiB"],
+    [10 * 1024, "10 KiB"],
+    [100 * 1024, "100 KiB"],
+    [1023 * 1024, "1 MiB"],
+    [300 * 1024 * 1024, "300 MiB"],
+    [5 * 1024 ** 4, "5 TiB"],
+  ];
+  for (const [bytes, text] of cases) assert.equal(formatBytes(bytes), text, `${bytes}`);
+});
+
+test("durations show the two largest units", () => {
+  const cases: [number, string][] = [
+    [0, "0 s"],
+    [59.4, "59 s"],
+    [60, "1 min"],
+    [61, "1 min 1 s"],
+    [3600, "1 h"],
+    [3660, "1 h 1 min"],
+    [86_400 + 5, "1 d"],
+    [90_000, "1 d 1 h"],
+  ];
+  for (const [seconds, text] of cases) assert.equal(formatDuration(seconds), text, `${seconds}`);
+});
+
+test("ages and expiries", () => {
+  const now = Date.parse("2026-08-02T12:00:00Z");
+  assert.equal(formatAge("2026-08-02T11:59:30Z", now), "30 s");
+  assert.equal(formatAge("2026-08-01T10:00:00Z", now), "1 d");
+  assert.equal(formatAge(undefined, now), "-");
+  assert.equal(formatAge("2026-08-02T12:00:30Z", now), "0 s", "a clock that is behind");
+  assert.equal(formatExpiry(undefined, now), "never");
+  assert.equal(formatExpiry("2026-08-02T11:00:00Z", now), "expired");
+  assert.equal(formatExpiry("2026-08-04T12:00:00Z", now), "in 2 d");
+});
+
+test("times and labels", () => {
+  assert.equal(formatTime("2026-08-02T10:15:30.123Z"), "2026-08-02 10:15:30Z");
+  assert.equal(formatTime("tomorrow"), "tomorrow");
+  assert.equal(formatLabels({ b: "2", a: "1" }), "a=1,b=2");
+  assert.equal(formatLabels({}), "-");
+});

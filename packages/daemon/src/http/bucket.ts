@@ -1,0 +1,98 @@
+import { bucketAccess } from "@skerry/core/auth/buckets.ts";
+import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import type { Call } from "@skerry/core/contract/dispatch/call.ts";
+import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
+import { SkerryError } from "@skerry/core/domain/errors.ts";
+import type { Permission, Principal } from "@skerry/core/domain/identity.ts";
+import type { Bucket } from "@skerry/core/domain/objects.ts";
+import type { Entry } from "@skerry/core/domain/store.ts";
+import { type BucketEntry, toBucket } from "@skerry/core/storage/buckets.ts";
+import { type Collection, listPage, watchPage } from "./collection.ts";
+import { projectOf, viewMeta } from "./meta.ts";
+import type { Services } from "./services.ts";
+
+export function bucketHandlers(services: Services) {
+  const { buckets, store } = services;
+  const collection = (call: Call): Collection<Awaited<ReturnType<typeof toView>>> => ({
+    kind: "bucket",
+    visible: (entry: Entry) => access(services, call.permission, toBucket(entry).bucket)(call.principal) !== "hide",
+    present: (entry: Entry) => toView(services, toBucket(entry)),
+  });
+  return [
+    handle.list(bucketRoutes.list, {
+      page: async (call, { query }) => {
+        call.projects();
+        return listPage(store, collection(call), query, projectOf(services, call, query.project));
+      },
+      watch: (call, { query }, from) => {
+        call.projects();
+        return watchPage(store, collection(call), query, from, call, projectOf(services, call, query.project));
+      },
+    }),
+
+    handle.json(bucketRoutes.get, async (call, { params }) => {
+      await openBucket(services, call, params.name);
+      const found = await buckets.find(params.name);
+      if (found === undefined) call.hide(`bucket ${params.name}`);
+      return toView(services, found);
+    }),
+
+    handle.json(bucketRoutes.create, async (call, { body }) => {
+      call.target = `bucket/${body.name}`;
+      const project = projectOf(services, call, body.project) ?? call.principal.projectUid;
+      call.authorize({ project }, body.project === undefined ? "your project" : `project ${body.project}`);
+      const created = await buckets.create({
+        name: body.name,
+        project,
+        projectName: services.auth.projectName(project) ?? "",
+        visibility: body.spec?.visibility ?? "private",
+        ...(body.labels === undefined ? {} : { labels: body.labels }),
+      });
+      return toView(services, created);
+    }),
+
+    handle.json(bucketRoutes.update, async (call, { params, body }) => {
+      await openBucket(services, call, params.name);
+      const updated = await buckets.update(params.name, {
+        ...(body.labels === undefined ? {} : { labels: body.labels }),
+        ...(body.spec?.visibility === undefined ? {} : { visibility: body.spec.visibility }),
+        ...(body.revision === undefined ? {} : { revision: body.revision }),
+      });
+      return toView(services, updated);
+    }),
+
+    handle.json(bucketRoutes.delete, async (call, { params }) => {
+      await openBucket(services, call, params.name);
+      await buckets.delete(params.name);
+      return undefined;
+    }),
+  ];
+}
+
+/** The bucket, when the route's permission holds on it. @throws what hides or forbids it. */
+export async function openBucket(services: Services, call: Call, name: string): Promise<Bucket> {
+  call.target = `bucket/${name}`;
+  const found = await services.buckets.find(name);
+  if (found === undefined) call.hide(`bucket ${name}`);
+  const { bucket } = found;
+  call.decide(`bucket ${name}`, access(services, call.permission, bucket));
+  if (bucket.meta.deletingSince !== undefined && call.permission.action !== "read") {
+    throw new SkerryError("conflict", `The bucket ${name} is being deleted.`);
+  }
+  return bucket;
+}
+
+function access(services: Services, permission: Permission, bucket: Bucket) {
+  const target = { project: bucket.meta.project, uid: bucket.meta.uid, visibility: bucket.spec.visibility };
+  return (principal: Principal) => bucketAccess(services.auth.authorizer, principal, permission, target);
+}
+
+async function toView(services: Services, { bucket, revision }: BucketEntry) {
+  const { objects, sizeBytes } = await services.index.totals(bucket.meta.uid);
+  return {
+    kind: "bucket" as const,
+    meta: viewMeta(services, bucket.meta, revision),
+    spec: bucket.spec,
+    status: { objects, sizeBytes },
+  };
+}

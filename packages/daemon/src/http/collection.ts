@@ -1,0 +1,117 @@
+/** A kind of the store as a list of the API: pages as of one revision, and a watch that goes on from there. */
+import type { Call } from "@skerry/core/contract/dispatch/call.ts";
+import type { ListEvent, ResumePoint } from "@skerry/core/contract/dispatch/events.ts";
+import { SkerryError } from "@skerry/core/domain/errors.ts";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
+import type { Kind } from "@skerry/core/domain/resource.ts";
+import type { Entry, Store } from "@skerry/core/domain/store.ts";
+import { matchesSelector } from "@skerry/core/store/selector.ts";
+import { parseSelector } from "./selector.ts";
+
+export interface Collection<T> {
+  readonly kind: Kind;
+  /** Whether who asks may see it. Asked again for every event. */
+  visible(entry: Entry): boolean;
+  present(entry: Entry): T | Promise<T>;
+}
+
+interface ListQuery {
+  readonly labels?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly page?: string | undefined;
+}
+
+interface Cursor {
+  readonly revision: number;
+  readonly after: string;
+}
+
+/** Entries that are not visible are passed over without leaving a trace in the page. */
+export async function listPage<T>(
+  store: Store,
+  collection: Collection<T>,
+  query: ListQuery,
+  projectUid?: string,
+): Promise<{ items: T[]; revision: number; nextPage?: string }> {
+  const limit = query.limit ?? LIMITS.store.maxPageEntries;
+  const selector = parseSelector(query.labels);
+  const cursor = query.page === undefined ? undefined : decodeCursor(query.page);
+  const prefix = prefixOf(collection.kind, projectUid);
+  const items: T[] = [];
+  let after = cursor?.after;
+  let revision = cursor?.revision;
+  for (;;) {
+    const page = await store.list({
+      prefix,
+      selector,
+      ...(after === undefined ? {} : { after }),
+      ...(revision === undefined ? {} : { revision }),
+    });
+    revision = page.revision;
+    for (const [i, entry] of page.entries.entries()) {
+      if (!collection.visible(entry)) continue;
+      items.push(await collection.present(entry));
+      const more = i + 1 < page.entries.length || page.next !== undefined;
+      if (items.length === limit && more)
+        return { items, revision, nextPage: encodeCursor({ revision, after: entry.key }) };
+    }
+    if (page.next === undefined) return { items, revision };
+    after = page.next;
+  }
+}
+
+/** What leaves the selector, or the view of who asks, is a delete. */
+export async function* watchPage<T>(
+  store: Store,
+  collection: Collection<T>,
+  query: ListQuery,
+  resume: ResumePoint | undefined,
+  call: Call,
+  projectUid?: string,
+): AsyncGenerator<ListEvent<T>> {
+  const selector = parseSelector(query.labels);
+  const shown = (entry: Entry | undefined): entry is Entry =>
+    entry !== undefined && matchesSelector(entry.labels, selector) && collection.visible(entry);
+  let revision = 0;
+  let n = 0;
+  const events = store.watch({
+    prefix: prefixOf(collection.kind, projectUid),
+    ...(resume === undefined ? {} : { from: resume.revision }),
+    progressMs: LIMITS.http.streamHeartbeatMs,
+    signal: call.signal,
+  });
+  for await (const event of events) {
+    if (event.type === "progress") {
+      yield { type: "progress", id: String(event.revision) };
+      continue;
+    }
+    n = event.revision === revision ? n + 1 : 1;
+    revision = event.revision;
+    if (resume !== undefined && revision === resume.revision && n <= resume.skip) continue;
+    const id = `${revision}.${n}`;
+    if (event.type === "put" && shown(event.entry)) {
+      yield { type: "put", id, item: await collection.present(event.entry) };
+    } else if (shown(event.previous)) {
+      yield { type: "delete", id, item: await collection.present(event.previous) };
+    }
+  }
+}
+
+function prefixOf(kind: Kind, projectUid: string | undefined): string {
+  return projectUid === undefined ? `/${kind}/` : `/${kind}/${projectUid}/`;
+}
+
+function encodeCursor(cursor: Cursor): string {
+  return Buffer.from(JSON.stringify([cursor.revision, cursor.after])).toString("base64url");
+}
+
+/** @throws `invalid`. */
+function decodeCursor(token: string): Cursor {
+  try {
+    const [revision, after] = JSON.parse(Buffer.from(token, "base64url").toString()) as unknown[];
+    if (Number.isSafeInteger(revision) && typeof after === "string") return { revision: revision as number, after };
+  } catch {
+    // Answered below.
+  }
+  throw new SkerryError("invalid", "The page token is not one of this list. Begin again without it.");
+}

@@ -1,0 +1,24 @@
+import type { Call } from "@skerry/core/contract/dispatch/call.ts";
+import type { Permission } from "@skerry/core/domain/identity.ts";
+import { CLOUD, type ResourceMeta } from "@skerry/core/domain/resource.ts";
+import type { Services } from "./services.ts";
+
+/** Meta as it goes over the wire: with the revision, and the project's name beside its uid. */
+export function viewMeta(services: Services, meta: ResourceMeta, revision: number) {
+  const projectName = meta.project === CLOUD ? undefined : services.auth.projectName(meta.project);
+  return { ...meta, labels: { ...meta.labels }, revision, ...(projectName === undefined ? {} : { projectName }) };
+}
+
+/**
+ * Uid of the project that a name or uid means; nothing when none was given. @throws `not_found` when
+ * it does not exist, and the same when who asks may see nothing of it.
+ */
+export function projectOf(services: Services, call: Call, nameOrUid: string | undefined): string | undefined {
+  if (nameOrUid === undefined) return undefined;
+  const uid = services.auth.projectUid(nameOrUid);
+  const read: Permission = { root: "auth", resource: "projects", action: "read" };
+  const seen =
+    uid !== undefined && (call.allows(read, { project: uid }) || call.allows(call.permission, { project: uid }));
+  if (!seen) call.hide(`project ${nameOrUid}`);
+  return uid;
+}

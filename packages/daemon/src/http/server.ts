@@ -1,0 +1,240 @@
+/**
+ * Carries the API over node:http, on the unix socket and on TCP. TCP answers only with our Host, refuses a foreign Origin,
+ * takes bearer tokens and sets no cookie; the unix socket is guarded by its mode.
+ */
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { type Dispatch, problemResponse } from "@skerry/core/contract/dispatch/dispatcher.ts";
+import { type ApiResponse, acceptableRequestId, type RequestFacts } from "@skerry/core/contract/dispatch/exchange.ts";
+import { SkerryError, toSkerryError } from "@skerry/core/domain/errors.ts";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
+import { readRequestBody } from "./body.ts";
+import { assertOurs, type Listener } from "./hosts.ts";
+
+export interface RequestRecord extends RequestFacts {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly remote: string;
+}
+
+export interface ApiServerOptions {
+  readonly dispatch: Dispatch;
+  readonly listener: Listener;
+  readonly monotonicMs: () => number;
+  readonly onRequest: (record: RequestRecord) => void;
+}
+
+/** One listener of the API. Not listening yet. */
+export class ApiServer {
+  readonly #options: ApiServerOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  /** Aborted when the drain begins: long streams end, uploads and downloads go on. */
+  readonly #drain = new AbortController();
+  #inFlight = 0;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    this.#server = createServer({
+      maxHeaderSize: LIMITS.http.maxHeaderBytes,
+      headersTimeout: LIMITS.http.headerTimeoutMs,
+      requestTimeout: 0, // an upload may take hours; standing still is bounded per read
+      keepAliveTimeout: LIMITS.http.keepAliveMs,
+      connectionsCheckingInterval: 2_000,
+      requireHostHeader: true,
+    });
+    this.#server.maxConnections = LIMITS.http.maxConnections;
+    this.#server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
+    const serve = (request: IncomingMessage, response: ServerResponse) => {
+      this.#serve(request, response).catch((error: unknown) => response.destroy(error as Error));
+    };
+    this.#server.on("request", serve);
+    // Nothing is asked of the client before who it is and whether it may are known; the first read says "continue".
+    this.#server.on("checkContinue", serve);
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseUnparsed(error, socket as Socket));
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** @throws the listening error of Node (EADDRINUSE ...). */
+  listen(where: { host: string; port: number } | { path: string }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(where, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+  }
+
+  /** The port that it listens on; 0 for a unix socket. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  /** Takes no new connections, ends watches, lets requests finish; cuts what is left when the signal aborts. */
+  async close(deadline: AbortSignal): Promise<void> {
+    this.#drain.abort(new SkerryError("unavailable/draining", "This node is shutting down."));
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const cut = () => {
+      for (const socket of this.#sockets) socket.destroy();
+    };
+    if (deadline.aborted) cut();
+    else deadline.addEventListener("abort", cut, { once: true });
+    await closed;
+    deadline.removeEventListener("abort", cut);
+  }
+
+  async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const startMs = this.#options.monotonicMs();
+    const id = acceptableRequestId(headerText(incoming.headers["x-request-id"])) ?? randomUUID();
+    const facts: RequestFacts = { route: "-", principal: "-" };
+    const gone = new AbortController();
+    outgoing.on("close", () => gone.abort(new SkerryError("internal/aborted", "The client has gone.")));
+    this.#inFlight++;
+    let bytesOut = 0;
+    const body = readRequestBody(incoming, outgoing);
+    try {
+      const response = await this.#dispatch(incoming, body, id, facts, gone.signal);
+      bytesOut = await send(outgoing, response, { id, headOnly: incoming.method === "HEAD" });
+    } catch (error) {
+      facts.error ??= { code: "internal", reason: "aborted", cause: error };
+      outgoing.destroy();
+    } finally {
+      this.#inFlight--;
+      gone.abort(new SkerryError("internal/aborted", "The request has ended."));
+      if (!incoming.complete) body.discard();
+      this.#options.onRequest({
+        ...facts,
+        id,
+        method: incoming.method ?? "-",
+        path: (incoming.url ?? "-").split("?", 1)[0] ?? "-",
+        status: outgoing.statusCode,
+        durationMs: this.#options.monotonicMs() - startMs,
+        bytesIn: body.bytesRead,
+        bytesOut,
+        remote: remoteAddress(incoming),
+      });
+    }
+  }
+
+  async #dispatch(
+    incoming: IncomingMessage,
+    body: AsyncIterable<Uint8Array>,
+    id: string,
+    facts: RequestFacts,
+    signal: AbortSignal,
+  ): Promise<ApiResponse> {
+    try {
+      assertOurs(this.#options.listener, incoming);
+    } catch (error) {
+      const refused = toSkerryError(error);
+      facts.error = { code: refused.code, ...(refused.reason === undefined ? {} : { reason: refused.reason }) };
+      return problemResponse(refused, id);
+    }
+    const headers: Record<string, string | undefined> = {};
+    for (const [name, value] of Object.entries(incoming.headers)) headers[name] = headerText(value);
+    return this.#options.dispatch(
+      {
+        id,
+        method: incoming.method ?? "",
+        target: incoming.url ?? "",
+        headers,
+        body,
+        remoteAddress: remoteAddress(incoming),
+        signal: AbortSignal.any([signal, this.#drainFor(incoming)]),
+      },
+      facts,
+    );
+  }
+
+  /** Only what would never end by itself is ended by the drain. */
+  #drainFor(incoming: IncomingMessage): AbortSignal {
+    return /[?&]watch=1\b/.test(incoming.url ?? "") ? this.#drain.signal : NEVER;
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+function headerText(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(", ") : value;
+}
+
+function remoteAddress(incoming: IncomingMessage): string {
+  return incoming.socket.remoteAddress ?? "local";
+}
+
+/** Writes the answer with backpressure. Resolves with the bytes of the body when they are handed over. */
+async function send(
+  outgoing: ServerResponse,
+  response: ApiResponse,
+  options: { id: string; headOnly: boolean },
+): Promise<number> {
+  const { body } = response;
+  const headers: Record<string, string> = {
+    ...response.headers,
+    "x-request-id": options.id,
+    "x-content-type-options": "nosniff",
+  };
+  if (body === undefined || typeof body === "string" || body instanceof Uint8Array) {
+    const bytes = body === undefined ? undefined : Buffer.from(body);
+    if (bytes !== undefined) headers["content-length"] = String(bytes.length);
+    outgoing.writeHead(response.status, headers);
+    outgoing.end(options.headOnly ? undefined : bytes);
+    return options.headOnly ? 0 : (bytes?.length ?? 0);
+  }
+  outgoing.writeHead(response.status, headers);
+  outgoing.flushHeaders();
+  let bytesOut = 0;
+  for await (const part of body) {
+    if (outgoing.destroyed) break;
+    bytesOut += part.length;
+    if (!outgoing.write(part)) await drained(outgoing);
+  }
+  // An error in the body leaves the loop before this: the connection is cut and the client sees a short answer.
+  outgoing.end();
+  return bytesOut;
+}
+
+function drained(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      outgoing.off("drain", done).off("close", done);
+      resolve();
+    };
+    outgoing.on("drain", done).on("close", done);
+  });
+}
+
+/** What Node's parser refuses before there is a request. */
+function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const refused =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? new SkerryError("invalid/headers", `The headers are larger than ${LIMITS.http.maxHeaderBytes} bytes.`)
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? new SkerryError("unavailable/timeout", "The request's headers did not arrive in time.")
+        : new SkerryError("invalid", "This is not an HTTP/1.1 request.");
+  const { headers, body = "" } = problemResponse(refused, randomUUID());
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const text = String(body);
+  socket.end(
+    `HTTP/1.1 ${refused.status} Refused\r\n${lines.join("")}content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+  );
+}
