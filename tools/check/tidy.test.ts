@@ -12,7 +12,7 @@ describe("the checkout is tidy", () => {
   for (const rule of ["layers", "world", "names", "sizes", "docs"]) {
     test(rule, () => {
       const broken = findings.filter((finding) => finding.rule === rule && !finding.warning).map(formatFinding);
-      assert.equal(broken.length, 0, `\n${broken.join("\n")}\n`);
+      if (broken.length > 0) assert.fail(`${broken.length} findings\n${broken.join("\n")}`);
     });
   }
 });

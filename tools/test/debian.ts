@@ -1,0 +1,51 @@
+/** The programs of Debian that tests run, and how they come onto the machine. */
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+interface DebianPackage {
+  readonly name: string;
+  /** The program whose presence says that it is installed. */
+  readonly program: string;
+  readonly reason: string;
+}
+
+export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
+  { name: "strace", program: "strace", reason: "shows that the daemon syncs data and directory before it answers" },
+  { name: "curl", program: "curl", reason: "speaks to the API as people do" },
+  { name: "tmux", program: "tmux", reason: "gives the CLI a real terminal" },
+];
+
+export function isOnPath(program: string, path = process.env["PATH"] ?? ""): boolean {
+  return path.split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Installs what is missing when run as root; says nothing unless that fails. Returns what is wrong, or undefined. */
+export function installMissing(): string | undefined {
+  const missing = DEBIAN_PACKAGES.filter(({ program }) => !isOnPath(program));
+  if (missing.length === 0) return undefined;
+  const names = missing.map(({ name }) => name);
+  const list = missing.map(({ name, reason }) => `  ${name}: ${reason}`).join("\n");
+  if (process.getuid?.() !== 0 || !isOnPath("apt-get")) {
+    return `The tests need what is not installed here:\n${list}\nAs root: apt-get install -y ${names.join(" ")}`;
+  }
+  const install = ["install", "-y", "--no-install-recommends", ...names];
+  return aptGet(["update"]) ?? aptGet(install);
+}
+
+function aptGet(parameters: readonly string[]): string | undefined {
+  const { status, stdout, stderr } = spawnSync("apt-get", ["-q", ...parameters], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 300_000,
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  });
+  return status === 0 ? undefined : `apt-get ${parameters.join(" ")} failed (${status}):\n${stdout}${stderr}`;
+}
