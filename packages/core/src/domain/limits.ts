@@ -84,6 +84,8 @@ export const LIMITS = {
     maxRepairQueue: 10_000,
     /** Chunks that wait for deletion taken from the index at a time. */
     garbageBatch: 256,
+    /** Time between two looks for garbage, besides those that a delete asks for. */
+    garbageEveryMs: 10 * second,
     /** Time between two inventories (index against files). */
     inventoryEveryMs: 10 * minute,
   },

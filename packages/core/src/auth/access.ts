@@ -1,0 +1,80 @@
+/** The decisions that are more than one permission: what is hidden, what is only forbidden, and who may see a bucket. */
+import type { Permission, Principal, Target } from "../domain/identity.ts";
+import type { Visibility } from "../domain/objects.ts";
+import { CLOUD, type Resource } from "../domain/resource.ts";
+import type { AuthAuthorizer } from "./principals.ts";
+
+/**
+ * allow            go on
+ * forbidden        may be read, but not this
+ * hidden           may not be read, so it does not exist (`not_found`)
+ * unauthenticated  nobody asked: the same whether it exists or not
+ */
+export type Decision = "allow" | "forbidden" | "hidden" | "unauthenticated";
+
+/**
+ * Decides about anything but buckets and objects. What belongs to the whole cloud and has no uid (creating a user, the
+ * status of the storage) is no thing that could be hidden: it is forbidden. `read` is the permission to see the target,
+ * where that is of another resource (a password is seen by whoever sees its user).
+ */
+export function decide(
+  authorizer: AuthAuthorizer,
+  principal: Principal,
+  permission: Permission,
+  target: Target,
+  read: Permission = { ...permission, action: "read" },
+): Decision {
+  if (principal.kind === "anonymous") return "unauthenticated";
+  if (authorizer.allows(principal, permission, target)) return "allow";
+  if (target.project === CLOUD && target.uid === undefined) return "forbidden";
+  return authorizer.allows(principal, read, target) ? "forbidden" : "hidden";
+}
+
+export interface BucketFacts {
+  /** Uid of its project. */
+  readonly project: string;
+  readonly uid: string;
+  readonly visibility: Visibility;
+}
+
+/**
+ * Decides about a bucket (`storage.buckets:*`) or the objects in it (`storage.objects:*`). private: who has the permission;
+ * visible: every user may read, with a credential that may; public: everyone may read. Undefined = there is no such bucket:
+ * asked in the same way, so that the answer is the same as for one that is hidden.
+ */
+export function bucketAccess(
+  authorizer: AuthAuthorizer,
+  principal: Principal,
+  bucket: BucketFacts | undefined,
+  permission: Permission,
+): Decision {
+  const nothing: Decision = principal.kind === "anonymous" ? "unauthenticated" : "hidden";
+  if (bucket === undefined) return nothing;
+  const target: Target = { project: bucket.project, uid: bucket.uid };
+  if (authorizer.allows(principal, permission, target)) return "allow";
+  const mayRead = (resource: string): boolean => {
+    const read: Permission = { root: "storage", resource, action: "read" };
+    if (bucket.visibility === "public") return true;
+    if (authorizer.allows(principal, read, target)) return true;
+    // What everyone may is still bounded by the scopes of the token that asks.
+    return (
+      bucket.visibility === "visible" &&
+      principal.kind === "user" &&
+      authorizer.credentialAllows(principal, read, target)
+    );
+  };
+  if (permission.action === "read" && mayRead(permission.resource)) return "allow";
+  if (principal.kind === "anonymous") return "unauthenticated";
+  return mayRead("buckets") || mayRead("objects") ? "forbidden" : "hidden";
+}
+
+/** What a permission is asked for. A project is its own target; so scopes and bindings of a project reach it. */
+export const targetOf = {
+  cloud: (): Target => ({ project: CLOUD }),
+  /** A whole kind in a project: to create in it. */
+  project: (projectUid: string): Target => ({ project: projectUid }),
+  resource: (resource: Resource<unknown>): Target => ({
+    project: resource.kind === "project" ? resource.meta.uid : resource.meta.project,
+    uid: resource.meta.uid,
+  }),
+} as const;

@@ -1,0 +1,163 @@
+/** Tokens: what programs ask with. May do what both their scopes and their user may. */
+import { SkerryError } from "../domain/errors.ts";
+import type { Principal, Scopes, Token } from "../domain/identity.ts";
+import { LIMITS } from "../domain/limits.ts";
+import type { Clock, Random } from "../domain/ports.ts";
+import { assertName, newMeta, resourceKey } from "../domain/resource.ts";
+import type { Entry } from "../domain/store.ts";
+import {
+  type AuthContext,
+  assertNotDeleting,
+  commit,
+  entriesUnder,
+  getOwner,
+  type ListInput,
+  listPublic,
+  notFound,
+  publicOf,
+  publicResource,
+  putOf,
+  type Stored,
+  type StoredPage,
+  Turns,
+  untilDone,
+  userKey,
+} from "./context.ts";
+import { parseScopes } from "./scopes.ts";
+import { newSecret } from "./secrets.ts";
+
+export interface NewToken {
+  /** Name of the user whose token it is. */
+  readonly user: string;
+  readonly name: string;
+  /** Checked for validity, not for power: what it may is decided when it is used. Absent: all that its user may. */
+  readonly scopes?: unknown;
+  /** Absent: does not expire. */
+  readonly expiresInMs?: number;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Who asks for it. A token with scopes makes only tokens that its own scopes cover. Absent: the daemon itself. */
+  readonly by?: Principal;
+}
+
+export interface Tokens {
+  /**
+   * @throws `invalid` (name, scopes with the path, life), `not_found` (user), `conflict/exists`, `forbidden` (more than the
+   * token that asks), `exhausted/quota`.
+   */
+  create(input: NewToken): Promise<{ readonly token: Stored<Token>; readonly bearer: string }>;
+  /** By the uid of the user's own project. Without secret hashes, as all of these; status has `lastUsedAt`. */
+  list(projectUid: string, input?: ListInput): Promise<StoredPage<Token>>;
+  /** @throws `not_found`. */
+  get(projectUid: string, name: string): Promise<Stored<Token>>;
+  /** Revokes it: refused at once. @throws `not_found`. */
+  delete(projectUid: string, name: string): Promise<void>;
+}
+
+/** A token and its bearer, and what puts it. */
+export function tokenCreation(
+  input: { user: string; project: string; name: string; scopes?: Scopes; expiresInMs?: number } & Pick<
+    NewToken,
+    "labels"
+  >,
+  world: { clock: Clock; random: Random },
+) {
+  const { user, project, name, scopes, expiresInMs, labels } = input;
+  const meta = newMeta({ name, project, ...(labels === undefined ? {} : { labels }) }, world);
+  const { bearer, secretHash } = newSecret("token", meta.uid, world.random);
+  const token: Token = {
+    kind: "token",
+    meta,
+    spec: {
+      user,
+      secretHash,
+      ...(scopes === undefined ? {} : { scopes }),
+      ...(expiresInMs === undefined ? {} : { expiresAt: new Date(world.clock.wallMs() + expiresInMs).toISOString() }),
+    },
+  };
+  const key = resourceKey("token", project, name);
+  return { token, bearer, compare: { key, modRevision: 0 }, put: putOf(key, token) };
+}
+
+function assertLife(expiresInMs: number | undefined): void {
+  if (expiresInMs === undefined || (expiresInMs > 0 && expiresInMs <= LIMITS.auth.maxTokenMs)) return;
+  throw new SkerryError("invalid", "A token expires within ten years and not at once, or it does not expire.", {
+    details: { field: "expiresInSeconds" },
+  });
+}
+
+/** Else a narrow token would be a way to everything that its user may. @throws `forbidden`. */
+function assertCovered(context: AuthContext, by: Principal | undefined, scopes: Scopes | undefined): void {
+  const limits = by === undefined ? undefined : context.principals.limitsOf(by);
+  if (limits === undefined || (scopes !== undefined && limits.covers(scopes))) return;
+  throw new SkerryError("forbidden", "A token cannot make a token that may more than itself.", {
+    hint: "Give scopes that the scopes of your token cover, or log in and ask with a session.",
+    details: { field: "scopes" },
+  });
+}
+
+async function createToken(context: AuthContext, input: NewToken): ReturnType<Tokens["create"]> {
+  const { name, expiresInMs, labels } = input;
+  assertName(name, "token");
+  const scopes = input.scopes === undefined ? undefined : parseScopes(input.scopes);
+  assertLife(expiresInMs);
+  assertCovered(context, input.by, scopes);
+  return untilDone(async () => {
+    const { user, project } = await getOwner(context.store, input.user);
+    assertNotDeleting(user.resource);
+    const projectUid = project.resource.meta.uid;
+    const creation = tokenCreation(
+      {
+        user: user.resource.meta.uid,
+        project: projectUid,
+        name,
+        ...(scopes === undefined ? {} : { scopes }),
+        ...(expiresInMs === undefined ? {} : { expiresInMs }),
+        ...(labels === undefined ? {} : { labels }),
+      },
+      context,
+    );
+    let count = 0;
+    for await (const entry of entriesUnder(context.store, `/token/${projectUid}/`)) {
+      count += 1;
+      if (entry.key === creation.put.key) throw new SkerryError("conflict/exists", `There is a token ${name} already.`);
+    }
+    if (count >= LIMITS.auth.maxTokensPerUser) {
+      throw new SkerryError("exhausted/quota", `A user has at most ${LIMITS.auth.maxTokensPerUser} tokens.`, {
+        hint: "Revoke one that is not used any more: skerry token ls",
+      });
+    }
+    const revision = await commit(context, {
+      compare: [creation.compare, { key: userKey(input.user), modRevision: user.revision }],
+      then: [creation.put],
+    });
+    if (revision === undefined) return undefined;
+    return { token: { resource: publicResource(creation.token), revision }, bearer: creation.bearer };
+  });
+}
+
+export function createTokens(context: AuthContext): Tokens {
+  const turns = new Turns();
+  const withUse = (stored: Stored<Token>): Stored<Token> => {
+    const lastUsedAt = context.lastUsed.at(stored.resource.meta.uid);
+    return lastUsedAt === undefined ? stored : { ...stored, resource: { ...stored.resource, status: { lastUsedAt } } };
+  };
+  const find = async (projectUid: string, name: string): Promise<Entry> => {
+    const entry = await context.store.get(resourceKey("token", projectUid, name));
+    if (entry === undefined) throw notFound("token", name);
+    return entry;
+  };
+  return {
+    create: (input) => turns.take(input.user, () => createToken(context, input)),
+    list: async (projectUid, input = {}) => {
+      const page = await listPublic<Token>(context.store, `/token/${projectUid}/`, input);
+      return { ...page, items: page.items.map(withUse) };
+    },
+    get: async (projectUid, name) => withUse(publicOf<Token>(await find(projectUid, name))),
+    delete: async (projectUid, name) => {
+      await untilDone(async () => {
+        const { key, modRevision } = await find(projectUid, name);
+        return commit(context, { compare: [{ key, modRevision }], then: [{ op: "delete", key }] });
+      });
+    },
+  };
+}
