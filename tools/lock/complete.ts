@@ -85,7 +85,16 @@ export function completeLock(lock: Lock): string[] {
     }
     const dev = lock.packages[parent]?.dev === true;
     const path = `node_modules/${name}`;
-    lock.packages[path] = { version, ...platform, ...(dev ? { dev } : {}), optional: true };
+    const { os, cpu, libc } = platform;
+    // In npm's order, so that npm has nothing to rewrite.
+    lock.packages[path] = {
+      version,
+      ...(cpu === undefined ? {} : { cpu }),
+      ...(dev ? { dev } : {}),
+      ...(libc === undefined ? {} : { libc }),
+      optional: true,
+      ...(os === undefined ? {} : { os }),
+    };
     added.push(path);
   }
   lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => a.localeCompare(b, "en")));

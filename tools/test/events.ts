@@ -30,6 +30,7 @@ type Line =
   | { readonly is: "closed"; readonly file: string }
   | { readonly is: "began"; readonly file: string; readonly name: string }
   | { readonly is: "ended"; readonly file: string; readonly name: string }
+  | { readonly is: "failed"; readonly file: string; readonly name: string }
   | { readonly is: "skipped"; readonly file: string; readonly name: string; readonly why: string }
   | { readonly is: "summary"; readonly counts: Counts; readonly durationMs: number };
 
@@ -45,6 +46,7 @@ function linesOf({ type, data = {} }: TestEvent): Line[] {
   const whole = entryFile === undefined;
   if (type === "test:dequeue") return [whole ? { is: "opened", file } : { is: "began", file: entryFile, name }];
   if (type === "test:complete") return [whole ? { is: "closed", file } : { is: "ended", file: entryFile, name }];
+  if (type === "test:fail") return [{ is: "failed", file, name }];
   if (type === "test:pass" && (data.skip !== undefined || data.todo !== undefined)) {
     return [{ is: "skipped", file, name, why: `${data.skip ?? `todo ${data.todo}`}` }];
   }
@@ -59,6 +61,8 @@ export interface Account {
   readonly counts: Counts | undefined;
   readonly durationMs: number;
   readonly skipped: readonly string[];
+  /** Names of tests and suites that failed or were cancelled. */
+  readonly failed: readonly string[];
   /** Files that were running when it ended, each with its tests that were. */
   readonly open: readonly string[];
 }
@@ -67,6 +71,7 @@ export function readAccount(path: string): Account {
   let counts: Counts | undefined;
   let durationMs = 0;
   const skipped: string[] = [];
+  const failed: string[] = [];
   const open = new Map<string, string[]>();
   for (const text of readFileSync(path, "utf8").split("\n").slice(0, -1)) {
     const line = JSON.parse(text) as Line;
@@ -74,10 +79,17 @@ export function readAccount(path: string): Account {
     else if (line.is === "closed") open.delete(line.file);
     else if (line.is === "began") open.get(line.file)?.push(line.name);
     else if (line.is === "ended") removeOne(open.get(line.file), line.name);
+    else if (line.is === "failed") failed.push(line.name);
     else if (line.is === "skipped") skipped.push(`${line.file}: ${line.name} (${line.why})`);
     else ({ counts, durationMs } = line);
   }
-  return { counts, durationMs, skipped, open: [...open].map(([file, names]) => [file, ...names].join("\n    ")) };
+  return {
+    counts,
+    durationMs,
+    skipped,
+    failed,
+    open: [...open].map(([file, names]) => [file, ...names].join("\n    ")),
+  };
 }
 
 function removeOne(names: string[] | undefined, name: string): void {

@@ -3,7 +3,7 @@
  * environment that holds nothing of the user's, a hard limit of time, and a look at what is left behind.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,8 +21,10 @@ export interface RunOptions {
   readonly limitMs: number;
   /** A file that runs longer has failed. */
   readonly fileLimitMs: number;
-  /** For tests of the runner: where node:test's report goes instead of stdout. */
-  readonly report?: string;
+  /** Only tests whose name, after those of their suites, contains this. */
+  readonly only?: string;
+  /** Keeps node:test's report for the result instead of printing it. */
+  readonly quiet?: boolean;
 }
 
 export interface RunResult {
@@ -30,6 +32,9 @@ export interface RunResult {
   readonly troubles: readonly string[];
   readonly counts: Counts;
   readonly durationMs: number;
+  readonly failed: readonly string[];
+  /** What node:test reported; empty unless `quiet`. */
+  readonly report: string;
 }
 
 const NONE: Counts = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 };
@@ -46,6 +51,7 @@ export async function runTests(options: RunOptions): Promise<RunResult> {
   try {
     const { status, timedOut } = await nodeTest(options, outer, events);
     const account = readAccount(events);
+    const report = options.quiet ? readFileSync(join(outer, "report"), "utf8") : "";
     const troubles = [
       ...(timedOut ? [timeoutText(options.limitMs, account)] : []),
       ...(status === 0 || timedOut ? [] : [`node --test ended with ${status}`]),
@@ -57,7 +63,7 @@ export async function runTests(options: RunOptions): Promise<RunResult> {
       ...(await leftBehind(outer, temporary)),
       ...(options.ci ? list("outside TMPDIR", [...strays().difference(before)]) : []),
     ];
-    return { troubles, counts: account.counts ?? NONE, durationMs: account.durationMs };
+    return { troubles, counts: account.counts ?? NONE, durationMs: account.durationMs, failed: account.failed, report };
   } finally {
     rmSync(outer, { recursive: true, force: true, maxRetries: 3 });
   }
@@ -105,12 +111,13 @@ async function nodeTest(
 ): Promise<{ status: string | number; timedOut: boolean }> {
   const reporters = [
     "--test-reporter=spec",
-    `--test-reporter-destination=${options.report ?? "stdout"}`,
+    `--test-reporter-destination=${options.quiet ? join(outer, "report") : "stdout"}`,
     `--test-reporter=${resolve(import.meta.dirname, "events.ts")}`,
     `--test-reporter-destination=${events}`,
   ];
   const limits = [`--test-concurrency=${Math.min(availableParallelism(), 4)}`, `--test-timeout=${options.fileLimitMs}`];
-  const parameters = ["--conditions=source", "--test", ...limits, ...reporters, ...options.files];
+  const only = options.only === undefined ? [] : [`--test-name-pattern=${RegExp.escape(options.only)}`];
+  const parameters = ["--conditions=source", "--test", ...limits, ...only, ...reporters, ...options.files];
   const child = spawn(process.execPath, parameters, {
     cwd: options.root,
     env: environment(options, outer),

@@ -15,14 +15,12 @@ before(() => {
 });
 after(() => rmSync(root, { recursive: true, force: true }));
 
-async function run(text: string, options: Partial<RunOptions> = {}): Promise<RunResult & { report: string }> {
+async function run(text: string, options: Partial<RunOptions> = {}): Promise<RunResult> {
   const folder = mkdtempSync(join(root, "case-"));
   writeFileSync(join(folder, "planted.test.ts"), `import { test } from "node:test";\n${text}\n`);
-  const report = join(folder, "report");
   const limits = { limitMs: 60_000, fileLimitMs: 60_000 };
   const files = ["planted.test.ts"];
-  const result = await runTests({ root: folder, files, tier: "quick", ci: false, report, ...limits, ...options });
-  return { ...result, report: readFileSync(report, "utf8") };
+  return await runTests({ root: folder, files, tier: "quick", ci: false, quiet: true, ...limits, ...options });
 }
 
 describe("a run of tests", { concurrency: 2 }, () => {
