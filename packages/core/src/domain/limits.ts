@@ -193,6 +193,28 @@ export const LIMITS = {
     /** Directories for storage. Beyond: `invalid`. */
     maxStorageDirectories: 64,
   },
+  cli: {
+    /** Files of a folder that are transferred at once. More wait. */
+    maxTransfers: 4,
+    /** Attempts in a row, without a byte between them, to go on with a broken download. Beyond: it has failed. */
+    maxResumes: 6,
+    /** First and longest pause before such an attempt. */
+    minResumePauseMs: 250,
+    /** @see minResumePauseMs */
+    maxResumePauseMs: 5 * second,
+    /** Bytes of one read of a file that is uploaded. */
+    readBytes: 1 * MiB,
+    /** Failures of a folder's transfer that are told one by one. More are counted. */
+    maxToldFailures: 50,
+    /** A file of declarations (`skerry apply`). Beyond: `invalid/too-large`. */
+    maxDeclarationBytes: 1 * MiB,
+    /** Members of one list or map in it. Beyond: `invalid`. */
+    maxDeclarationMembers: 1000,
+    /** A file that holds a password, a token or contexts. Beyond: `invalid/too-large`. */
+    maxSecretFileBytes: 64 * KiB,
+    /** After a signal the command may clean up so long. */
+    interruptMs: 2 * second,
+  },
   log: {
     /** Size at which a log file is rotated, and how many are kept, the present one included. */
     fileBytes: 32 * MiB,
