@@ -1,33 +1,24 @@
 /** The decisions that are more than one permission: what is hidden, what is only forbidden, and who may see a bucket. */
-import type { Permission, Principal, Target } from "../domain/identity.ts";
+import type { Authorizer, Decision, Permission, Principal, Target } from "../domain/identity.ts";
 import type { Visibility } from "../domain/objects.ts";
 import { CLOUD, type Resource } from "../domain/resource.ts";
 import type { AuthAuthorizer } from "./principals.ts";
 
-/**
- * allow            go on
- * forbidden        may be read, but not this
- * hidden           may not be read, so it does not exist (`not_found`)
- * unauthenticated  nobody asked: the same whether it exists or not
- */
-export type Decision = "allow" | "forbidden" | "hidden" | "unauthenticated";
+/** A password is seen by whoever sees its user. */
+function readOf(permission: Permission): Permission {
+  const resource = permission.resource === "passwords" ? "users" : permission.resource;
+  return { root: permission.root, resource, action: "read" };
+}
 
 /**
  * Decides about anything but buckets and objects. What belongs to the whole cloud and has no uid (creating a user, the
- * status of the storage) is no thing that could be hidden: it is forbidden. `read` is the permission to see the target,
- * where that is of another resource (a password is seen by whoever sees its user).
+ * status of the storage) is no thing that could be hidden: it is forbidden.
  */
-export function decide(
-  authorizer: AuthAuthorizer,
-  principal: Principal,
-  permission: Permission,
-  target: Target,
-  read: Permission = { ...permission, action: "read" },
-): Decision {
+export function decide(authorizer: Authorizer, principal: Principal, permission: Permission, target: Target): Decision {
   if (principal.kind === "anonymous") return "unauthenticated";
   if (authorizer.allows(principal, permission, target)) return "allow";
   if (target.project === CLOUD && target.uid === undefined) return "forbidden";
-  return authorizer.allows(principal, read, target) ? "forbidden" : "hidden";
+  return authorizer.allows(principal, readOf(permission), target) ? "forbidden" : "hidden";
 }
 
 export interface BucketFacts {

@@ -1,10 +1,11 @@
 /** Identity as one service: who asks, what they may, and everything that changes that. */
-import type { Principal } from "../domain/identity.ts";
+import type { Decide, Principal } from "../domain/identity.ts";
 import type { Job } from "../domain/jobs.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Clock, Disk, Random } from "../domain/ports.ts";
 import type { Store } from "../domain/store.ts";
 import type { Logger, Metrics } from "../domain/telemetry.ts";
+import { decide } from "./access.ts";
 import type { AuthContext } from "./context.ts";
 import { createExpireJob } from "./expire.ts";
 import { LastUsed } from "./last-used.ts";
@@ -41,6 +42,10 @@ export interface Auth extends AsyncDisposable {
   /** The principal as it is now, after its `changed` has fired. @throws as `authenticate`. */
   renew(principal: Principal): Principal;
   readonly authorizer: AuthAuthorizer;
+  /** About anything but buckets and objects (`bucketAccess`). */
+  readonly decide: Decide;
+  /** When a token or session (uid) was last used, ISO 8601. */
+  lastUsedAt(uid: string): string | undefined;
   readonly users: Users;
   readonly projects: Projects;
   readonly sessions: Sessions;
@@ -78,6 +83,8 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
     authenticate: (bearer) => principals.authenticate(bearer),
     renew: (principal) => principals.renew(principal),
     authorizer: principals,
+    decide: (principal, permission, target) => decide(principals, principal, permission, target),
+    lastUsedAt: (uid) => lastUsed.at(uid),
     users: createUsers(context),
     projects: createProjects(context),
     sessions: createSessions(context),

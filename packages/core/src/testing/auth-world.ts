@@ -1,0 +1,90 @@
+/** Identity on a store in memory, with a clock that the test moves and passwords that cost little. */
+import { type Auth, createAuth } from "../auth/auth.ts";
+import { createPasswordHasher, type PasswordHasher } from "../auth/passwords.ts";
+import type { Store } from "../domain/store.ts";
+import { MemoryLog, openMemoryStore } from "../store/drivers/memory/memory.ts";
+import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import { createSimDisk, type SimDisk } from "./sim-disk.ts";
+import { createSimRandom, type SimRandom } from "./sim-random.ts";
+import {
+  type CollectingLogger,
+  type CollectingMetrics,
+  createCollectingLogger,
+  createCollectingMetrics,
+} from "./sim-telemetry.ts";
+
+export const PASSWORD = "correct horse battery";
+
+export interface AuthWorld extends AsyncDisposable {
+  readonly auth: Auth;
+  readonly store: Store;
+  readonly memory: MemoryLog;
+  readonly clock: FakeClock;
+  readonly random: SimRandom;
+  readonly disk: SimDisk;
+  readonly log: CollectingLogger;
+  readonly metrics: CollectingMetrics;
+  /** Counts what it is asked. */
+  readonly hasher: PasswordHasher & { readonly verified: string[] };
+  /** Uids of projects that own something. */
+  readonly occupied: Set<string>;
+  /** A user with `PASSWORD`; returns uid, project and the bearer of a token without scopes. */
+  addUser(name: string, role?: "admin" | "operator" | "member" | "viewer"): Promise<TestUser>;
+  addToken(user: string, name: string, scopes?: unknown, expiresInMs?: number): Promise<string>;
+}
+
+export interface TestUser {
+  readonly name: string;
+  readonly uid: string;
+  readonly project: string;
+  readonly bearer: string;
+}
+
+export async function createAuthWorld(
+  options: { seed?: number; wrapStore?: (store: Store) => Store; memory?: MemoryLog } = {},
+): Promise<AuthWorld> {
+  const clock = createFakeClock();
+  const random = createSimRandom(options.seed ?? 1);
+  const memory = options.memory ?? new MemoryLog({ clock, random });
+  const inner = openMemoryStore({ clock, random, memory });
+  const store = options.wrapStore?.(inner) ?? inner;
+  const disk = createSimDisk();
+  const log = createCollectingLogger();
+  const metrics = createCollectingMetrics();
+  const occupied = new Set<string>();
+  const cheap = await createPasswordHasher({ random, cost: { memoryCostKiB: 8, timeCost: 1, parallelism: 1 } });
+  const verified: string[] = [];
+  const hasher = {
+    ...cheap,
+    verified,
+    verify: (passwordHash: string, password: string) => {
+      verified.push(passwordHash);
+      return cheap.verify(passwordHash, password);
+    },
+  };
+  const projectIsEmpty = async (uid: string): Promise<boolean> => !occupied.has(uid);
+  const auth = await createAuth({
+    ...{ store, clock, random, disk, log, metrics, hasher, projectIsEmpty },
+    directory: "/data/auth",
+  });
+
+  const addToken: AuthWorld["addToken"] = async (user, name, scopes, expiresInMs) => {
+    const { bearer } = await auth.tokens.create({
+      ...{ user, name, scopes },
+      ...(expiresInMs === undefined ? {} : { expiresInMs }),
+    });
+    return bearer;
+  };
+  return {
+    ...{ auth, store, memory, clock, random, disk, log, metrics, hasher, occupied, addToken },
+    addUser: async (name, role = "member") => {
+      const { user } = await auth.users.create({ name, role, password: PASSWORD });
+      const bearer = await addToken(name, "full");
+      return { name, uid: user.resource.meta.uid, project: auth.authenticate(bearer).projectUid, bearer };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await auth[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
