@@ -98,12 +98,13 @@ export const LIMITS = {
     keepChanges: 100_000,
     /** Operations of one batch. Beyond: `invalid/too-large`. */
     maxBatchOps: 1024,
-    /** Operations committed with one sync; a single batch may always go. */
+    /** Operations and their chunks committed with one sync; a single batch may always go. */
     maxGroupOps: 4096,
     /** Reads that wait for the index's reader. Beyond: `exhausted/overload`. */
     maxPendingReads: 4096,
-    /** Single reads handed to the reader at once, and pages at once: their answers are unpacked in one turn of the loop. */
+    /** Reads handed to the reader at once: their answers are unpacked in one turn of the loop. The rest waits. */
     maxReadsPerMessage: 64,
+    /** Reads of whole pages among them. The rest waits. */
     maxPagesPerMessage: 2,
     /** Page cache of each of the index's two connections. */
     cacheBytes: 32 * MiB,

@@ -44,7 +44,12 @@ export class Lane<R extends Request> {
 
   constructor(options: LaneOptions<R>) {
     this.#options = options;
-    this.#worker = new Worker(THREAD, { workerData: options.thread, name: `skerry-index-${options.thread.role}` });
+    this.#worker = new Worker(THREAD, {
+      workerData: options.thread,
+      name: `skerry-index-${options.thread.role}`,
+      // Messages are short-lived: a small nursery keeps the thread small, at no cost that could be measured.
+      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
+    });
     this.#worker.on("message", (message: FromThread) => this.#onMessage(message));
     this.#worker.on("error", (error) => this.#onDeath(error as Error));
     this.#exited = new Promise((resolve) => {

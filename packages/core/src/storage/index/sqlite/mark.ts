@@ -14,13 +14,18 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { crc32c } from "@node-rs/crc32";
 import { SkerryError } from "../../../domain/errors.ts";
 
 const MAGIC = 0x4d594b53;
 const VERSION = 1;
 const SIZE = 24;
+
+/** Where the mark of the database at `path` is. */
+export function markPath(path: string): string {
+  return join(dirname(path), "index.mark");
+}
 
 /** Undefined when there is none. @throws `internal/corrupt`, `unsupported/version`. */
 export function readMark(path: string): number | undefined {

@@ -139,7 +139,7 @@ function takeBatches(waiting: readonly { readonly request: readonly IndexOp[] }[
   let ops = 0;
   let count = 0;
   for (const { request } of waiting) {
-    ops += request.length;
+    for (const op of request) ops += op.op === "put" ? 1 + op.record.chunks.length : 1;
     if (count === LIMITS.index.maxGroupCommit || (count > 0 && ops > LIMITS.index.maxGroupOps)) break;
     count += 1;
   }

@@ -5,7 +5,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { crc32c } from "@node-rs/crc32";
 import { SkerryError } from "../../../domain/errors.ts";
 import { LIMITS } from "../../../domain/limits.ts";
-import { readMark } from "./mark.ts";
+import { markPath, readMark } from "./mark.ts";
 import { damaged, EMPTY_STATE, type IndexState, type Row, type Sealed, stateOf, stateRow } from "./rows.ts";
 
 /** Version of the schema. Raised with a migration. */
@@ -150,7 +150,7 @@ function isUnborn(path: string): boolean {
  */
 export function openDatabase(place: IndexPlace): DatabaseSync {
   const { path } = place;
-  const durableCommits = readMark(`${path}.mark`);
+  const durableCommits = readMark(markPath(path));
   if (!existsSync(path) || isUnborn(path)) {
     if (durableCommits !== undefined) throw damaged("its mark is there, its database is not");
     return create(place);

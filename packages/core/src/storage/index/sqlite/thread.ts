@@ -6,7 +6,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { IndexOp } from "../../../domain/objects.ts";
 import { Committer } from "./committer.ts";
 import { toWire } from "./faults.ts";
-import { openMark } from "./mark.ts";
+import { markPath, openMark } from "./mark.ts";
 import type { Answer, FromThread, ReadRequest, Request, ThreadOptions, ToThread } from "./messages.ts";
 import { IndexReader } from "./reader.ts";
 import { openDatabase, openReadOnly } from "./schema.ts";
@@ -23,7 +23,7 @@ function openWriter({ path, cluster, keepChanges, maxPages }: ThreadOptions): Se
   const db = openDatabase({ path, cluster });
   if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`);
   const writer = new IndexWriter(db, keepChanges);
-  const mark = openMark(`${path}.mark`, writer.commits);
+  const mark = openMark(markPath(path), writer.commits);
   const committer = new Committer(writer, mark);
   return {
     answer: (requests) =>

@@ -32,6 +32,7 @@ export class IndexWriter {
   readonly #lookups: Lookups;
   readonly #keepChanges: number;
   readonly #writeState: StatementSync;
+  readonly #insertBucket: StatementSync;
   readonly #writeBucket: StatementSync;
   readonly #dropBucket: StatementSync;
   readonly #insertObject: StatementSync;
@@ -53,7 +54,8 @@ export class IndexWriter {
     this.#keepChanges = keepChanges;
     this.#state = readState(db);
     this.#writeState = db.prepare(`REPLACE INTO state VALUES (${marks(11)})`);
-    this.#writeBucket = db.prepare(`REPLACE INTO buckets VALUES (${marks(6)})`);
+    this.#insertBucket = db.prepare(`INSERT INTO buckets VALUES (${marks(6)})`);
+    this.#writeBucket = db.prepare("UPDATE buckets SET objects = ?, size = ?, garbage = ?, crc = ? WHERE id = ?");
     this.#dropBucket = db.prepare("DELETE FROM buckets WHERE id = ?");
     this.#insertObject = db.prepare(`INSERT INTO objects VALUES (${marks(12)})`);
     this.#deleteObject = db.prepare("DELETE FROM objects WHERE bucket = ? AND key = ? AND version = ?");
@@ -107,7 +109,10 @@ export class IndexWriter {
     this.#db.exec("SAVEPOINT batch");
     try {
       for (const op of batch) this.#apply(op);
-      for (const bucket of this.#touched.values()) this.#writeBucket.run(...bucketRow(bucket));
+      for (const bucket of this.#touched.values()) {
+        const [id, , ...totals] = bucketRow(bucket);
+        this.#writeBucket.run(...totals, id as number);
+      }
       this.#db.exec("RELEASE batch");
       return undefined;
     } catch (error) {
@@ -151,7 +156,7 @@ export class IndexWriter {
     this.#state.buckets += 1;
     this.#state.bucketNumber += 1;
     const bucket = { id: this.#state.bucketNumber, uid, objects: 0, sizeBytes: 0, garbageChunks: 0 };
-    this.#writeBucket.run(...bucketRow(bucket));
+    this.#insertBucket.run(...bucketRow(bucket));
   }
 
   #removeBucket(uid: string): void {
