@@ -1,0 +1,157 @@
+/**
+ * Every setting of the daemon, once. A setting has three spellings; the first that is given wins: flag > variable > key in
+ * the file > default. Help, parsing, suggestions and `--print-config` are made from this table.
+ */
+import { LIMITS } from "@skerry/core/domain/limits.ts";
+import {
+  type Address,
+  choiceOf,
+  loopbackAddressOf,
+  nodeNameOf,
+  pathOf,
+  pathsOf,
+  refusal,
+  type Written,
+} from "./values.ts";
+
+export const LOG_FORMATS = ["pretty", "json"] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What defaults depend on. */
+export interface Surroundings {
+  readonly homeDir: string;
+  readonly isTty: boolean;
+  readonly hostname: string;
+}
+
+export interface Setting<T> {
+  /** Without the dashes. */
+  readonly flag: string;
+  readonly variable: string;
+  /** `DIR` in `--data DIR`. */
+  readonly argument: string;
+  readonly summary: string;
+  /** The flag may be repeated; flag and variable take several separated by commas; the file takes a list. */
+  readonly several?: true;
+  /** Whether a change applies on reload (SIGHUP) or needs a restart. */
+  readonly reload: "live" | "restart";
+  readonly parse: (written: Written) => T;
+  readonly fallback: (surroundings: Surroundings) => T;
+  /** The default, in words, for the help. */
+  readonly fallbackText: string;
+}
+
+/** Keeps the type of each row. */
+function setting<T>(row: Setting<T>): Setting<T> {
+  return row;
+}
+
+/** Key in the file -> the setting. A dot is a level of the file. */
+export const SETTINGS = {
+  data: setting<string>({
+    flag: "data",
+    variable: "SKERRY_DATA",
+    argument: "DIR",
+    summary: "everything that this node keeps; made with mode 0700",
+    reload: "restart",
+    parse: pathOf,
+    fallback: defaultDataDirectory,
+    fallbackText: "~/.local/share/skerry",
+  }),
+  "listen.api": setting<Address>({
+    flag: "listen-api",
+    variable: "SKERRY_LISTEN_API",
+    argument: "HOST:PORT",
+    summary: "where the API answers, on loopback; port 0 takes any free one",
+    reload: "restart",
+    parse: loopbackAddressOf,
+    fallback: () => ({ host: "127.0.0.1", port: 7400 }),
+    fallbackText: "127.0.0.1:7400",
+  }),
+  "storage.directories": setting<readonly string[]>({
+    flag: "storage-dir",
+    variable: "SKERRY_STORAGE_DIRS",
+    argument: "DIR",
+    summary: "a directory for replicas, best one per disk; repeat it, or separate several by commas",
+    several: true,
+    reload: "restart",
+    parse: pathsOf,
+    fallback: () => [],
+    fallbackText: `${LIMITS.objects.replicas} directories under DATA/storage`,
+  }),
+  "log.format": setting<LogFormat>({
+    flag: "log-format",
+    variable: "SKERRY_LOG_FORMAT",
+    argument: LOG_FORMATS.join("|"),
+    summary: "lines for people, or one JSON object a line",
+    reload: "live",
+    parse: (written) => choiceOf(written, LOG_FORMATS),
+    fallback: ({ isTty }) => (isTty ? "pretty" : "json"),
+    fallbackText: "pretty on a terminal, else json",
+  }),
+  "log.level": setting<LogLevel>({
+    flag: "log-level",
+    variable: "SKERRY_LOG_LEVEL",
+    argument: LOG_LEVELS.join("|"),
+    summary: "the least important lines that are written",
+    reload: "live",
+    parse: (written) => choiceOf(written, LOG_LEVELS),
+    fallback: () => "info",
+    fallbackText: "info",
+  }),
+  "log.file": setting<string | undefined>({
+    flag: "log-file",
+    variable: "SKERRY_LOG_FILE",
+    argument: "FILE",
+    summary: "where the log goes, rotated by size; opened again on SIGHUP",
+    reload: "restart",
+    parse: pathOf,
+    fallback: () => undefined,
+    fallbackText: "standard output",
+  }),
+  "node.name": setting<string>({
+    flag: "node-name",
+    variable: "SKERRY_NODE_NAME",
+    argument: "NAME",
+    summary: "the name of this machine in the cloud",
+    reload: "restart",
+    parse: nodeNameOf,
+    fallback: ({ hostname }) => nodeNameFrom(hostname),
+    fallbackText: "the host name",
+  }),
+} as const;
+
+export type SettingKey = keyof typeof SETTINGS;
+export type Values = { readonly [K in SettingKey]: ReturnType<(typeof SETTINGS)[K]["parse"]> };
+export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
+
+/** Names the file. Not in the file itself. */
+export const CONFIG_FLAG = "config";
+export const CONFIG_VARIABLE = "SKERRY_CONFIG";
+
+/** Variables with our prefix that are not the daemon's: those of the CLI, and those of tests. */
+export const OTHER_VARIABLES: readonly string[] = [
+  "SKERRY_CONFIG_DIR",
+  "SKERRY_TOKEN",
+  "SKERRY_CONTEXT",
+  "SKERRY_PROJECT",
+];
+export const TEST_VARIABLES = "SKERRY_TEST_";
+
+function defaultDataDirectory({ homeDir }: Surroundings): string {
+  if (homeDir.startsWith("/")) return `${homeDir.replace(/\/+$/, "")}/.local/share/skerry`;
+  throw refusal("--data", "no home directory is known, so there is no default.", "Set HOME, or give --data DIR.");
+}
+
+/** The first label of the host name, made into a valid name: `Box_7.example.com` -> `box-7`. */
+export function nodeNameFrom(hostname: string): string {
+  const label = hostname.split(".", 1)[0] ?? "";
+  const name = label
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, LIMITS.name.maxLength)
+    .replace(/^-+|-+$/g, "");
+  return name === "" ? "node" : name;
+}

@@ -1,0 +1,163 @@
+/** How the text of a setting becomes its value. The same for a flag, a variable and the file. */
+import { isIPv4, isIPv6 } from "node:net";
+import { resolve } from "node:path";
+import { SkerryError } from "@skerry/core/domain/errors.ts";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
+import { assertName, NAME_RULE } from "@skerry/core/domain/resource.ts";
+
+/** A value as somebody wrote it, and where. */
+export interface Written {
+  /** Text from a flag or variable; a YAML scalar, a list, or "map" for anything nested from the file. */
+  readonly value: string | number | boolean | null | readonly Written[] | { readonly map: true };
+  /** How a number or boolean stands in the file. */
+  readonly source?: string;
+  /** `--data`, `SKERRY_DATA`, `skerry.yaml:3:7: data`. Begins the message of every refusal. */
+  readonly place: string;
+  /** Relative paths start here: the working directory, or the directory of the file. */
+  readonly base: string;
+  /** `~` in a path. */
+  readonly homeDir: string;
+}
+
+export interface Address {
+  /** An IP address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+const MAX_SHOWN = 80;
+
+/** What somebody wrote, safe to show: in quotes, controls escaped, cut when long. */
+export function quoted(text: string): string {
+  const cut = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text;
+  return JSON.stringify(cut).replace(/[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, unicodeEscape);
+}
+
+function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** A refusal of one setting: `PLACE: what is wrong`, and the fix. */
+export function refusal(place: string, problem: string, hint: string): SkerryError {
+  return new SkerryError("invalid", `${place}: ${problem}`, { hint, details: { place } });
+}
+
+function textOf(written: Written): string {
+  const { value, place } = written;
+  if (typeof value === "string") {
+    if (value === "") throw refusal(place, "the value is empty.", "Give it a value, or leave the setting out.");
+    return value;
+  }
+  if (value === null) throw refusal(place, "the value is missing.", "Give it a value, or leave the setting out.");
+  if (typeof value === "object") {
+    throw refusal(place, `a string is wanted, not a ${Array.isArray(value) ? "list" : "map"}.`, "Write one value.");
+  }
+  throw refusal(
+    place,
+    `a string is wanted, and ${written.source} is a ${typeof value}.`,
+    `Put it in quotes: ${quoted(written.source ?? `${value}`)}.`,
+  );
+}
+
+/** An absolute path. `~` and `~/x` mean the home directory. */
+export function pathOf(written: Written): string {
+  const text = textOf(written);
+  // A path with a line break or an escape sequence in it is a mistake, and a trap when it is shown.
+  if (/\p{Cc}/u.test(text)) {
+    throw refusal(written.place, `${quoted(text)} has control characters.`, "Choose a path without them.");
+  }
+  if (text !== "~" && !text.startsWith("~/")) return resolve(written.base, text);
+  if (written.homeDir === "") {
+    throw refusal(written.place, `${quoted(text)}: no home directory is known.`, "Set HOME, or write the whole path.");
+  }
+  return resolve(written.homeDir, text.slice(2));
+}
+
+/** Absolute paths, none twice and none inside another. */
+export function pathsOf(written: Written): readonly string[] {
+  const items = Array.isArray(written.value) ? (written.value as readonly Written[]) : [written];
+  if (items.length > LIMITS.config.maxStorageDirectories) {
+    const most = LIMITS.config.maxStorageDirectories;
+    throw refusal(written.place, `${items.length} directories are given; ${most} is the most.`, "Give fewer.");
+  }
+  const paths: string[] = [];
+  for (const item of items) {
+    const path = pathOf(item);
+    const other = paths.find((known) => isInside(path, known) || isInside(known, path));
+    if (other !== undefined) {
+      const problem = path === other ? `${quoted(path)} is given twice.` : `${quoted(path)} overlaps ${quoted(other)}.`;
+      throw refusal(item.place, problem, "Give separate directories, best on separate disks.");
+    }
+    paths.push(path);
+  }
+  return paths;
+}
+
+/** True when `path` is `directory` or lies beneath it. Both are absolute. */
+export function isInside(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory.endsWith("/") ? directory : `${directory}/`);
+}
+
+export function choiceOf<T extends string>(written: Written, choices: readonly T[]): T {
+  const text = textOf(written);
+  const found = choices.find((choice) => choice === text.toLowerCase());
+  if (found !== undefined) return found;
+  throw refusal(written.place, `${quoted(text)} is not one of ${choices.join(", ")}.`, `Write one of them.`);
+}
+
+export function nodeNameOf(written: Written): string {
+  const text = textOf(written);
+  try {
+    assertName(text, "node");
+  } catch {
+    throw refusal(written.place, `${quoted(text)} is not a node name.`, `A name is ${NAME_RULE}.`);
+  }
+  return text;
+}
+
+/**
+ * `HOST:PORT` with a loopback host; `localhost` is 127.0.0.1. Port 0 = any that is free.
+ * @throws `invalid`; `unsupported` for a host off loopback.
+ */
+export function loopbackAddressOf(written: Written): Address {
+  // A port alone is a number in YAML: it is told what is missing, not to be put in quotes.
+  const text = typeof written.value === "number" ? (written.source ?? `${written.value}`) : textOf(written);
+  const example = "Write HOST:PORT, such as 127.0.0.1:7400 or [::1]:7400; port 0 takes any free one.";
+  const parts = /^(?:\[([^\]]*)\]|([^:[\]]*)):([^:]*)$/.exec(text);
+  if (parts === null) {
+    const problem =
+      isIPv6(text) || text.split(":").length > 2 ? "an IPv6 address needs brackets" : "it is not HOST:PORT";
+    throw refusal(written.place, `${quoted(text)}: ${problem}.`, example);
+  }
+  const [, bracketed, plain, portText = ""] = parts;
+  const port = /^\d{1,5}$/.test(portText) ? Number(portText) : -1;
+  if (port < 0 || port > 65_535) {
+    throw refusal(written.place, `${quoted(text)}: the port must be a number from 0 to 65535.`, example);
+  }
+  const host = bracketed ?? plain ?? "";
+  if (host === "") throw refusal(written.place, `${quoted(text)} has no host.`, example);
+  if (bracketed !== undefined && !isIPv6(bracketed)) {
+    throw refusal(written.place, `${quoted(bracketed)} is not an IPv6 address.`, example);
+  }
+  const loopback = loopbackOf(host);
+  if (loopback !== undefined) return { host: loopback, port };
+  throw new SkerryError(
+    "unsupported",
+    `${written.place}: ${quoted(host)} is not a loopback address, and off loopback plain HTTP would show passwords and tokens to the network.`,
+    {
+      hint: `Listen on 127.0.0.1:${port} or [::1]:${port}, and reach it from elsewhere through an SSH tunnel.`,
+      details: { place: written.place },
+    },
+  );
+}
+
+function loopbackOf(host: string): string | undefined {
+  if (host.toLowerCase() === "localhost") return "127.0.0.1";
+  if (isIPv4(host)) return host.startsWith("127.") ? host : undefined;
+  return isIPv6(host) && /^[0:]*:0*1$/.test(host) ? "::1" : undefined;
+}
+
+/** `127.0.0.1:7400`, `[::1]:7400` */
+export function addressText(address: Address): string {
+  return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
