@@ -50,6 +50,18 @@ export const DETOURS: readonly Planted[] = [
     text: `export const at = new URL("../store/target.ts", import.meta.url);\n`,
     bad: true,
   },
+  {
+    path: `${CORE}/auth/either.ts`,
+    text: `export const at = new URL(import.meta.url ? "./target.ts" : "../store/target.ts", import.meta.url);\n`,
+    bad: true,
+  },
+  {
+    path: `${CORE}/auth/own-thread.ts`,
+    text: `export const at = new URL("./target.ts", import.meta.url);\n`,
+    bad: false,
+  },
+  { path: `${CORE}/auth/suite.ts`, text: `import "node:test";\nexport * from "../store/target.ts";\n`, bad: false },
+  { path: `${CORE}/auth/uses-suite.ts`, text: `export * from "./suite.ts";\n`, bad: true },
   { path: `${CORE}/auth/builtin.ts`, text: `export const fs = process.getBuiltinModule("node:fs");\n`, bad: true },
   {
     path: `${CORE}/auth/require.ts`,

@@ -1,4 +1,33 @@
 /** The files of core that do their own I/O, each with what it may use and why it cannot go through a port. */
 import type { Driver } from "./rule-world.ts";
 
-export const DRIVERS: readonly Driver[] = [];
+const CORE = "packages/core/src";
+
+export const DRIVERS: readonly Driver[] = [
+  {
+    path: `${CORE}/store/drivers/`,
+    may: ["node:fs/promises"],
+    reason:
+      "the drivers keep their files beside a library that opens its own; they are tested by faults under the real one",
+  },
+  {
+    path: `${CORE}/store/drivers/nedb/`,
+    may: ["nedb-promises"],
+    reason: "NeDB opens, appends and compacts its file itself",
+  },
+  {
+    path: `${CORE}/storage/index/sqlite/`,
+    may: ["node:fs", "node:sqlite", "node:worker_threads", "performance"],
+    reason: "SQLite does its own I/O, in a thread of ours that times its batches",
+  },
+  {
+    path: `${CORE}/contract/client/http.ts`,
+    may: ["node:http", "node:https"],
+    reason: "the typed client is how a program outside the daemon reaches it: it has no ports, and uses Node's client",
+  },
+  {
+    path: `${CORE}/contract/client/events.ts`,
+    may: ["node:timers/promises"],
+    reason: "the same: it waits before it takes a watch up again",
+  },
+];

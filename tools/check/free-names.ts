@@ -2,7 +2,7 @@
  * The names that a module takes from outside: identifiers that nothing in it declares. Declarations count for the whole
  * function that holds them (not only their block), which is close enough for finding globals.
  */
-import { childrenOf, isNode, type Node, textOf } from "./source.ts";
+import { childrenOf, isNode, isWrapper, type Node, textOf } from "./source.ts";
 
 export interface FreeName {
   readonly name: string;
@@ -17,19 +17,10 @@ export function isFunction(node: Node): boolean {
   return FUNCTIONS.has(node.type) && isNode(node["body"]);
 }
 
-/** TypeScript's expressions that wrap one of JavaScript; every other `TS*` node is gone at run time. */
-const WRAPPERS = new Set([
-  "TSAsExpression",
-  "TSSatisfiesExpression",
-  "TSNonNullExpression",
-  "TSTypeAssertion",
-  "TSInstantiationExpression",
-]);
-
 export function freeNames(program: Node): FreeName[] {
   const found: FreeName[] = [];
   const visit = (node: Node, scopes: readonly ReadonlySet<string>[], ancestors: readonly Node[]): void => {
-    if (node.type.startsWith("TS") && !WRAPPERS.has(node.type)) return;
+    if (node.type.startsWith("TS") && !isWrapper(node)) return;
     if (node.type === "ImportDeclaration") return;
     const inner = isFunction(node) ? [...scopes, declaredIn(node)] : scopes;
     if (node.type === "Identifier") {
@@ -40,7 +31,7 @@ export function freeNames(program: Node): FreeName[] {
       return;
     }
     const below = [...ancestors, node];
-    const children = WRAPPERS.has(node.type) ? [node["expression"] as Node] : childrenOf(node);
+    const children = isWrapper(node) ? [node["expression"] as Node] : childrenOf(node);
     for (const child of children) visit(child, inner, below);
   };
   visit(program, [declaredIn(program)], []);

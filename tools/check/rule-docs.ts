@@ -10,7 +10,7 @@ const ERRORS = "docs/errors.md";
 const LIMITS = "packages/core/src/domain/limits.ts";
 
 /** Bounds whose name and unit say it all, or that share the comment of the one above. */
-export const SELF_EVIDENT_LIMITS: ReadonlySet<string> = new Set([
+const SELF_EVIDENT_LIMITS: ReadonlySet<string> = new Set([
   "store.maxLeaseMs",
   "auth.loginWindowMs",
   "auth.sessionMs",
@@ -20,6 +20,10 @@ export const SELF_EVIDENT_LIMITS: ReadonlySet<string> = new Set([
   "http.keepAliveMs",
   "log.files",
   "jobs.maxBackoffMs",
+  "index.maxPagesPerMessage",
+  "auth.lastUsedEveryMs",
+  "log.maxEntries",
+  "log.maxValues",
 ]);
 
 /**

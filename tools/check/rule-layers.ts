@@ -5,14 +5,22 @@ import { dottedName, type Finding, type ImportEdge, type Source, walk } from "./
 
 const RULE = "layers";
 
+interface Context {
+  /** Lazy imports found so far -> the file. */
+  readonly lazySeen: Map<string, string>;
+  readonly forTests: (path: string) => boolean;
+}
+
 export function checkLayers(sources: readonly Source[]): Finding[] {
-  const lazySeen = new Map<string, string>();
+  const suites = new Set(sources.filter(({ isTest }) => isTest).map(({ path }) => path));
+  const forTests = (path: string): boolean => isOutsideTheLayers(path) || suites.has(path);
+  const context: Context = { lazySeen: new Map(), forTests };
   return sources
-    .filter((source) => !isOutsideTheLayers(source.path))
+    .filter((source) => !forTests(source.path))
     .flatMap((source) => {
       const layer = layerOf(source.path);
       if (!layer) return [at(source, 1, "lies in no layer: give its folder a row in tools/check/layers.ts")];
-      return [...source.imports.flatMap((edge) => checkEdge(source, layer, edge, lazySeen)), ...loadingByHand(source)];
+      return [...source.imports.flatMap((edge) => checkEdge(source, layer, edge, context)), ...loadingByHand(source)];
     });
 }
 
@@ -20,17 +28,17 @@ function at(source: Source, line: number, message: string): Finding {
   return { path: source.path, line, rule: RULE, message };
 }
 
-function checkEdge(source: Source, layer: Layer, edge: ImportEdge, lazySeen: Map<string, string>): Finding[] {
+function checkEdge(source: Source, layer: Layer, edge: ImportEdge, context: Context): Finding[] {
   const { specifier, line } = edge;
   if (specifier === undefined) return [at(source, line, "imports what is not a literal: no rule can see it")];
   if (specifier === "module" || specifier === "node:module") {
     return [at(source, line, `${specifier} loads modules by hand, which evades this rule`)];
   }
   const lazy = LAZY_IMPORTS.find((row) => row.specifier === specifier && row.from === layer.name);
-  if (lazy) return checkLazy(source, edge, lazySeen);
+  if (lazy) return checkLazy(source, edge, context.lazySeen);
   const target = resolveOurs(source.path, specifier);
   if (target === undefined) return [];
-  if (isOutsideTheLayers(target)) return [at(source, line, `${specifier} is for tests and tools: nothing imports it`)];
+  if (context.forTests(target)) return [at(source, line, `${specifier} is for tests and tools: nothing imports it`)];
   const other = layerOf(target);
   if (!other) return edge.kind === "url" ? [] : [at(source, line, `${specifier} lies in no layer`)];
   if (mayImport(layer, other)) return [];

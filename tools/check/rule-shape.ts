@@ -2,7 +2,7 @@
 import { isFunction } from "./free-names.ts";
 import { type Finding, type Node, type Source, textOf, walk } from "./source.ts";
 
-export const SHAPE = {
+const SHAPE = {
   /** Lines of a file: more is told, then refused. */
   warnFileLines: 300,
   maxFileLines: 400,

@@ -3,7 +3,7 @@
  * by the globals that it uses, both from the syntax tree.
  */
 import { type FreeName, freeNames } from "./free-names.ts";
-import { dottedName, type Finding, type ImportEdge, type Node, type Source } from "./source.ts";
+import { dottedName, type Finding, type ImportEdge, isWrapper, type Node, type Source } from "./source.ts";
 
 export interface Driver {
   /** A file, or a folder with `/` at the end. */
@@ -74,7 +74,7 @@ const RULE = "world";
 export function checkWorld(sources: readonly Source[], drivers: readonly Driver[]): Finding[] {
   const used = new Set<string>();
   const findings = sources
-    .filter(({ path }) => path.startsWith(CORE) && !/\.test\.tsx?$/.test(path))
+    .filter(({ path, isTest }) => path.startsWith(CORE) && !isTest)
     .filter(({ path }) => !PORTS.some((folder) => path.startsWith(folder)))
     .flatMap((source) => {
       const rows = drivers.filter(({ path }) =>
@@ -131,11 +131,13 @@ function checkGlobals(source: Source, may: (what: string) => boolean): Finding[]
 }
 
 function globalTrouble({ name, node, ancestors }: FreeName): { what: string; world: string } | undefined {
-  const parent = ancestors.at(-1);
-  const member = parent?.type === "MemberExpression" && parent["object"] === node ? dottedName(parent) : undefined;
+  const parent = ancestors.findLast((one) => !isWrapper(one) && one.type !== "ParenthesizedExpression");
+  const access = parent?.type === "MemberExpression" && parent["property"] !== node;
+  const member = access ? dottedName(parent) : undefined;
   if (member !== undefined && PURE_MEMBERS.has(member)) return;
   const byMember = member === undefined ? undefined : WORLD_MEMBERS.get(member);
   if (member !== undefined && byMember !== undefined) return { what: member, world: byMember };
+  if (name === "globalThis" && member !== undefined) return memberOfGlobal(member.split(".")[1] ?? "");
   if (name === "Date") return dateTrouble(node, parent, member);
   const whole = WORLD_GLOBALS.get(name);
   if (whole !== undefined) return { what: name, world: whole };
@@ -143,6 +145,13 @@ function globalTrouble({ name, node, ancestors }: FreeName): { what: string; wor
     return { what: name, world: "taken whole, which hides what is used of it" };
   }
   return;
+}
+
+/** `globalThis.x` is `x`, judged without what follows. */
+function memberOfGlobal(name: string): { what: string; world: string } | undefined {
+  if (name === "Date" || ONLY_BY_MEMBER.has(name)) return { what: name, world: "taken from globalThis" };
+  const world = WORLD_GLOBALS.get(name);
+  return world === undefined ? undefined : { what: name, world };
 }
 
 /** `new Date(x)`, `Date.parse`, `Date.UTC` and `instanceof Date` compute; the rest reads the clock. */

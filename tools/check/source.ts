@@ -47,6 +47,8 @@ export interface Source {
   readonly program: Node;
   readonly comments: readonly Comment[];
   readonly imports: readonly ImportEdge[];
+  /** A test, or a suite that tests share: it imports node:test. Nothing else may import it. */
+  readonly isTest: boolean;
   lineAt(offset: number): number;
 }
 
@@ -95,13 +97,16 @@ export function parseSource(path: string, text: string): Source {
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
   const lineAt = (offset: number): number => starts.findLastIndex((start) => start <= offset) + 1;
   const program = parsed.program as unknown as Node;
+  const imports = importsOf(program, lineAt);
+  const testing = imports.some(({ specifier, typeOnly }) => specifier === "node:test" && !typeOnly);
   return {
     path,
     text,
     lines: text.endsWith("\n") ? starts.length - 1 : starts.length,
     program,
     comments: parsed.comments as readonly Comment[],
-    imports: importsOf(program, lineAt),
+    imports,
+    isTest: testing || /\.test\.tsx?$/.test(path),
     lineAt,
   };
 }
@@ -143,9 +148,23 @@ function literal(node: unknown): string | undefined {
   return isNode(node) && node.type !== "Identifier" ? textOf(node) : undefined;
 }
 
-/** `a.b.c` for a chain of plain member accesses, else undefined. */
+/** TypeScript's expressions that wrap one of JavaScript; every other `TS*` node is gone at run time. */
+const WRAPPERS = new Set([
+  "TSAsExpression",
+  "TSSatisfiesExpression",
+  "TSNonNullExpression",
+  "TSTypeAssertion",
+  "TSInstantiationExpression",
+]);
+
+export function isWrapper(node: Node): boolean {
+  return WRAPPERS.has(node.type);
+}
+
+/** `a.b.c` for a chain of plain member accesses, whatever types are asserted on the way, else undefined. */
 export function dottedName(node: unknown): string | undefined {
   if (!isNode(node)) return undefined;
+  if (isWrapper(node) || node.type === "ParenthesizedExpression") return dottedName(node["expression"]);
   if (node.type === "Identifier") return node["name"] as string;
   if (node.type === "MetaProperty") return `${textOf(node["meta"])}.${textOf(node["property"])}`;
   if (node.type !== "MemberExpression") return undefined;
@@ -157,14 +176,15 @@ export function dottedName(node: unknown): string | undefined {
 function importsOf(program: Node, lineAt: (offset: number) => number): ImportEdge[] {
   const edges: ImportEdge[] = [];
   walk(program, (node) => {
-    const edge = edgeOf(node);
-    if (edge) edges.push({ ...edge, line: lineAt(node.start) });
+    for (const edge of edgesOf(node)) edges.push({ ...edge, line: lineAt(node.start) });
     return undefined;
   });
   return edges;
 }
 
-function edgeOf(node: Node): Omit<ImportEdge, "line"> | undefined {
+type Edge = Omit<ImportEdge, "line">;
+
+function edgesOf(node: Node): Edge[] {
   const specifier = literal(node["source"]);
   switch (node.type) {
     case "ImportDeclaration": {
@@ -172,19 +192,32 @@ function edgeOf(node: Node): Omit<ImportEdge, "line"> | undefined {
       const types = taken.length > 0 && taken.every((one) => one["importKind"] === "type");
       const typeOnly = node["importKind"] === "type" || types;
       const values = taken.filter((one) => one["importKind"] !== "type");
-      return { specifier, typeOnly, kind: "static", names: values.map(importedName) };
+      return [{ specifier, typeOnly, kind: "static", names: values.map(importedName) }];
     }
     case "ExportNamedDeclaration":
     case "ExportAllDeclaration":
-      if (node["source"] === null) return undefined;
-      return { specifier, typeOnly: node["exportKind"] === "type", kind: "static", names: ["*"] };
+      if (node["source"] === null) return [];
+      return [{ specifier, typeOnly: node["exportKind"] === "type", kind: "static", names: ["*"] }];
     case "TSImportType":
-      return { specifier, typeOnly: true, kind: "static", names: [] };
+      return [{ specifier, typeOnly: true, kind: "static", names: [] }];
     case "ImportExpression":
-      return { specifier, typeOnly: false, kind: "dynamic", names: ["*"] };
+      return literals(node["source"]).map((one) => ({
+        specifier: one,
+        typeOnly: false,
+        kind: "dynamic",
+        names: ["*"],
+      }));
     default:
-      return urlEdge(node);
+      return urlEdges(node);
   }
+}
+
+/** What a specifier can be: both arms of `published ? "./x.js" : "./x.ts"`; undefined for what is no literal. */
+function literals(node: unknown): (string | undefined)[] {
+  if (isNode(node) && node.type === "ConditionalExpression") {
+    return [...literals(node["consequent"]), ...literals(node["alternate"])];
+  }
+  return [literal(node)];
 }
 
 function importedName(specifier: Node): string {
@@ -193,11 +226,11 @@ function importedName(specifier: Node): string {
   return textOf(specifier["imported"]) ?? "*";
 }
 
-function urlEdge(node: Node): Omit<ImportEdge, "line"> | undefined {
+function urlEdges(node: Node): Edge[] {
   const [first, second] = (node["arguments"] ?? []) as Node[];
   const callee = dottedName(node["callee"]);
   const byUrl = node.type === "NewExpression" && callee === "URL" && dottedName(second) === "import.meta.url";
   const byResolve = node.type === "CallExpression" && callee === "import.meta.resolve";
-  if (!byUrl && !byResolve) return undefined;
-  return { specifier: literal(first), typeOnly: false, kind: "url", names: ["*"] };
+  if (!byUrl && !byResolve) return [];
+  return literals(first).map((specifier) => ({ specifier, typeOnly: false, kind: "url", names: ["*"] }));
 }

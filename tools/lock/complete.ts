@@ -51,7 +51,7 @@ export function platformOf(name: string): Pick<LockPackage, "os" | "cpu" | "libc
 }
 
 /** Where Node would find `name` from the package at `from`, or undefined. */
-export function findInLock(lock: Lock, from: string, name: string): string | undefined {
+function findInLock(lock: Lock, from: string, name: string): string | undefined {
   let folder = from;
   for (;;) {
     const candidate = folder === "" ? `node_modules/${name}` : `${folder}/node_modules/${name}`;

@@ -10,7 +10,7 @@ interface DebianPackage {
   readonly reason: string;
 }
 
-export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
+const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: "strace", program: "strace", reason: "shows that the daemon syncs data and directory before it answers" },
   { name: "curl", program: "curl", reason: "speaks to the API as people do" },
   { name: "tmux", program: "tmux", reason: "gives the CLI a real terminal" },

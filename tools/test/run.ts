@@ -86,6 +86,8 @@ function environment(options: RunOptions, outer: string): NodeJS.ProcessEnv {
     "https_proxy",
     "no_proxy",
   ];
+  // Seeds of property tests and the like, which a person sets to repeat a run.
+  kept.push(...Object.keys(process.env).filter((name) => name.startsWith("SKERRY_TEST_")));
   const home = join(outer, "home");
   return {
     ...Object.fromEntries(
