@@ -130,5 +130,5 @@ export interface Store extends AsyncDisposable {
   /** History before `revision` goes; reads at or after it stay. @throws `conflict/compacted`, `invalid` as `get`. */
   compact(revision: number): Promise<void>;
   /** Why the store takes no more writes; absent while it does. */
-  readonly failure?: Error;
+  readonly failure?: Error | undefined;
 }
