@@ -279,7 +279,7 @@ class FileAudit implements Audit {
 }
 
 /** Opens the audit log; a torn last line is cut. @throws what the disk throws. */
-export async function openAudit(options: AuditOptions): Promise<Audit> {
+export async function createAudit(options: AuditOptions): Promise<Audit> {
   const { disk, directory, maxFileBytes, maxFiles } = options;
   const file = new AuditFile({
     disk,

@@ -84,11 +84,11 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
     renew: (principal) => principals.renew(principal),
     authorizer: principals,
     decide: (principal, permission, target) => decide(principals, principal, permission, target),
-    lastUsedAt: (uid) => lastUsed.at(uid),
     users: createUsers(context),
     projects: createProjects(context),
     sessions: createSessions(context),
     tokens: createTokens(context),
+    lastUsedAt: (uid) => lastUsed.at(uid),
     jobs: [createExpireJob(context)],
     [Symbol.asyncDispose]: async () => {
       stop.abort();
