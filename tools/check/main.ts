@@ -4,7 +4,6 @@
  */
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
-import { assertPinnedNode } from "../runtime.ts";
 
 interface Check {
   readonly name: string;
@@ -52,7 +51,6 @@ function run({ command, parameters }: Check): Promise<Outcome> {
   });
 }
 
-assertPinnedNode();
 const waiting = [...CHECKS];
 let failed = 0;
 await Promise.all(

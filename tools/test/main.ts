@@ -3,7 +3,6 @@
  * the tier choose files by parts of their paths: `npm test -- storage/index`.
  */
 import { resolve } from "node:path";
-import { assertPinnedNode } from "../runtime.ts";
 import { installMissing } from "./debian.ts";
 import type { Counts } from "./events.ts";
 import { collectTestFiles, MINIMUM_FILES } from "./files.ts";
@@ -40,7 +39,6 @@ function summary(counts: Counts, files: number, durationMs: number): string {
     .join("\n");
 }
 
-assertPinnedNode();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const troubles = await main(process.argv.slice(2));
 for (const trouble of troubles) console.error(trouble);

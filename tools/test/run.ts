@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Account, type Counts, readAccount } from "./events.ts";
 import { clearLeftovers, findLeftovers } from "./leftovers.ts";
@@ -93,6 +93,7 @@ function environment(options: RunOptions, outer: string): NodeJS.ProcessEnv {
     ...Object.fromEntries(
       kept.filter((name) => process.env[name] !== undefined).map((name) => [name, process.env[name]]),
     ),
+    PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
     LANG: "C.UTF-8",
     TZ: "UTC",
     SHELL: "/bin/sh",
