@@ -102,3 +102,14 @@ export interface Authorizer {
    */
   projectsFor(principal: Principal, permission: Permission): ReadonlySet<string> | "all";
 }
+
+/**
+ * allow            go on
+ * forbidden        may be read, but not this
+ * hidden           may not be read, so it does not exist (`not_found`)
+ * unauthenticated  nobody asked: the same whether it exists or not
+ */
+export type Decision = "allow" | "forbidden" | "hidden" | "unauthenticated";
+
+/** Decides about one thing. Made by `auth/`, asked by the dispatcher. */
+export type Decide = (principal: Principal, permission: Permission, target: Target) => Decision;

@@ -1,4 +1,4 @@
-import { bucketAccess } from "@skerry/core/auth/buckets.ts";
+import { bucketAccess } from "@skerry/core/auth/access.ts";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
@@ -15,7 +15,7 @@ export function bucketHandlers(services: Services) {
   const { buckets, store } = services;
   const collection = (call: Call): Collection<Awaited<ReturnType<typeof toView>>> => ({
     kind: "bucket",
-    visible: (entry: Entry) => access(services, call.permission, toBucket(entry).bucket)(call.principal) !== "hide",
+    visible: (entry: Entry) => access(services, call.permission, toBucket(entry).bucket)(call.principal) === "allow",
     present: (entry: Entry) => toView(services, toBucket(entry)),
   });
   return [
@@ -31,10 +31,7 @@ export function bucketHandlers(services: Services) {
     }),
 
     handle.json(bucketRoutes.get, async (call, { params }) => {
-      await openBucket(services, call, params.name);
-      const found = await buckets.find(params.name);
-      if (found === undefined) call.hide(`bucket ${params.name}`);
-      return toView(services, found);
+      return toView(services, await openBucket(services, call, params.name));
     }),
 
     handle.json(bucketRoutes.create, async (call, { body }) => {
@@ -44,7 +41,7 @@ export function bucketHandlers(services: Services) {
       const created = await buckets.create({
         name: body.name,
         project,
-        projectName: services.auth.projectName(project) ?? "",
+        projectName: services.auth.projects.find(project)?.meta.name ?? "",
         visibility: body.spec?.visibility ?? "private",
         ...(body.labels === undefined ? {} : { labels: body.labels }),
       });
@@ -70,7 +67,7 @@ export function bucketHandlers(services: Services) {
 }
 
 /** The bucket, when the route's permission holds on it. @throws what hides or forbids it. */
-export async function openBucket(services: Services, call: Call, name: string): Promise<Bucket> {
+export async function openBucket(services: Services, call: Call, name: string): Promise<BucketEntry> {
   call.target = `bucket/${name}`;
   const found = await services.buckets.find(name);
   if (found === undefined) call.hide(`bucket ${name}`);
@@ -79,12 +76,12 @@ export async function openBucket(services: Services, call: Call, name: string): 
   if (bucket.meta.deletingSince !== undefined && call.permission.action !== "read") {
     throw new SkerryError("conflict", `The bucket ${name} is being deleted.`);
   }
-  return bucket;
+  return found;
 }
 
 function access(services: Services, permission: Permission, bucket: Bucket) {
   const target = { project: bucket.meta.project, uid: bucket.meta.uid, visibility: bucket.spec.visibility };
-  return (principal: Principal) => bucketAccess(services.auth.authorizer, principal, permission, target);
+  return (principal: Principal) => bucketAccess(services.auth.authorizer, principal, target, permission);
 }
 
 async function toView(services: Services, { bucket, revision }: BucketEntry) {

@@ -5,7 +5,7 @@ import type { Services } from "./services.ts";
 
 /** Meta as it goes over the wire: with the revision, and the project's name beside its uid. */
 export function viewMeta(services: Services, meta: ResourceMeta, revision: number) {
-  const projectName = meta.project === CLOUD ? undefined : services.auth.projectName(meta.project);
+  const projectName = meta.project === CLOUD ? undefined : services.auth.projects.find(meta.project)?.meta.name;
   return { ...meta, labels: { ...meta.labels }, revision, ...(projectName === undefined ? {} : { projectName }) };
 }
 
@@ -15,7 +15,7 @@ export function viewMeta(services: Services, meta: ResourceMeta, revision: numbe
  */
 export function projectOf(services: Services, call: Call, nameOrUid: string | undefined): string | undefined {
   if (nameOrUid === undefined) return undefined;
-  const uid = services.auth.projectUid(nameOrUid);
+  const uid = services.auth.projects.find(nameOrUid)?.meta.uid;
   const read: Permission = { root: "auth", resource: "projects", action: "read" };
   const seen =
     uid !== undefined && (call.allows(read, { project: uid }) || call.allows(call.permission, { project: uid }));

@@ -15,7 +15,7 @@ export function objectHandlers(services: Services) {
   const { objects } = services;
   return [
     handle.json(objectRoutes.list, async (call, { params, query }) => {
-      const bucket = await openBucket(services, call, params.bucket);
+      const { bucket } = await openBucket(services, call, params.bucket);
       const page = await objects.list({
         bucket: bucket.meta.uid,
         ...(query.prefix === undefined ? {} : { prefix: query.prefix }),
@@ -31,7 +31,7 @@ export function objectHandlers(services: Services) {
     }),
 
     handle.json(objectRoutes.put, async (call, { params }) => {
-      const bucket = await openBucket(services, call, params.bucket);
+      const { bucket } = await openBucket(services, call, params.bucket);
       call.target = `object/${params.bucket}/${params.key}`;
       const condition = readCondition((name) => call.header(name));
       const contentLength = readLength(call);
@@ -52,7 +52,7 @@ export function objectHandlers(services: Services) {
     handle.download(objectRoutes.head, (call, { params }) => read(services, call, params, false)),
 
     handle.json(objectRoutes.delete, async (call, { params }) => {
-      const bucket = await openBucket(services, call, params.bucket);
+      const { bucket } = await openBucket(services, call, params.bucket);
       call.target = `object/${params.bucket}/${params.key}`;
       const condition = readCondition((name) => call.header(name));
       await objects.delete({
@@ -71,7 +71,7 @@ async function read(
   params: { bucket: string; key: string },
   withBody: boolean,
 ): Promise<ApiResponse> {
-  const bucket = await openBucket(services, call, params.bucket);
+  const { bucket } = await openBucket(services, call, params.bucket);
   const where = { bucket: bucket.meta.uid, key: params.key };
   const header = (name: string) => call.header(name);
   const info = await services.objects.head(where);

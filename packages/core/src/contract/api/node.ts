@@ -10,6 +10,7 @@ export const storageStatusSchema = z.object({
   sizeBytes: z.int(),
   garbageChunks: z.int(),
   repairQueue: z.int(),
+  unknownFiles: z.int().describe("Replicas on the disks that the index does not know; left alone"),
   servers: z.array(
     z.object({
       name: z.string(),
@@ -54,11 +55,13 @@ export const statusSchema = z.object({
 export const auditEntrySchema = z.object({
   time: z.string(),
   requestId: z.string().optional(),
-  actor: z.string(),
-  action: z.string(),
+  actor: z.object({ uid: z.string(), name: z.string(), credential: z.string().optional() }),
+  action: z.string().describe("Id of the route"),
   target: z.string().optional(),
-  outcome: z.string(),
+  outcome: z.enum(["ok", "denied", "failed"]),
+  code: z.string().optional(),
   ip: z.string().optional(),
+  count: z.int().optional().describe("Denials that were left out in the second before"),
 });
 
 const shared = { method: "GET", kind: "json", status: 200, params: noParams, query: noQuery } as const;

@@ -1,10 +1,10 @@
 import { SkerryError } from "../../domain/errors.ts";
-import type { Authorizer, Permission, Principal, Target } from "../../domain/identity.ts";
+import type { Authorizer, Decide, Decision, Permission, Principal, Target } from "../../domain/identity.ts";
 import type { Route } from "../route.ts";
 import type { ApiRequest, RequestFacts } from "./exchange.ts";
 
 /** Decides with the principal of the moment; kept, so that a long stream can be decided again. */
-type Check = (principal: Principal) => "allow" | "forbid" | "hide";
+type Check = (principal: Principal) => Decision;
 
 export function parsePermission(text: string): Permission {
   const [path = "", action = ""] = text.split(":");
@@ -24,6 +24,7 @@ export class Call {
   readonly signal: AbortSignal;
   principal: Principal;
   readonly #authorizer: Authorizer;
+  readonly #decide: Decide;
   readonly #checks: { check: Check; what: string }[] = [];
   readonly #abort: AbortController;
   #asked = false;
@@ -34,12 +35,14 @@ export class Call {
     facts: RequestFacts;
     principal: Principal;
     authorizer: Authorizer;
+    decide: Decide;
   }) {
     this.request = init.request;
     this.route = init.route;
     this.facts = init.facts;
     this.principal = init.principal;
     this.#authorizer = init.authorizer;
+    this.#decide = init.decide;
     this.#abort = new AbortController();
     this.signal = AbortSignal.any([init.request.signal, this.#abort.signal]);
   }
@@ -65,11 +68,7 @@ export class Call {
    * @throws `not_found` (hidden), `forbidden` (may be read, this not), `unauthenticated` (nobody asked).
    */
   authorize(target: Target, what: string, permission: Permission = this.permission): void {
-    const read: Permission = { ...permission, action: "read" };
-    this.decide(what, (principal) => {
-      if (this.#authorizer.allows(principal, permission, target)) return "allow";
-      return this.#authorizer.allows(principal, read, target) ? "forbid" : "hide";
-    });
+    this.decide(what, (principal) => this.#decide(principal, permission, target));
   }
 
   /** The same with a rule of the handler's own. */
@@ -111,7 +110,7 @@ export class Call {
   #enforce(check: Check, what: string): void {
     const answer = check(this.principal);
     if (answer === "allow") return;
-    if (answer === "hide" || this.principal.kind === "anonymous") this.hide(what);
+    if (answer !== "forbidden" || this.principal.kind === "anonymous") this.hide(what);
     throw new SkerryError("forbidden", `You may not do this to ${what}: it needs ${this.route.permission}.`, {
       hint: "skerry whoami shows who you are; an admin can give you a role in its project.",
       details: { permission: this.route.permission },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { z } from "zod";
 import { SkerryError } from "../../domain/errors.ts";
-import type { Authorizer, Principal } from "../../domain/identity.ts";
+import type { Authorizer, Decide, Principal } from "../../domain/identity.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { createFakeClock } from "../../testing/fake-clock.ts";
 import { Client } from "../client/client.ts";
@@ -78,6 +78,10 @@ function world(
     allows: (_, permission) => may(`${permission.root}.${permission.resource}:${permission.action}`),
     projectsFor: () => "all",
   };
+  const decide: Decide = (principal, permission, target) => {
+    if (authorizer.allows(principal, permission, target)) return "allow";
+    return authorizer.allows(principal, { ...permission, action: "read" }, target) ? "forbidden" : "hidden";
+  };
   const amy = (): Principal => ({
     kind: "user",
     userUid: "u",
@@ -120,6 +124,7 @@ function world(
     routes: Object.values(routes) as never,
     handlers: new Map(entries),
     authorizer,
+    decide,
     authenticate: (bearer) => {
       if (bearer === undefined) return { ...amy(), kind: "anonymous", userName: "anonymous" };
       if (!valid || bearer !== "Bearer t") throw new SkerryError("unauthenticated", "The token is not good.");

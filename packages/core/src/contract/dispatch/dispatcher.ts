@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import { isError, SkerryError, toProblem, toSkerryError } from "../../domain/errors.ts";
-import type { Authorizer, Principal } from "../../domain/identity.ts";
+import type { Authorizer, Decide, Principal } from "../../domain/identity.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type { Clock } from "../../domain/ports.ts";
 import { isMutation, type Route, type RouteOutput } from "../route.ts";
@@ -59,8 +59,11 @@ export interface DispatcherOptions {
   readonly routes: readonly Route[];
   readonly handlers: Handlers;
   readonly authorizer: Authorizer;
+  readonly decide: Decide;
   /** @throws `unauthenticated` for a credential that is not good; nobody is the anonymous principal. */
   readonly authenticate: (authorization: string | undefined, request: ApiRequest) => Principal;
+  /** Before anything is changed. @throws what forbids every change now. */
+  readonly admitMutation?: () => Promise<void>;
   /** Resolves when the record is as safe as the audit promises. */
   readonly audit: (record: AuditRecord) => Promise<void>;
   readonly clock: Clock;
@@ -88,9 +91,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       facts.route = route.id;
       const principal = options.authenticate(request.headers["authorization"], request);
       facts.principal = principal.userName;
-      call = new Call({ request, route, facts, principal, authorizer: options.authorizer });
+      const { authorizer, decide } = options;
+      call = new Call({ request, route, facts, principal, authorizer, decide });
       if (route.permission === "self" && principal.kind === "anonymous") call.hide("such thing");
       const input = await readInput(call, params, query);
+      if (isMutation(route)) await options.admitMutation?.();
       const response = await answer(options, streams, call, input);
       if (isMutation(route)) await options.audit({ call, outcome: "ok" });
       return response;

@@ -23,7 +23,7 @@ export const auditPresentation: Presentation<z.infer<typeof auditEntrySchema>> =
   nameOf: ({ time, requestId }) => requestId ?? time,
   columns: [
     { title: "TIME", cell: ({ time }) => formatTime(time) },
-    { title: "ACTOR", cell: ({ actor }) => actor },
+    { title: "ACTOR", cell: ({ actor }) => actor.name },
     { title: "ACTION", cell: ({ action }) => action },
     { title: "TARGET", cell: ({ target }) => target ?? "-" },
     { title: "OUTCOME", cell: ({ outcome }) => outcome },

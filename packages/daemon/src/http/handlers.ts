@@ -1,0 +1,23 @@
+import type { Handlers } from "@skerry/core/contract/dispatch/dispatcher.ts";
+import { bucketHandlers } from "./bucket.ts";
+import { nodeHandlers } from "./node.ts";
+import { objectHandlers } from "./object.ts";
+import { bindingHandlers, projectHandlers } from "./project.ts";
+import type { Services } from "./services.ts";
+import { sessionHandlers } from "./session.ts";
+import { tokenHandlers } from "./token.ts";
+import { userHandlers } from "./user.ts";
+
+/** One handler file for each resource; the dispatcher refuses to start when a route has none. */
+export function createHandlers(services: Services): Handlers {
+  return new Map([
+    ...bucketHandlers(services),
+    ...objectHandlers(services),
+    ...userHandlers(services),
+    ...sessionHandlers(services),
+    ...tokenHandlers(services),
+    ...projectHandlers(services),
+    ...bindingHandlers(services),
+    ...nodeHandlers(services),
+  ]);
+}

@@ -1,0 +1,98 @@
+import { targetOf } from "@skerry/core/auth/access.ts";
+import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
+import type { Call } from "@skerry/core/contract/dispatch/call.ts";
+import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
+import type { ApiResponse } from "@skerry/core/contract/dispatch/exchange.ts";
+import { createOpenApi } from "@skerry/core/contract/openapi.ts";
+import { ROUTES } from "@skerry/core/contract/routes.ts";
+import type { Services } from "./services.ts";
+
+const AUDIT_LINES = 100;
+
+export function nodeHandlers(services: Services) {
+  const { clock, jobs, node, objects, store } = services;
+  let openapi: string | undefined;
+  return [
+    handle.json(nodeRoutes.status, async (call) => {
+      authorizeCloud(call, "the status of the cloud");
+      const storage = await objects.status();
+      const problems = problemsOf(services, storage);
+      const state: "ok" | "degraded" | "draining" = !node.readiness().ready ? "draining" : problems.length > 0 ? "degraded" : "ok";
+      return {
+        cluster: node.cluster,
+        version: node.version,
+        node: node.name,
+        state,
+        uptimeSeconds: Math.floor((clock.monotonicMs() - node.startedMs) / 1000),
+        revision: store.revision,
+        storage: {
+          replicas: storage.replicas,
+          state: storage.state,
+          objects: storage.objects,
+          sizeBytes: storage.sizeBytes,
+        },
+        problems,
+      };
+    }),
+
+    handle.json(nodeRoutes.storage, async (call) => {
+      authorizeCloud(call, "the status of the storage");
+      const status = await objects.status();
+      return { ...status, servers: status.servers.map((server) => ({ ...server })) };
+    }),
+
+    handle.json(nodeRoutes.jobs, async (call) => {
+      authorizeCloud(call, "the jobs");
+      return { items: jobs.statuses().map((status) => ({ ...status })) };
+    }),
+
+    handle.json(nodeRoutes.audit, async (call, { query }) => {
+      authorizeCloud(call, "the audit log");
+      return { items: [...(await services.audit.readTail(query.limit ?? AUDIT_LINES))] };
+    }),
+
+    handle.download(nodeRoutes.metrics, async (call) => {
+      authorizeCloud(call, "the metrics");
+      return text(200, "text/plain; version=0.0.4; charset=utf-8", await services.renderMetrics());
+    }),
+
+    handle.download(nodeRoutes.openapi, async () => {
+      openapi ??= `${JSON.stringify(createOpenApi(ROUTES, node.version))}\n`;
+      return text(200, "application/json", openapi);
+    }),
+
+    handle.download(nodeRoutes.live, async () => text(200, "text/plain", "live\n")),
+
+    handle.download(nodeRoutes.ready, async () => {
+      const { ready, reason } = node.readiness();
+      return ready ? text(200, "text/plain", "ready\n") : text(503, "text/plain", `${reason ?? "not ready"}\n`);
+    }),
+  ];
+}
+
+function authorizeCloud(call: Call, what: string): void {
+  call.authorize(targetOf.cloud(), what);
+}
+
+function text(status: number, contentType: string, body: string): ApiResponse {
+  return { status, headers: { "content-type": contentType, "cache-control": "no-store" }, body };
+}
+
+/** What is not as it should be, in sentences that say what to do. */
+function problemsOf(services: Services, storage: Awaited<ReturnType<Services["objects"]["status"]>>): string[] {
+  const problems: string[] = [];
+  const { failure } = services.store;
+  if (failure !== undefined) problems.push(`The store takes no more writes: ${failure.message} Restart the daemon.`);
+  for (const server of storage.servers) {
+    if (server.state === "ok") continue;
+    problems.push(
+      `Chunkserver ${server.name} is ${server.state}${server.reason === undefined ? "" : `: ${server.reason}`}`,
+    );
+  }
+  if (storage.repairQueue > 0)
+    problems.push(`${storage.repairQueue} chunks have fewer than three good copies; repair is under way.`);
+  for (const job of services.jobs.statuses()) {
+    if (job.state === "backing-off") problems.push(`The job ${job.name} fails: ${job.lastError ?? "unknown"}`);
+  }
+  return problems;
+}

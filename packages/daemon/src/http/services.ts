@@ -1,0 +1,32 @@
+import type { Audit } from "@skerry/core/auth/audit.ts";
+import type { Auth } from "@skerry/core/auth/auth.ts";
+import type { JobRunner } from "@skerry/core/domain/jobs.ts";
+import type { ObjectIndex } from "@skerry/core/domain/objects.ts";
+import type { Clock } from "@skerry/core/domain/ports.ts";
+import type { Store } from "@skerry/core/domain/store.ts";
+import type { BucketService } from "@skerry/core/storage/buckets.ts";
+import type { ObjectService } from "@skerry/core/storage/objects.ts";
+
+/** What the handlers work with. Made in `node.ts`. */
+export interface Services {
+  readonly audit: Audit;
+  readonly auth: Auth;
+  readonly buckets: BucketService;
+  readonly clock: Clock;
+  readonly index: ObjectIndex;
+  readonly jobs: JobRunner;
+  readonly objects: ObjectService;
+  readonly store: Store;
+  readonly node: NodeFacts;
+  readonly renderMetrics: () => Promise<string>;
+}
+
+/** What a node says of itself. */
+export interface NodeFacts {
+  readonly cluster: string;
+  readonly name: string;
+  readonly version: string;
+  readonly startedMs: number;
+  /** Whether requests are served; the reason when they are not. */
+  readonly readiness: () => { readonly ready: boolean; readonly reason?: string };
+}

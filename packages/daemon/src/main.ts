@@ -1,0 +1,149 @@
+/** The daemon as a process: configuration, signals, exit status. `skerry up` and `skerryd` both run this. */
+import { homedir } from "node:os";
+import { resetPassword } from "@skerry/core/auth/bootstrap.ts";
+import { createPasswordHasher } from "@skerry/core/auth/passwords.ts";
+import { toSkerryError } from "@skerry/core/domain/errors.ts";
+import { realClock as clock } from "@skerry/core/platform/clock.ts";
+import { realRandom as random } from "@skerry/core/platform/random.ts";
+import { openNedbStore } from "@skerry/core/store/drivers/nedb/nedb.ts";
+import { actionOf, type Config, loadConfig } from "./config/load.ts";
+import { reloadable } from "./config/reload.ts";
+import { formatConfig, usage } from "./config/show.ts";
+import { openDataDirectory } from "./data/directory.ts";
+import type { FirstStart } from "./first-start.ts";
+import { type Node, startNode } from "./node.ts";
+import { createLogger, type DaemonLogger } from "./telemetry/logger.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+import { createRequestLog } from "./telemetry/request-log.ts";
+import { VERSION } from "./version.ts";
+
+export interface DaemonOptions {
+  /** Flags, without the program's name. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Before the admin exists for good: what it writes holds when it returns. */
+  readonly onFirstStart?: (first: FirstStart) => Promise<void>;
+  readonly onReady?: (ready: Ready) => Promise<void>;
+}
+
+export interface Ready {
+  readonly apiUrl: string;
+  readonly socketPath: string;
+  readonly dataDirectory: string;
+  readonly firstStart: boolean;
+}
+
+/** Runs until SIGTERM or SIGINT. Resolves with the exit status. @throws what keeps it from starting. */
+export async function runDaemon(options: DaemonOptions): Promise<number> {
+  process.umask(0o077);
+  const action = actionOf(options.argv);
+  if (action === "help") return print(usage());
+  if (action === "version") return print(`${VERSION}\n`);
+  const config = await readConfig(options);
+  if (action === "print-config") return print(formatConfig(config));
+  const stop = stopSignal();
+  const metrics = createMetrics();
+  await using log = createLogger({ ...config.log, metrics });
+  crashLoudly(log);
+  await using data = await openDataDirectory(config.data, { version: VERSION });
+  await using node = await startNode({
+    config,
+    data,
+    log,
+    metrics,
+    onRequest: createRequestLog({ log, metrics }),
+    ...(options.onFirstStart === undefined ? {} : { onFirstStart: options.onFirstStart }),
+  });
+  const { apiUrl, socketPath, firstStart } = node;
+  log.info({ apiUrl, socketPath, cluster: data.cluster, version: VERSION, pid: process.pid }, "ready");
+  await options.onReady?.({ apiUrl, socketPath, dataDirectory: data.path, firstStart });
+  using _reload = reloadOnHangup(options, config, log);
+  return await untilStopped(stop, node, log);
+}
+
+/** A new password for a user of a daemon that does not run. @throws `conflict/locked` when it does. */
+export async function resetPasswordOffline(options: {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly name: string;
+  readonly password?: string;
+}): Promise<{ readonly password: string }> {
+  process.umask(0o077);
+  const config = await readConfig(options);
+  const log = createLogger({ format: "json", level: "error" });
+  const metrics = createMetrics();
+  await using data = await openDataDirectory(config.data, { version: VERSION, create: false });
+  await using store = await openNedbStore({ clock, random, log, metrics, path: data.storeFile, cluster: data.cluster });
+  const hasher = await createPasswordHasher({ random, metrics });
+  return { password: await resetPassword({ store, clock, random, hasher }, options.name, options.password) };
+}
+
+function readConfig(options: Pick<DaemonOptions, "argv" | "env">): Promise<Config> {
+  return loadConfig({ argv: options.argv, env: options.env, homeDir: homedir(), isTty: process.stdout.isTTY ?? false });
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+/** Resolves with the first signal that asks to stop; a second one ends the process at once. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.once(signal, () => {
+        resolve(signal);
+        process.once(signal, () => process.exit(1));
+      });
+    }
+  });
+}
+
+async function untilStopped(stop: Promise<NodeJS.Signals>, node: Node, log: DaemonLogger): Promise<number> {
+  const signal = await stop;
+  log.info({ signal }, "draining: requests under way may finish");
+  await node.drain();
+  log.info({}, "stopped");
+  return 0;
+}
+
+/** SIGHUP: what can change while it runs changes, what cannot is named; a bad file leaves everything as it is. */
+function reloadOnHangup(options: DaemonOptions, initial: Config, log: DaemonLogger): Disposable {
+  let config = initial;
+  const reload = async () => {
+    log.reopen();
+    try {
+      const next = await readConfig(options);
+      const changes = reloadable(config, next);
+      log.configure(next.log);
+      log.info({ changed: changes.live, needRestart: changes.restart }, "configuration reloaded");
+      config = next;
+    } catch (error) {
+      log.error({ error: toSkerryError(error).message }, "configuration not reloaded: the old one stays in force");
+    }
+  };
+  const onHangup = () => void reload();
+  process.on("SIGHUP", onHangup);
+  return { [Symbol.dispose]: () => void process.off("SIGHUP", onHangup) };
+}
+
+/** What nobody caught leaves the process in an unknown state: it says why and ends; the next start recovers. */
+function crashLoudly(log: DaemonLogger): void {
+  const crash = (error: unknown) => {
+    log.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, "crashed");
+    process.exit(1);
+  };
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
+}
+
+if (import.meta.main) {
+  try {
+    process.exitCode = await runDaemon({ argv: process.argv.slice(2), env: process.env });
+  } catch (thrown) {
+    const error = toSkerryError(thrown);
+    process.stderr.write(`skerryd: ${error.message}\n${error.hint === undefined ? "" : `${error.hint}\n`}`);
+    if (error.cause !== undefined && error.code === "internal") console.error(error.cause);
+    process.exitCode = error.exitStatus;
+  }
+}

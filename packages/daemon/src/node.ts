@@ -1,0 +1,199 @@
+/** The composition root: what the daemon is made of, in the order in which it comes up. Disposed in reverse. */
+import { join } from "node:path";
+import { createAudit } from "@skerry/core/auth/audit.ts";
+import { createAuth } from "@skerry/core/auth/auth.ts";
+import { createPasswordHasher } from "@skerry/core/auth/passwords.ts";
+import { type AuditRecord, createDispatcher, type Dispatch } from "@skerry/core/contract/dispatch/dispatcher.ts";
+import { ROUTES } from "@skerry/core/contract/routes.ts";
+import { SkerryError } from "@skerry/core/domain/errors.ts";
+import type { Principal } from "@skerry/core/domain/identity.ts";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
+import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
+import { createJobRunner } from "@skerry/core/jobs/runner.ts";
+import { realClock as clock } from "@skerry/core/platform/clock.ts";
+import { realDisk as disk } from "@skerry/core/platform/disk.ts";
+import { realRandom as random } from "@skerry/core/platform/random.ts";
+import { BucketService } from "@skerry/core/storage/buckets.ts";
+import { openSqliteIndex } from "@skerry/core/storage/index/sqlite/open.ts";
+import { createObjectService } from "@skerry/core/storage/objects.ts";
+import { openChunkServers } from "@skerry/core/storage/open-chunkservers.ts";
+import { createBallast } from "@skerry/core/storage/reserve.ts";
+import { openNedbStore } from "@skerry/core/store/drivers/nedb/nedb.ts";
+import type { Config } from "./config/load.ts";
+import type { DataDirectory } from "./data/directory.ts";
+import { type FirstStart, firstStart } from "./first-start.ts";
+import { createHandlers } from "./http/handlers.ts";
+import { ApiServer, type RequestRecord } from "./http/server.ts";
+import type { Services } from "./http/services.ts";
+import { createDiskPressure } from "./pressure.ts";
+import { VERSION } from "./version.ts";
+
+export interface NodeOptions {
+  readonly config: Config;
+  /** Prepared and locked by the caller. */
+  readonly data: DataDirectory;
+  readonly log: Logger;
+  readonly metrics: Metrics & { render(): Promise<string> };
+  readonly onRequest: (record: RequestRecord) => void;
+  readonly onFirstStart?: (first: FirstStart) => Promise<void>;
+  /** Tests: every JSON answer must fit its schema. */
+  readonly verifyOutput?: boolean;
+}
+
+export interface Node extends AsyncDisposable {
+  readonly apiUrl: string;
+  readonly socketPath: string;
+  readonly firstStart: boolean;
+  readonly dispatch: Dispatch;
+  /** Takes no new requests, lets those under way finish, at most `LIMITS.http.drainMs`. Then dispose. */
+  drain(): Promise<void>;
+}
+
+/** @throws what keeps a part from coming up; what came up before it is gone again then. */
+export async function startNode(options: NodeOptions): Promise<Node> {
+  await using parts = new AsyncDisposableStack();
+  const { config, data, log, metrics } = options;
+  const world = { clock, disk, log, metrics, random };
+  const startedMs = clock.monotonicMs();
+
+  const ballast = createBallast({ disk, directory: data.path, random });
+  const pressure = createDiskPressure({ ballast, clock, disk, directory: data.path, log });
+  await pressure.relieve();
+
+  const store = parts.use(await openNedbStore({ ...world, path: data.storeFile, cluster: data.cluster }));
+  const hasher = await createPasswordHasher({ random, metrics });
+  const first = await firstStart({ ...options, store, hasher, clock, random });
+  const index = parts.use(await openSqliteIndex({ ...world, directory: data.indexDirectory, cluster: data.cluster }));
+  const servers = await openChunkServers({
+    ...world,
+    directories: storageDirectories(config, data),
+    cluster: data.cluster,
+    registryFile: data.chunkserversFile,
+  });
+  let wake = (_job: string): void => undefined; // until the jobs run
+  const objects = parts.use(await createObjectService({ ...world, index, servers, wake: (job) => wake(job) }));
+  const audit = parts.use(await createAudit({ ...world, directory: data.auditDirectory }));
+  const projectIsEmpty = async (uid: string) =>
+    (await store.list({ prefix: `/bucket/${uid}/`, limit: 1 })).entries.length === 0;
+  const auth = parts.use(await createAuth({ ...world, store, hasher, directory: data.authDirectory, projectIsEmpty }));
+  const buckets = new BucketService({ ...world, store, index });
+  await buckets.resume();
+
+  const jobs = parts.use(createJobRunner(world));
+  for (const job of [...objects.jobs, ...auth.jobs, pressure.job]) jobs.add(job);
+  wake = (job) => jobs.wake(job);
+
+  const readiness = { ready: false, reason: "starting" };
+  const services: Services = {
+    ...{ audit, auth, buckets, clock, index, jobs, objects, store },
+    node: { cluster: data.cluster, name: config.node.name, version: VERSION, startedMs, readiness: () => readiness },
+    renderMetrics: () => metrics.render(),
+  };
+  const dispatch = createDispatcher({
+    routes: ROUTES,
+    handlers: createHandlers(services),
+    authorizer: auth.authorizer,
+    decide: auth.decide,
+    authenticate: (authorization) => auth.authenticate(bearerOf(authorization)),
+    admitMutation: async () => {
+      await pressure.relieve();
+      await audit.assertWritable();
+    },
+    audit: (record) => recordAudit(audit, record),
+    clock,
+    ...(options.verifyOutput === undefined ? {} : { verifyOutput: options.verifyOutput }),
+  });
+
+  const apis = await listen(options, dispatch);
+  parts.defer(() => Promise.all(apis.all.map((api) => api.close(AbortSignal.abort()))).then(() => undefined));
+  metrics.gauge("skerry_http_requests_in_flight", "Requests that are being served.", () =>
+    apis.all.reduce((sum, api) => sum + api.inFlight, 0),
+  );
+  readiness.ready = true;
+  const owned = parts.move();
+  return {
+    apiUrl: apis.url,
+    socketPath: data.socketPath,
+    firstStart: first,
+    dispatch,
+    async drain() {
+      Object.assign(readiness, { ready: false, reason: "draining" });
+      const deadline = AbortSignal.timeout(LIMITS.http.drainMs);
+      await Promise.all(apis.all.map((api) => api.close(deadline)));
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function storageDirectories(config: Config, data: DataDirectory) {
+  const own = Array.from({ length: LIMITS.objects.replicas }, (_, i) => join(data.storageDirectory, `s${i + 1}`));
+  const directories = config.storage.directories.length > 0 ? config.storage.directories : own;
+  return directories.map((directory, i) => ({ name: `s${i + 1}`, directory }));
+}
+
+/** @throws `unauthenticated` for a scheme that is not ours. */
+function bearerOf(authorization: string | undefined): string | undefined {
+  if (authorization === undefined) return undefined;
+  const bearer = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+  if (bearer !== undefined) return bearer;
+  throw new SkerryError("unauthenticated", "The Authorization header must be: Bearer TOKEN.");
+}
+
+async function recordAudit(audit: Services["audit"], { call, outcome, error }: AuditRecord): Promise<void> {
+  const { credential, userUid, userName } = call.principal;
+  const event = {
+    requestId: call.request.id,
+    actor: {
+      uid: userUid,
+      name: userName,
+      ...(credential === undefined ? {} : { credential: credentialText(credential) }),
+    },
+    action: call.route.id,
+    outcome,
+    ...(call.target === undefined ? {} : { target: call.target }),
+    ...(error === undefined ? {} : { code: error.reason === undefined ? error.code : `${error.code}/${error.reason}` }),
+    ip: call.request.remoteAddress,
+  };
+  if (outcome === "denied") audit.denied(event);
+  else await audit.record(event);
+}
+
+function credentialText({ kind, name }: NonNullable<Principal["credential"]>): string {
+  return `${kind}/${name}`;
+}
+
+async function listen(options: NodeOptions, dispatch: Dispatch): Promise<{ all: readonly ApiServer[]; url: string }> {
+  const { config, data, onRequest } = options;
+  const shared = { dispatch, monotonicMs: () => clock.monotonicMs(), onRequest };
+  const unix = new ApiServer({ ...shared, listener: { kind: "unix" } });
+  const { host, port } = config.listen.api;
+  const tcp: ApiServer = new ApiServer({ ...shared, listener: { kind: "tcp", host, port: () => tcp.port } });
+  try {
+    await tcp.listen({ host, port });
+    await unix.listen({ path: data.socketPath });
+  } catch (error) {
+    await Promise.all([tcp, unix].map((api) => api.close(AbortSignal.abort())));
+    throw listenError(error as NodeJS.ErrnoException, `${host}:${port}`);
+  }
+  const literal = host.includes(":") ? `[${host}]` : host;
+  return { all: [unix, tcp], url: `http://${literal}:${tcp.port}` };
+}
+
+function listenError(error: NodeJS.ErrnoException, address: string): SkerryError {
+  if (error.code === "EADDRINUSE") {
+    return new SkerryError("unavailable", `The API cannot listen on ${address}: another program uses this port.`, {
+      cause: error,
+      hint: "Choose another: --listen-api 127.0.0.1:0 takes any free one. `ss -ltnp` shows who has it.",
+    });
+  }
+  if (error.code === "EACCES") {
+    return new SkerryError("forbidden", `The API may not listen on ${address}: the system forbids it.`, {
+      cause: error,
+      hint: "Ports below 1024 need root. Choose another with --listen-api.",
+    });
+  }
+  return new SkerryError("unavailable", `The API cannot listen on ${address}: ${error.code ?? error.message}.`, {
+    cause: error,
+    hint: "Choose another address with --listen-api HOST:PORT.",
+  });
+}

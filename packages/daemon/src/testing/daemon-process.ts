@@ -1,0 +1,107 @@
+/** The real daemon as a child process: for journeys that kill it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
+import { Client } from "@skerry/core/contract/client/client.ts";
+import { createHttpTransport } from "@skerry/core/contract/client/http.ts";
+
+const SKERRYD = fileURLToPath(new URL("../../bin/skerryd", import.meta.url));
+const READY_DEADLINE_MS = 30_000;
+
+export interface DaemonProcess extends AsyncDisposable {
+  readonly pid: number;
+  readonly apiUrl: string;
+  readonly socketPath: string;
+  /** From the start of the process to its line "ready". */
+  readonly readyMs: number;
+  /** Lines of the log, as they came. */
+  readonly lines: readonly string[];
+  client(token?: string): Client;
+  /** Logs in as the admin with the first password. */
+  login(): Promise<string>;
+  /** SIGKILL by default. Resolves when the process has ended, with its status. */
+  kill(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+export interface DaemonProcessOptions {
+  readonly data: string;
+  readonly argv?: readonly string[];
+  /** Default: the launcher. Else a command that runs it, e.g. strace. */
+  readonly wrap?: readonly string[];
+}
+
+/** @throws when it ends before it is ready, with what it said. */
+export async function startDaemonProcess(options: DaemonProcessOptions): Promise<DaemonProcess> {
+  const startedMs = performance.now();
+  const flags = [
+    "--data",
+    options.data,
+    "--listen-api",
+    "127.0.0.1:0",
+    "--log-format",
+    "json",
+    ...(options.argv ?? []),
+  ];
+  const [command = SKERRYD, ...args] = [...(options.wrap ?? []), SKERRYD, ...flags];
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const lines: string[] = [];
+  const ready = await untilReady(child, lines);
+  const transport = createHttpTransport({ socketPath: ready.socketPath });
+  return {
+    pid: ready.pid,
+    apiUrl: ready.apiUrl,
+    socketPath: ready.socketPath,
+    readyMs: performance.now() - startedMs,
+    lines,
+    client: (token) => new Client({ transport, ...(token === undefined ? {} : { token }) }),
+    async login() {
+      const password = (await readFile(join(options.data, "first-password"), "utf8")).trim();
+      return (await new Client({ transport }).call(sessionRoutes.create, { body: { name: "admin", password } })).token;
+    },
+    kill: (signal = "SIGKILL") => end(child, ready.pid, signal),
+    async [Symbol.asyncDispose]() {
+      await end(child, ready.pid, "SIGKILL");
+    },
+  };
+}
+
+interface ReadyLine {
+  readonly pid: number;
+  readonly apiUrl: string;
+  readonly socketPath: string;
+}
+
+async function untilReady(child: ChildProcess, lines: string[]): Promise<ReadyLine> {
+  const said: string[] = [];
+  child.stderr?.on("data", (part: Buffer) => said.push(part.toString()));
+  const { stdout } = child;
+  if (stdout === null) throw new Error("no standard output");
+  return new Promise((resolve, reject) => {
+    const deadline = setTimeout(() => fail("was not ready in time"), READY_DEADLINE_MS);
+    const fail = (why: string) => {
+      clearTimeout(deadline);
+      child.kill("SIGKILL");
+      reject(new Error(`the daemon ${why}: ${said.join("")}${lines.join("\n")}`));
+    };
+    child.once("exit", (status) => fail(`ended with ${status} before it was ready`));
+    createInterface({ input: stdout }).on("line", (line) => {
+      lines.push(line);
+      if (!line.includes('"msg":"ready"')) return;
+      clearTimeout(deadline);
+      child.removeAllListeners("exit");
+      resolve(JSON.parse(line) as ReadyLine);
+    });
+  });
+}
+
+async function end(child: ChildProcess, pid: number, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const ended = once(child, "exit");
+  process.kill(pid, signal);
+  await ended;
+  return child.exitCode;
+}

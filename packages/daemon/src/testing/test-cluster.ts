@@ -1,0 +1,104 @@
+/** A whole cloud in this process, on a temporary directory: for tests of the API. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
+import { userRoutes } from "@skerry/core/contract/api/user.ts";
+import { Client } from "@skerry/core/contract/client/client.ts";
+import { createHttpTransport } from "@skerry/core/contract/client/http.ts";
+import type { Role } from "@skerry/core/domain/identity.ts";
+import { loadConfig } from "../config/load.ts";
+import { openDataDirectory } from "../data/directory.ts";
+import type { RequestRecord } from "../http/server.ts";
+import { type Node, startNode } from "../node.ts";
+import { createLogger } from "../telemetry/logger.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import { VERSION } from "../version.ts";
+
+export interface TestCluster extends AsyncDisposable {
+  readonly node: Node;
+  readonly apiUrl: string;
+  readonly directory: string;
+  readonly adminPassword: string;
+  /** Speaks as the admin, over the unix socket. */
+  readonly admin: Client;
+  /** Every request that was answered, in order. */
+  readonly requests: readonly RequestRecord[];
+  /** Over TCP, with this token or none. */
+  client(token?: string): Client;
+  /** Makes a user and logs in. */
+  user(name: string, role?: Role): Promise<{ client: Client; token: string; password: string }>;
+  /** Stops everything, then starts it again on the same data. The node is another one then. */
+  restart(): Promise<void>;
+}
+
+export interface TestClusterOptions {
+  /** Flags besides data and listeners. */
+  readonly argv?: readonly string[];
+  /** Default: a fresh directory, removed afterwards. */
+  readonly directory?: string;
+}
+
+export async function startTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
+  const root = options.directory ?? (await mkdtemp(join(tmpdir(), "skerry-cluster-")));
+  const requests: RequestRecord[] = [];
+  let running = await start(root, options.argv ?? [], requests);
+  const adminPassword = (await readFile(join(root, "data", "first-password"), "utf8")).trim();
+  const client = (token?: string) =>
+    new Client({
+      transport: createHttpTransport({ url: running.node.apiUrl }),
+      ...(token === undefined ? {} : { token }),
+    });
+  const login = async (name: string, password: string) =>
+    (await client().call(sessionRoutes.create, { body: { name, password } })).token;
+  const adminToken = await login("admin", adminPassword);
+  const adminClient = () =>
+    new Client({ transport: createHttpTransport({ socketPath: running.node.socketPath }), token: adminToken });
+  return {
+    get node() {
+      return running.node;
+    },
+    get apiUrl() {
+      return running.node.apiUrl;
+    },
+    directory: root,
+    adminPassword,
+    get admin() {
+      return adminClient();
+    },
+    requests,
+    client,
+    async user(name, role = "member") {
+      const { password = "" } = await adminClient().call(userRoutes.create, { body: { name, spec: { role } } });
+      const token = await login(name, password);
+      return { client: client(token), token, password };
+    },
+    async restart() {
+      await running.stop();
+      running = await start(root, options.argv ?? [], requests);
+    },
+    async [Symbol.asyncDispose]() {
+      await running.stop();
+      if (options.directory === undefined) await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+async function start(root: string, argv: readonly string[], requests: RequestRecord[]) {
+  await using parts = new AsyncDisposableStack();
+  const flags = ["--data", join(root, "data"), "--listen-api", "127.0.0.1:0", "--log-level", "error", ...argv];
+  const config = await loadConfig({ argv: flags, env: {}, homeDir: root, isTty: false });
+  const metrics = createMetrics();
+  const log = parts.use(createLogger({ ...config.log, file: join(root, "daemon.log"), metrics }));
+  const data = parts.use(await openDataDirectory(config.data, { version: VERSION }));
+  const onRequest = (record: RequestRecord) => void requests.push(record);
+  const node = parts.use(await startNode({ config, data, log, metrics, onRequest, verifyOutput: true }));
+  const owned = parts.move();
+  return {
+    node,
+    async stop() {
+      await node.drain();
+      await owned.disposeAsync();
+    },
+  };
+}
