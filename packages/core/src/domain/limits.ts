@@ -82,6 +82,8 @@ export const LIMITS = {
     ballastBytes: 16 * MiB,
     /** Chunks that wait for repair in memory; the rest is found again by the next inventory. */
     maxRepairQueue: 10_000,
+    /** Time between two looks into the repair queue, besides those that a finding asks for. */
+    repairEveryMs: 10 * second,
     /** Chunks that wait for deletion taken from the index at a time. */
     garbageBatch: 256,
     /** Time between two looks for garbage, besides those that a delete asks for. */

@@ -3,13 +3,13 @@ import { test } from "node:test";
 import { isError } from "../domain/errors.ts";
 import type { Job } from "../domain/jobs.ts";
 import { LIMITS } from "../domain/limits.ts";
-import { createSimClock } from "../testing/sim-clock.ts";
+import { createFakeClock } from "../testing/fake-clock.ts";
 import { createSimRandom } from "../testing/sim-random.ts";
 import { createCollectingLogger, createCollectingMetrics } from "../testing/sim-telemetry.ts";
 import { createJobRunner } from "./runner.ts";
 
 function world() {
-  const clock = createSimClock();
+  const clock = createFakeClock();
   const log = createCollectingLogger();
   const metrics = createCollectingMetrics();
   const runner = createJobRunner({ clock, log, metrics, random: createSimRandom(1) });
@@ -136,7 +136,7 @@ test("disposing aborts the runs and waits for them", async () => {
   assert.equal(status("long").state, "stopped");
   assert.equal(status("sleeping").state, "stopped");
   assert.equal(log.lines.length, 0);
-  assert.equal(clock.sleeping, 0);
+  assert.equal(clock.sleepers, 0);
   assert.throws(
     () => runner.add(job("late", async () => undefined)),
     (error) => isError(error, "unavailable/closed"),

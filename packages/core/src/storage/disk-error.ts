@@ -1,0 +1,27 @@
+/** What an error of the disk means to a caller of a chunkserver. */
+import { SkerryError } from "../domain/errors.ts";
+
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+export function diskFull(server: string, cause?: unknown): SkerryError {
+  return new SkerryError("exhausted/disk", `The disk of chunkserver ${server} is full.`, {
+    hint: "Remove objects, or give the chunkserver a larger disk.",
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** `exhausted/disk` when there was no room, else `unavailable/replicas`; ours stay as they are. */
+export function fromDiskError(server: string, what: string, error: unknown): SkerryError {
+  if (error instanceof SkerryError) return error;
+  const code = systemCode(error);
+  if (code === "ENOSPC" || code === "EDQUOT") return diskFull(server, error);
+  return new SkerryError(
+    "unavailable/replicas",
+    `Chunkserver ${server} could not ${what}${code ? ` (${code})` : ""}.`,
+    {
+      cause: error,
+    },
+  );
+}
