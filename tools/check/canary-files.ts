@@ -71,13 +71,17 @@ export const DETOURS: readonly Planted[] = [
   { path: `${CORE}/auth/uses-test.ts`, text: `export * from "../domain/some.test.ts";\n`, bad: true },
   { path: `${CORE}/orphan/file.ts`, text: "export const it = 1;\n", bad: true },
   { path: "packages/daemon/src/up.ts", text: `export * from "../../cli/src/target.ts";\n`, bad: true },
-  { path: "packages/cli/src/up.ts", text: `export const up = () => import("@skerry/daemon/main.ts");\n`, bad: false },
   {
-    path: "packages/cli/src/up2.ts",
+    path: "packages/cli/src/commands/up.ts",
+    text: `export const up = () => import("@skerry/daemon/main.ts");\n`,
+    bad: false,
+  },
+  {
+    path: "packages/cli/src/commands/up2.ts",
     text: `export const up = () => import("@skerry/daemon/main.ts");\n`,
     bad: true,
   },
-  { path: "packages/cli/src/eager-ui.ts", text: `export * from "@skerry/tui/run.tsx";\n`, bad: true },
+  { path: "packages/cli/src/commands/ui.ts", text: `export * from "@skerry/tui/run.tsx";\n`, bad: true },
   {
     path: "packages/cli/src/other.ts",
     text: `export const node = () => import("@skerry/daemon/node.ts");\n`,
@@ -181,6 +185,17 @@ export const SHAPES: readonly Planted[] = [
   { path: `${CORE}/storage/nearly.ts`, text: "export {};\n".repeat(400), bad: false },
   { path: `${CORE}/storage/long-function.ts`, text: `export function f() {\n${"  f();\n".repeat(69)}}\n`, bad: true },
   { path: `${CORE}/storage/right-function.ts`, text: `export function f() {\n${"  f();\n".repeat(68)}}\n`, bad: false },
+  {
+    path: `${CORE}/storage/chapter.ts`,
+    text: `import { test } from "node:test";\nexport function f() {\n${"  test();\n".repeat(90)}}\n`,
+    bad: false,
+  },
+  {
+    path: `${CORE}/storage/tests-nothing.ts`,
+    text: `export function f() {\n${"  test();\n".repeat(90)}}\n`,
+    bad: true,
+  },
+  { path: `${CORE}/storage/y.test.ts`, text: `test("x", () => {\n${"  test();\n".repeat(90)}});\n`, bad: true },
   { path: `${CORE}/storage/x.test.ts`, text: `describe("x", () => {\n${"  test();\n".repeat(90)}});\n`, bad: false },
 ];
 

@@ -16,6 +16,11 @@ export const DRIVERS: readonly Driver[] = [
     reason: "NeDB opens, appends and compacts its file itself",
   },
   {
+    path: `${CORE}/store/drivers/sqlite/`,
+    may: ["node:fs", "node:sqlite", "node:worker_threads"],
+    reason: "SQLite does its own I/O, in a thread of ours",
+  },
+  {
     path: `${CORE}/storage/index/sqlite/`,
     may: ["node:fs", "node:sqlite", "node:worker_threads", "performance"],
     reason: "SQLite does its own I/O, in a thread of ours that times its batches",

@@ -6,15 +6,15 @@ import { dottedName, type Finding, type ImportEdge, type Source, walk } from "./
 const RULE = "layers";
 
 interface Context {
-  /** Lazy imports found so far -> the file. */
-  readonly lazySeen: Map<string, string>;
+  /** Lazy imports found so far. */
+  readonly lazySeen: Set<string>;
   readonly forTests: (path: string) => boolean;
 }
 
 export function checkLayers(sources: readonly Source[]): Finding[] {
   const suites = new Set(sources.filter(({ isTest }) => isTest).map(({ path }) => path));
   const forTests = (path: string): boolean => isOutsideTheLayers(path) || suites.has(path);
-  const context: Context = { lazySeen: new Map(), forTests };
+  const context: Context = { lazySeen: new Set(), forTests };
   return sources
     .filter((source) => !forTests(source.path))
     .flatMap((source) => {
@@ -34,8 +34,9 @@ function checkEdge(source: Source, layer: Layer, edge: ImportEdge, context: Cont
   if (specifier === "module" || specifier === "node:module") {
     return [at(source, line, `${specifier} loads modules by hand, which evades this rule`)];
   }
-  const lazy = LAZY_IMPORTS.find((row) => row.specifier === specifier && row.from === layer.name);
-  if (lazy) return checkLazy(source, edge, context.lazySeen);
+  if (LAZY_IMPORTS.some((row) => row.specifier === specifier && row.file === source.path)) {
+    return checkLazy(source, edge, context.lazySeen);
+  }
   const target = resolveOurs(source.path, specifier);
   if (target === undefined) return [];
   if (context.forTests(target)) return [at(source, line, `${specifier} is for tests and tools: nothing imports it`)];
@@ -46,13 +47,13 @@ function checkEdge(source: Source, layer: Layer, edge: ImportEdge, context: Cont
   return [at(source, line, `${specifier} belongs to ${other.name}; ${layer.name} imports ${allowed}`)];
 }
 
-function checkLazy(source: Source, edge: ImportEdge, lazySeen: Map<string, string>): Finding[] {
-  const specifier = edge.specifier ?? "";
+function checkLazy(source: Source, edge: ImportEdge, seen: Set<string>): Finding[] {
   if (edge.typeOnly) return [];
-  if (edge.kind !== "dynamic") return [at(source, edge.line, `${specifier} is imported lazily: await import("...")`)];
-  const before = lazySeen.get(specifier);
-  lazySeen.set(specifier, source.path);
-  return before === undefined ? [] : [at(source, edge.line, `${specifier} is imported in ${before} already`)];
+  if (edge.kind !== "dynamic") return [at(source, edge.line, `${edge.specifier} is imported lazily: await import()`)];
+  const key = `${source.path} ${edge.specifier}`;
+  if (seen.has(key)) return [at(source, edge.line, `${edge.specifier} is imported here twice`)];
+  seen.add(key);
+  return [];
 }
 
 /** The path in the checkout that a specifier means, or undefined when it is not ours. */

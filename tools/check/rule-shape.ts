@@ -1,12 +1,12 @@
 /** Names and sizes: what keeps a thing findable by its word and a file readable in one go. */
 import { isFunction } from "./free-names.ts";
-import { type Finding, type Node, type Source, textOf, walk } from "./source.ts";
+import { type Finding, isNode, type Node, type Source, textOf, walk } from "./source.ts";
 
 const SHAPE = {
   /** Lines of a file: more is told, then refused. */
   warnFileLines: 300,
   maxFileLines: 400,
-  /** Lines of a function. The callback of a `describe` is not one: it is a chapter. */
+  /** Lines of a function. One that declares tests, such as the callback of a `describe`, is a chapter and has no limit. */
   maxFunctionLines: 70,
 } as const;
 
@@ -35,7 +35,7 @@ function fileSize({ path, lines }: Source): Finding[] {
 function functionSizes(source: Source): Finding[] {
   const found: Finding[] = [];
   walk(source.program, (node, ancestors) => {
-    if (!isFunction(node) || isChapter(node, ancestors.at(-1))) return undefined;
+    if (!isFunction(node) || (source.isTest && isChapter(node, ancestors.at(-1)))) return undefined;
     const first = source.lineAt(node.start);
     const lines = source.lineAt(node.end) - first + 1;
     if (lines <= SHAPE.maxFunctionLines) return undefined;
@@ -47,10 +47,16 @@ function functionSizes(source: Source): Finding[] {
   return found;
 }
 
+/** The callback of a `describe`, and a function that declares tests one after another: each test counts by itself. */
 function isChapter(node: Node, parent: Node | undefined): boolean {
-  if (parent?.type !== "CallExpression" || !(parent["arguments"] as Node[]).includes(node)) return false;
-  const callee = textOf(parent["callee"]);
-  return callee === "describe" || callee === "suite";
+  if (isCallOf(parent, ["describe", "suite"]) && (parent["arguments"] as Node[]).includes(node)) return true;
+  const statements = (node["body"] as Node)["body"];
+  if (!Array.isArray(statements) || isCallOf(parent, ["test", "it"])) return false;
+  return (statements as Node[]).some((one) => isCallOf(one["expression"], ["describe", "suite", "test", "it"]));
+}
+
+function isCallOf(node: unknown, names: readonly string[]): node is Node {
+  return isNode(node) && node.type === "CallExpression" && names.includes(textOf(node["callee"]) ?? "");
 }
 
 function nameFrom(parent: Node | undefined): string | undefined {

@@ -18,7 +18,7 @@ const PORTS = [`${CORE}platform/`, `${CORE}testing/`];
 
 /** Modules of Node that only compute. Everything else of Node is the world. */
 const PURE_MODULES = new Set(
-  ["assert", "assert/strict", "async_hooks", "buffer", "crypto", "diagnostics_channel", "events", "path", "path/posix"]
+  ["async_hooks", "buffer", "crypto", "diagnostics_channel", "events", "path", "path/posix"]
     .concat(["querystring", "stream", "stream/consumers", "stream/promises", "stream/web", "string_decoder", "url"])
     .concat(["util", "util/types", "zlib"])
     .map((name) => `node:${name}`),

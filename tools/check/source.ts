@@ -47,7 +47,7 @@ export interface Source {
   readonly program: Node;
   readonly comments: readonly Comment[];
   readonly imports: readonly ImportEdge[];
-  /** A test, or a suite that tests share: it imports node:test. Nothing else may import it. */
+  /** A test, or what tests share: it imports node:test or node:assert. Nothing else may import it. */
   readonly isTest: boolean;
   lineAt(offset: number): number;
 }
@@ -98,7 +98,7 @@ export function parseSource(path: string, text: string): Source {
   const lineAt = (offset: number): number => starts.findLastIndex((start) => start <= offset) + 1;
   const program = parsed.program as unknown as Node;
   const imports = importsOf(program, lineAt);
-  const testing = imports.some(({ specifier, typeOnly }) => specifier === "node:test" && !typeOnly);
+  const testing = imports.some(({ specifier, typeOnly }) => !typeOnly && /^node:(test|assert)\b/.test(specifier ?? ""));
   return {
     path,
     text,
