@@ -16,7 +16,11 @@ const bin = (name: string): string => resolve(root, "node_modules/.bin", name);
 
 const CHECKS: readonly Check[] = [
   { name: "types", command: bin("tsc"), parameters: ["-b"] },
-  { name: "format, lint, layers, cycles", command: bin("biome"), parameters: ["check", "--error-on-warnings"] },
+  {
+    name: "format, lint, layers, cycles",
+    command: bin("biome"),
+    parameters: ["check", "--error-on-warnings", "--max-diagnostics=200"],
+  },
   { name: "promises", command: bin("oxlint"), parameters: ["--type-aware", "--deny-warnings"] },
   { name: "unused files, exports, packages", command: bin("knip"), parameters: ["--no-progress", "--no-config-hints"] },
   { name: "tidy", command: process.execPath, parameters: ["--test", resolve(root, "tools/check/tidy.test.ts")] },
