@@ -7,7 +7,7 @@ import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { actionOf, type LoadOptions, loadConfig } from "./load.ts";
 import { reloadable } from "./reload.ts";
 import { nodeNameFrom, SETTING_KEYS, SETTINGS } from "./settings.ts";
-import { printConfig, settingOf, usage } from "./show.ts";
+import { formatConfig, settingOf, usage } from "./show.ts";
 import { nearest } from "./suggest.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "skerry-load-"));
@@ -233,7 +233,7 @@ test("what is printed is a configuration file that gives the same settings", asy
   const config = await load(["--data", "/d #x", "--storage-dir", "/a,/b", "--listen-api", "[::1]:1"], {
     SKERRY_LOG_LEVEL: "warn",
   });
-  const text = printConfig(config);
+  const text = formatConfig(config);
   assert.match(text, /^data: "\/d #x" # --data$/m);
   assert.match(text, /^ {2}api: "\[::1\]:1" # --listen-api$/m);
   assert.match(text, /^ {2}level: "warn" # SKERRY_LOG_LEVEL$/m);

@@ -43,7 +43,7 @@ export function settingOf(config: Config, key: SettingKey): unknown {
 }
 
 /** The settings in force as a configuration file, each with its source as a comment. */
-export function printConfig(config: Config): string {
+export function formatConfig(config: Config): string {
   const lines: string[] = [];
   let section = "";
   for (const key of SETTING_KEYS) {

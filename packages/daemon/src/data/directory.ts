@@ -1,0 +1,178 @@
+/** Opens the data directory: checks that it is ours alone, locks it, and knows where things lie in it. */
+import { lstat, mkdir, readdir, rename, unlink, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { SkerryError } from "@skerry/core/domain/errors.ts";
+import type { Clock, Disk, Random } from "@skerry/core/domain/ports.ts";
+import { realClock } from "@skerry/core/platform/clock.ts";
+import { realDisk } from "@skerry/core/platform/disk.ts";
+import { realRandom } from "@skerry/core/platform/random.ts";
+import { createClusterFile, readClusterFile } from "./cluster-file.ts";
+import { dataFailure, systemCode } from "./failure.ts";
+import { BEFORE_CLUSTER_FILE, type DataLayout, layoutOf } from "./layout.ts";
+import { acquireLock } from "./lock.ts";
+
+export interface DataDirectoryOptions {
+  /** Of this Skerry: written into a new directory. */
+  readonly version: string;
+  /** False: a directory that is not there is `not_found` (offline commands). Default: it is made. */
+  readonly create?: boolean;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** For `cluster.json`. */
+  readonly disk?: Disk;
+  /** Who must own it. Default: who runs this process. */
+  readonly ownerUid?: number;
+}
+
+/** Locked until disposed. */
+export interface DataDirectory extends DataLayout, AsyncDisposable {
+  /** Uid of the cloud that the directory belongs to. */
+  readonly cluster: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  /** True when this call made it. */
+  readonly created: boolean;
+}
+
+/**
+ * Makes the directory (0700) when it is new, else checks it; locks it; removes the socket that a dead daemon left.
+ * Expects umask 077. Nothing is changed in a directory that is refused.
+ * @throws `conflict/locked` (another process, named), `conflict/not-empty` (holds something else), `forbidden` (owner, mode,
+ * access), `invalid` (a link, not a directory, path too long), `not_found` (`create: false`), `unavailable` (read-only),
+ * `exhausted/disk`, `unsupported/version` (of a newer Skerry), `internal/corrupt` (`cluster.json`).
+ */
+export async function openDataDirectory(path: string, options: DataDirectoryOptions): Promise<DataDirectory> {
+  const layout = layoutOf(resolve(path));
+  try {
+    return await open(layout, options);
+  } catch (error) {
+    throw dataFailure(error, layout.path);
+  }
+}
+
+async function open(layout: DataLayout, options: DataDirectoryOptions): Promise<DataDirectory> {
+  const { clock = realClock, random = realRandom, disk = realDisk, version } = options;
+  await makeOrCheck(layout.path, options);
+  await refuseForeign(layout);
+  // Before the lock, so that a directory that is refused stays as it was.
+  if ((await readClusterFile(disk, layout)) === undefined && options.create === false) throw noData(layout.path);
+  using stack = new DisposableStack();
+  const lock = stack.use(await acquireLock(layout));
+  // Again under the lock: another process may have begun here in between.
+  await refuseForeign(layout);
+  const found = await readClusterFile(disk, layout);
+  const cluster = found ?? (await createClusterFile(layout, { disk, clock, random, version }));
+  await mkdir(layout.runDirectory, { recursive: true, mode: 0o700 });
+  await writePid(layout);
+  await removeStaleSocket(layout);
+  stack.move();
+  return {
+    ...layout,
+    cluster: cluster.cluster,
+    createdAt: cluster.createdAt,
+    created: found === undefined,
+    async [Symbol.asyncDispose]() {
+      // Before the lock goes: after it they may be another's.
+      await unlink(layout.pidFile).catch(() => undefined);
+      lock[Symbol.dispose]();
+    },
+  };
+}
+
+function noData(path: string): SkerryError {
+  return new SkerryError("not_found", `${path} is not a data directory of Skerry.`, { hint: "Name it: --data DIR." });
+}
+
+async function makeOrCheck(path: string, options: DataDirectoryOptions): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  });
+  if (found === undefined) {
+    if (options.create === false) throw noData(path);
+    await makeDurably(path);
+    // What is there now may be another start's: it is checked as any other.
+    return makeOrCheck(path, { ...options, create: false });
+  }
+  const refuse = (id: "invalid" | "forbidden", what: string, hint: string) =>
+    new SkerryError(id, `The data directory ${path} ${what}.`, { hint, details: { path } });
+  if (found.isSymbolicLink()) {
+    throw refuse("invalid", "is a symbolic link, which someone could point elsewhere", "Name the directory behind it.");
+  }
+  if (!found.isDirectory()) throw refuse("invalid", "is not a directory", "Choose another: --data DIR.");
+  const owner = options.ownerUid ?? process.geteuid?.() ?? found.uid;
+  if (found.uid !== owner) {
+    const what = `belongs to the user with uid ${found.uid}, and this process runs as uid ${owner}`;
+    throw refuse("forbidden", what, `Run skerryd as that user, or choose another directory: --data DIR.`);
+  }
+  if ((found.mode & 0o077) !== 0) {
+    const mode = (found.mode & 0o777).toString(8).padStart(4, "0");
+    throw refuse("forbidden", `has mode ${mode}: other users could reach what is in it`, `chmod 700 ${path}`);
+  }
+}
+
+/**
+ * Makes the directory and those above it. Each is synced into the one above: a power cut must not take the whole data with
+ * it. Not by `recursive`, which tells ENOENT for a read-only file system.
+ */
+async function makeDurably(path: string): Promise<void> {
+  const above = dirname(path);
+  const make = (): Promise<void> =>
+    mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+      // Another start was faster.
+      if (systemCode(error) !== "EEXIST") throw error;
+    });
+  try {
+    await make();
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT" || above === path) throw error;
+    await makeDurably(above);
+    await make();
+  }
+  await realDisk.syncDirectory(above).catch((error: unknown) => {
+    // A directory that may be written and not read cannot be synced.
+    if (systemCode(error) !== "EACCES") throw error;
+  });
+}
+
+/** A directory with files but without `cluster.json` is somebody's: photographs, or ours with the file lost. */
+async function refuseForeign(layout: DataLayout): Promise<void> {
+  const names = await readdir(layout.path);
+  if (names.includes("cluster.json")) return;
+  const foreign = names.filter((name) => !BEFORE_CLUSTER_FILE.has(name));
+  if (foreign.length === 0) return;
+  if (foreign.some((name) => name === "store" || name === "index" || name === "chunkservers.json")) {
+    throw new SkerryError(
+      "internal/corrupt",
+      `The data directory ${layout.path} holds data of Skerry, but ${layout.clusterFile} is gone. Nothing was changed.`,
+      { hint: `Restore ${layout.clusterFile} from a backup, or choose another directory: --data DIR.` },
+    );
+  }
+  const shown = foreign.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 60)));
+  const more = foreign.length > shown.length ? ` and ${foreign.length - shown.length} more` : "";
+  throw new SkerryError(
+    "conflict/not-empty",
+    `The directory ${layout.path} is not empty and not a data directory of Skerry: it holds ${shown.join(", ")}${more}.`,
+    { hint: "Choose a new or an empty directory: --data DIR.", details: { path: layout.path } },
+  );
+}
+
+/** For people, and for the message to a second daemon. Has no meaning without the lock. */
+async function writePid(layout: DataLayout): Promise<void> {
+  const fresh = `${layout.pidFile}.new`;
+  await writeFile(fresh, `${process.pid}\n`, { mode: 0o600 });
+  await rename(fresh, layout.pidFile);
+}
+
+/** Only under the lock: whoever listened on it is dead. */
+async function removeStaleSocket(layout: DataLayout): Promise<void> {
+  const found = await lstat(layout.socketPath).catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  });
+  if (found === undefined) return;
+  if (found.isSocket()) return unlink(layout.socketPath);
+  throw new SkerryError("conflict/exists", `${layout.socketPath} is not a socket.`, {
+    hint: "It is not Skerry's: move it away.",
+  });
+}
