@@ -1,4 +1,5 @@
 /** The files of the audit log: `audit.log` and the older `audit.log.1` ... Lines of JSON, appended, rotated by size. */
+import { dirname } from "node:path";
 import { LIMITS } from "../domain/limits.ts";
 import type { Disk, DiskFile } from "../domain/ports.ts";
 
@@ -60,7 +61,10 @@ export class AuditFile {
     const file = await this.#disk.open(this.#path(0), { write: true, create: "if-missing" });
     try {
       this.#sizeBytes = await this.#cutTornLine(file);
+      // Also shows, before anything is appended, whether a disk that failed works again.
+      await file.syncData();
       await this.#disk.syncDirectory(this.#directory);
+      await this.#disk.syncDirectory(dirname(this.#directory));
     } catch (error) {
       await file.close().catch(() => undefined);
       throw error;

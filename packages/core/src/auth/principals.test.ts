@@ -187,7 +187,7 @@ test("a narrow token makes no wider one", async () => {
   await world.auth.tokens.create({ user: "mia", name: "e", by: world.auth.authenticate(mia.bearer) });
 });
 
-test("the last use of a token is shown, and survives a restart but not the token", async () => {
+test("the last use of a token is shown, kept in a file outside the store, and goes with the token", async () => {
   await using world = await createAuthWorld();
   const mia = await world.addUser("mia");
   const { resource } = (await world.auth.tokens.create({ user: "mia", name: "ci" })).token;
