@@ -36,7 +36,6 @@ const compare = fc.oneof(
 );
 const transaction: fc.Arbitrary<Transaction> = fc.record({
   compare: fc.array(compare, { maxLength: 2 }),
-  // biome-ignore lint/suspicious/noThenProperty: the transaction's own word.
   then: ops,
   otherwise: ops,
 });

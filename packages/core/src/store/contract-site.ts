@@ -25,7 +25,6 @@ export const put = (key: string, value: Json = 1, more: Partial<Extract<Op, { op
 
 /** A transaction without compares. */
 export const always = (...ops: Op[]): Transaction => ({
-  // biome-ignore lint/suspicious/noThenProperty: the transaction's own word.
   then: ops,
 });
 

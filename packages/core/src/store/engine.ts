@@ -26,7 +26,7 @@ import type { LogDriver, NumberedRecord, RecoveredLog } from "./log.ts";
 import { observeStore } from "./metrics.ts";
 import { assertSelector, matchesSelector } from "./selector.ts";
 import { State } from "./state.ts";
-import { assertCount, assertKey, assertPrefix, stagedOp, stageTransaction } from "./validate.ts";
+import { assertCount, assertKey, assertLeaseTime, assertPrefix, stagedOp, stageTransaction } from "./validate.ts";
 import { WatchHub } from "./watch.ts";
 
 export interface EngineOptions {
@@ -143,14 +143,11 @@ export class Engine implements Store {
   }
 
   async grantLease(ttlMs: number): Promise<Lease> {
-    const { minLeaseMs, maxLeaseMs, maxLeases } = LIMITS.store;
-    if (!Number.isFinite(ttlMs) || ttlMs < minLeaseMs || ttlMs > maxLeaseMs) {
-      throw new SkerryError("invalid", `A lease lasts ${minLeaseMs} to ${maxLeaseMs} ms, not ${ttlMs}.`);
-    }
+    assertLeaseTime(ttlMs);
     this.#assertWritable();
     this.#commits.assertRoom();
-    if (this.#leases.size >= maxLeases) {
-      throw new SkerryError("exhausted/overload", `There are already ${maxLeases} leases.`);
+    if (this.#leases.size >= LIMITS.store.maxLeases) {
+      throw new SkerryError("exhausted/overload", `There are already ${LIMITS.store.maxLeases} leases.`);
     }
     const lease: Lease = Object.freeze({ id: newUid(this.#options.random), ttlMs });
     this.#leases.grant(lease);

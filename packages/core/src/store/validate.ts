@@ -182,6 +182,16 @@ export function assertCount(value: unknown, field: string): asserts value is num
   }
 }
 
+/** @throws `invalid` */
+export function assertLeaseTime(ttlMs: number): void {
+  if (ttlMs >= LIMITS.store.minLeaseMs && ttlMs <= LIMITS.store.maxLeaseMs) return;
+  throw new SkerryError(
+    "invalid",
+    `A lease lasts ${LIMITS.store.minLeaseMs} to ${LIMITS.store.maxLeaseMs} ms, not ${String(ttlMs)}.`,
+    { details: { field: "ttlMs" } },
+  );
+}
+
 function assertText(value: unknown, field: string): string {
   if (typeof value === "string" && value.length > 0 && value.length <= LIMITS.name.maxLength) return value;
   throw new SkerryError("invalid", `${field} is a text of 1 to ${LIMITS.name.maxLength} characters.`, {

@@ -3,6 +3,9 @@ import { Worker } from "node:worker_threads";
 import { type LogDriver, type LogHeader, type LogLine, LogLost } from "../../log.ts";
 import { type FreshLog, type OpenedLog, type SqliteAnswer, type SqliteCall, unpackError } from "./protocol.ts";
 
+/** The compiler rewrites imports, not URLs, so the compiled name is chosen here. */
+const THREAD = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+
 /** Parts of a snapshot in one message. */
 const PARTS_PER_CALL = 16;
 
@@ -21,9 +24,7 @@ export class SqliteLog implements LogDriver {
   #listener: ((error: Error) => void) | undefined;
 
   private constructor() {
-    // The name of the compiled file differs, and a URL in quotes is not rewritten by the compiler.
-    const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
-    this.#worker = new Worker(new URL(file, import.meta.url), { name: "skerry-store" });
+    this.#worker = new Worker(THREAD, { name: "skerry-store" });
     this.#worker.unref();
     this.#worker.on("message", (answer: SqliteAnswer) => this.#settle(answer));
     this.#worker.on("error", (error: Error) => this.#fail(error));

@@ -58,8 +58,8 @@ export function verifyDatabase(path: string, mark: FoundMark, cluster?: string):
 }
 
 function readUntouched(path: string, cluster: string | undefined): StoredLog | undefined {
-  // Reading makes these two; what was not there before goes again, so that a refusal leaves no trace.
-  const made = ["-wal", "-shm"].filter((suffix) => !existsSync(path + suffix));
+  // Reading makes an index of the WAL. It is of no use to us, who keep it in memory.
+  const madeIndex = !existsSync(`${path}-shm`);
   const database = new DatabaseSync(path, { readOnly: true });
   try {
     return readAll(database, path, cluster);
@@ -67,7 +67,7 @@ function readUntouched(path: string, cluster: string | undefined): StoredLog | u
     throw error instanceof SkerryError ? error : sqliteError(error, path);
   } finally {
     database.close();
-    for (const suffix of made) rmSync(path + suffix, { force: true });
+    if (madeIndex) rmSync(`${path}-shm`, { force: true });
   }
 }
 

@@ -36,7 +36,7 @@ export function findWalDamage(file: Uint8Array): { readonly offset: number } | u
   let running = headerSum;
   for (let frame = 0; frame < wal.frames; frame++) {
     const stored = storedSum(wal, frame);
-    if (hasSaltsOf(wal, frame, 16) && same(frameSum(wal, frame, running), stored)) running = stored;
+    if (hasSalts(wal, frame) && same(frameSum(wal, frame, running), stored)) running = stored;
     else return wasSynced(wal, frame) ? { offset: frameOffset(wal, frame) } : undefined;
   }
   return undefined;
@@ -49,7 +49,7 @@ export function findWalDamage(file: Uint8Array): { readonly offset: number } | u
 function wasSynced(wal: Wal, bad: number): boolean {
   let committed = false;
   for (let frame = bad; frame < wal.frames; frame++) {
-    if (!hasSaltsOf(wal, frame, 16)) continue;
+    if (!hasSalts(wal, frame)) continue;
     if (committed && same(frameSum(wal, frame, storedSum(wal, frame - 1)), storedSum(wal, frame))) return true;
     committed ||= wal.bytes.getUint32(frameOffset(wal, frame) + 4) !== 0;
   }
@@ -85,11 +85,11 @@ function frameOffset(wal: Wal, frame: number): number {
 }
 
 /** Whether the frame has the salts of the WAL's header: frames of a former life of the file do not. */
-function hasSaltsOf(wal: Wal, frame: number, headerSaltOffset: number): boolean {
+function hasSalts(wal: Wal, frame: number): boolean {
   const offset = frameOffset(wal, frame) + 8;
   return (
-    wal.bytes.getUint32(offset) === wal.bytes.getUint32(headerSaltOffset) &&
-    wal.bytes.getUint32(offset + 4) === wal.bytes.getUint32(headerSaltOffset + 4)
+    wal.bytes.getUint32(offset) === wal.bytes.getUint32(16) &&
+    wal.bytes.getUint32(offset + 4) === wal.bytes.getUint32(20)
   );
 }
 
