@@ -12,9 +12,10 @@ import { formatConfig, usage } from "./config/show.ts";
 import { openDataDirectory } from "./data/directory.ts";
 import type { FirstStart } from "./first-start.ts";
 import { type Node, startNode } from "./node.ts";
+import { recordRequests } from "./requests.ts";
 import { createLogger, type DaemonLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
-import { createRequestLog } from "./telemetry/request-log.ts";
+
 import { VERSION } from "./version.ts";
 
 export interface DaemonOptions {
@@ -43,7 +44,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   if (action === "print-config") return print(formatConfig(config));
   const stop = stopSignal();
   const metrics = createMetrics();
-  await using log = createLogger({ ...config.log, metrics });
+  using log = createLogger({ ...config.log, color: process.stdout.isTTY && options.env["NO_COLOR"] === undefined });
+  metrics.gauge("skerry_log_dropped_lines", "Lines of the log that could not be written.", () => log.droppedLines);
   crashLoudly(log);
   await using data = await openDataDirectory(config.data, { version: VERSION });
   await using node = await startNode({
@@ -51,7 +53,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     data,
     log,
     metrics,
-    onRequest: createRequestLog({ log, metrics }),
+    onRequest: recordRequests(log, metrics),
     ...(options.onFirstStart === undefined ? {} : { onFirstStart: options.onFirstStart }),
   });
   const { apiUrl, socketPath, firstStart } = node;
@@ -70,7 +72,7 @@ export async function resetPasswordOffline(options: {
 }): Promise<{ readonly password: string }> {
   process.umask(0o077);
   const config = await readConfig(options);
-  const log = createLogger({ format: "json", level: "error" });
+  using log = createLogger({ format: "json", level: "error" });
   const metrics = createMetrics();
   await using data = await openDataDirectory(config.data, { version: VERSION, create: false });
   await using store = await openNedbStore({ clock, random, log, metrics, path: data.storeFile, cluster: data.cluster });
@@ -115,7 +117,8 @@ function reloadOnHangup(options: DaemonOptions, initial: Config, log: DaemonLogg
     try {
       const next = await readConfig(options);
       const changes = reloadable(config, next);
-      log.configure(next.log);
+      log.setLevel(next.log.level);
+      log.setFormat(next.log.format);
       log.info({ changed: changes.live, needRestart: changes.restart }, "configuration reloaded");
       config = next;
     } catch (error) {

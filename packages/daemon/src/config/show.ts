@@ -31,7 +31,8 @@ function settingLines(key: SettingKey, row: Setting<unknown>): string[] {
   return [
     `  --${row.flag} ${row.argument}`,
     `      ${row.summary}`,
-    `      variable ${row.variable}, key ${key}, default: ${row.fallbackText}`,
+    `      variable ${row.variable}, key ${key}`,
+    `      default: ${row.fallbackText}`,
   ];
 }
 

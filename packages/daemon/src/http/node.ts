@@ -17,7 +17,11 @@ export function nodeHandlers(services: Services) {
       authorizeCloud(call, "the status of the cloud");
       const storage = await objects.status();
       const problems = problemsOf(services, storage);
-      const state: "ok" | "degraded" | "draining" = !node.readiness().ready ? "draining" : problems.length > 0 ? "degraded" : "ok";
+      const state: "ok" | "degraded" | "draining" = !node.readiness().ready
+        ? "draining"
+        : problems.length > 0
+          ? "degraded"
+          : "ok";
       return {
         cluster: node.cluster,
         version: node.version,

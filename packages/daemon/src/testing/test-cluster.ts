@@ -11,6 +11,7 @@ import { loadConfig } from "../config/load.ts";
 import { openDataDirectory } from "../data/directory.ts";
 import type { RequestRecord } from "../http/server.ts";
 import { type Node, startNode } from "../node.ts";
+import { recordRequests } from "../requests.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { VERSION } from "../version.ts";
@@ -89,9 +90,13 @@ async function start(root: string, argv: readonly string[], requests: RequestRec
   const flags = ["--data", join(root, "data"), "--listen-api", "127.0.0.1:0", "--log-level", "error", ...argv];
   const config = await loadConfig({ argv: flags, env: {}, homeDir: root, isTty: false });
   const metrics = createMetrics();
-  const log = parts.use(createLogger({ ...config.log, file: join(root, "daemon.log"), metrics }));
+  const log = parts.use(createLogger({ ...config.log, file: join(root, "daemon.log") }));
   const data = parts.use(await openDataDirectory(config.data, { version: VERSION }));
-  const onRequest = (record: RequestRecord) => void requests.push(record);
+  const keep = recordRequests(log, metrics);
+  const onRequest = (record: RequestRecord) => {
+    keep(record);
+    requests.push(record);
+  };
   const node = parts.use(await startNode({ config, data, log, metrics, onRequest, verifyOutput: true }));
   const owned = parts.move();
   return {

@@ -1,0 +1,130 @@
+/** The daemon's log: pino writes JSON lines; they go to a file or to standard output, pretty or as they are. */
+import { LIMITS } from "@skerry/core/domain/limits.ts";
+import type { Logger } from "@skerry/core/domain/telemetry.ts";
+import { type Logger as Pino, pino, stdTimeFunctions } from "pino";
+import { escapeJsonLine } from "./escape.ts";
+import { cutString, plainFields } from "./fields.ts";
+import type { LogDestination } from "./log-destination.ts";
+import { LogFile } from "./log-file.ts";
+import { openLogOutput } from "./log-output.ts";
+import { prettyLine } from "./pretty.ts";
+
+export type LogFormat = "pretty" | "json";
+export type LogLevel = "debug" | "info" | "warn" | "error";
+type Fields = Readonly<Record<string, unknown>>;
+
+export interface LoggerOptions {
+  readonly format: LogFormat;
+  readonly level: LogLevel;
+  /** Absolute path. Absent: standard output. */
+  readonly file?: string;
+  /** Colours in pretty lines. Default: none. */
+  readonly color?: boolean;
+  /** Instead of `file` and standard output (tests). */
+  readonly destination?: LogDestination;
+}
+
+/** Writing a line never throws and never waits. Level and format hold for children too. */
+export interface DaemonLogger extends Logger, Disposable {
+  /** A logger whose lines carry these fields besides their own. */
+  child(fields: Fields): DaemonLogger;
+  setLevel(level: LogLevel): void;
+  setFormat(format: LogFormat): void;
+  /** Opens the file again under its name (SIGHUP). */
+  reopen(): void;
+  /** Lines that could not be written: disk full, nobody reads. */
+  readonly droppedLines: number;
+}
+
+const RANKS = { debug: 20, info: 30, warn: 40, error: 50 } as const satisfies Record<LogLevel, number>;
+
+/** What a logger and its children share. */
+interface Shared {
+  readonly destination: LogDestination;
+  readonly color: boolean;
+  format: LogFormat;
+  rank: number;
+}
+
+/** Dispose it last: that waits shortly for a slow reader. @throws `invalid` when the file cannot be opened. */
+export function createLogger(options: LoggerOptions): DaemonLogger {
+  const { format, level, file, color = false } = options;
+  const destination = options.destination ?? (file === undefined ? openLogOutput() : new LogFile({ path: file }));
+  const shared: Shared = { destination, color, format, rank: RANKS[level] };
+  const root = pino(
+    {
+      level: "debug",
+      base: undefined,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (line: string) => deliver(shared, line) },
+  );
+  return new PinoLogger(root, shared);
+}
+
+function deliver(shared: Shared, line: string): void {
+  const bounded = line.length <= LIMITS.log.maxLineBytes ? line : withoutFields(line);
+  shared.destination.write(shared.format === "json" ? escapeJsonLine(bounded) : prettyLine(bounded, shared.color));
+}
+
+/** A line beyond the limit keeps what tells it apart. */
+function withoutFields(line: string): string {
+  const { level, time, msg } = JSON.parse(line) as Fields;
+  return `${JSON.stringify({ level, time, msg, fields: `left out: the line had ${line.length} characters` })}\n`;
+}
+
+class PinoLogger implements DaemonLogger {
+  readonly #pino: Pino;
+  readonly #shared: Shared;
+
+  constructor(logger: Pino, shared: Shared) {
+    this.#pino = logger;
+    this.#shared = shared;
+  }
+
+  get droppedLines(): number {
+    return this.#shared.destination.droppedLines;
+  }
+
+  debug(fields: Fields, message: string): void {
+    this.#write("debug", fields, message);
+  }
+
+  info(fields: Fields, message: string): void {
+    this.#write("info", fields, message);
+  }
+
+  warn(fields: Fields, message: string): void {
+    this.#write("warn", fields, message);
+  }
+
+  error(fields: Fields, message: string): void {
+    this.#write("error", fields, message);
+  }
+
+  child(fields: Fields): DaemonLogger {
+    return new PinoLogger(this.#pino.child(plainFields(fields)), this.#shared);
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#shared.rank = RANKS[level];
+  }
+
+  setFormat(format: LogFormat): void {
+    this.#shared.format = format;
+  }
+
+  reopen(): void {
+    this.#shared.destination.reopen();
+  }
+
+  [Symbol.dispose](): void {
+    this.#shared.destination.close();
+  }
+
+  #write(level: LogLevel, fields: Fields, message: string): void {
+    if (RANKS[level] < this.#shared.rank) return;
+    this.#pino[level](plainFields(fields), "%s", cutString(message));
+  }
+}
