@@ -4,6 +4,8 @@ import type { Visibility } from "../domain/objects.ts";
 import { CLOUD, type Resource } from "../domain/resource.ts";
 import type { AuthAuthorizer } from "./principals.ts";
 
+const READ_PROJECT: Permission = { root: "auth", resource: "projects", action: "read" };
+
 /** A password is seen by whoever sees its user. */
 function readOf(permission: Permission): Permission {
   const resource = permission.resource === "passwords" ? "users" : permission.resource;
@@ -12,13 +14,16 @@ function readOf(permission: Permission): Permission {
 
 /**
  * Decides about anything but buckets and objects. What belongs to the whole cloud and has no uid (creating a user, the
- * status of the storage) is no thing that could be hidden: it is forbidden.
+ * status of the storage) is no thing that could be hidden: it is forbidden. A whole kind in a project (creating in it) is
+ * seen by whoever sees the kind there, or the project.
  */
 export function decide(authorizer: Authorizer, principal: Principal, permission: Permission, target: Target): Decision {
   if (principal.kind === "anonymous") return "unauthenticated";
   if (authorizer.allows(principal, permission, target)) return "allow";
-  if (target.project === CLOUD && target.uid === undefined) return "forbidden";
-  return authorizer.allows(principal, readOf(permission), target) ? "forbidden" : "hidden";
+  if (authorizer.allows(principal, readOf(permission), target)) return "forbidden";
+  if (target.uid !== undefined) return "hidden";
+  const project: Target = { project: target.project, uid: target.project };
+  return target.project === CLOUD || authorizer.allows(principal, READ_PROJECT, project) ? "forbidden" : "hidden";
 }
 
 export interface BucketFacts {

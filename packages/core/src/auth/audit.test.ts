@@ -145,7 +145,7 @@ test("a crash anywhere, also in a rotation, leaves whole lines, and loses none t
       if (!world.disk.crashed) synced = done;
     }
     if (!world.disk.crashed) world.disk.crash("someKept");
-    await audit[Symbol.asyncDispose]().catch(() => undefined);
+    await Promise.resolve(audit[Symbol.asyncDispose]()).catch(() => undefined);
     world.disk.crash(random.pick(["dropAll", "someKept"]));
     world.disk.powerOn();
     await using after = await createAudit({ ...options, clock: createFakeClock() });
