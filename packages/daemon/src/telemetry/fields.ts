@@ -19,7 +19,8 @@ interface Budget {
 
 export function plainFields(fields: Readonly<Record<string, unknown>>): Record<string, Plain> {
   const budget: Budget = { left: maxValues };
-  const plain = plainObject(fields, 0, budget);
+  const plain = safely(() => plainObject(fields, 0, budget));
+  if (typeof plain !== "object") return { fields: "[unreadable]" };
   const out: Record<string, Plain> = {};
   for (const [key, value] of Object.entries(plain)) out[RESERVED.has(key) ? `${key}_` : key] = value;
   return out;
@@ -48,7 +49,7 @@ function plainValue(value: unknown, depth: number, budget: Budget): Plain | unde
   }
 }
 
-function safely(read: () => Plain | undefined): Plain | undefined {
+function safely<T>(read: () => T): T | "[unreadable]" {
   try {
     return read();
   } catch {
@@ -101,7 +102,12 @@ function plainObject(
   for (const key of keys.slice(0, maxEntries)) {
     if (budget.left-- <= 0) break;
     const name = cutString(key.slice(0, 256));
-    const plain = isSecretName(key) ? REDACTED : safely(() => plainValue(value[key], depth, budget));
+    const plain = safely(() => {
+      const held = value[key];
+      // `tokens: 3` is a count.
+      const secret = isSecretName(key) && !(typeof held === "number" && key.endsWith("s"));
+      return secret ? REDACTED : plainValue(held, depth, budget);
+    });
     // defineProperty: `__proto__` as a key is data.
     if (plain !== undefined) Object.defineProperty(out, name, { value: plain, enumerable: true, configurable: true });
   }

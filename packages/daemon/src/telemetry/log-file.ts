@@ -13,13 +13,13 @@ import {
 import { dirname } from "node:path";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
-import { droppedLine, type LogDestination } from "./log-destination.ts";
+import type { LogDestination } from "./log-destination.ts";
 
 export interface LogFileOptions {
   readonly path: string;
   /** Size at which it is rotated. */
   readonly maxBytes?: number;
-  /** Files that are kept, the present one included. */
+  /** Files that are kept, the present one included; at least 2. */
   readonly maxFiles?: number;
 }
 
@@ -40,9 +40,7 @@ export class LogFile implements LogDestination {
   /** Undefined when it could not be opened again; tried with each line. */
   #file: Opened | undefined;
   #dropped = 0;
-  /** Dropped and not yet told in the log. */
-  #untold = 0;
-  #lastCode = "";
+  #lastFailure: string | undefined;
 
   constructor({ path, maxBytes = LIMITS.log.fileBytes, maxFiles = LIMITS.log.files }: LogFileOptions) {
     this.#path = path;
@@ -60,11 +58,20 @@ export class LogFile implements LogDestination {
     return this.#dropped;
   }
 
-  write(line: string): void {
-    if (this.#untold > 0 && this.#append(droppedLine(this.#untold, this.#lastCode))) this.#untold = 0;
-    if (this.#append(line)) return;
-    this.#dropped++;
-    this.#untold++;
+  get lastFailure(): string | undefined {
+    return this.#lastFailure;
+  }
+
+  /** The whole line is in the file, or nothing of it is. */
+  write(line: string): boolean {
+    try {
+      this.#append(Buffer.from(line));
+      return true;
+    } catch (error) {
+      this.#lastFailure = codeOf(error);
+      this.#dropped++;
+      return false;
+    }
   }
 
   reopen(): void {
@@ -73,7 +80,7 @@ export class LogFile implements LogDestination {
       this.#file = open(this.#path);
     } catch (error) {
       // The old file still takes lines.
-      this.#lastCode = codeOf(error);
+      this.#lastFailure = codeOf(error);
       return;
     }
     if (before !== undefined) closeSync(before.descriptor);
@@ -84,59 +91,52 @@ export class LogFile implements LogDestination {
     this.#file = undefined;
   }
 
-  /** True when the whole line is in the file; else nothing of it is. */
-  #append(line: string): boolean {
-    const bytes = Buffer.from(line);
+  #append(bytes: Uint8Array): void {
+    let file = (this.#file ??= open(this.#path));
+    if (file.regular && file.sizeBytes > 0 && file.sizeBytes + bytes.length > this.#maxBytes) file = this.#rotate(file);
+    let written = 0;
     try {
-      this.#file ??= open(this.#path);
-      if (this.#file.regular && this.#file.sizeBytes > 0 && this.#file.sizeBytes + bytes.length > this.#maxBytes) {
-        this.#rotate(this.#file);
-      }
-      const file = this.#file;
-      let written = 0;
-      try {
-        while (written < bytes.length) written += writeSync(file.descriptor, bytes, written);
-      } catch (error) {
-        if (written > 0) this.#cut(file, bytes.subarray(0, written));
-        throw error;
-      }
-      file.sizeBytes += bytes.length;
-      return true;
+      while (written < bytes.length) written += writeSync(file.descriptor, bytes, written);
     } catch (error) {
-      this.#lastCode = codeOf(error);
-      return false;
+      if (written > 0) this.#cut(file, written);
+      throw error;
     }
+    file.sizeBytes += bytes.length;
   }
 
   /** Takes back the beginning of a line whose rest had no room, so that the next line starts on its own. */
-  #cut(file: Opened, part: Uint8Array): void {
+  #cut(file: Opened, written: number): void {
     if (!file.regular) return;
     try {
       ftruncateSync(file.descriptor, file.sizeBytes);
     } catch {
-      file.sizeBytes += part.length;
+      file.sizeBytes += written;
     }
   }
 
-  #rotate(file: Opened): void {
+  /** The file that takes the next line. */
+  #rotate(file: Opened): Opened {
     try {
-      for (let index = this.#maxFiles - 1; index >= 1; index--) {
-        const from = index === 1 ? this.#path : `${this.#path}.${index - 1}`;
-        try {
-          renameSync(from, `${this.#path}.${index}`);
-        } catch (error) {
-          if (codeOf(error) !== "ENOENT") throw error;
-        }
-      }
-      const next = open(this.#path);
-      closeSync(file.descriptor);
-      this.#file = next;
+      for (let index = this.#maxFiles - 1; index >= 1; index--) this.#shift(index);
     } catch (error) {
       // The directory forbids it: the newest lines are worth more than the oldest, and the file must not grow for ever.
-      this.#lastCode = codeOf(error);
-      if (this.#maxFiles > 1) this.#file = file;
+      this.#lastFailure = codeOf(error);
       ftruncateSync(file.descriptor, 0);
       file.sizeBytes = 0;
+      return file;
+    }
+    closeSync(file.descriptor);
+    this.#file = undefined;
+    this.#file = open(this.#path);
+    return this.#file;
+  }
+
+  /** FILE.3 becomes FILE.4; what was FILE.4 is gone. */
+  #shift(index: number): void {
+    try {
+      renameSync(index === 1 ? this.#path : `${this.#path}.${index - 1}`, `${this.#path}.${index}`);
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error;
     }
   }
 }

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
-import { droppedLine, type LogDestination } from "./log-destination.ts";
+import type { LogDestination } from "./log-destination.ts";
 
 const RETRY_MS = 20;
 
@@ -35,12 +35,13 @@ function openOwn(descriptor: number): number | "socket" | undefined {
 class LogOutput implements LogDestination {
   readonly #descriptor: number;
   readonly #owned: boolean;
-  #pending: Buffer[] = [];
+  #pending: Uint8Array[] = [];
   #pendingBytes = 0;
+  /** The last thing written is the beginning of a line whose rest is lost. */
+  #torn = false;
   #timer: NodeJS.Timeout | undefined;
   #dropped = 0;
-  #untold = 0;
-  #lastCode = "";
+  #lastFailure: string | undefined;
   #closed = false;
 
   constructor(descriptor: number, owned: boolean) {
@@ -52,17 +53,24 @@ class LogOutput implements LogDestination {
     return this.#dropped;
   }
 
-  write(line: string): void {
-    if (this.#closed) return this.#drop("closed");
-    const bytes = Buffer.from(line);
-    if (this.#pendingBytes + bytes.length > LIMITS.log.maxPendingBytes) return this.#drop("EAGAIN");
-    if (this.#untold > 0) {
-      const told = Buffer.from(droppedLine(this.#untold, this.#lastCode));
-      this.#untold = 0;
-      this.#push(told);
+  get lastFailure(): string | undefined {
+    return this.#lastFailure;
+  }
+
+  write(line: string): boolean {
+    const before = this.#dropped;
+    const bytes = Buffer.from(this.#torn ? `\n${line}` : line);
+    if (this.#closed) {
+      this.#drop(1, "closed");
+    } else if (this.#pendingBytes + bytes.length > LIMITS.log.maxPendingBytes) {
+      this.#drop(1, "EAGAIN");
+    } else {
+      this.#torn = false;
+      this.#pending.push(bytes);
+      this.#pendingBytes += bytes.length;
+      this.#flush();
     }
-    this.#push(bytes);
-    this.#flush();
+    return this.#dropped === before;
   }
 
   reopen(): void {}
@@ -80,35 +88,37 @@ class LogOutput implements LogDestination {
     this.#closed = true;
   }
 
-  #push(bytes: Buffer): void {
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length;
-  }
-
-  #drop(code: string): void {
-    this.#dropped++;
-    this.#untold++;
-    this.#lastCode = code;
+  #drop(lines: number, code: string): void {
+    this.#dropped += lines;
+    this.#lastFailure = code;
   }
 
   #flush(): void {
     if (this.#closed) return;
     while (this.#pending.length > 0) {
-      const head = this.#pending[0] as Buffer;
       try {
-        const count = writeSync(this.#descriptor, head);
-        this.#pendingBytes -= count;
-        if (count < head.length) this.#pending[0] = head.subarray(count);
-        else this.#pending.shift();
+        this.#writeHead();
       } catch (error) {
         const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-        if (code === "EAGAIN") return this.#retryLater();
+        if (code === "EAGAIN") {
+          this.#retryLater();
+          return;
+        }
         // Nobody reads any more, or the disk under a redirected file is full: these lines are lost.
-        for (const _ of this.#pending) this.#drop(code);
+        this.#drop(this.#pending.length, code);
         this.#pending = [];
         this.#pendingBytes = 0;
       }
     }
+  }
+
+  #writeHead(): void {
+    const head = this.#pending[0] as Uint8Array;
+    const count = writeSync(this.#descriptor, head);
+    this.#pendingBytes -= count;
+    this.#torn = count < head.length;
+    if (this.#torn) this.#pending[0] = head.subarray(count);
+    else this.#pending.shift();
   }
 
   #retryLater(): void {
@@ -125,27 +135,33 @@ class LogOutput implements LogDestination {
 class SocketOutput implements LogDestination {
   readonly #stream: NodeJS.WriteStream;
   #dropped = 0;
-  #untold = 0;
+  #lastFailure: string | undefined;
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
     // Without a listener a reader that went away would end the process.
-    stream.on("error", () => undefined);
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      this.#lastFailure = error.code;
+    });
   }
 
   get droppedLines(): number {
     return this.#dropped;
   }
 
-  write(line: string): void {
-    if (!this.#stream.writable || this.#stream.writableLength + line.length > LIMITS.log.maxPendingBytes) {
-      this.#dropped++;
-      this.#untold++;
-      return;
+  get lastFailure(): string | undefined {
+    return this.#lastFailure;
+  }
+
+  write(line: string): boolean {
+    const full = this.#stream.writableLength + line.length > LIMITS.log.maxPendingBytes;
+    if (this.#stream.writable && !full) {
+      this.#stream.write(line);
+      return true;
     }
-    if (this.#untold > 0) this.#stream.write(droppedLine(this.#untold, "EAGAIN"));
-    this.#untold = 0;
-    this.#stream.write(line);
+    if (full) this.#lastFailure = "EAGAIN";
+    this.#dropped++;
+    return false;
   }
 
   reopen(): void {}

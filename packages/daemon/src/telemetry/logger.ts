@@ -44,19 +44,22 @@ interface Shared {
   readonly color: boolean;
   format: LogFormat;
   rank: number;
+  /** Of the dropped lines, those that the log tells of. */
+  toldDrops: number;
 }
 
 /** Dispose it last: that waits shortly for a slow reader. @throws `invalid` when the file cannot be opened. */
 export function createLogger(options: LoggerOptions): DaemonLogger {
   const { format, level, file, color = false } = options;
   const destination = options.destination ?? (file === undefined ? openLogOutput() : new LogFile({ path: file }));
-  const shared: Shared = { destination, color, format, rank: RANKS[level] };
+  const shared: Shared = { destination, color, format, rank: RANKS[level], toldDrops: 0 };
   const root = pino(
     {
       level: "debug",
-      base: undefined,
+      base: null,
       timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label: string) => ({ level: label }) },
+      serializers: { err: (plain: unknown) => plain },
     },
     { write: (line: string) => deliver(shared, line) },
   );
@@ -64,8 +67,20 @@ export function createLogger(options: LoggerOptions): DaemonLogger {
 }
 
 function deliver(shared: Shared, line: string): void {
+  const { destination } = shared;
+  if (!emit(shared, line) || destination.droppedLines === shared.toldDrops) return;
+  // Writing works again.
+  const lines = destination.droppedLines - shared.toldDrops;
+  const time = new Date().toISOString();
+  const fields = { lines, code: destination.lastFailure };
+  if (emit(shared, `${JSON.stringify({ level: "warn", time, msg: "log lines were dropped", ...fields })}\n`)) {
+    shared.toldDrops += lines;
+  }
+}
+
+function emit({ destination, format, color }: Shared, line: string): boolean {
   const bounded = line.length <= LIMITS.log.maxLineBytes ? line : withoutFields(line);
-  shared.destination.write(shared.format === "json" ? escapeJsonLine(bounded) : prettyLine(bounded, shared.color));
+  return destination.write(format === "json" ? escapeJsonLine(bounded) : prettyLine(bounded, color));
 }
 
 /** A line beyond the limit keeps what tells it apart. */
@@ -125,6 +140,6 @@ class PinoLogger implements DaemonLogger {
 
   #write(level: LogLevel, fields: Fields, message: string): void {
     if (RANKS[level] < this.#shared.rank) return;
-    this.#pino[level](plainFields(fields), "%s", cutString(message));
+    this.#pino[level](plainFields(fields), cutString(String(message)));
   }
 }

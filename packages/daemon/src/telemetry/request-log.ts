@@ -31,7 +31,10 @@ export function requestLog(log: Logger, request: LoggedRequest): void {
     line["code"] = error.code;
     if (error.reason !== undefined) line["reason"] = error.reason;
   }
-  if (status < 500) return log.info(line, "request");
-  if (error?.cause !== undefined) line["cause"] = error.cause;
-  log.error(line, "request failed");
+  if (status < 500) {
+    log.info(line, "request");
+  } else {
+    if (error?.cause !== undefined) line["cause"] = error.cause;
+    log.error(line, "request failed");
+  }
 }

@@ -32,6 +32,7 @@ export interface DaemonProcessOptions {
   readonly argv?: readonly string[];
   /** Default: the launcher. Else a command that runs it, e.g. strace. */
   readonly wrap?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** @throws when it ends before it is ready, with what it said. */
@@ -47,7 +48,10 @@ export async function startDaemonProcess(options: DaemonProcessOptions): Promise
     ...(options.argv ?? []),
   ];
   const [command = SKERRYD, ...args] = [...(options.wrap ?? []), SKERRYD, ...flags];
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...options.env },
+  });
   const lines: string[] = [];
   const ready = await untilReady(child, lines);
   const transport = createHttpTransport({ socketPath: ready.socketPath });
