@@ -99,7 +99,8 @@ function decideThing(cast: Cast, principal: Principal, permission: Permission, r
   const user = auth.users.find(name);
   const [kind] = row.route.split(".");
   const ask = (target: Target) => auth.decide(principal, permission, target);
-  if (row.target === "cloud") return ask(targetOf.cloud());
+  // Nobody has no self.
+  if (row.target === "cloud" || principal.kind === "anonymous") return ask(targetOf.cloud());
   assert.ok(project !== undefined && user !== undefined, row.target);
   if (kind === "user") return ask(targetOf.resource(user));
   if (kind === "project") return ask(targetOf.resource(project));
