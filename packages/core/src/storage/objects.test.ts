@@ -3,7 +3,14 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { isError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
-import { BUCKET, collect, createSimStorage, pieces, SMALL_CHUNK_BYTES } from "../testing/sim-storage.ts";
+import {
+  assertSameBytes,
+  BUCKET,
+  collect,
+  createSimStorage,
+  pieces,
+  SMALL_CHUNK_BYTES,
+} from "../testing/sim-storage.ts";
 
 const TYPE = { contentType: "text/plain", metadata: { colour: "green" } };
 
@@ -19,7 +26,7 @@ for (const sizeBytes of [0, 1, 4095, 4096, 65_536, 65_537, SMALL_CHUNK_BYTES, SM
     assert.equal(info.sizeBytes, sizeBytes);
     assert.equal(info.etag, createHash("md5").update(content).digest("hex"));
     assert.match(info.version, /^[0-9a-hjkmnp-tv-z]{26}$/);
-    assert.deepEqual(await storage.get("a/b"), Buffer.from(content));
+    assertSameBytes(await storage.get("a/b"), Buffer.from(content));
     assert.deepEqual(await storage.objects.head({ bucket: BUCKET, key: "a/b" }), info);
     assert.equal(storage.filesIn("chunks").length, 3 * Math.ceil(sizeBytes / SMALL_CHUNK_BYTES));
     assert.deepEqual(storage.filesIn("staging"), []);
@@ -53,7 +60,7 @@ test("a range gives exactly its bytes and reads only the blocks it touches", asy
   for (const [offset, length] of ranges) {
     const found = await storage.objects.get({ bucket: BUCKET, key: "k", range: { offset, length } });
     assert.equal(found?.sizeBytes, length);
-    assert.deepEqual(await collect(found.body), content.subarray(offset, offset + length), `${offset}+${length}`);
+    assertSameBytes(await collect(found.body), content.subarray(offset, offset + length), `${offset}+${length}`);
   }
   for (const range of [
     { offset: 0, length: content.byteLength + 1 },
@@ -86,11 +93,11 @@ test("an overwrite and a delete leave running readers alone, and the old chunks 
   const second = await storage.objects.get({ bucket: BUCKET, key: "k" });
   await storage.put("k", after);
   await storage.run("storage.garbage");
-  assert.deepEqual(await storage.get("k"), after);
+  assertSameBytes(await storage.get("k"), after);
   await storage.objects.delete({ bucket: BUCKET, key: "k" });
   await storage.run("storage.garbage");
   assert.equal(await storage.get("k"), undefined);
-  assert.deepEqual(await collect(second?.body ?? assert.fail()), before);
+  assertSameBytes(await collect(second?.body ?? assert.fail()), before);
   await first?.body.return?.();
   await storage.run("storage.garbage");
   assert.deepEqual(storage.filesIn("chunks"), []);
@@ -168,7 +175,7 @@ test("bodies that are short, long, broken or cancelled leave nothing behind", as
   await assert.rejects(storage.objects.put({ ...base, contentLength: 2 ** 50 }), { reason: "too-large" });
   assert.deepEqual(storage.filesIn("staging"), []);
   assert.equal(storage.filesIn("chunks").length, 3);
-  assert.deepEqual(await storage.get("k"), Buffer.from("before"));
+  assertSameBytes(await storage.get("k"), Buffer.from("before"));
   assert.equal(storage.metrics.value("skerry_storage_pool_used_buffers"), 0);
   assert.equal(storage.metrics.value("skerry_storage_uploads"), 0);
 });
@@ -199,7 +206,7 @@ test("more uploads than allowed are refused, slow ones do not keep others from w
   );
   const content = storage.random.bytes(2_000_000);
   await storage.put("quick", content);
-  assert.deepEqual(await storage.get("quick"), Buffer.from(content));
+  assertSameBytes(await storage.get("quick"), Buffer.from(content));
   const last = storage.objects.put({ ...putRequest("last", content), body: slow(), signal: stop.signal });
   await assert.rejects(storage.put("beyond", content), (error) => isError(error, "exhausted/overload"));
   stop.abort(new Error("enough"));

@@ -248,7 +248,7 @@ class SimulatedDisk implements SimDisk {
         return part.byteLength;
       },
       async write(data, position) {
-        const copy = Uint8Array.from(data);
+        const copy = data.slice();
         await step("write");
         const grows = Math.max(0, position + copy.byteLength - inode.content.byteLength);
         if (grows > disk.#freeBytes(path)) throw systemError("ENOSPC", path);

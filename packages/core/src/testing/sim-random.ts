@@ -1,4 +1,4 @@
-/** Random numbers that a seed replays (xorshift128+, Vigna 2014). Not for secrets. */
+/** Random numbers that a seed replays (sfc32 of PractRand, Doty-Humphrey). Not for secrets. */
 import type { Random } from "../domain/ports.ts";
 
 export interface SimRandom extends Random {
@@ -9,39 +9,31 @@ export interface SimRandom extends Random {
   pick<T>(from: readonly T[]): T;
 }
 
-export function createSimRandom(seed: number): SimRandom {
-  const mask = (1n << 64n) - 1n;
-  let mix = (BigInt(seed) + 0x9e3779b97f4a7c15n) & mask;
-  // splitmix64 spreads small seeds over the whole state.
-  const splitmix = (): bigint => {
-    mix = (mix + 0x9e3779b97f4a7c15n) & mask;
-    let z = mix;
-    z = ((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n) & mask;
-    z = ((z ^ (z >> 27n)) * 0x94d049bb133111ebn) & mask;
-    return z ^ (z >> 31n);
-  };
-  let s0 = splitmix();
-  let s1 = splitmix();
+const WARM_UP_ROUNDS = 15;
 
-  const next = (): bigint => {
-    let x = s0;
-    const y = s1;
-    s0 = y;
-    x ^= (x << 23n) & mask;
-    s1 = (x ^ y ^ (x >> 17n) ^ (y >> 26n)) & mask;
-    return (s1 + y) & mask;
+export function createSimRandom(seed: number): SimRandom {
+  let a = seed | 0;
+  let b = 0x9e3779b9 | 0;
+  let c = 0x243f6a88 | 0;
+  let counter = 1;
+  const next = (): number => {
+    const sum = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = ((c << 21) | (c >>> 11)) + sum;
+    c |= 0;
+    return sum >>> 0;
   };
-  const fraction = (): number => Number(next() >> 11n) / 2 ** 53;
+  for (let i = 0; i < WARM_UP_ROUNDS; i += 1) next();
+  const fraction = (): number => next() / 2 ** 32;
   const below = (limit: number): number => Math.floor(fraction() * limit);
 
   return {
     bytes(count) {
-      const bytes = new Uint8Array(count);
-      const view = new DataView(bytes.buffer);
-      let at = 0;
-      for (; at + 8 <= count; at += 8) view.setBigUint64(at, next());
-      for (let rest = next(); at < count; at += 1, rest >>= 8n) bytes[at] = Number(rest & 0xffn);
-      return bytes;
+      const words = new Uint32Array(Math.ceil(count / 4));
+      for (let i = 0; i < words.length; i += 1) words[i] = next();
+      return new Uint8Array(words.buffer, 0, count);
     },
     fraction,
     below,

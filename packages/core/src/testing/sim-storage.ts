@@ -1,4 +1,5 @@
 /** An object service over a simulated disk and a memory index, which a test may crash and start again. */
+import assert from "node:assert/strict";
 import { SkerryError } from "../domain/errors.ts";
 import type { IndexOp, ObjectIndex } from "../domain/objects.ts";
 import { openMemoryIndex } from "../storage/index/memory.ts";
@@ -158,6 +159,13 @@ class SimulatedStorage implements SimStorage {
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
+}
+
+/** As deepEqual, but says only where they differ: a diff of large random buffers takes minutes. */
+export function assertSameBytes(actual: Uint8Array | undefined, expected: Uint8Array, what = "content"): void {
+  if (actual !== undefined && Buffer.compare(actual, expected) === 0) return;
+  const at = actual === undefined ? -1 : expected.findIndex((byte, index) => actual[index] !== byte);
+  assert.fail(`${what}: ${actual?.byteLength ?? "no"} of ${expected.byteLength} bytes, first difference at ${at}`);
 }
 
 export async function* pieces(content: Uint8Array, pieceBytes: number): AsyncGenerator<Uint8Array> {

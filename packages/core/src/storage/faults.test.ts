@@ -1,0 +1,361 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SkerryError } from "../domain/errors.ts";
+import type { ChunkRef } from "../domain/objects.ts";
+import {
+  assertSameBytes,
+  BUCKET,
+  collect,
+  createSimStorage,
+  type SimStorage,
+  SMALL_CHUNK_BYTES,
+} from "../testing/sim-storage.ts";
+import { BlockChecksums, DATA_OFFSET } from "./chunk-format.ts";
+
+async function chunksOf(storage: SimStorage, key: string): Promise<readonly ChunkRef[]> {
+  return (await storage.index.get(BUCKET, key))?.chunks ?? [];
+}
+
+function replicaPath(directory: string, { id, generation }: ChunkRef): string {
+  return `${directory}/chunks/${id.slice(0, 2)}/${id}.${generation}`;
+}
+
+/** Paths of the replicas of the first chunk of `key`, in the order of the chunkservers. */
+async function replicasOf(storage: SimStorage, key: string): Promise<string[]> {
+  const [chunk] = await chunksOf(storage, key);
+  assert.ok(chunk);
+  return storage.directories.map((directory) => replicaPath(directory, chunk));
+}
+
+function errorLines(storage: SimStorage) {
+  return storage.log.lines.filter((line) => line.level === "error");
+}
+
+test("an acknowledged object survives the loss of everything that was not synced", async () => {
+  const storage = await createSimStorage();
+  const content = Buffer.from(storage.random.bytes(700_000));
+  await storage.put("k", content);
+  storage.crash("dropAll");
+  await storage.start();
+  assertSameBytes(await storage.get("k"), content);
+});
+
+test("staged replicas of a decided object are rolled forward at the start, those of others removed", async () => {
+  const storage = await createSimStorage();
+  const undecided = storage.objects.put({
+    ...{ bucket: BUCKET, key: "other", contentType: "a/b", metadata: {} },
+    body: (async function* () {
+      yield storage.random.bytes(SMALL_CHUNK_BYTES + 1);
+      await new Promise(() => undefined);
+    })(),
+  });
+  undecided.catch(() => undefined);
+  while (storage.filesIn("staging").length < 3) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 100; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  const content = Buffer.from(storage.random.bytes(100_000));
+  await storage.put("k", content);
+  // Its renames were not synced: this undoes them.
+  storage.crash("dropAll");
+  storage.disk.powerOn();
+  assert.equal(storage.filesIn("staging").length, 6);
+  assert.equal(storage.filesIn("chunks").length, 0);
+  await storage.start();
+  assert.deepEqual(storage.filesIn("staging"), []);
+  assert.deepEqual(storage.filesIn("chunks"), (await replicasOf(storage, "k")).sort());
+  assertSameBytes(await storage.get("k"), content);
+});
+
+test("an upload is acknowledged only after the index has committed it", async () => {
+  const storage = await createSimStorage();
+  const content = storage.random.bytes(1000);
+  await storage.put("k", content);
+  const { batch } = storage.index;
+  let release = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  storage.index.batch = async (ops) => {
+    await gate;
+    return batch.call(storage.index, ops);
+  };
+  let acknowledged = false;
+  const put = storage.put("k", storage.random.bytes(2000)).then(() => {
+    acknowledged = true;
+  });
+  for (let i = 0; i < 500; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(acknowledged, false);
+  assertSameBytes(await storage.get("k"), Buffer.from(content), "the old version until then");
+  release();
+  await put;
+  assert.equal((await storage.get("k"))?.byteLength, 2000);
+});
+
+test("an upload that the index refuses is refused and leaves nothing; of one with an unknown end everything stays", async () => {
+  const storage = await createSimStorage();
+  const { batch } = storage.index;
+  storage.index.batch = () => Promise.reject(new SkerryError("exhausted/disk", "The index is full."));
+  await assert.rejects(storage.put("k", storage.random.bytes(1000)), { code: "exhausted", reason: "disk" });
+  assert.deepEqual(storage.filesIn("staging"), []);
+  // Committed, but the answer was lost.
+  storage.index.batch = async (ops) => {
+    await batch.call(storage.index, ops);
+    throw new SkerryError("unavailable/closed", "The index closed.");
+  };
+  const content = Buffer.from(storage.random.bytes(1000));
+  await assert.rejects(storage.put("k", content), { reason: "closed" });
+  assert.equal(storage.filesIn("staging").length, 3);
+  storage.index.batch = batch;
+  assertSameBytes(await storage.get("k"), content, "a staged replica is read when the index has it");
+  await storage.run("storage.inventory");
+  assert.deepEqual(storage.filesIn("staging"), []);
+  assert.equal(storage.filesIn("chunks").length, 3);
+});
+
+test("an upload needs two durable copies: with only one it is refused and leaves nothing", async () => {
+  const storage = await createSimStorage();
+  for (const operation of ["open", "write", "sync", "syncDirectory"]) {
+    storage.disk.inject((name, path) => (name === operation && /\/s[12]\//.test(path) ? "EIO" : undefined));
+    await assert.rejects(
+      storage.put("k", storage.random.bytes(SMALL_CHUNK_BYTES + 5)),
+      { code: "unavailable", reason: "replicas" },
+      operation,
+    );
+    storage.disk.inject(undefined);
+    await storage.run("storage.repair");
+    assert.equal(await storage.get("k"), undefined);
+    assert.deepEqual([...storage.filesIn("staging"), ...storage.filesIn("chunks")], [], operation);
+  }
+});
+
+test("a chunkserver that fails in the middle is dropped, and the third copy is made later", async () => {
+  const storage = await createSimStorage();
+  const content = Buffer.from(storage.random.bytes(2 * SMALL_CHUNK_BYTES + 100));
+  for (const operation of ["open", "write", "sync", "syncDirectory", "rename"]) {
+    let failures = 0;
+    storage.disk.inject((name, path) => {
+      if (name !== operation || !path.startsWith("/data/s2/")) return undefined;
+      failures += 1;
+      return "EIO";
+    });
+    await storage.put(operation, content);
+    storage.disk.inject(undefined);
+    assert.ok(failures > 0, operation);
+    assertSameBytes(await storage.get(operation), content, operation);
+    assert.equal((await storage.objects.status()).repairQueue > 0, true, operation);
+    await storage.settle();
+    for (const chunk of await chunksOf(storage, operation)) assert.deepEqual(chunk.replicas, ["s1", "s2", "s3"]);
+  }
+  assert.equal(storage.filesIn("chunks").length, 5 * 3 * 3);
+  assert.deepEqual(storage.filesIn("staging"), []);
+});
+
+test("a full disk refuses new data as full; the old object stays and deletes work", async () => {
+  const storage = await createSimStorage({ capacityBytes: 4_000_000 });
+  const content = Buffer.from(storage.random.bytes(300_000));
+  await storage.put("k", content);
+  await assert.rejects(storage.put("k", storage.random.bytes(1_500_000)), { code: "exhausted", reason: "disk" });
+  assertSameBytes(await storage.get("k"), content);
+  assert.deepEqual(storage.filesIn("staging"), []);
+  const fill = async () => {
+    for (let i = 0; i < 100; i += 1) await storage.put(`fill${i}`, content.subarray(0, 30_000));
+  };
+  await assert.rejects(fill(), { reason: "disk" });
+  const { freeBytes } = await storage.disk.space("/data/s1");
+  assert.ok(freeBytes >= 100_000, `${freeBytes} bytes are left, of a reserve of 200,000`);
+  await storage.objects.delete({ bucket: BUCKET, key: "k" });
+  await storage.run("storage.garbage");
+  await storage.put("again", content.subarray(0, 200_000));
+  storage.disk.setCapacity(1_000_000);
+  const status = await storage.objects.status();
+  assert.deepEqual([status.state, status.servers[0]?.state], ["unavailable", "full"]);
+});
+
+test("a disk that fills up in the middle of an upload (ENOSPC) is full too", async () => {
+  const storage = await createSimStorage();
+  let writes = 0;
+  storage.disk.inject((name) => {
+    if (name !== "write") return undefined;
+    writes += 1;
+    return writes > 5 ? "ENOSPC" : undefined;
+  });
+  await assert.rejects(storage.put("k", storage.random.bytes(900_000)), { reason: "disk" });
+  assert.deepEqual(storage.filesIn("staging"), []);
+});
+
+/** Ways to spoil a replica: what the file becomes. */
+const DAMAGES: Readonly<Record<string, (storage: SimStorage, path: string) => Promise<void>>> = {
+  "a flipped bit in the content": async ({ disk }, path) => disk.flipBit(path, DATA_OFFSET + 70_000),
+  "a flipped bit in the header": async ({ disk }, path) => disk.flipBit(path, 70),
+  "a flipped bit in the table": async ({ disk }, path) => disk.flipBit(path, 4096 + 5),
+  "a file that is gone": async ({ disk }, path) => disk.vanish(path),
+  "a file that is cut short": async (storage, path) =>
+    replace(storage, path, storage.disk.content(path).subarray(0, 90_000)),
+  "an empty file": async (storage, path) => replace(storage, path, Buffer.alloc(0)),
+  "an unreadable file": async ({ disk }, path) =>
+    disk.inject((operation, at) => (operation === "read" && at === path ? "EIO" : undefined)),
+  "another chunk's file": async (storage, path) => {
+    await storage.put("other", storage.random.bytes(200_000));
+    const [other] = await replicasOf(storage, "other");
+    await replace(storage, path, storage.disk.content(other ?? assert.fail()));
+  },
+  "blocks in the wrong places": async (storage, path) => {
+    const file = storage.disk.content(path);
+    const first = Buffer.from(file.subarray(DATA_OFFSET, DATA_OFFSET + 65_536));
+    file.copy(file, DATA_OFFSET, DATA_OFFSET + 65_536, DATA_OFFSET + 131_072);
+    first.copy(file, DATA_OFFSET + 65_536);
+    await replace(storage, path, file);
+  },
+  "a stale generation": async (storage, path) => {
+    const file = storage.disk.content(path);
+    file.writeBigUInt64LE(7n, 64);
+    await replace(storage, path, file);
+  },
+};
+
+async function replace({ disk }: SimStorage, path: string, content: Uint8Array): Promise<void> {
+  disk.vanish(path);
+  await using file = await disk.open(path, { write: true, create: "exclusive" });
+  if (content.byteLength > 0) await file.write(content, 0);
+  await file.syncData();
+}
+
+for (const [name, spoil] of Object.entries(DAMAGES)) {
+  test(`two replicas with ${name}: never a wrong byte; the third is read, the damage logged once and mended`, async () => {
+    const storage = await createSimStorage();
+    const content = Buffer.from(storage.random.bytes(200_000));
+    await storage.put("k", content);
+    const paths = await replicasOf(storage, "k");
+    for (const path of paths.slice(0, 2)) await spoil(storage, path);
+    for (let i = 0; i < 8; i += 1) assertSameBytes(await storage.get("k"), content);
+    const servers = errorLines(storage).map((line) => line.fields["server"]);
+    assert.deepEqual(servers.sort(), [...new Set(servers)], "each once");
+    assert.ok(servers.length >= 1);
+    storage.disk.inject(undefined);
+    await storage.settle();
+    storage.disk.vanish(paths[2] ?? assert.fail());
+    assertSameBytes(await storage.get("k"), content, "a mended replica is good");
+    await storage.settle();
+    for (const path of paths) assert.ok(storage.disk.files().includes(path));
+  });
+}
+
+test("damage in the middle of a stream changes to another replica without a wrong or double byte", async () => {
+  const storage = await createSimStorage({ chunkBytes: 4 * 1024 * 1024 });
+  const content = Buffer.from(storage.random.bytes(3_500_000));
+  await storage.put("k", content);
+  const paths = await replicasOf(storage, "k");
+  // Each replica has damage in another block, and none is good as a whole.
+  storage.disk.flipBit(paths[0] ?? "", DATA_OFFSET + 1_200_000);
+  storage.disk.flipBit(paths[1] ?? "", DATA_OFFSET + 2_300_000);
+  for (let i = 0; i < 6; i += 1) assertSameBytes(await storage.get("k"), content);
+});
+
+test("when all replicas are bad the stream fails after the good bytes, and nothing is thrown away", async () => {
+  const storage = await createSimStorage();
+  const content = Buffer.from(storage.random.bytes(2 * SMALL_CHUNK_BYTES));
+  await storage.put("k", content);
+  const second = (await chunksOf(storage, "k"))[1] ?? assert.fail();
+  const paths = storage.directories.map((directory) => replicaPath(directory, second));
+  for (const path of paths) storage.disk.flipBit(path, DATA_OFFSET);
+  const found = await storage.objects.get({ bucket: BUCKET, key: "k" });
+  const received: Uint8Array[] = [];
+  await assert.rejects(
+    async () => {
+      for await (const piece of found?.body ?? assert.fail()) received.push(piece);
+    },
+    { code: "internal", reason: "corrupt" },
+  );
+  assertSameBytes(Buffer.concat(received), content.subarray(0, SMALL_CHUNK_BYTES));
+  await storage.run("storage.repair");
+  for (const path of paths) assert.ok(storage.disk.files().includes(path), "the last copies stay, bad as they are");
+  assert.deepEqual(storage.filesIn("quarantine"), []);
+  const first = await storage.objects.get({
+    bucket: BUCKET,
+    key: "k",
+    range: { offset: 0, length: SMALL_CHUNK_BYTES },
+  });
+  assertSameBytes(await collect(first?.body ?? assert.fail()), content.subarray(0, SMALL_CHUNK_BYTES));
+});
+
+test("a bad replica is put aside, not deleted, once a good copy is there; it goes with its object", async () => {
+  const storage = await createSimStorage();
+  await storage.put("k", storage.random.bytes(100_000));
+  const [path] = await replicasOf(storage, "k");
+  storage.disk.flipBit(path ?? "", DATA_OFFSET);
+  for (let i = 0; i < 8; i += 1) await storage.get("k");
+  await storage.run("storage.repair");
+  assert.equal(storage.filesIn("quarantine").length, 1);
+  assert.equal(storage.metrics.value("skerry_storage_repaired_replicas_total"), 1);
+  await storage.objects.delete({ bucket: BUCKET, key: "k" });
+  await storage.settle();
+  assert.deepEqual([...storage.filesIn("quarantine"), ...storage.filesIn("chunks")], []);
+});
+
+test("the inventory finds a missing replica before anyone reads it, and leaves unknown files alone", async () => {
+  const storage = await createSimStorage();
+  await storage.put("k", storage.random.bytes(1000));
+  const paths = await replicasOf(storage, "k");
+  storage.disk.vanish(paths[1] ?? "");
+  const strange = `/data/s1/chunks/00/${"0".repeat(31)}1.1`;
+  const stranger = "/data/s1/chunks/ff/notes.txt";
+  for (const path of [strange, stranger]) await replace(storage, path, Buffer.from("whose is this?"));
+  await storage.settle();
+  assert.ok(storage.disk.files().includes(paths[1] ?? ""));
+  assert.ok(storage.disk.files().includes(strange));
+  assert.ok(storage.disk.files().includes(stranger));
+  assert.equal((await storage.objects.status()).unknownFiles, 2);
+});
+
+test("a chunkserver that goes away is missed but not needed, and is filled again when it is back", async () => {
+  const storage = await createSimStorage({ capacityBytes: 2 ** 40 });
+  const content = Buffer.from(storage.random.bytes(100_000));
+  await storage.put("before", content);
+  const away = (path: string) => path === "/data/s2" || path.startsWith("/data/s2/");
+  storage.disk.inject((_, path) => (away(path) ? "EIO" : undefined));
+  await storage.put("during", content);
+  await storage.put("during2", content);
+  assertSameBytes(await storage.get("before"), content);
+  assertSameBytes(await storage.get("during"), content);
+  const { state, replicas, servers } = await storage.objects.status();
+  assert.deepEqual([state, replicas], ["degraded", "2 copies on 1 disk"]);
+  assert.equal(servers[1]?.state, "unavailable");
+  await assert.rejects(storage.run("storage.repair"), { code: "unavailable" });
+  // What is deleted now is forgotten only when the chunkserver has removed it too.
+  await storage.objects.delete({ bucket: BUCKET, key: "before" });
+  await storage.run("storage.garbage");
+  assert.equal((await storage.index.totals()).garbageChunks, 1);
+  storage.disk.inject(undefined);
+  await storage.settle();
+  assert.equal(storage.filesIn("chunks").filter((path) => path.startsWith("/data/s2/")).length, 2);
+  assert.equal(storage.filesIn("chunks").length, 6);
+  assert.equal((await storage.objects.status()).state, "ok");
+});
+
+test("with more chunkservers than copies, a chunk moves away from one that is gone", async () => {
+  const storage = await createSimStorage({ servers: 5 });
+  const content = Buffer.from(storage.random.bytes(100_000));
+  await storage.put("k", content);
+  const [chunk] = await chunksOf(storage, "k");
+  const lost = chunk?.replicas[0] ?? assert.fail();
+  storage.disk.inject((_, path) => (path.startsWith(`/data/${lost}`) ? "EIO" : undefined));
+  // It is found away when the next upload wants to write there.
+  for (let i = 0; i < 8; i += 1) await storage.put(`more${i}`, content);
+  await storage.settle();
+  const [moved] = await chunksOf(storage, "k");
+  assert.equal(moved?.replicas.length, 3);
+  assert.ok(!moved.replicas.includes(lost));
+  assertSameBytes(await storage.get("k"), content);
+});
+
+test("a block's checksum covers its content, chunk, place and generation", () => {
+  const content = Buffer.alloc(65_536, 7);
+  const base = { id: "00112233445566778899aabbccddeeff", generation: 1 };
+  const sums = [
+    new BlockChecksums(base).of(content, 0),
+    new BlockChecksums(base).of(content, 1),
+    new BlockChecksums({ ...base, generation: 2 }).of(content, 0),
+    new BlockChecksums({ ...base, id: base.id.replace("00", "01") }).of(content, 0),
+    new BlockChecksums(base).of(Buffer.alloc(65_536, 8), 0),
+  ];
+  assert.equal(new Set(sums).size, sums.length);
+});
