@@ -49,8 +49,14 @@ export function findWalDamage(file: Uint8Array): { readonly offset: number } | u
 function wasSynced(wal: Wal, bad: number): boolean {
   let committed = false;
   for (let frame = bad; frame < wal.frames; frame++) {
-    if (!hasSalts(wal, frame)) continue;
-    if (committed && same(frameSum(wal, frame, storedSum(wal, frame - 1)), storedSum(wal, frame))) return true;
+    // One damaged byte leaves one salt whole; a frame of a former life of the file has neither.
+    if (saltsOf(wal, frame) === 0) continue;
+    if (
+      committed &&
+      hasSalts(wal, frame) &&
+      same(frameSum(wal, frame, storedSum(wal, frame - 1)), storedSum(wal, frame))
+    )
+      return true;
     committed ||= wal.bytes.getUint32(frameOffset(wal, frame) + 4) !== 0;
   }
   return false;
@@ -86,10 +92,16 @@ function frameOffset(wal: Wal, frame: number): number {
 
 /** Whether the frame has the salts of the WAL's header: frames of a former life of the file do not. */
 function hasSalts(wal: Wal, frame: number): boolean {
+  return saltsOf(wal, frame) === 2;
+}
+
+/** How many of the two salts are those of the WAL's header. */
+function saltsOf(wal: Wal, frame: number): number {
+  const { bytes } = wal;
   const offset = frameOffset(wal, frame) + 8;
   return (
-    wal.bytes.getUint32(offset) === wal.bytes.getUint32(16) &&
-    wal.bytes.getUint32(offset + 4) === wal.bytes.getUint32(20)
+    Number(bytes.getUint32(offset) === bytes.getUint32(16)) +
+    Number(bytes.getUint32(offset + 4) === bytes.getUint32(20))
   );
 }
 
