@@ -37,27 +37,27 @@ export function findWalDamage(file: Uint8Array): { readonly offset: number } | u
   for (let frame = 0; frame < wal.frames; frame++) {
     const stored = storedSum(wal, frame);
     if (hasSalts(wal, frame) && same(frameSum(wal, frame, running), stored)) running = stored;
-    else return wasSynced(wal, frame) ? { offset: frameOffset(wal, frame) } : undefined;
+    else return wasSynced(wal, frame, running) ? { offset: frameOffset(wal, frame) } : undefined;
   }
   return undefined;
 }
 
 /**
  * Each commit is synced before the next one is written. So what stands at `bad` was synced when a commit at or after it is
- * followed by a frame that is good, judged from the checksum that its predecessor carries.
+ * followed by a good frame: good from the checksum that its predecessor carries, or should carry.
  */
-function wasSynced(wal: Wal, bad: number): boolean {
+function wasSynced(wal: Wal, bad: number, before: Checksum): boolean {
   let committed = false;
+  let running = before;
   for (let frame = bad; frame < wal.frames; frame++) {
+    const stored = storedSum(wal, frame);
+    if (committed && hasSalts(wal, frame)) {
+      if (same(frameSum(wal, frame, running), stored)) return true;
+      if (same(frameSum(wal, frame, storedSum(wal, frame - 1)), stored)) return true;
+    }
+    running = frameSum(wal, frame, running);
     // One damaged byte leaves one salt whole; a frame of a former life of the file has neither.
-    if (saltsOf(wal, frame) === 0) continue;
-    if (
-      committed &&
-      hasSalts(wal, frame) &&
-      same(frameSum(wal, frame, storedSum(wal, frame - 1)), storedSum(wal, frame))
-    )
-      return true;
-    committed ||= wal.bytes.getUint32(frameOffset(wal, frame) + 4) !== 0;
+    if (saltsOf(wal, frame) > 0) committed ||= wal.bytes.getUint32(frameOffset(wal, frame) + 4) !== 0;
   }
   return false;
 }
