@@ -43,7 +43,7 @@ function parts(disk: SimDisk = createSimDisk()) {
 /** A second passes, and what the simulated disk then has to do is done. */
 async function second(clock: FakeClock): Promise<void> {
   await clock.advance(LIMITS.auth.auditSyncMs);
-  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 80; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function lines(disk: SimDisk, path = FILE): Record<string, unknown>[] {

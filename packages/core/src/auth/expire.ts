@@ -9,7 +9,7 @@ import { finishDeletions } from "./deletion.ts";
 const DELETION_GRACE_MS = 60_000;
 
 /** Removes what has expired; returns how many. */
-export async function removeExpired(context: AuthContext): Promise<number> {
+async function removeExpired(context: AuthContext): Promise<number> {
   const nowMs = context.clock.wallMs();
   const keys: string[] = [];
   for (const [key, credential] of context.view.records.credentials()) {

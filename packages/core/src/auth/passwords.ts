@@ -21,7 +21,7 @@ export interface HashCost {
 }
 
 /** OWASP Password Storage Cheat Sheet: argon2id with 19 MiB, two passes, one lane. */
-export const OWASP_COST: HashCost = { memoryCostKiB: 19_456, timeCost: 2, parallelism: 1 };
+const OWASP_COST: HashCost = { memoryCostKiB: 19_456, timeCost: 2, parallelism: 1 };
 
 /** The same password typed on another keyboard is the same password (RFC 8265, NIST SP 800-63B 5.1.1.2). */
 function normalize(password: string): string {

@@ -5,7 +5,7 @@ import type { Permission } from "../domain/identity.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { resourceKey } from "../domain/resource.ts";
 import type { Json, Store, WatchOptions } from "../domain/store.ts";
-import { createAuthWorld, PASSWORD } from "../testing/auth-world.ts";
+import { createAuthWorld, PASSWORD, until } from "../testing/auth-world.ts";
 
 const is = (id: ErrorId) => (error: unknown) => isError(error, id);
 const READ_BUCKETS: Permission = { root: "storage", resource: "buckets", action: "read" };
@@ -39,14 +39,6 @@ function breakable(store: Store, breaks: Breaks): Store {
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!holds()) {
-    assert.ok(performance.now() < deadline, "did not come in time");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 test("what another node changes reaches the principals", async () => {

@@ -88,3 +88,12 @@ export async function createAuthWorld(
     },
   };
 }
+
+/** Waits for what happens soon but not at once. Fails after ten seconds. */
+export async function until(holds: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > deadlineMs) throw new Error("it did not come in time");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
