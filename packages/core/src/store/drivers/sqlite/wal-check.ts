@@ -71,7 +71,9 @@ function hasFramesOfAnySize(bytes: DataView): boolean {
       const wal: Wal = { bytes, littleEndian, frameBytes, frames };
       // A WAL that began again has frames of its past behind the new ones, so one good pair says enough.
       for (let frame = 1; frame < Math.min(frames, 64); frame++) {
-        if (same(frameSum(wal, frame, storedSum(wal, frame - 1)), storedSum(wal, frame))) return true;
+        const stored = storedSum(wal, frame);
+        // Zeros would follow zeros correctly.
+        if (!same(stored, [0, 0]) && same(frameSum(wal, frame, storedSum(wal, frame - 1)), stored)) return true;
       }
     }
   }
