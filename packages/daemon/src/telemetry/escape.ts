@@ -4,8 +4,7 @@
  * C0 and C1 controls, DEL, separators of lines, marks that reorder text, halves of surrogate pairs. Tabs and line breaks
  * too: one event is one line.
  */
-const UNSAFE =
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const UNSAFE = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
 
 /** The same beyond ASCII: what `JSON.stringify` lets through. */
 const UNSAFE_IN_JSON = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
@@ -13,7 +12,7 @@ const UNSAFE_IN_JSON = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u20
 /** Shapes of our secrets, wherever they stand: tokens, bearer headers, password hashes, passwords in URLs. */
 const SECRETS =
   /sky_[\w-]{8,}|\bBearer +[\w.~+/=-]{8,}|\$argon2(?:id|i|d)\$[\w$=,+/.-]+|(?<=:\/\/[^\s/:@"]{0,256}:)[^\s/@"]{1,256}(?=@)/gi;
-const REDACTED = "[redacted]";
+export const REDACTED = "[redacted]";
 
 /** For people: `\x1b`, `\u202e`; line breaks and tabs as `\n`, `\t`. */
 export function escapeControls(text: string): string {
@@ -40,12 +39,9 @@ export function withoutSecrets(text: string): string {
 
 /** A field of such a name is a secret whatever its value: `password`, `newPassword`, `secret_hash`, `Authorization`. */
 export function isSecretName(name: string): boolean {
-  // Most names end otherwise: the test of the last letters is cheap.
   return /(?:password|secret|token|bearer|authorization|cookie|apikey)s?(?:hash)?$/.test(plain(name));
 }
 
 function plain(name: string): string {
   return name.toLowerCase().replace(/[-_]/g, "");
 }
-
-export { REDACTED };

@@ -92,7 +92,8 @@ export class LogFile implements LogDestination {
   }
 
   #append(bytes: Uint8Array): void {
-    let file = (this.#file ??= open(this.#path));
+    let file = this.#file ?? open(this.#path);
+    this.#file = file;
     if (file.regular && file.sizeBytes > 0 && file.sizeBytes + bytes.length > this.#maxBytes) file = this.#rotate(file);
     let written = 0;
     try {
