@@ -25,7 +25,7 @@ import { type FirstStart, firstStart } from "./first-start.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { ApiServer, type RequestRecord } from "./http/server.ts";
 import type { Services } from "./http/services.ts";
-import { createDiskPressure } from "./pressure.ts";
+import { createDiskPressure, type DiskPressure } from "./pressure.ts";
 import { VERSION } from "./version.ts";
 
 export interface NodeOptions {
@@ -52,43 +52,10 @@ export interface Node extends AsyncDisposable {
 /** @throws what keeps a part from coming up; what came up before it is gone again then. */
 export async function startNode(options: NodeOptions): Promise<Node> {
   await using parts = new AsyncDisposableStack();
-  const { config, data, log, metrics } = options;
-  const world = { clock, disk, log, metrics, random };
-  const startedMs = clock.monotonicMs();
-
-  const ballast = createBallast({ disk, directory: data.path, random });
-  const pressure = createDiskPressure({ ballast, clock, disk, directory: data.path, log });
-  await pressure.relieve();
-
-  const store = parts.use(await openNedbStore({ ...world, path: data.storeFile, cluster: data.cluster }));
-  const hasher = await createPasswordHasher({ random, metrics });
-  const first = await firstStart({ ...options, store, hasher, clock, random });
-  const index = parts.use(await openSqliteIndex({ ...world, directory: data.indexDirectory, cluster: data.cluster }));
-  const servers = await openChunkServers({
-    ...world,
-    directories: storageDirectories(config, data),
-    cluster: data.cluster,
-    registryFile: data.chunkserversFile,
-  });
-  let wake = (_job: string): void => undefined; // until the jobs run
-  const objects = parts.use(await createObjectService({ ...world, index, servers, wake: (job) => wake(job) }));
-  const audit = parts.use(await createAudit({ ...world, directory: data.auditDirectory }));
-  const projectIsEmpty = async (uid: string) =>
-    (await store.list({ prefix: `/bucket/${uid}/`, limit: 1 })).entries.length === 0;
-  const auth = parts.use(await createAuth({ ...world, store, hasher, directory: data.authDirectory, projectIsEmpty }));
-  const buckets = new BucketService({ ...world, store, index });
-  await buckets.resume();
-
-  const jobs = parts.use(createJobRunner(world));
-  for (const job of [...objects.jobs, ...auth.jobs, pressure.job]) jobs.add(job);
-  wake = (job) => jobs.wake(job);
-
+  const { data, metrics } = options;
   const readiness = { ready: false, reason: "starting" };
-  const services: Services = {
-    ...{ audit, auth, buckets, clock, index, jobs, objects, store },
-    node: { cluster: data.cluster, name: config.node.name, version: VERSION, startedMs, readiness: () => readiness },
-    renderMetrics: () => metrics.render(),
-  };
+  const { services, pressure, firstStart } = await openServices(options, parts, readiness);
+  const { audit, auth } = services;
   const dispatch = createDispatcher({
     routes: ROUTES,
     handlers: createHandlers(services),
@@ -103,9 +70,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     clock,
     ...(options.verifyOutput === undefined ? {} : { verifyOutput: options.verifyOutput }),
   });
-
   const apis = await listen(options, dispatch);
-  parts.defer(() => Promise.all(apis.all.map((api) => api.close(AbortSignal.abort()))).then(() => undefined));
+  parts.defer(() => closeAll(apis.all, AbortSignal.abort()));
   metrics.gauge("skerry_http_requests_in_flight", "Requests that are being served.", () =>
     apis.all.reduce((sum, api) => sum + api.inFlight, 0),
   );
@@ -114,15 +80,64 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   return {
     apiUrl: apis.url,
     socketPath: data.socketPath,
-    firstStart: first,
+    firstStart,
     dispatch,
     async drain() {
       Object.assign(readiness, { ready: false, reason: "draining" });
-      const deadline = AbortSignal.timeout(LIMITS.http.drainMs);
-      await Promise.all(apis.all.map((api) => api.close(deadline)));
+      await closeAll(apis.all, AbortSignal.timeout(LIMITS.http.drainMs));
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function closeAll(apis: readonly ApiServer[], deadline: AbortSignal): Promise<void> {
+  await Promise.all(apis.map((api) => api.close(deadline)));
+}
+
+interface Opened {
+  readonly services: Services;
+  readonly pressure: DiskPressure;
+  readonly firstStart: boolean;
+}
+
+/** Everything below the API. Each part is disposed after those that were opened later and use it. */
+async function openServices(
+  options: NodeOptions,
+  parts: AsyncDisposableStack,
+  readiness: { readonly ready: boolean; readonly reason?: string },
+): Promise<Opened> {
+  const { config, data, log, metrics } = options;
+  const world = { clock, disk, log, metrics, random };
+  const { cluster } = data;
+  const startedMs = clock.monotonicMs();
+  const ballast = createBallast({ disk, directory: data.path, random });
+  const pressure = createDiskPressure({ ballast, clock, disk, directory: data.path, log });
+  await pressure.relieve();
+
+  const store = parts.use(await openNedbStore({ ...world, path: data.storeFile, cluster }));
+  const hasher = await createPasswordHasher({ random, metrics });
+  const first = await firstStart({ ...options, store, hasher, clock, random });
+  const index = parts.use(await openSqliteIndex({ ...world, directory: data.indexDirectory, cluster }));
+  const directories = storageDirectories(config, data);
+  const servers = await openChunkServers({ ...world, directories, cluster, registryFile: data.chunkserversFile });
+  let wake = (_job: string): void => undefined; // until the jobs run
+  const objects = parts.use(await createObjectService({ ...world, index, servers, wake: (job) => wake(job) }));
+  const audit = parts.use(await createAudit({ ...world, directory: data.auditDirectory }));
+  const projectIsEmpty = async (uid: string) =>
+    (await store.list({ prefix: `/bucket/${uid}/`, limit: 1 })).entries.length === 0;
+  const auth = parts.use(await createAuth({ ...world, store, hasher, directory: data.authDirectory, projectIsEmpty }));
+  const buckets = new BucketService({ ...world, store, index });
+  await buckets.resume();
+
+  const jobs = parts.use(createJobRunner(world));
+  for (const job of [...objects.jobs, ...auth.jobs, pressure.job]) jobs.add(job);
+  wake = (job) => jobs.wake(job);
+  const services: Services = {
+    ...{ audit, auth, buckets, clock, index, jobs, objects, store },
+    node: { cluster, name: config.node.name, version: VERSION, startedMs, readiness: () => readiness },
+    renderMetrics: () => metrics.render(),
+  };
+  return { services, pressure, firstStart: first };
 }
 
 function storageDirectories(config: Config, data: DataDirectory) {

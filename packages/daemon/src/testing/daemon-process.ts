@@ -30,6 +30,8 @@ export interface DaemonProcess extends AsyncDisposable {
 export interface DaemonProcessOptions {
   readonly data: string;
   readonly argv?: readonly string[];
+  /** Default: any free port. */
+  readonly listenApi?: string;
   /** Default: the launcher. Else a command that runs it, e.g. strace. */
   readonly wrap?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -38,15 +40,8 @@ export interface DaemonProcessOptions {
 /** @throws when it ends before it is ready, with what it said. */
 export async function startDaemonProcess(options: DaemonProcessOptions): Promise<DaemonProcess> {
   const startedMs = performance.now();
-  const flags = [
-    "--data",
-    options.data,
-    "--listen-api",
-    "127.0.0.1:0",
-    "--log-format",
-    "json",
-    ...(options.argv ?? []),
-  ];
+  const { data, listenApi = "127.0.0.1:0", argv = [] } = options;
+  const flags = ["--data", data, "--listen-api", listenApi, "--log-format", "json", ...argv];
   const [command = SKERRYD, ...args] = [...(options.wrap ?? []), SKERRYD, ...flags];
   const child = spawn(command, args, {
     stdio: ["ignore", "pipe", "pipe"],
