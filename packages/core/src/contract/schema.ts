@@ -76,6 +76,3 @@ export const scopesSchema = z
     error: `at most ${LIMITS.auth.maxScopesPerToken} scopes`,
   })
   .describe('Path of the permission tree -> actions, e.g. {"storage.UID.objects": ["read"]}');
-
-/** Deleting or changing only the state that one has seen. */
-export const revisionQuery = z.strictObject({ revision: z.coerce.number().int().min(1).optional() });

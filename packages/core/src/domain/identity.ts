@@ -21,11 +21,6 @@ export interface Permission {
   readonly action: Action;
 }
 
-/** `storage.objects:read` */
-export function permissionName(permission: Permission): string {
-  return `${permission.root}.${permission.resource}:${permission.action}`;
-}
-
 /** One thing that a permission is asked for. `project` is a uid or `cloud`. */
 export interface Target {
   readonly project: string;

@@ -49,11 +49,6 @@ export function resourceKey(kind: Kind, project: string, name: string): string {
   return `/${kind}/${project}/${name}`;
 }
 
-/** Key of a resource's status, apart so that writing it neither moves the generation nor conflicts with the spec. */
-export function statusKey(kind: Kind, project: string, name: string): string {
-  return `/status/${kind}/${project}/${name}`;
-}
-
 /** Key that makes a name unique in the cloud, e.g. of a bucket; its value is `{ uid, project }`. */
 export function uniqueKey(kind: Kind, name: string): string {
   return `/unique/${kind}/${name}`;

@@ -36,7 +36,7 @@ const jobSchema = z.object({
   lastRunAt: z.string().optional(),
 });
 
-export const statusSchema = z.object({
+const statusSchema = z.object({
   cluster: z.string(),
   version: z.string(),
   node: z.string(),

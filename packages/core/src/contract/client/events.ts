@@ -73,7 +73,7 @@ interface ServerEvent {
 }
 
 /** The WHATWG event stream format, as far as our server uses it (LF, no retry). */
-export async function* parseEvents(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<ServerEvent> {
+async function* parseEvents(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<ServerEvent> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const part of bytes) {

@@ -90,36 +90,7 @@ function world(
     projectUid: "p",
     changed: changed.signal,
   });
-  const entries: HandlerEntry[] = [
-    handle.json(routes.get, async (call, { params }) => {
-      call.authorize({ project: "p" }, `thing ${params.name}`);
-      return { name: params.name };
-    }),
-    handle.json(routes.create, async (call, { body }) => {
-      call.authorize({ project: "p" }, "your project");
-      return { name: body.name };
-    }),
-    handle.list(routes.list, {
-      page: async (call) => {
-        call.projects();
-        return { items: [{ name: "one" }], revision: 7 };
-      },
-      watch: (call) => {
-        call.projects();
-        return endless(call.signal);
-      },
-    }),
-    handle.json(routes.file, async (call, { params }) => {
-      call.authorize({ project: "p" }, "the file");
-      let sizeBytes = 0;
-      for await (const part of call.request.body) {
-        if (call.signal.aborted) throw call.signal.reason;
-        sizeBytes += part.length;
-      }
-      return { sizeBytes, key: params.key };
-    }),
-    ...Object.values(extra),
-  ];
+  const entries = [...defaultHandlers(), ...Object.values(extra)];
   const dispatch = createDispatcher({
     routes: Object.values(routes) as never,
     handlers: new Map(entries),
@@ -149,6 +120,38 @@ function world(
       before.abort();
     },
   };
+}
+
+function defaultHandlers(): HandlerEntry[] {
+  return [
+    handle.json(routes.get, async (call, { params }) => {
+      call.authorize({ project: "p" }, `thing ${params.name}`);
+      return { name: params.name };
+    }),
+    handle.json(routes.create, async (call, { body }) => {
+      call.authorize({ project: "p" }, "your project");
+      return { name: body.name };
+    }),
+    handle.list(routes.list, {
+      page: async (call) => {
+        call.projects();
+        return { items: [{ name: "one" }], revision: 7 };
+      },
+      watch: (call) => {
+        call.projects();
+        return endless(call.signal);
+      },
+    }),
+    handle.json(routes.file, async (call, { params }) => {
+      call.authorize({ project: "p" }, "the file");
+      let sizeBytes = 0;
+      for await (const part of call.request.body) {
+        if (call.signal.aborted) throw call.signal.reason;
+        sizeBytes += part.length;
+      }
+      return { sizeBytes, key: params.key };
+    }),
+  ];
 }
 
 async function* endless(signal: AbortSignal): AsyncGenerator<ListEvent> {
