@@ -1,0 +1,84 @@
+/** What a command is: its flags, and what it does with them. */
+import type { Client } from "@skerry/core/contract/client/client.ts";
+import type { Connection } from "../context/connect.ts";
+import type { Output } from "../output/output.ts";
+import type { Terminal } from "../output/terminal.ts";
+
+export interface OptionSpec {
+  readonly type: "string" | "boolean" | "array";
+  readonly describe: string;
+  readonly alias?: string;
+  readonly choices?: readonly string[];
+}
+export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
+
+type FlagValue<O extends OptionSpec> = O["type"] extends "boolean"
+  ? boolean
+  : O["type"] extends "array"
+    ? readonly string[]
+    : (O["choices"] extends readonly (infer C)[] ? C : string) | undefined;
+export type Flags<O extends OptionSpecs> = { readonly [K in keyof O]: FlagValue<O[K]> };
+
+/** The flags that every command takes. */
+export const GLOBAL_OPTIONS = {
+  output: {
+    type: "string",
+    alias: "o",
+    choices: ["table", "json", "yaml", "name"],
+    describe: "Form of the result (default: table)",
+  },
+  quiet: { type: "boolean", alias: "q", describe: "Only results and errors" },
+  yes: { type: "boolean", alias: "y", describe: "Do not ask" },
+  "no-color": { type: "boolean", describe: "No colors (also the variable NO_COLOR)" },
+  context: { type: "string", describe: "Talk to this context instead of the current one" },
+  project: { type: "string", describe: "Work in this project instead of your own" },
+  "token-file": { type: "string", describe: "Use the token in this file (also the variable SKERRY_TOKEN)" },
+  help: { type: "boolean", alias: "h", describe: "Show this" },
+} as const satisfies OptionSpecs;
+export type GlobalFlags = Flags<typeof GLOBAL_OPTIONS>;
+
+/** One call of a command. */
+export interface Invocation {
+  readonly terminal: Terminal;
+  readonly output: Output;
+  readonly globals: GlobalFlags;
+  /** Aborts when the user asks to end. */
+  readonly signal: AbortSignal;
+  /** The client of the chosen context, made at the first use. */
+  client(): Promise<Client>;
+  connection(): Promise<Connection>;
+  /** `--project`, or that of the context. */
+  project(): Promise<string | undefined>;
+}
+
+export interface Command<O extends OptionSpecs = OptionSpecs> {
+  /** How the arguments are shown: `NAME`, `FROM TO`, `[B:PREFIX]`. */
+  readonly usage: string;
+  /** Fewest and most arguments. */
+  readonly args: readonly [min: number, max: number];
+  readonly options: O;
+  /** One line that a person would type, without `skerry`. */
+  readonly example: string;
+  /** More for `-h`, when the summary does not say it all. */
+  readonly details?: string;
+  run(invocation: Invocation, input: { readonly args: readonly string[]; readonly flags: Flags<O> }): Promise<void>;
+}
+export type AnyCommand = Command<never>;
+
+/** Keeps the types of the flags; nothing else happens. */
+export function defineCommand<const O extends OptionSpecs>(command: Command<O>): Command<O> {
+  return command;
+}
+
+/** A command that takes what follows as it is. */
+export interface PassThrough {
+  passThrough(terminal: Terminal, argv: readonly string[]): Promise<number>;
+}
+
+/** A line of the table of commands. Nothing of a command is loaded before it is called. */
+export interface Entry {
+  /** `bucket ls` */
+  readonly words: string;
+  readonly summary: string;
+  readonly load: () => Promise<AnyCommand | PassThrough>;
+}

@@ -1,0 +1,105 @@
+import { basename, join, resolve } from "node:path";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { Progress } from "../output/progress.ts";
+import {
+  baseName,
+  folderPrefix,
+  formatAddress,
+  type ObjectAddress,
+  type Place,
+  parsePlace,
+} from "../transfer/address.ts";
+import { Failures } from "../transfer/failures.ts";
+import { labelOf, summary } from "../transfer/summary.ts";
+import { defineCommand, type Flags, type Invocation, type OptionSpecs } from "./command.ts";
+
+const OPTIONS = {
+  recursive: { type: "boolean", alias: "r", describe: "A folder, or all keys below a prefix" },
+  follow: { type: "boolean", describe: "With -r: copy what links point to, instead of leaving them out" },
+  type: { type: "string", describe: "Content type of the object (default: by the file's extension)" },
+  raw: { type: "boolean", describe: "With - on a terminal: bytes as they are, control characters too" },
+} as const satisfies OptionSpecs;
+
+type CpFlags = Flags<typeof OPTIONS>;
+
+export default defineCommand({
+  usage: "FROM TO",
+  args: [2, 2],
+  options: OPTIONS,
+  example: "cp -r ./album photos:",
+  details:
+    "A place is BUCKET:KEY, a file or folder here, or - for standard input or output. TO that ends with a slash, is " +
+    "a folder (for a file), or is the bucket alone means 'into': the name is kept. A file here whose name looks like a " +
+    "place is written ./a:b. A download that breaks leaves the file that was there.",
+  async run(invocation, { args, flags }) {
+    const [from, to] = [parsePlace(args[0] ?? ""), parsePlace(args[1] ?? "")];
+    if (from.at !== "bucket" && to.at !== "bucket") {
+      throw new SkerryError("invalid", "Neither of the two places is in a bucket.", {
+        hint: "A place in a bucket looks like BUCKET:KEY, e.g. skerry cp notes.txt docs:notes.txt",
+      });
+    }
+    if (flags.recursive) await copyFolder(invocation, from, to, flags);
+    else await (await import("../transfer/copy-one.ts")).copyOne(invocation, from, to, flags);
+  },
+});
+
+async function copyFolder(invocation: Invocation, from: Place, to: Place, flags: CpFlags): Promise<void> {
+  if (from.at === "stdio" || to.at === "stdio")
+    throw new SkerryError("invalid", "- is not a folder: -r does not go with it.");
+  const { terminal, output, signal } = invocation;
+  const client = await invocation.client();
+  using progress = new Progress(terminal, labelOf(from), { quiet: output.quiet });
+  const failures = new Failures(output, progress);
+  const transfer = { client, signal, progress, failures };
+  let files: number;
+  if (from.at === "here" && to.at === "bucket") {
+    const { copyFolderUp } = await import("../transfer/folder-up.ts");
+    files = await copyFolderUp(from.path, intoFolder(to, folderName(from.path)), flags.follow, transfer);
+  } else if (from.at === "bucket" && to.at === "here") {
+    const { copyFolderDown } = await import("../transfer/folder-down.ts");
+    const root = meansInto(to.path) ? join(to.path, baseNameSafe(from.key)) : to.path;
+    files = await copyFolderDown({ bucket: from.bucket, key: folderPrefix(from.key) }, root, transfer);
+  } else {
+    const { copyFolderAcross } = await import("../transfer/copy-object.ts");
+    const [source, target] = [from as ObjectAddress, to as ObjectAddress];
+    const prefix = { bucket: source.bucket, key: folderPrefix(source.key) };
+    files = await copyFolderAcross(prefix, intoFolder(target, baseName(source.key)), transfer);
+  }
+  progress.clear();
+  const { bytes, elapsedSeconds } = progress;
+  output.note(`${files} ${files === 1 ? "file" : "files"}, ${summary(bytes, elapsedSeconds)}`);
+  if (output.format !== "table" && output.format !== "name") {
+    await output.value({ files, sizeBytes: bytes, failed: failures.told }, () => "");
+  }
+  failures.assertNone("copied", files);
+}
+
+/** A key that ends with a slash, or is empty, means into it. */
+function intoFolder({ bucket, key }: ObjectAddress, name: string): ObjectAddress {
+  return { bucket, key: folderPrefix(key === "" || key.endsWith("/") ? key + name : key) };
+}
+
+/** `.` and `..` and a path that ends with a slash mean into that folder. */
+function meansInto(path: string): boolean {
+  return path.endsWith("/") || /^(.*\/)?\.\.?$/.test(path);
+}
+
+/** Empty for `.` and `..`, which mean what is in them. */
+function folderName(path: string): string {
+  return /^(.*\/)?\.\.?\/*$/.test(path) ? "" : basename(resolve(path));
+}
+
+/** The last segment of a prefix as the name of a folder here; it must not lead anywhere else. */
+function baseNameSafe(key: string): string {
+  const name = baseName(key);
+  if (name === ".." || name === "." || name.includes("\0")) {
+    throw new SkerryError(
+      "invalid",
+      `The last segment of ${formatAddress({ bucket: "", key })} is not a name for a folder.`,
+      {
+        hint: "Name the folder that it should become.",
+      },
+    );
+  }
+  return name;
+}

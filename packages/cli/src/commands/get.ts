@@ -1,0 +1,31 @@
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { defineCommand } from "./command.ts";
+import { LABELS_OPTION, listItems, listQuery } from "./resource/descriptor.ts";
+import { getResource } from "./resource/get.ts";
+import { loadDescriptor, RESOURCE_KINDS } from "./resource/kinds.ts";
+import { closest } from "./suggest.ts";
+
+export default defineCommand({
+  usage: "KIND [NAME]",
+  args: [1, 2],
+  options: LABELS_OPTION,
+  example: "get bucket photos -o yaml",
+  details: `KIND is one of ${RESOURCE_KINDS.join(", ")}. What -o yaml shows, skerry apply takes.`,
+  async run(invocation, { args, flags }) {
+    const [word = "", name] = args;
+    // People say "buckets" when they mean all of them.
+    const kind = RESOURCE_KINDS.find((one) => word === one || word === `${one}s`);
+    if (kind === undefined) {
+      const near = closest(word, RESOURCE_KINDS);
+      throw new SkerryError("invalid", `There is no kind ${JSON.stringify(word)}.`, {
+        hint: near === undefined ? `There are ${RESOURCE_KINDS.join(", ")}.` : `Did you mean ${near}?`,
+      });
+    }
+    const descriptor = await loadDescriptor(kind);
+    const { output } = invocation;
+    if (name !== undefined) return output.one(descriptor.presentation, await getResource(invocation, descriptor, name));
+    const query = await listQuery(invocation, descriptor, flags.labels);
+    const items = listItems(await invocation.client(), descriptor, query, invocation.signal);
+    await output.list(descriptor.presentation, items);
+  },
+});

@@ -1,0 +1,134 @@
+/** From words to flags and arguments. yargs reads them; what is wrong is said here, with exit status 2. */
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import yargs from "yargs";
+import { type AnyCommand, type Flags, GLOBAL_OPTIONS, type GlobalFlags, type OptionSpecs } from "./command.ts";
+import { closest } from "./suggest.ts";
+
+export interface Parsed {
+  readonly args: readonly string[];
+  readonly flags: Flags<OptionSpecs>;
+  readonly globals: GlobalFlags;
+  readonly help: () => Promise<string>;
+}
+
+const CONFIGURATION = {
+  "boolean-negation": false,
+  "camel-case-expansion": false,
+  "dot-notation": false,
+  "duplicate-arguments-array": true,
+  "greedy-arrays": false,
+  "parse-numbers": false,
+  "parse-positional-numbers": false,
+  "populate--": true,
+  "unknown-options-as-args": true,
+};
+
+/** @throws `invalid`: an unknown or incomplete flag, a value that is not among the choices, too many or few arguments. */
+export async function parseCommand(
+  words: string,
+  summary: string,
+  command: AnyCommand,
+  argv: readonly string[],
+  columns: number,
+): Promise<Parsed> {
+  const own = command.options as OptionSpecs;
+  const specs: OptionSpecs = { ...own, ...GLOBAL_OPTIONS };
+  const tokens = beforeDashes(argv);
+  assertComplete(tokens, specs, words);
+  const parser = yargs([...argv])
+    .scriptName("skerry")
+    .locale("en")
+    .parserConfiguration(CONFIGURATION)
+    .help(false)
+    .version(false)
+    .exitProcess(false)
+    .usage(usageText(words, summary, command))
+    .example(`skerry ${command.example}`, "")
+    .wrap(Math.min(columns, 100));
+  for (const [name, { type, describe, alias }] of Object.entries(specs)) {
+    const group = name in GLOBAL_OPTIONS ? "Everywhere:" : "Flags:";
+    parser.option(name, { type, describe, group, ...(alias === undefined ? {} : { alias }) });
+  }
+  const parsed = await parser.parseAsync();
+  const plain = parsed._.map(String);
+  // "-" alone is standard input or output; anything else that begins so was not understood as a flag.
+  const unknown = plain.find((token) => token.startsWith("-") && token !== "-");
+  if (unknown !== undefined) throw unknownFlag(unknown, specs, words);
+  const flags = Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [name, readFlag(name, spec, parsed[name])]),
+  ) as Flags<OptionSpecs>;
+  const rest = (parsed["--"] ?? []) as readonly unknown[];
+  const args = [...plain, ...rest.map(String)];
+  const help = () => parser.getHelp();
+  const globals = flags as unknown as GlobalFlags;
+  if (!globals.help) assertCount(args, command, words);
+  return { args, flags, globals, help };
+}
+
+function beforeDashes(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf("--");
+  return end < 0 ? argv : argv.slice(0, end);
+}
+
+function usageText(words: string, summary: string, command: AnyCommand): string {
+  const usage = `skerry ${words} ${command.usage}`.trimEnd();
+  return `${usage}\n\n${summary}.${command.details === undefined ? "" : `\n\n${command.details}`}`;
+}
+
+/** A flag that takes a value must have one, and a flag is not taken for one. */
+function assertComplete(tokens: readonly string[], specs: OptionSpecs, words: string): void {
+  const byToken = new Map<string, OptionSpecs[string]>(
+    Object.entries(specs).flatMap(([name, spec]) => [
+      [`--${name}`, spec] as const,
+      ...(spec.alias === undefined ? [] : [[`-${spec.alias}`, spec] as const]),
+    ]),
+  );
+  for (let i = 0; i < tokens.length; i++) {
+    const token = tokens[i] ?? "";
+    const spec = byToken.get(token);
+    if (spec === undefined || spec.type === "boolean") continue;
+    const value = tokens[++i];
+    if (value === undefined || (value.startsWith("-") && value !== "-")) {
+      throw usageError(`${token} needs a value.`, words);
+    }
+  }
+}
+
+function readFlag(name: string, { type, choices }: OptionSpecs[string], value: unknown): unknown {
+  if (type === "array") return value === undefined ? [] : (Array.isArray(value) ? value : [value]).map(String);
+  if (Array.isArray(value)) throw new SkerryError("invalid", `--${name} is there more than once.`);
+  if (type === "boolean") return value === true;
+  if (value === undefined) return undefined;
+  const text = String(value);
+  if (choices !== undefined && !choices.includes(text)) {
+    const near = closest(text, choices);
+    throw new SkerryError("invalid", `--${name} is one of ${choices.join(", ")}, not ${JSON.stringify(text)}.`, {
+      ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
+    });
+  }
+  return text;
+}
+
+function unknownFlag(token: string, specs: OptionSpecs, words: string): SkerryError {
+  const flag = token.replace(/=.*$/s, "");
+  const known = Object.entries(specs).flatMap(([name, { alias }]) => [
+    `--${name}`,
+    ...(alias === undefined ? [] : [`-${alias}`]),
+  ]);
+  const near = closest(flag, known);
+  return usageError(`There is no flag ${flag} for skerry ${words}.`, words, near);
+}
+
+function assertCount(args: readonly string[], command: AnyCommand, words: string): void {
+  const [min, max] = command.args;
+  const usage = `skerry ${words} ${command.usage}`.trimEnd();
+  if (args.length < min) throw usageError(`Something is missing: ${usage}`, words);
+  if (args.length > max) {
+    throw usageError(`${JSON.stringify(args[max])} is one argument too many: ${usage}`, words);
+  }
+}
+
+export function usageError(message: string, words: string, near?: string): SkerryError {
+  const help = `skerry ${words === "" ? "" : `${words} `}-h shows how it is used.`;
+  return new SkerryError("invalid", message, { hint: near === undefined ? help : `Did you mean ${near}?\n${help}` });
+}

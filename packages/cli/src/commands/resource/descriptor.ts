@@ -1,0 +1,62 @@
+/** What the plain verbs need to know of a kind of resource. Each kind says it in `commands/<kind>/resource.ts`. */
+import type { Client } from "@skerry/core/contract/client/client.ts";
+import type { Presentation } from "@skerry/core/contract/present/presentation.ts";
+import type { Route } from "@skerry/core/contract/route.ts";
+import type { Meta } from "@skerry/core/contract/schema.ts";
+import type { Invocation } from "../command.ts";
+
+/** What all resources have. */
+export interface AnyResource {
+  readonly kind: string;
+  readonly meta: Meta;
+}
+
+export interface Descriptor<T extends AnyResource = AnyResource> {
+  readonly kind: string;
+  readonly list: Route;
+  /** Absent: found in the list by its name. */
+  readonly get?: Route;
+  readonly delete?: Route;
+  /** The word for a parameter of `delete`: a session has no name that anybody knows. */
+  readonly param: "name" | "uid";
+  /** Whether the list, or the deletion, takes `?project=`. */
+  readonly listsByProject: boolean;
+  readonly deletesByProject: boolean;
+  readonly presentation: Presentation<T>;
+}
+
+/** Forgets which resource it is: the verbs hand what the routes answer to the presentation, unseen. */
+export function describeResource<T extends AnyResource>(
+  descriptor: Partial<Descriptor<T>> & Pick<Descriptor<T>, "list" | "presentation">,
+): Descriptor {
+  return {
+    kind: descriptor.presentation.kind,
+    param: "name",
+    listsByProject: false,
+    deletesByProject: false,
+    ...descriptor,
+  } as unknown as Descriptor;
+}
+
+/** The query of a list: labels, and the project when this kind has one. */
+export async function listQuery(
+  invocation: Invocation,
+  { listsByProject }: Descriptor,
+  labels: string | undefined,
+): Promise<Record<string, string>> {
+  const project = listsByProject ? await invocation.project() : undefined;
+  return { ...(labels === undefined ? {} : { labels }), ...(project === undefined ? {} : { project }) };
+}
+
+export function listItems(
+  client: Client,
+  { list }: Descriptor,
+  query: Record<string, string>,
+  signal: AbortSignal,
+): AsyncGenerator<AnyResource> {
+  return client.items(list, { query, signal }) as AsyncGenerator<AnyResource>;
+}
+
+export const LABELS_OPTION = {
+  labels: { type: "string", alias: "l", describe: "Only with these labels: a=b,c!=d,e in (x,y),f,!g" },
+} as const;

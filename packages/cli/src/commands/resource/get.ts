@@ -1,0 +1,31 @@
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { defineCommand, type Invocation } from "../command.ts";
+import { type AnyResource, type Descriptor, listItems, listQuery } from "./descriptor.ts";
+
+export function getOf(descriptor: Descriptor) {
+  return defineCommand({
+    usage: "NAME",
+    args: [1, 1],
+    options: {},
+    example: `${descriptor.kind} get NAME -o yaml`,
+    async run(invocation, { args }) {
+      await invocation.output.one(descriptor.presentation, await getResource(invocation, descriptor, args[0] ?? ""));
+    },
+  });
+}
+
+/** @throws `not_found` */
+export async function getResource(invocation: Invocation, descriptor: Descriptor, name: string): Promise<AnyResource> {
+  const client = await invocation.client();
+  if (descriptor.get !== undefined) {
+    const input = { params: { name }, signal: invocation.signal };
+    return (await client.call(descriptor.get, input)) as unknown as AnyResource;
+  }
+  const query = await listQuery(invocation, descriptor, undefined);
+  for await (const item of listItems(client, descriptor, query, invocation.signal)) {
+    if (descriptor.presentation.nameOf(item) === name || item.meta.name === name) return item;
+  }
+  throw new SkerryError("not_found", `There is no ${descriptor.kind} ${name}, or it is not yours to see.`, {
+    hint: `skerry ${descriptor.kind} ls shows those that are there.`,
+  });
+}

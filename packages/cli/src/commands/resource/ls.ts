@@ -1,0 +1,16 @@
+import { defineCommand } from "../command.ts";
+import { type Descriptor, LABELS_OPTION, listItems, listQuery } from "./descriptor.ts";
+
+export function lsOf(descriptor: Descriptor) {
+  return defineCommand({
+    usage: "",
+    args: [0, 0],
+    options: LABELS_OPTION,
+    example: `${descriptor.kind} ls -o json`,
+    async run(invocation, { flags }) {
+      const query = await listQuery(invocation, descriptor, flags.labels);
+      const items = listItems(await invocation.client(), descriptor, query, invocation.signal);
+      await invocation.output.list(descriptor.presentation, items);
+    },
+  });
+}

@@ -1,0 +1,23 @@
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { defineCommand } from "../command.ts";
+import type { Descriptor } from "./descriptor.ts";
+
+export function rmOf(descriptor: Descriptor) {
+  return defineCommand({
+    usage: `${descriptor.param.toUpperCase()}...`,
+    args: [1, 1000],
+    options: {},
+    example: `${descriptor.kind} rm ${descriptor.param === "uid" ? "current" : "NAME"}`,
+    async run(invocation, { args }) {
+      const { delete: route, kind } = descriptor;
+      if (route === undefined) throw new SkerryError("unsupported", `A ${kind} cannot be removed.`);
+      const client = await invocation.client();
+      const project = descriptor.deletesByProject ? await invocation.project() : undefined;
+      const query = project === undefined ? {} : { project };
+      for (const name of args) {
+        await client.call(route, { params: { [descriptor.param]: name }, query, signal: invocation.signal });
+        await invocation.output.done(kind, name, "removed");
+      }
+    },
+  });
+}

@@ -1,0 +1,31 @@
+import { formatBytes, formatTime } from "@skerry/core/contract/present/values.ts";
+import { escapeText } from "../output/escape.ts";
+import { formatFacts } from "../output/facts.ts";
+import { assertKey, formatAddress, parseObjectAddress } from "../transfer/address.ts";
+import { lookAtObject } from "../transfer/read-object.ts";
+import { defineCommand } from "./command.ts";
+
+export default defineCommand({
+  usage: "BUCKET:KEY",
+  args: [1, 1],
+  options: {},
+  example: "stat photos:2026/cat.jpg",
+  async run(invocation, { args }) {
+    const { output, signal } = invocation;
+    const address = parseObjectAddress(args[0] ?? "");
+    assertKey(address);
+    const facts = await lookAtObject(await invocation.client(), address, signal);
+    await output.value({ ...address, ...facts }, () => {
+      if (output.format === "name") return `${escapeText(formatAddress(address))}\n`;
+      return formatFacts([
+        ["Object", formatAddress(address)],
+        ["Size", `${facts.sizeBytes} bytes (${formatBytes(facts.sizeBytes)})`],
+        ["Type", facts.contentType],
+        ["ETag", facts.etag],
+        ["Modified", formatTime(facts.modifiedAt)],
+        ["Version", facts.version ?? "-"],
+        ...Object.entries(facts.metadata).map(([name, value]) => [`meta ${name}`, value] as const),
+      ]);
+    });
+  },
+});

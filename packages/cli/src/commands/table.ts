@@ -1,0 +1,102 @@
+/** Every command: its words, one line of what it does, and where it is. Loads nothing itself. */
+import type { AnyCommand, Entry } from "./command.ts";
+import { loadDescriptor, type ResourceKind } from "./resource/kinds.ts";
+
+type Loaded = Promise<{ readonly default: unknown }>;
+
+function command(words: string, summary: string, load: () => Loaded): Entry {
+  return { words, summary, load: async () => (await load()).default as AnyCommand };
+}
+
+const VERBS = {
+  ls: { summary: "List the KINDs that you may see", load: async () => (await import("./resource/ls.ts")).lsOf },
+  get: { summary: "Show one KIND", load: async () => (await import("./resource/get.ts")).getOf },
+  rm: { summary: "Remove KINDs", load: async () => (await import("./resource/rm.ts")).rmOf },
+  watch: { summary: "Follow the changes of KINDs", load: async () => (await import("./resource/watch.ts")).watchOf },
+};
+type Verb = keyof typeof VERBS;
+
+/** The plain verbs of a resource. `rm` says what removing means there. */
+function resource(kind: ResourceKind, rm?: string, leaveOut: readonly Verb[] = []): readonly Entry[] {
+  return (Object.keys(VERBS) as Verb[])
+    .filter((verb) => !leaveOut.includes(verb))
+    .map((verb) => ({
+      words: `${kind} ${verb}`,
+      summary: verb === "rm" && rm !== undefined ? rm : VERBS[verb].summary.replace("KIND", kind),
+      load: async () => {
+        const [make, descriptor] = await Promise.all([VERBS[verb].load(), loadDescriptor(kind)]);
+        return make(descriptor) as unknown as AnyCommand;
+      },
+    }));
+}
+
+export const ENTRIES: readonly Entry[] = [
+  {
+    words: "up",
+    summary: "Start a one-node cloud here",
+    load: async () => (await import("./up.ts")).up,
+  },
+  command("status", "Show how the cloud is", () => import("./status.ts")),
+
+  command("cp", "Copy files and folders into a bucket, out of it, or between buckets", () => import("./cp.ts")),
+  command("ls", "List buckets, or the objects of one", () => import("./ls.ts")),
+  command("rm", "Remove objects", () => import("./rm.ts")),
+  command("stat", "Show size, ETag and metadata of an object", () => import("./stat.ts")),
+
+  command("get", "Show resources of a kind, or one", () => import("./get.ts")),
+  command("apply", "Create or update what a file declares", () => import("./apply.ts")),
+
+  command("login", "Log in to a cloud, and make it the current one", () => import("./login.ts")),
+  command("logout", "End the session and forget its token", () => import("./logout.ts")),
+  command("whoami", "Show who you are and with which credential", () => import("./whoami.ts")),
+  command("context ls", "List the clouds that you have logged in to", () => import("./context/ls.ts")),
+  command("context use", "Talk to this cloud from now on", () => import("./context/use.ts")),
+  command("context rm", "Forget a cloud", () => import("./context/rm.ts")),
+
+  command("bucket create", "Create a bucket", () => import("./bucket/create.ts")),
+  command("bucket update", "Change a bucket's visibility or labels", () => import("./bucket/update.ts")),
+  ...resource("bucket", "Remove empty buckets"),
+
+  command("user create", "Create a user, and a project of the same name", () => import("./user/create.ts")),
+  command("user update", "Change a user's role or labels, disable or enable", () => import("./user/update.ts")),
+  command("user passwd", "Set a password", () => import("./user/passwd.ts")),
+  command(
+    "user reset-password",
+    "Set a password without a login, while the daemon is down",
+    () => import("./user/reset-password.ts"),
+  ),
+  ...resource("user", "Remove users, with their empty projects, sessions and tokens"),
+
+  command("token create", "Create a token for scripts", () => import("./token/create.ts")),
+  ...resource("token", "Revoke tokens: they are refused at once"),
+
+  command("project create", "Create a project for a team", () => import("./project/create.ts")),
+  ...resource("project", "Remove empty projects"),
+  command("binding create", "Give a user a role in a project", () => import("./binding/create.ts")),
+  ...resource("binding", "Take roles in a project away; a binding has the user's name"),
+  ...resource("session", "End sessions of yours; current is the one you ask with", ["get"]),
+
+  command("storage status", "Show chunkservers, disks and copies", () => import("./storage/status.ts")),
+  command("job ls", "List background jobs", () => import("./job/ls.ts")),
+  command("audit ls", "Show the newest lines of the audit log", () => import("./audit/ls.ts")),
+  {
+    words: "health ready",
+    summary: "Say whether requests can be served",
+    load: async () => (await import("./raw.ts")).ready as unknown as AnyCommand,
+  },
+  {
+    words: "health live",
+    summary: "Say whether the process runs",
+    load: async () => (await import("./raw.ts")).live as unknown as AnyCommand,
+  },
+  {
+    words: "metrics",
+    summary: "Show the metrics, in the format of Prometheus",
+    load: async () => (await import("./raw.ts")).metrics as unknown as AnyCommand,
+  },
+  {
+    words: "openapi",
+    summary: "Show the API as an OpenAPI document",
+    load: async () => (await import("./raw.ts")).openapi as unknown as AnyCommand,
+  },
+];

@@ -1,0 +1,120 @@
+/** What a document declares, checked against the schemas of the API before anything is sent. */
+import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { projectRoutes } from "@skerry/core/contract/api/project.ts";
+import { userRoutes } from "@skerry/core/contract/api/user.ts";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import type { Route } from "@skerry/core/contract/route.ts";
+import { closest } from "../commands/suggest.ts";
+import type { SourceDocument } from "./source.ts";
+
+const KINDS = ["bucket", "user", "project"] as const;
+export type DeclaredKind = (typeof KINDS)[number];
+
+export interface Declaration {
+  readonly kind: DeclaredKind;
+  readonly name: string;
+  /** Name or uid; only of a bucket. */
+  readonly project?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly spec: Readonly<Record<string, unknown>>;
+  /** Change only this state, when the document was shown by `skerry get`. */
+  readonly revision?: number;
+  /** `file:line` */
+  readonly place: string;
+}
+
+const FIELDS = ["kind", "name", "project", "labels", "spec", "meta", "status"] as const;
+/** Each against the schema that the server checks: a name, labels and spec of creating, a spec of updating. */
+const SCHEMAS: Readonly<Record<DeclaredKind, readonly Route[]>> = {
+  bucket: [bucketRoutes.create as Route],
+  user: [userRoutes.update as Route],
+  project: [projectRoutes.create as Route],
+};
+
+/** @throws `invalid` with file and line. */
+export function readDeclaration({ value, at }: SourceDocument): Declaration {
+  const fail = (path: readonly PropertyKey[], why: string, hint?: string) =>
+    new SkerryError("invalid", `${at(path)}: ${why}.`, hint === undefined ? {} : { hint });
+  if (!isRecord(value)) throw fail([], "a declaration is a map with kind, name and spec");
+  const unknown = Object.keys(value).find((key) => !(FIELDS as readonly string[]).includes(key));
+  if (unknown !== undefined)
+    throw fail([unknown], `there is no field ${JSON.stringify(unknown)}`, nearest(unknown, FIELDS));
+  const kind = KINDS.find((one) => one === value["kind"]);
+  if (kind === undefined) {
+    const given =
+      value["kind"] === undefined ? "it has no kind" : `${JSON.stringify(value["kind"])} cannot be declared`;
+    throw fail(["kind"], `${given}: there are ${KINDS.join(", ")}`, nearest(String(value["kind"]), KINDS));
+  }
+  const flat = flatten(value, fail);
+  const { revision, ...body } = flat;
+  if (kind !== "bucket") delete body["project"];
+  assertSchema(kind, body, value, fail);
+  return {
+    kind,
+    name: body["name"] as string,
+    ...(body["project"] === undefined ? {} : { project: body["project"] as string }),
+    ...(body["labels"] === undefined ? {} : { labels: body["labels"] as Record<string, string> }),
+    spec: (body["spec"] ?? {}) as Record<string, unknown>,
+    ...(typeof revision === "number" ? { revision } : {}),
+    place: at([]),
+  };
+}
+
+type Fail = (path: readonly PropertyKey[], why: string, hint?: string) => SkerryError;
+
+/** Both forms: `{kind, name, project, labels, spec}`, and what `skerry get -o yaml` shows, with a `meta`. */
+function flatten(value: Record<string, unknown>, fail: Fail): Record<string, unknown> {
+  const meta = value["meta"];
+  const { name, project, labels, spec } = value;
+  if (meta === undefined) return withoutUndefined({ name, project, labels, spec });
+  if (!isRecord(meta)) throw fail(["meta"], "meta is a map");
+  if (name !== undefined || project !== undefined || labels !== undefined) {
+    throw fail([], "name, project and labels stand either in meta or beside it");
+  }
+  const owner = meta["project"] === "cloud" ? undefined : (meta["projectName"] ?? meta["project"]);
+  return withoutUndefined({
+    name: meta["name"],
+    project: owner,
+    labels: meta["labels"],
+    spec,
+    revision: meta["revision"],
+  });
+}
+
+function assertSchema(
+  kind: DeclaredKind,
+  body: Record<string, unknown>,
+  value: Record<string, unknown>,
+  fail: Fail,
+): void {
+  const name = bucketRoutes.get.params.safeParse({ name: body["name"] });
+  if (!name.success) throw fail(inFile(["name"], value), name.error.issues[0]?.message ?? "it has no name");
+  for (const { body: schema } of SCHEMAS[kind]) {
+    const { name: _, ...rest } = body;
+    const result = schema?.safeParse(kind === "user" ? rest : body);
+    if (result === undefined || result.success) continue;
+    const [issue] = result.error.issues;
+    const path = issue?.path ?? [];
+    throw fail(
+      inFile(path, value),
+      [path.join("."), issue?.message ?? "it is not valid"].filter((part) => part !== "").join(": "),
+    );
+  }
+}
+
+function inFile(path: readonly PropertyKey[], value: Record<string, unknown>): readonly PropertyKey[] {
+  return value["meta"] !== undefined && path[0] !== "spec" ? ["meta", ...path] : path;
+}
+
+function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const near = closest(word, candidates);
+  return near === undefined ? undefined : `Did you mean ${near}?`;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function withoutUndefined(record: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}

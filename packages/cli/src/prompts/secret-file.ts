@@ -1,0 +1,50 @@
+/** Secrets come from files, standard input or a prompt, never from an argument. */
+import { open } from "node:fs/promises";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { LIMITS } from "@skerry/core/contract/terms.ts";
+
+/** What the file holds, without the line end behind it; `-` is standard input. `flag` names it in errors. */
+export async function readSecretFile(path: string, flag: string, stdin: AsyncIterable<Uint8Array>): Promise<string> {
+  const bytes = path === "-" ? await readBounded(stdin, flag) : await readFileBounded(path, flag);
+  const text = bytes.toString("utf8").replace(/\r?\n$/, "");
+  if (text === "") throw new SkerryError("invalid", `What ${flag} names is empty.`);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a secret of several lines is a mistake
+  if (/[\u0000-\u001f\u007f]/.test(text)) {
+    throw new SkerryError("invalid", `What ${flag} names is more than one line of text.`, {
+      hint: "The file holds the secret alone.",
+    });
+  }
+  return text;
+}
+
+async function readFileBounded(path: string, flag: string): Promise<Buffer> {
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, "r");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const id = code === "ENOENT" ? "not_found" : "forbidden";
+    throw new SkerryError(id, `The file of ${flag}, ${path}, cannot be read: ${code}.`, { cause: error });
+  }
+  try {
+    return await readBounded(file.createReadStream({ autoClose: false }), flag);
+  } catch (error) {
+    if (error instanceof SkerryError) throw error;
+    throw new SkerryError("invalid", `The file of ${flag}, ${path}, cannot be read: ${(error as Error).message}.`);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readBounded(source: AsyncIterable<Uint8Array>, flag: string): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const part of source) {
+    parts.push(part);
+    sizeBytes += part.length;
+    if (sizeBytes > LIMITS.cli.maxSecretFileBytes) {
+      throw new SkerryError("invalid/too-large", `What ${flag} names is too large to be a secret.`);
+    }
+  }
+  return Buffer.concat(parts);
+}

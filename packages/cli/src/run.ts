@@ -1,0 +1,98 @@
+/** One call of the program: find the command, read its flags, run it, say what went wrong. */
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import type { AnyCommand, Entry, GlobalFlags, Invocation } from "./commands/command.ts";
+import { resolveCommand } from "./commands/resolve.ts";
+import { ENTRIES } from "./commands/table.ts";
+import type { Connection } from "./context/connect.ts";
+import { Output } from "./output/output.ts";
+import { Interrupted, type Terminal } from "./output/terminal.ts";
+import { localError } from "./transfer/local-error.ts";
+
+/** Resolves with the exit status; never rejects. */
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    const status = await dispatch(argv, terminal);
+    return interruptedStatus(terminal.signal.reason) ?? status;
+  } catch (thrown) {
+    const status = interruptedStatus(terminal.signal.reason) ?? interruptedStatus(thrown);
+    if (status !== undefined) return status;
+    const error = localError(thrown);
+    const { formatError, formatProblem } = await import("./output/problem.ts");
+    const text = asksForJson(argv) ? formatProblem(error) : formatError(error, mayColor(terminal, argv));
+    terminal.stderr.write(text);
+    return error.exitStatus;
+  }
+}
+
+function interruptedStatus(reason: unknown): number | undefined {
+  return reason instanceof Interrupted ? reason.exitStatus : undefined;
+}
+
+async function dispatch(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const resolved = resolveCommand(ENTRIES, argv);
+  if (resolved.kind === "group") {
+    const { groupHelp } = await import("./commands/overview.ts");
+    const text = groupHelp(ENTRIES, resolved.group);
+    // Asked for, it is a result; otherwise something is missing.
+    (resolved.asked ? terminal.stdout : terminal.stderr).write(text);
+    return resolved.asked ? 0 : new SkerryError("invalid", "").exitStatus;
+  }
+  const { entry, rest } = resolved;
+  const command = await entry.load();
+  if ("passThrough" in command) return command.passThrough(terminal, rest);
+  return invoke(entry, command, rest, terminal);
+}
+
+async function invoke(entry: Entry, command: AnyCommand, rest: readonly string[], terminal: Terminal): Promise<number> {
+  const { parseCommand } = await import("./commands/parse.ts");
+  const columns = terminal.stdout.columns ?? 100;
+  const parsed = await parseCommand(entry.words, entry.summary, command, rest, columns);
+  if (parsed.globals.help) {
+    terminal.stdout.write(`${await parsed.help()}\n`);
+    return 0;
+  }
+  const { args, flags } = parsed;
+  const color = terminal.stdout.isTTY === true && !parsed.globals["no-color"] && !terminal.env["NO_COLOR"];
+  const output = new Output(terminal, {
+    format: parsed.globals.output ?? "table",
+    quiet: parsed.globals.quiet,
+    color,
+  });
+  await command.run(makeInvocation(terminal, output, parsed.globals), { args, flags: flags as never });
+  return 0;
+}
+
+function makeInvocation(terminal: Terminal, output: Output, globals: GlobalFlags): Invocation {
+  let connected: Promise<Connection> | undefined;
+  const connection = () => {
+    connected ??= import("./context/connect.ts").then(({ connect }) =>
+      connect({
+        env: terminal.env,
+        context: globals.context,
+        tokenFile: globals["token-file"],
+        stdin: terminal.stdin,
+      }),
+    );
+    return connected;
+  };
+  return {
+    terminal,
+    output,
+    globals,
+    signal: terminal.signal,
+    connection,
+    client: async () => (await connection()).client,
+    project: async () => globals.project ?? (await connection()).context.project,
+  };
+}
+
+/** Before the flags are read, since reading them may be what fails. */
+function asksForJson(argv: readonly string[]): boolean {
+  return argv.some(
+    (token, i) => /^(-o=?|--output=)json$/.test(token) || (/^(-o|--output)$/.test(token) && argv[i + 1] === "json"),
+  );
+}
+
+function mayColor({ stderr, env }: Terminal, argv: readonly string[]): boolean {
+  return stderr.isTTY === true && !env["NO_COLOR"] && !argv.includes("--no-color");
+}

@@ -1,0 +1,132 @@
+/** `skerry cp` of a single file or object. */
+import { basename, dirname, join } from "node:path";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import type { Invocation } from "../commands/command.ts";
+import { plainText } from "../output/escape.ts";
+import { Progress } from "../output/progress.ts";
+import { writeAll } from "../output/terminal.ts";
+import { assertKey, baseName, formatAddress, type ObjectAddress, type Place } from "./address.ts";
+import { copyObject } from "./copy-object.ts";
+import { mediaType } from "./media-type.ts";
+import { lookAtObject, openObject } from "./read-object.ts";
+import { safeSegments } from "./safe-path.ts";
+import { copyChecked, resolveTarget, saveObject, writeThrough } from "./save-object.ts";
+import { sendBytes, sendFile } from "./send-file.ts";
+import { labelOf, summary } from "./summary.ts";
+
+export interface CopyFlags {
+  /** Content type of the object. */
+  readonly type: string | undefined;
+  /** Bytes to a terminal as they are. */
+  readonly raw: boolean;
+}
+
+export async function copyOne(invocation: Invocation, from: Place, to: Place, flags: CopyFlags): Promise<void> {
+  const { terminal, output } = invocation;
+  using progress = new Progress(terminal, labelOf(from), { quiet: output.quiet });
+  const copy = { invocation, flags, progress };
+  if (from.at === "bucket" && to.at === "stdio") {
+    // Standard output belongs to the bytes.
+    await print(copy, from);
+    return;
+  }
+  const [name, value] = to.at === "bucket" ? await upload(copy, from, to) : await download(copy, from, to);
+  progress.clear();
+  output.note(`${name}: ${summary(progress.bytes, progress.elapsedSeconds)}`);
+  if (output.format !== "table") await output.done("object", name, "copied", value);
+}
+
+interface Copy {
+  readonly invocation: Invocation;
+  readonly flags: CopyFlags;
+  readonly progress: Progress;
+}
+
+async function upload(
+  { invocation, flags, progress }: Copy,
+  from: Place,
+  to: ObjectAddress,
+): Promise<[name: string, value: unknown]> {
+  const { terminal, signal } = invocation;
+  const address = { bucket: to.bucket, key: to.key };
+  if (address.key === "" || address.key.endsWith("/")) {
+    if (from.at === "stdio")
+      throw new SkerryError("invalid", `What comes from - needs a whole key behind ${formatAddress(to)}`);
+    address.key += from.at === "here" ? basename(from.path) : baseName(from.key);
+  }
+  assertKey(address);
+  const client = await invocation.client();
+  const onBytes = (bytes: number) => progress.add(bytes);
+  if (from.at === "bucket") {
+    assertKey(from);
+    if (progress.shown) progress.setTotal((await lookAtObject(client, from, signal)).sizeBytes);
+    return [formatAddress(address), await copyObject(from, address, { client, signal, onBytes })];
+  }
+  const contentType = flags.type ?? mediaType(from.at === "here" ? from.path : address.key);
+  const options = { client, address, contentType, signal, onBytes };
+  const stored =
+    from.at === "here"
+      ? await sendFile(from.path, true, { ...options, onSize: (bytes) => progress.setTotal(bytes) })
+      : await sendBytes(untilAborted(terminal.stdin, signal), undefined, options);
+  return [formatAddress(address), stored];
+}
+
+/** Standard input that ends when the user does. */
+async function* untilAborted(stdin: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  for await (const part of stdin) {
+    signal.throwIfAborted();
+    yield part;
+  }
+}
+
+async function download(
+  { invocation, progress }: Copy,
+  from: Place,
+  to: Place,
+): Promise<[name: string, value: unknown]> {
+  if (from.at !== "bucket" || to.at !== "here") throw new SkerryError("internal", "Nothing to copy from.");
+  assertKey(from);
+  const { signal } = invocation;
+  const address = { bucket: from.bucket, key: from.key };
+  const target = await chooseFile(address, to.path);
+  const object = await openObject(await invocation.client(), address, signal);
+  progress.setTotal(object.sizeBytes);
+  const options = { address, onBytes: (bytes: number) => progress.add(bytes) };
+  try {
+    if (target.special) await writeThrough(object, target.path, options);
+    else await saveObject(object, target.path, options);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
+    throw new SkerryError("not_found", `There is no folder ${dirname(target.path)} to put it into.`, { cause: error });
+  } finally {
+    await object.bytes.return(undefined);
+  }
+  const { sizeBytes, etag, contentType } = object;
+  return [target.path, { path: target.path, ...address, sizeBytes, etag, contentType }];
+}
+
+async function chooseFile(address: ObjectAddress, path: string): Promise<{ path: string; special: boolean }> {
+  const found = await resolveTarget(path);
+  if (found.kind !== "folder" && !path.endsWith("/")) return { path: found.path, special: found.kind === "special" };
+  const name = baseName(address.key);
+  safeSegments(name);
+  const inside = await resolveTarget(join(path, name));
+  if (inside.kind === "file") return { path: inside.path, special: false };
+  throw new SkerryError("invalid", `${inside.path} is ${inside.kind === "folder" ? "a folder" : "not a plain file"}.`);
+}
+
+/** To standard output; a terminal gets no control characters unless that is asked for. */
+async function print({ invocation, flags }: Copy, from: ObjectAddress): Promise<void> {
+  assertKey(from);
+  const { terminal, signal } = invocation;
+  const address = { bucket: from.bucket, key: from.key };
+  const object = await openObject(await invocation.client(), address, signal);
+  const { stdout } = terminal;
+  const decoder = stdout.isTTY && !flags.raw ? new TextDecoder() : undefined;
+  await copyChecked(object, { address, onBytes: () => undefined }, async (parts) => {
+    for (const part of parts) {
+      await writeAll(stdout, decoder === undefined ? part : plainText(decoder.decode(part, { stream: true })));
+    }
+  });
+}
