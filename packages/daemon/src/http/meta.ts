@@ -1,5 +1,5 @@
+import { targetOf } from "@skerry/core/auth/access.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
-import type { Permission } from "@skerry/core/domain/identity.ts";
 import { CLOUD, type ResourceMeta } from "@skerry/core/domain/resource.ts";
 import type { Services } from "./services.ts";
 
@@ -16,9 +16,9 @@ export function viewMeta(services: Services, meta: ResourceMeta, revision: numbe
 export function projectOf(services: Services, call: Call, nameOrUid: string | undefined): string | undefined {
   if (nameOrUid === undefined) return undefined;
   const uid = services.auth.projects.find(nameOrUid)?.meta.uid;
-  const read: Permission = { root: "auth", resource: "projects", action: "read" };
-  const seen =
-    uid !== undefined && (call.allows(read, { project: uid }) || call.allows(call.permission, { project: uid }));
-  if (!seen) call.hide(`project ${nameOrUid}`);
+  const decision =
+    uid === undefined ? "hidden" : services.auth.decide(call.principal, call.permission, targetOf.project(uid));
+  // Forbidden: the project, or that kind in it, may be read. A list is empty then; creating is refused by its own decision.
+  if (decision !== "allow" && decision !== "forbidden") call.hide(`project ${nameOrUid}`);
   return uid;
 }
