@@ -177,7 +177,7 @@ export function failureOf(cause: unknown): SkerryError {
       },
     );
   }
-  return closedError("writing to its log failed", cause);
+  return closedError("writing to its log failed; a restart shows whether the last writes were done", cause);
 }
 
 /** @param why Follows "because". */

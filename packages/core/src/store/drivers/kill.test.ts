@@ -44,4 +44,27 @@ for (const driver of DRIVERS) {
     );
     if (acknowledged.size === 0) throw new Error("no kill fell into a write");
   });
+
+  test(`${driver}: a process killed at any call that makes the store leaves one that opens`, async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), "skerry-kill-"));
+    t.after(() => rm(directory, { recursive: true, force: true }));
+    const calls = driver === "nedb" ? ["write", "fsync", "rename", "fdatasync"] : ["pwrite64", "fsync", "unlink"];
+    let killed = 0;
+    for (const call of calls) {
+      // strace counts each kind of call by itself. The last round comes to its end.
+      for (let count = 1; count < 200; count += FULL ? 1 : 3) {
+        const path = join(directory, `${call}-${count}.db`);
+        const files = ["", "-wal", "-journal", ".new", ".new~", ".mark"].flatMap((suffix) => ["-P", path + suffix]);
+        const inject = ["-e", `trace=${call}`, "-e", `inject=${call}:signal=KILL:when=${count}`, ...files];
+        const options = { driver, path, first: 0, count: 2, writers: 1, keepRevisions: 100, valueBytes: 10 };
+        const report = await reportOf(spawnWriter(options, ["strace", "-f", "-o", "/dev/null", ...inject]));
+        await using store = await openStore(driver, path);
+        await assertAllThere(store, report.acknowledged, 10);
+        if (report.status === 0) break;
+        killed++;
+      }
+    }
+    if (killed < calls.length) throw new Error(`strace must be installed: only ${killed} kills`);
+    t.diagnostic(`${driver}: killed at ${killed} calls`);
+  });
 }

@@ -1,10 +1,10 @@
-/** What the kernel saw: the answer leaves only after the log was written and synced. */
+/** What the kernel saw: the answer leaves only after the log was written and synced. And a kernel that answers EIO. */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { DRIVERS, reportOf, spawnWriter } from "./writer-child.ts";
+import { assertAllThere, DRIVERS, openStore, reportOf, spawnWriter } from "./writer-child.ts";
 
 const WRITES = 12;
 const CALLS = "write,pwrite64,writev,pwritev,fdatasync,fsync,rename";
@@ -67,4 +67,30 @@ for (const driver of DRIVERS) {
     assert.ok(directorySyncs > 0, "the new file's name was synced");
     for (const suffix of ["", ".mark"]) assert.equal((await stat(path + suffix)).mode & 0o777, 0o600);
   });
+
+  // Making the store takes the first calls.
+  for (const [place, call, first] of [
+    driver === "nedb" ? ["a write", "write", 9] : ["a write", "pwrite64", 40],
+    driver === "nedb" ? ["a sync", "fdatasync", 9] : ["a sync", "fsync", 12],
+  ] as const) {
+    test(`${driver}: EIO in ${place} of the log closes the store, and what was acknowledged is there`, async (t) => {
+      const directory = await mkdtemp(join(tmpdir(), "skerry-eio-"));
+      t.after(() => rm(directory, { recursive: true, force: true }));
+      const path = join(directory, "store.db");
+      const log = driver === "nedb" ? path : `${path}-wal`;
+      const options = { driver, path, first: 0, count: 0, writers: 4, keepRevisions: 1000, valueBytes: 10 };
+      const inject = ["-e", `trace=${call}`, "-e", `inject=${call}:error=EIO:when=${first}+`, "-P", log];
+      const report = await reportOf(spawnWriter(options, ["strace", "-f", "-o", "/dev/null", ...inject]));
+      assert.ok(report.said.includes("failed unavailable/closed"), `strace must be installed: ${report.errors}`);
+      assert.ok(report.acknowledged.length > 0);
+      await using store = await openStore(driver, path);
+      await assertAllThere(store, report.acknowledged, 10);
+      assert.equal(
+        (await store.list({ prefix: "" })).entries.length,
+        store.revision,
+        "each of the others is whole or absent",
+      );
+      t.diagnostic(`${report.acknowledged.length} acknowledged, ${store.revision} there`);
+    });
+  }
 }

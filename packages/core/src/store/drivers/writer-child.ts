@@ -50,7 +50,9 @@ export function spawnWriter(options: WriterOptions, before: readonly string[] = 
     fileURLToPath(import.meta.url),
     JSON.stringify(options),
   ];
-  return spawn(command[0] as string, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
+  // One thread for the file system, so that a trace can count its calls.
+  const env = { ...process.env, ...(before.length > 0 ? { UV_THREADPOOL_SIZE: "1" } : {}) };
+  return spawn(command[0] as string, command.slice(1), { stdio: ["ignore", "pipe", "pipe"], env });
 }
 
 export interface WriterReport {

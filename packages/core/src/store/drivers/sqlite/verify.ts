@@ -39,6 +39,8 @@ export function verifyDatabase(path: string, mark: FoundMark, cluster?: string):
     if (seq > 0) throw corrupt(path, `it is gone, and ${markPath(path)} says that it had ${seq} records`);
     return undefined;
   }
+  // Only the switch to WAL, at the very beginning, has a journal: SQLite takes it back when it opens the file.
+  if (seq === 0 && existsSync(`${path}-journal`)) return undefined;
   if (existsSync(`${path}-wal`)) {
     const damage = findWalDamage(readFileSync(`${path}-wal`));
     if (damage) {
@@ -109,18 +111,23 @@ const SQLITE_BUSY = 5;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_NOTADB = 26;
+/** The index of the WAL, which reading needs, could not be made so large. */
+const SQLITE_IOERR_SHMSIZE = 4874;
 
 /** An error of node:sqlite as ours, or with a `code` that says when the disk is full. */
 export function sqliteError(error: unknown, path: string): Error {
   // Extended codes have the basic one in their low byte.
-  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  const extended = (error as { errcode?: number }).errcode ?? 0;
+  const code = extended & 0xff;
   const message = error instanceof Error ? error.message : String(error);
   if (code === SQLITE_BUSY) {
     return new SkerryError("conflict/locked", `The store ${path} is in use by another process.`, {
       hint: "Stop the other daemon, or give this one a data directory of its own.",
     });
   }
-  if (code === SQLITE_FULL) return Object.assign(new Error(message, { cause: error }), { code: "SQLITE_FULL" });
+  if (code === SQLITE_FULL || extended === SQLITE_IOERR_SHMSIZE) {
+    return Object.assign(new Error(message, { cause: error }), { code: "SQLITE_FULL" });
+  }
   // Also the errors of a schema that cannot be right: nobody but us writes this file.
   if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB || code === 1) return corrupt(path, `SQLite says: ${message}`);
   return error instanceof Error ? error : new Error(message);
