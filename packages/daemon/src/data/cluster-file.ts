@@ -6,7 +6,7 @@ import { systemCode } from "./failure.ts";
 import type { DataLayout } from "./layout.ts";
 
 /** Of the data directory as a whole. Raised when an older Skerry could not read what a newer one wrote. */
-export const DATA_FORMAT = 1;
+const DATA_FORMAT = 1;
 const MAX_FILE_BYTES = 64 * 1024;
 
 export interface ClusterFile {

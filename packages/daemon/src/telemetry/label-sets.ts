@@ -1,7 +1,7 @@
 /** Keeps the number of label combinations of a metric bounded: Prometheus keeps a series for each, for ever. */
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 
-export const OTHER = "other";
+const OTHER = "other";
 
 export class LabelSets {
   readonly #names: readonly string[];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -131,6 +131,16 @@ test("a reader that goes away does not end it", async () => {
     rmSync(file);
     assert.deepEqual(await exited, [0, null], kind);
   }
+});
+
+test("standard error is taken when standard output is for results", () => {
+  const code = `
+    import { createLogger } from ${JSON.stringify(new URL("./logger.ts", import.meta.url).href)};
+    createLogger({ format: "json", level: "info", output: "stderr" }).info({}, "aside");`;
+  const argv = ["--conditions=source", "--input-type=module", "-e", code];
+  const run = spawnSync(process.execPath, argv, { encoding: "utf8", timeout: 60_000 });
+  assert.equal(run.stdout, "");
+  assert.equal(JSON.parse(run.stderr).msg, "aside");
 });
 
 test("a redirected file gets every line", async () => {

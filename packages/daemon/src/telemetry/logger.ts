@@ -2,6 +2,7 @@
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Logger } from "@skerry/core/domain/telemetry.ts";
 import { type Logger as Pino, pino, stdTimeFunctions } from "pino";
+import type { LogFormat, LogLevel } from "../config/settings.ts";
 import { escapeJsonLine } from "./escape.ts";
 import { cutString, plainFields } from "./fields.ts";
 import type { LogDestination } from "./log-destination.ts";
@@ -9,18 +10,18 @@ import { LogFile } from "./log-file.ts";
 import { openLogOutput } from "./log-output.ts";
 import { prettyLine } from "./pretty.ts";
 
-export type LogFormat = "pretty" | "json";
-export type LogLevel = "debug" | "info" | "warn" | "error";
 type Fields = Readonly<Record<string, unknown>>;
 
 export interface LoggerOptions {
   readonly format: LogFormat;
   readonly level: LogLevel;
-  /** Absolute path. Absent: standard output. */
+  /** Absolute path. Absent: `output`. */
   readonly file?: string;
+  /** Default: `stdout`. Commands whose result goes there take `stderr`. */
+  readonly output?: "stdout" | "stderr";
   /** Colours in pretty lines. Default: none. */
   readonly color?: boolean;
-  /** Instead of `file` and standard output (tests). */
+  /** Instead of `file` and `output` (tests). */
   readonly destination?: LogDestination;
 }
 
@@ -50,8 +51,8 @@ interface Shared {
 
 /** Dispose it last: that waits shortly for a slow reader. @throws `invalid` when the file cannot be opened. */
 export function createLogger(options: LoggerOptions): DaemonLogger {
-  const { format, level, file, color = false } = options;
-  const destination = options.destination ?? (file === undefined ? openLogOutput() : new LogFile({ path: file }));
+  const { format, level, color = false } = options;
+  const destination = options.destination ?? openDestination(options);
   const shared: Shared = { destination, color, format, rank: RANKS[level], toldDrops: 0 };
   const root = pino(
     {
@@ -64,6 +65,10 @@ export function createLogger(options: LoggerOptions): DaemonLogger {
     { write: (line: string) => deliver(shared, line) },
   );
   return new PinoLogger(root, shared);
+}
+
+function openDestination({ file, output }: LoggerOptions): LogDestination {
+  return file === undefined ? openLogOutput(output === "stderr" ? 2 : 1) : new LogFile({ path: file });
 }
 
 function deliver(shared: Shared, line: string): void {

@@ -23,7 +23,7 @@ export function createRequestLog(log: Logger): (request: LoggedRequest) => void 
   return (request) => requestLog(log, request);
 }
 
-export function requestLog(log: Logger, request: LoggedRequest): void {
+function requestLog(log: Logger, request: LoggedRequest): void {
   const { id, principal, route, method, status, bytesIn, bytesOut, remote, error } = request;
   const durationMs = Math.round(request.durationMs * 10) / 10;
   const line: Record<string, unknown> = { id, principal, route, method, status, durationMs, bytesIn, bytesOut, remote };
