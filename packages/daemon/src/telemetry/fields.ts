@@ -5,8 +5,6 @@
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { isSecretName, REDACTED, withoutSecrets } from "./escape.ts";
 
-const { maxDepth, maxEntries, maxValues, maxStringLength } = LIMITS.log;
-
 /** Written by the logger itself; a field of this name gets a line below it. */
 const RESERVED = new Set(["level", "time", "msg"]);
 
@@ -18,7 +16,7 @@ interface Budget {
 }
 
 export function plainFields(fields: Readonly<Record<string, unknown>>): Record<string, Plain> {
-  const budget: Budget = { left: maxValues };
+  const budget: Budget = { left: LIMITS.log.maxValues };
   const plain = safely(() => plainObject(fields, 0, budget));
   if (typeof plain !== "object") return { fields: "[unreadable]" };
   const out: Record<string, Plain> = {};
@@ -27,9 +25,9 @@ export function plainFields(fields: Readonly<Record<string, unknown>>): Record<s
 }
 
 export function cutString(text: string): string {
-  if (text.length <= maxStringLength) return withoutSecrets(text);
+  if (text.length <= LIMITS.log.maxStringLength) return withoutSecrets(text);
   // Cut first: an enormous string is not searched. A secret that the cut goes through is still found by its beginning.
-  return `${withoutSecrets(text.slice(0, maxStringLength))}... (${text.length} characters)`;
+  return `${withoutSecrets(text.slice(0, LIMITS.log.maxStringLength))}... (${text.length} characters)`;
 }
 
 function plainValue(value: unknown, depth: number, budget: Budget): Plain | undefined {
@@ -63,7 +61,7 @@ function plainThing(value: object, depth: number, budget: Budget): Plain | undef
   if (value instanceof URL) return cutString(value.href);
   // Bytes are content of users or keys: only their number is told.
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
-  if (depth >= maxDepth) return Array.isArray(value) ? "[list]" : "[object]";
+  if (depth >= LIMITS.log.maxDepth) return Array.isArray(value) ? "[list]" : "[object]";
   if (value instanceof Map) return plainObject(Object.fromEntries(first(value)), depth + 1, budget);
   if (Array.isArray(value) || value instanceof Set)
     return plainList([...first(value)], sizeOf(value), depth + 1, budget);
@@ -77,7 +75,7 @@ function sizeOf(value: readonly unknown[] | ReadonlySet<unknown>): number {
 function* first<T>(values: Iterable<T>): Iterable<T> {
   let count = 0;
   for (const value of values) {
-    if (count++ === maxEntries) return;
+    if (count++ === LIMITS.log.maxEntries) return;
     yield value;
   }
 }
@@ -99,7 +97,7 @@ function plainObject(
 ): { [key: string]: Plain } {
   const out: { [key: string]: Plain } = {};
   const keys = Object.keys(value);
-  for (const key of keys.slice(0, maxEntries)) {
+  for (const key of keys.slice(0, LIMITS.log.maxEntries)) {
     if (budget.left-- <= 0) break;
     const name = cutString(key.slice(0, 256));
     const plain = safely(() => {
@@ -111,13 +109,13 @@ function plainObject(
     // defineProperty: `__proto__` as a key is data.
     if (plain !== undefined) Object.defineProperty(out, name, { value: plain, enumerable: true, configurable: true });
   }
-  if (keys.length > maxEntries) out["..."] = `${keys.length - maxEntries} more`;
+  if (keys.length > LIMITS.log.maxEntries) out["..."] = `${keys.length - LIMITS.log.maxEntries} more`;
   return out;
 }
 
 /** Name, message, stack, causes, and the own fields that errors of ours and of Node carry (code, reason, syscall ...). */
 function plainError(error: Error, depth: number, budget: Budget): Plain {
-  const out = depth >= maxDepth ? {} : plainObject({ ...error }, depth + 1, budget);
+  const out = depth >= LIMITS.log.maxDepth ? {} : plainObject({ ...error }, depth + 1, budget);
   delete out["name"];
   const { name, message, stack, cause } = error;
   const parts: { [key: string]: Plain } = {
@@ -126,10 +124,11 @@ function plainError(error: Error, depth: number, budget: Budget): Plain {
     ...out,
   };
   if (typeof stack === "string") parts["stack"] = cutString(stack);
-  const because = depth >= maxDepth || cause === undefined ? undefined : plainValue(cause, depth + 1, budget);
+  const because =
+    depth >= LIMITS.log.maxDepth || cause === undefined ? undefined : plainValue(cause, depth + 1, budget);
   if (because !== undefined) parts["cause"] = because;
-  if (depth < maxDepth && error instanceof AggregateError) {
-    parts["errors"] = plainList(error.errors.slice(0, maxEntries), error.errors.length, depth + 1, budget);
+  if (depth < LIMITS.log.maxDepth && error instanceof AggregateError) {
+    parts["errors"] = plainList(error.errors.slice(0, LIMITS.log.maxEntries), error.errors.length, depth + 1, budget);
   }
   return parts;
 }
