@@ -2,6 +2,7 @@
  * The object index with many objects: load, pages, gets, durable puts, restart, memory; plain node:sqlite on the main
  * thread beside it. `node --conditions=source packages/core/bench/index.ts [--objects N] [--dir DIR]`. The last line is JSON.
  */
+import { execFileSync } from "node:child_process";
 import { randomBytes, randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +12,14 @@ import { parseArgs } from "node:util";
 import type { IndexOp, ObjectIndex, ObjectRecord } from "../src/domain/objects.ts";
 import { openSqliteIndex } from "../src/storage/index/sqlite/open.ts";
 
-const { values } = parseArgs({ options: { objects: { type: "string", default: "1000000" }, dir: { type: "string" } } });
+const { values } = parseArgs({
+  options: {
+    objects: { type: "string", default: "1000000" },
+    dir: { type: "string" },
+    /** Used by the bench itself: serve the index in this directory and print the memory that it took. */
+    memory: { type: "string" },
+  },
+});
 const OBJECTS = Number(values.objects);
 const ROUNDS = 3;
 const BUCKET = "bench";
@@ -152,10 +160,29 @@ async function times(count: number, work: (at: number) => unknown): Promise<numb
   return all;
 }
 
-/** Resident memory of this process, threads included, now and at its peak. */
-function memoryMb(field: "VmRSS" | "VmHWM"): number {
-  const line = readFileSync("/proc/self/status", "utf8").match(new RegExp(`${field}:\\s+(\\d+) kB`));
-  return Number(line?.[1]) / 1024;
+/** Peak of this process's resident memory, threads included. */
+function peakMemoryMb(): number {
+  return Number(readFileSync("/proc/self/status", "utf8").match(/VmHWM:\s+(\d+) kB/)?.[1]) / 1024;
+}
+
+/** A process of its own that only serves the index: this one also holds the peer and what makes the load. */
+function memory(directory: string): void {
+  const args = [...process.execArgv, import.meta.filename, "--objects", String(OBJECTS), "--memory", directory];
+  const [opened, peak] = execFileSync(process.execPath, args, { encoding: "utf8" }).split(" ");
+  report("memory of a process, opened", "MB", [Number(opened)], undefined, "< 300");
+  report("memory of a process, peak", "MB", [Number(peak)], undefined, "< 300");
+}
+
+async function serve(directory: string): Promise<void> {
+  await using index = await open(directory);
+  await index.list({ bucket: BUCKET });
+  const opened = peakMemoryMb();
+  const anywhere = (): string => keyOf(randomInt(OBJECTS));
+  const readers = Array.from({ length: 16 }, () => times(500, () => index.get(BUCKET, anywhere())));
+  const pages = Array.from({ length: 4 }, () => times(50, () => index.list({ bucket: BUCKET, after: anywhere() })));
+  const writers = Array.from({ length: 64 }, () => times(100, () => index.batch([put(anywhere())])));
+  await Promise.all([...readers, ...pages, ...writers]);
+  console.log(`${opened} ${peakMemoryMb()}`);
 }
 
 const open = (directory: string): Promise<ObjectIndex> => openSqliteIndex({ directory, cluster: "bench" });
@@ -238,13 +265,11 @@ async function main(directory: string): Promise<void> {
   console.log(`${OBJECTS} objects in ${directory}`);
   let index = await open(directory);
   await load(index);
-  report("memory after the load", "MB", [memoryMb("VmRSS")], undefined, "< 300");
   const peer = new Peer(directory);
   peer.load(OBJECTS);
   await reads(index, peer);
   await pagesBehindWrites(index);
   await writes(index, peer);
-  report("memory, peak", "MB", [memoryMb("VmHWM")], undefined, "< 300");
   peer.close();
   const restarts: number[] = [];
   for (let at = 0; at < ROUNDS; at += 1) {
@@ -258,12 +283,17 @@ async function main(directory: string): Promise<void> {
   }
   report("restart to the first page", "ms", restarts, undefined, "< 3000");
   await index[Symbol.asyncDispose]();
+  memory(directory);
   console.log(JSON.stringify({ bench: "index", objects: OBJECTS, rows }));
 }
 
-const directory = mkdtempSync(join(values.dir ?? tmpdir(), "skerry-bench-index-"));
-try {
-  await main(directory);
-} finally {
-  if (process.env["KEEP"] === undefined) rmSync(directory, { recursive: true, force: true });
+if (values.memory === undefined) {
+  const directory = mkdtempSync(join(values.dir ?? tmpdir(), "skerry-bench-index-"));
+  try {
+    await main(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+} else {
+  await serve(values.memory);
 }

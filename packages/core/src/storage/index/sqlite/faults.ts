@@ -5,8 +5,11 @@ import { damaged } from "./rows.ts";
 /** full: rolled back, goes on; corrupt, failed: the index takes no more writes; none: not an error of the storage. */
 export type Fault = "full" | "corrupt" | "failed" | "none";
 
+/** An error in the SQL: ours is fixed, so the schema in the file has changed. */
+const SQLITE_ERROR = 1;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
+const SQLITE_TOOBIG = 18; // what we write never is
 const SQLITE_CONSTRAINT = 19;
 const SQLITE_NOTADB = 26;
 /** The shared memory beside the log could not grow: nothing was written, as with SQLITE_FULL. */
@@ -23,7 +26,9 @@ export function faultOf(error: unknown): Fault {
   switch (errcode & 0xff) {
     case SQLITE_FULL:
       return "full";
+    case SQLITE_ERROR:
     case SQLITE_CORRUPT:
+    case SQLITE_TOOBIG:
     case SQLITE_NOTADB:
       return "corrupt";
     default:
@@ -49,8 +54,8 @@ export function publicError(error: unknown): SkerryError {
     case "corrupt":
       return damaged(`SQLite reports "${cause}"`);
     case "failed":
-      return new SkerryError("unavailable/closed", "The disk of the object index failed; it takes no more requests.", {
-        hint: "Look at the disk, then restart the daemon.",
+      return new SkerryError("unavailable/closed", "The object index could not be read or written.", {
+        hint: "Look at the disk and the daemon's log, then restart the daemon.",
         cause: error,
       });
     default:

@@ -11,6 +11,7 @@ import {
   damaged,
   type ObjectRow,
   objectOf,
+  placeOf,
   type Row,
 } from "./rows.ts";
 import { getRow, prepare } from "./schema.ts";
@@ -18,7 +19,7 @@ import { getRow, prepare } from "./schema.ts";
 export class Lookups {
   readonly #bucketFrom: StatementSync;
   readonly #bucketBefore: StatementSync;
-  readonly #bucketById: StatementSync;
+  readonly #bucketByNumber: StatementSync;
   readonly #objectFrom: StatementSync;
   readonly #objectBefore: StatementSync;
   readonly #chunkFrom: StatementSync;
@@ -28,10 +29,9 @@ export class Lookups {
   constructor(db: DatabaseSync) {
     this.#bucketFrom = prepare(db, "SELECT * FROM buckets WHERE uid >= ? ORDER BY uid LIMIT 1");
     this.#bucketBefore = prepare(db, "SELECT * FROM buckets WHERE uid < ? ORDER BY uid DESC LIMIT 1");
-    this.#bucketById = prepare(db, "SELECT * FROM buckets WHERE id = ?");
-    const objects = "SELECT * FROM objects WHERE (bucket, key)";
-    this.#objectFrom = prepare(db, `${objects} >= (?, ?) ORDER BY bucket, key, version DESC LIMIT 1`);
-    this.#objectBefore = prepare(db, `${objects} < (?, ?) ORDER BY bucket DESC, key DESC, version LIMIT 1`);
+    this.#bucketByNumber = prepare(db, "SELECT * FROM buckets WHERE number = ?");
+    this.#objectFrom = prepare(db, "SELECT * FROM objects WHERE place >= ? ORDER BY place, version DESC LIMIT 1");
+    this.#objectBefore = prepare(db, "SELECT * FROM objects WHERE place < ? ORDER BY place DESC, version LIMIT 1");
     this.#chunkFrom = prepare(db, "SELECT * FROM chunks WHERE id >= ? ORDER BY id LIMIT 1");
     this.#chunkBefore = prepare(db, "SELECT * FROM chunks WHERE id <= ? ORDER BY id DESC LIMIT 1");
     this.#chunksByNumber = prepare(db, "SELECT * FROM chunks WHERE number >= ? AND number < ? ORDER BY number");
@@ -44,27 +44,26 @@ export class Lookups {
     return undefined;
   }
 
-  bucketById(id: number): BucketRow | undefined {
-    return optional(getRow(this.#bucketById, id), bucketOf);
+  bucketByNumber(number: number): BucketRow | undefined {
+    return optional(getRow(this.#bucketByNumber, number), bucketOf);
   }
 
-  /** The newest version of the first key at or after `key`, of this bucket or a later one. */
-  objectFrom(bucketId: number, key: Uint8Array): ObjectRow | undefined {
-    const found = optional(getRow(this.#objectFrom, bucketId, key), objectOf);
-    if (found === undefined || found.bucketId !== bucketId || Buffer.compare(found.keyBytes, key) !== 0)
-      this.verifyBefore(bucketId, key);
+  /** The newest version of the first key at or after this place, in this bucket or a later one. */
+  objectFrom(place: Uint8Array): ObjectRow | undefined {
+    const found = optional(getRow(this.#objectFrom, place), objectOf);
+    if (found === undefined || Buffer.compare(found.place, place) !== 0) this.verifyBefore(place);
     return found;
   }
 
   /** The newest version. */
-  object(bucketId: number, key: string): ObjectRow | undefined {
-    const found = this.objectFrom(bucketId, Buffer.from(key));
-    return found?.bucketId === bucketId && found.key === key ? found : undefined;
+  object(bucket: number, key: string): ObjectRow | undefined {
+    const found = this.objectFrom(placeOf(bucket, Buffer.from(key)));
+    return found?.bucket === bucket && found.key === key ? found : undefined;
   }
 
-  /** @throws `internal/corrupt` when the row before this key is damaged. */
-  verifyBefore(bucketId: number, key: Uint8Array): void {
-    optional(getRow(this.#objectBefore, bucketId, key), objectOf);
+  /** @throws `internal/corrupt` when the row before this place is damaged. */
+  verifyBefore(place: Uint8Array): void {
+    optional(getRow(this.#objectBefore, place), objectOf);
   }
 
   chunk(id: string): ChunkRow | undefined {

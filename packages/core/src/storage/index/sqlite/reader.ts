@@ -21,6 +21,7 @@ import {
   type IndexState,
   objectInfo,
   objectOf,
+  placeOf,
   type Row,
   stateOf,
 } from "./rows.ts";
@@ -42,10 +43,7 @@ export class IndexReader {
     this.#lookups = new Lookups(db);
     this.#state = prepare(db, "SELECT * FROM state");
     // Without an upper bound: the row that ends a page must pass its checksum too, else a flipped byte could end it early.
-    this.#objects = prepare(
-      db,
-      "SELECT * FROM objects WHERE (bucket, key) >= (?, ?) ORDER BY bucket, key, version DESC",
-    );
+    this.#objects = prepare(db, "SELECT * FROM objects WHERE place >= ? ORDER BY place, version DESC");
     this.#changes = prepare(db, "SELECT * FROM changes WHERE cursor > ? ORDER BY cursor LIMIT ?");
     this.#chunks = prepare(db, "SELECT * FROM chunks WHERE id > ? ORDER BY id LIMIT ?");
     this.#garbage = prepare(db, "SELECT * FROM chunks WHERE garbage IS NOT NULL ORDER BY garbage, number LIMIT ?");
@@ -63,7 +61,7 @@ export class IndexReader {
 
   get(bucket: string, key: string): ObjectRecord | undefined {
     const shard = this.#lookups.bucket(bucket);
-    const found = shard === undefined ? undefined : this.#lookups.object(shard.id, key);
+    const found = shard === undefined ? undefined : this.#lookups.object(shard.number, key);
     if (found === undefined) return undefined;
     return { ...objectInfo(found, bucket), chunks: this.#lookups.chunksOf(found).map(chunkRef) };
   }
@@ -79,13 +77,16 @@ export class IndexReader {
     let last: string | undefined;
     let lastKey: string | undefined;
     for (let from: Buffer | undefined = firstKey(options); from !== undefined; ) {
-      this.#lookups.verifyBefore(shard.id, from);
-      const rows = this.#objects.iterate(shard.id, from) as unknown as Iterable<Row>;
+      let place: Uint8Array = placeOf(shard.number, from);
+      this.#lookups.verifyBefore(place);
+      const rows = this.#objects.iterate(place) as unknown as Iterable<Row>;
       from = undefined;
       for (const row of rows) {
         const found = objectOf(row);
-        if (found.bucketId !== shard.id || !found.key.startsWith(prefix)) break;
+        if (found.bucket !== shard.number || !found.key.startsWith(prefix)) break;
         if (found.key === lastKey) continue; // an older version
+        if (Buffer.compare(found.place, place) < 0) throw damaged("its objects are out of order");
+        place = found.place;
         if (objects.length + prefixes.length === limit) return { objects, prefixes, next: last as string };
         const common = commonPrefixOf(found.key, prefix, delimiter);
         last = common ?? found.key;
@@ -98,6 +99,8 @@ export class IndexReader {
         objects.push(objectInfo(found, options.bucket));
       }
     }
+    const whole = prefix === "" && options.after === undefined && prefixes.length === 0;
+    if (whole && objects.length !== shard.objects) throw damaged("a bucket lacks some of its objects");
     return { objects, prefixes };
   }
 
@@ -124,7 +127,10 @@ export class IndexReader {
   chunks(after: string, limit: number): ChunkState[] {
     const from = Buffer.from(after, "hex");
     this.#lookups.verifyChunkBefore(from);
-    return (this.#chunks.all(from, limit) as unknown as Row[]).map((row) => chunkState(chunkOf(row)));
+    const chunks = (this.#chunks.all(from, limit) as unknown as Row[]).map((row) => chunkState(chunkOf(row)));
+    if (chunks.some((chunk, at) => chunk.id <= (at === 0 ? after : (chunks[at - 1] as ChunkState).id)))
+      throw damaged("its chunks are out of order");
+    return chunks;
   }
 
   chunk(id: string): ChunkState | undefined {

@@ -38,9 +38,10 @@ function checksum(values: readonly unknown[], count: number): number {
   return crc32c(rest, crc);
 }
 
-function text(bytes: unknown): string {
-  const { buffer, byteOffset, byteLength } = bytes as Uint8Array<ArrayBuffer>;
-  return Buffer.from(buffer, byteOffset, byteLength).toString();
+/** The same bytes with the methods of a Buffer. @throws `internal/corrupt` when the column holds something else. */
+function bytesOf(column: SQLOutputValue | undefined): Buffer {
+  if (!(column instanceof Uint8Array)) throw damaged("a column of bytes holds something else");
+  return Buffer.from(column.buffer, column.byteOffset, column.byteLength);
 }
 
 /** Counters that span the tables; one row, written with every commit. */
@@ -84,7 +85,7 @@ export function stateOf(row: Row | undefined): IndexState {
 }
 
 export interface BucketRow {
-  readonly id: number;
+  readonly number: number;
   readonly uid: string;
   objects: number;
   sizeBytes: number;
@@ -92,19 +93,28 @@ export interface BucketRow {
 }
 
 export function bucketRow(bucket: BucketRow): Sealed {
-  return seal([bucket.id, bucket.uid, bucket.objects, bucket.sizeBytes, bucket.garbageChunks]);
+  return seal([bucket.number, bucket.uid, bucket.objects, bucket.sizeBytes, bucket.garbageChunks]);
 }
 
 export function bucketOf(row: Row): BucketRow {
   verify(row, "buckets");
-  const [id, uid, objects, sizeBytes, garbageChunks] = row as unknown as [number, string, number, number, number];
-  return { id, uid, objects, sizeBytes, garbageChunks };
+  const [number, uid, objects, sizeBytes, garbageChunks] = row as unknown as [number, string, number, number, number];
+  return { number, uid, objects, sizeBytes, garbageChunks };
+}
+
+/** Where the objects of a bucket stand that have this key. Sorts by bucket, then by the bytes of the key. */
+export function placeOf(bucket: number, key: Uint8Array): Buffer {
+  const place = Buffer.allocUnsafe(4 + key.length);
+  place.writeUInt32BE(bucket, 0);
+  place.set(key, 4);
+  return place;
 }
 
 export interface ObjectRow {
-  readonly bucketId: number;
+  readonly place: Uint8Array;
+  /** Number of the bucket. */
+  readonly bucket: number;
   readonly key: string;
-  readonly keyBytes: Uint8Array;
   readonly version: string;
   readonly sizeBytes: number;
   readonly etag: string;
@@ -119,28 +129,28 @@ export interface ObjectRow {
   readonly chunkCount: number;
 }
 
-export function objectRow(record: ObjectRecord, bucketId: number, cursor: number, firstChunk: number): Sealed {
+export function objectRow(record: ObjectRecord, bucket: number, cursor: number, firstChunk: number): Sealed {
   const { key, version, sizeBytes, etag, contentType, modifiedAt, metadata, chunks } = record;
   const described = [version, sizeBytes, etag, contentType, modifiedAt, JSON.stringify(metadata)];
-  return seal([bucketId, Buffer.from(key), ...described, cursor, firstChunk, chunks.length]);
+  return seal([placeOf(bucket, Buffer.from(key)), ...described, cursor, firstChunk, chunks.length]);
 }
 
 export function objectOf(row: Row): ObjectRow {
   verify(row, "objects");
-  if (!(row[1] instanceof Uint8Array)) throw damaged("the key of an object is not bytes");
+  const place = bytesOf(row[0]);
   return {
-    bucketId: row[0] as number,
-    key: text(row[1]),
-    keyBytes: row[1],
-    version: row[2] as string,
-    sizeBytes: row[3] as number,
-    etag: row[4] as string,
-    contentType: row[5] as string,
-    modifiedAt: row[6] as string,
-    metadata: row[7] as string,
-    cursor: row[8] as number,
-    firstChunk: row[9] as number,
-    chunkCount: row[10] as number,
+    place,
+    bucket: place.readUInt32BE(0),
+    key: place.toString("utf8", 4),
+    version: row[1] as string,
+    sizeBytes: row[2] as number,
+    etag: row[3] as string,
+    contentType: row[4] as string,
+    modifiedAt: row[5] as string,
+    metadata: row[6] as string,
+    cursor: row[7] as number,
+    firstChunk: row[8] as number,
+    chunkCount: row[9] as number,
   };
 }
 
@@ -151,7 +161,8 @@ export function objectInfo(row: ObjectRow, bucket: string): ObjectInfo {
 
 export interface ChunkRow extends ChunkRef {
   readonly number: number;
-  readonly bucketId: number;
+  /** Number of the bucket that it was put into. */
+  readonly bucket: number;
   /** The cursor of the put that brought it. */
   readonly putCursor: number;
   /** The cursor of the change that made it garbage; null while an object refers to it. */
@@ -166,7 +177,7 @@ export function chunkRow(chunk: ChunkRow): Sealed {
     chunk.sizeBytes,
     chunk.digest,
     JSON.stringify(chunk.replicas),
-    chunk.bucketId,
+    chunk.bucket,
     chunk.putCursor,
     chunk.garbageSince,
   ]);
@@ -174,15 +185,14 @@ export function chunkRow(chunk: ChunkRow): Sealed {
 
 export function chunkOf(row: Row): ChunkRow {
   verify(row, "chunks");
-  if (!(row[1] instanceof Uint8Array)) throw damaged("the id of a chunk is not bytes");
   return {
     number: row[0] as number,
-    id: Buffer.from(row[1]).toString("hex"),
+    id: bytesOf(row[1]).toString("hex"),
     generation: row[2] as number,
     sizeBytes: row[3] as number,
     digest: row[4] as string,
     replicas: JSON.parse(row[5] as string),
-    bucketId: row[6] as number,
+    bucket: row[6] as number,
     putCursor: row[7] as number,
     garbageSince: row[8] as number | null,
   };
@@ -198,12 +208,11 @@ export function changeRow(change: IndexChange): Sealed {
 
 export function changeOf(row: Row): IndexChange {
   verify(row, "changes");
-  if (!(row[3] instanceof Uint8Array)) throw damaged("the key of a change is not bytes");
   return {
     cursor: row[0] as number,
     type: row[1] as IndexChange["type"],
     bucket: row[2] as string,
-    key: text(row[3]),
+    key: bytesOf(row[3]).toString(),
     version: row[4] as string,
   };
 }

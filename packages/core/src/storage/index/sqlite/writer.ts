@@ -14,6 +14,7 @@ import {
   type IndexState,
   type ObjectRow,
   objectRow,
+  placeOf,
   type Sealed,
   stateRow,
 } from "./rows.ts";
@@ -55,10 +56,10 @@ export class IndexWriter {
     this.#state = readState(db);
     this.#writeState = db.prepare(`REPLACE INTO state VALUES (${marks(11)})`);
     this.#insertBucket = db.prepare(`INSERT INTO buckets VALUES (${marks(6)})`);
-    this.#writeBucket = db.prepare("UPDATE buckets SET objects = ?, size = ?, garbage = ?, crc = ? WHERE id = ?");
-    this.#dropBucket = db.prepare("DELETE FROM buckets WHERE id = ?");
-    this.#insertObject = db.prepare(`INSERT INTO objects VALUES (${marks(12)})`);
-    this.#deleteObject = db.prepare("DELETE FROM objects WHERE bucket = ? AND key = ? AND version = ?");
+    this.#writeBucket = db.prepare("UPDATE buckets SET objects = ?, size = ?, garbage = ?, crc = ? WHERE number = ?");
+    this.#dropBucket = db.prepare("DELETE FROM buckets WHERE number = ?");
+    this.#insertObject = db.prepare(`INSERT INTO objects VALUES (${marks(11)})`);
+    this.#deleteObject = db.prepare("DELETE FROM objects WHERE place = ? AND version = ?");
     this.#insertChunk = db.prepare(`INSERT INTO chunks VALUES (${marks(10)})`);
     this.#writeChunk = db.prepare("UPDATE chunks SET replicas = ?, garbage = ?, crc = ? WHERE number = ?");
     this.#deleteChunk = db.prepare("DELETE FROM chunks WHERE number = ?");
@@ -110,8 +111,8 @@ export class IndexWriter {
     try {
       for (const op of batch) this.#apply(op);
       for (const bucket of this.#touched.values()) {
-        const [id, , ...totals] = bucketRow(bucket);
-        this.#writeBucket.run(...totals, id as number);
+        const [number, , ...totals] = bucketRow(bucket);
+        this.#writeBucket.run(...totals, number as number);
       }
       this.#db.exec("RELEASE batch");
       return undefined;
@@ -155,37 +156,38 @@ export class IndexWriter {
     this.#dirty = true;
     this.#state.buckets += 1;
     this.#state.bucketNumber += 1;
-    const bucket = { id: this.#state.bucketNumber, uid, objects: 0, sizeBytes: 0, garbageChunks: 0 };
+    const bucket = { number: this.#state.bucketNumber, uid, objects: 0, sizeBytes: 0, garbageChunks: 0 };
     this.#insertBucket.run(...bucketRow(bucket));
   }
 
   #removeBucket(uid: string): void {
     const bucket = this.#lookups.bucket(uid);
     if (bucket === undefined) return;
-    if (this.#lookups.objectFrom(bucket.id, Buffer.alloc(0))?.bucketId === bucket.id) throw bucketNotEmpty();
-    if (this.#total(bucket.id)?.objects !== 0) throw damaged("a bucket counts objects that are not there");
+    if (this.#lookups.objectFrom(placeOf(bucket.number, Buffer.alloc(0)))?.bucket === bucket.number)
+      throw bucketNotEmpty();
+    if (this.#total(bucket.number)?.objects !== 0) throw damaged("a bucket counts objects that are not there");
     this.#dirty = true;
-    this.#dropBucket.run(bucket.id);
-    this.#touched.delete(bucket.id);
+    this.#dropBucket.run(bucket.number);
+    this.#touched.delete(bucket.number);
     this.#state.buckets -= 1;
   }
 
   #put({ record, condition }: Extract<IndexOp, { op: "put" }>): void {
     const bucket = this.#lookups.bucket(record.bucket);
     if (bucket === undefined) throw bucketMissing();
-    const current = this.#lookups.object(bucket.id, record.key);
+    const current = this.#lookups.object(bucket.number, record.key);
     assertCondition(condition, current?.etag);
     const cursor = this.#change("put", record);
     if (current !== undefined) this.#remove(current, cursor);
-    this.#insertObject.run(...objectRow(record, bucket.id, cursor, this.#state.chunkNumber + 1));
-    this.#insertChunks(record, bucket.id, cursor);
-    this.#add(bucket.id, { objects: 1, sizeBytes: record.sizeBytes });
+    this.#insertObject.run(...objectRow(record, bucket.number, cursor, this.#state.chunkNumber + 1));
+    this.#insertChunks(record, bucket.number, cursor);
+    this.#add(bucket.number, { objects: 1, sizeBytes: record.sizeBytes });
   }
 
-  #insertChunks(record: ObjectRecord, bucketId: number, putCursor: number): void {
+  #insertChunks(record: ObjectRecord, bucket: number, putCursor: number): void {
     for (const chunk of record.chunks) {
       this.#state.chunkNumber += 1;
-      const row = { ...chunk, number: this.#state.chunkNumber, bucketId, putCursor, garbageSince: null };
+      const row = { ...chunk, number: this.#state.chunkNumber, bucket, putCursor, garbageSince: null };
       try {
         this.#insertChunk.run(...chunkRow(row));
       } catch (error) {
@@ -196,7 +198,7 @@ export class IndexWriter {
 
   #delete({ bucket: uid, key, condition }: Extract<IndexOp, { op: "delete" }>): void {
     const bucket = this.#lookups.bucket(uid);
-    const current = bucket === undefined ? undefined : this.#lookups.object(bucket.id, key);
+    const current = bucket === undefined ? undefined : this.#lookups.object(bucket.number, key);
     assertCondition(condition, current?.etag);
     if (current === undefined) return;
     this.#remove(current, this.#change("delete", { bucket: uid, key, version: current.version }));
@@ -206,8 +208,8 @@ export class IndexWriter {
   #remove(object: ObjectRow, cursor: number): void {
     const chunks = this.#lookups.chunksOf(object);
     for (const chunk of chunks) this.#updateChunk({ ...chunk, garbageSince: cursor });
-    this.#deleteObject.run(object.bucketId, object.keyBytes, object.version);
-    this.#add(object.bucketId, { objects: -1, sizeBytes: -object.sizeBytes, garbageChunks: chunks.length });
+    this.#deleteObject.run(object.place, object.version);
+    this.#add(object.bucket, { objects: -1, sizeBytes: -object.sizeBytes, garbageChunks: chunks.length });
   }
 
   #forget(id: string): void {
@@ -215,7 +217,7 @@ export class IndexWriter {
     if (chunk === undefined || chunk.garbageSince === null) return;
     this.#dirty = true;
     this.#deleteChunk.run(chunk.number);
-    this.#add(chunk.bucketId, { garbageChunks: -1 });
+    this.#add(chunk.bucket, { garbageChunks: -1 });
   }
 
   #updateChunk(chunk: ChunkRow): void {
@@ -232,8 +234,8 @@ export class IndexWriter {
   }
 
   /** Counts for the whole index and for the bucket; one that is gone counts no more. */
-  #add(bucketId: number, delta: { objects?: number; sizeBytes?: number; garbageChunks?: number }): void {
-    for (const total of [this.#state, this.#total(bucketId)]) {
+  #add(bucket: number, delta: { objects?: number; sizeBytes?: number; garbageChunks?: number }): void {
+    for (const total of [this.#state, this.#total(bucket)]) {
       if (total === undefined) continue;
       total.objects += delta.objects ?? 0;
       total.sizeBytes += delta.sizeBytes ?? 0;
@@ -242,9 +244,9 @@ export class IndexWriter {
   }
 
   /** The totals of a bucket as the batch under way sees them; written at its end. */
-  #total(bucketId: number): BucketRow | undefined {
-    const known = this.#touched.get(bucketId) ?? this.#lookups.bucketById(bucketId);
-    if (known !== undefined) this.#touched.set(bucketId, known);
+  #total(bucket: number): BucketRow | undefined {
+    const known = this.#touched.get(bucket) ?? this.#lookups.bucketByNumber(bucket);
+    if (known !== undefined) this.#touched.set(bucket, known);
     return known;
   }
 

@@ -1,0 +1,44 @@
+/** A place on disk for the tests of the SQLite driver, removed when the test ends. */
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import type { ObjectIndex } from "../../../domain/objects.ts";
+import { openSqliteIndex, type SqliteIndexOptions } from "./open.ts";
+
+export const CLUSTER = "cluster-a";
+
+export interface Site {
+  readonly directory: string;
+  /** Of a file in the directory. */
+  path(name: string): string;
+  /** Opens the index; it is closed when the test ends. */
+  open(options?: Partial<SqliteIndexOptions>): Promise<ObjectIndex>;
+  /** The files as they are now, as after a power cut that kept every write, at a place of their own. */
+  snapshot(): Site;
+}
+
+export function makeSite(t: TestContext): Site {
+  const directory = mkdtempSync(join(tmpdir(), "skerry-index-"));
+  const opened: ObjectIndex[] = [];
+  t.after(async () => {
+    for (const index of opened) await index[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return {
+    directory,
+    path: (name) => join(directory, name),
+    open: async (options = {}) => {
+      const index = await openSqliteIndex({ directory, cluster: CLUSTER, ...options });
+      opened.push(index);
+      return index;
+    },
+    snapshot: () => {
+      const copy = makeSite(t);
+      // SQLite makes this file anew from the log.
+      const filter = (path: string): boolean => !path.endsWith("-shm");
+      cpSync(directory, copy.directory, { recursive: true, filter });
+      return copy;
+    },
+  };
+}
