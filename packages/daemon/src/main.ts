@@ -72,7 +72,7 @@ export async function resetPasswordOffline(options: {
 }): Promise<{ readonly password: string }> {
   process.umask(0o077);
   const config = await readConfig(options);
-  using log = createLogger({ format: "json", level: "error" });
+  using log = createLogger({ format: "json", level: "error", output: "stderr" });
   const metrics = createMetrics();
   await using data = await openDataDirectory(config.data, { version: VERSION, create: false });
   await using store = await openNedbStore({ clock, random, log, metrics, path: data.storeFile, cluster: data.cluster });
@@ -111,16 +111,15 @@ async function untilStopped(stop: Promise<NodeJS.Signals>, node: Node, log: Daem
 
 /** SIGHUP: what can change while it runs changes, what cannot is named; a bad file leaves everything as it is. */
 function reloadOnHangup(options: DaemonOptions, initial: Config, log: DaemonLogger): Disposable {
-  let config = initial;
   const reload = async () => {
     log.reopen();
     try {
       const next = await readConfig(options);
-      const changes = reloadable(config, next);
+      // Against the start: what waits for a restart is named each time.
+      const changes = reloadable(initial, next);
       log.setLevel(next.log.level);
       log.setFormat(next.log.format);
       log.info({ changed: changes.live, needRestart: changes.restart }, "configuration reloaded");
-      config = next;
     } catch (error) {
       log.error({ error: toSkerryError(error).message }, "configuration not reloaded: the old one stays in force");
     }
@@ -134,6 +133,7 @@ function reloadOnHangup(options: DaemonOptions, initial: Config, log: DaemonLogg
 function crashLoudly(log: DaemonLogger): void {
   const crash = (error: unknown) => {
     log.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, "crashed");
+    log[Symbol.dispose](); // waits shortly for a slow reader
     process.exit(1);
   };
   process.on("uncaughtException", crash);
