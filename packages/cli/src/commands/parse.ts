@@ -33,9 +33,7 @@ export async function parseCommand(
 ): Promise<Parsed> {
   const own = command.options as OptionSpecs;
   const specs: OptionSpecs = { ...own, ...GLOBAL_OPTIONS };
-  const tokens = beforeDashes(argv);
-  assertComplete(tokens, specs, words);
-  const parser = yargs([...argv])
+  const parser = yargs(joinValues(argv, specs, words))
     .scriptName("skerry")
     .locale("en")
     .parserConfiguration(CONFIGURATION)
@@ -65,33 +63,37 @@ export async function parseCommand(
   return { args, flags, globals, help };
 }
 
-function beforeDashes(argv: readonly string[]): readonly string[] {
-  const end = argv.indexOf("--");
-  return end < 0 ? argv : argv.slice(0, end);
-}
-
 function usageText(words: string, summary: string, command: AnyCommand): string {
   const usage = `skerry ${words} ${command.usage}`.trimEnd();
   return `${usage}\n\n${summary}.${command.details === undefined ? "" : `\n\n${command.details}`}`;
 }
 
-/** A flag that takes a value must have one, and a flag is not taken for one. */
-function assertComplete(tokens: readonly string[], specs: OptionSpecs, words: string): void {
-  const byToken = new Map<string, OptionSpecs[string]>(
+/**
+ * A flag that takes a value must have one, and another flag is not taken for it. `--file -` becomes `--file=-`: to yargs a
+ * lone dash is no value.
+ */
+function joinValues(argv: readonly string[], specs: OptionSpecs, words: string): string[] {
+  const named = new Map<string, readonly [name: string, spec: OptionSpecs[string]]>(
     Object.entries(specs).flatMap(([name, spec]) => [
-      [`--${name}`, spec] as const,
-      ...(spec.alias === undefined ? [] : [[`-${spec.alias}`, spec] as const]),
+      [`--${name}`, [name, spec]] as const,
+      ...(spec.alias === undefined ? [] : [[`-${spec.alias}`, [name, spec]] as const]),
     ]),
   );
-  for (let i = 0; i < tokens.length; i++) {
-    const token = tokens[i] ?? "";
-    const spec = byToken.get(token);
-    if (spec === undefined || spec.type === "boolean") continue;
-    const value = tokens[++i];
-    if (value === undefined || (value.startsWith("-") && value !== "-")) {
-      throw usageError(`${token} needs a value.`, words);
+  const joined: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const token = argv[i] ?? "";
+    if (token === "--") return [...joined, ...argv.slice(i)];
+    const [name, spec] = named.get(token) ?? [];
+    if (spec === undefined || spec.type === "boolean") {
+      joined.push(token);
+      continue;
     }
+    const value = argv[++i];
+    if (value === undefined || (value.startsWith("-") && value !== "-"))
+      throw usageError(`${token} needs a value.`, words);
+    joined.push(`--${name}=${value}`);
   }
+  return joined;
 }
 
 function readFlag(name: string, { type, choices }: OptionSpecs[string], value: unknown): unknown {

@@ -55,7 +55,7 @@ async function removeFolder(invocation: Invocation, address: ObjectAddress): Pro
   }
   const name = formatAddress(folder);
   if (objects === 0) throw new SkerryError("not_found", `There is nothing at ${name}, or it is not yours to see.`);
-  await confirm(terminal, `Remove ${objects} objects (${formatBytes(sizeBytes)}) at ${name}?`, globals.yes);
+  await confirm(terminal, `Remove ${count(objects)} (${formatBytes(sizeBytes)}) at ${name}?`, globals.yes);
   using progress = new Progress(terminal, name, { quiet: true });
   const failures = new Failures(output, progress);
   let removed = 0;
@@ -68,11 +68,15 @@ async function removeFolder(invocation: Invocation, address: ObjectAddress): Pro
       failures.add(formatAddress({ bucket: folder.bucket, key }), error);
     }
   });
-  await output.done("object", name, `removed (${removed} objects)`, {
+  await output.done("object", name, `removed (${count(removed)})`, {
     kind: "object",
     name,
     removed,
     failed: failures.told,
   });
   failures.assertNone("removed", removed);
+}
+
+function count(objects: number): string {
+  return objects === 1 ? "1 object" : `${objects} objects`;
 }

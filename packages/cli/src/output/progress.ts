@@ -17,6 +17,7 @@ export class Progress implements Disposable {
   readonly #startedAt = performance.now();
   #totalBytes: number | undefined;
   #bytes = 0;
+  #drawn = false;
   #drawnAt = 0;
   #drawnBytes = 0;
   #rate: number | undefined;
@@ -60,6 +61,7 @@ export class Progress implements Disposable {
     const rate = (this.#bytes - this.#drawnBytes) / seconds;
     const old = DECAY_PER_SECOND ** seconds;
     this.#rate = this.#rate === undefined ? rate : this.#rate * old + rate * (1 - old);
+    this.#drawn = true;
     this.#drawnAt = now;
     this.#drawnBytes = this.#bytes;
     const width = (this.#terminal.stderr.columns ?? 80) - 1;
@@ -69,7 +71,8 @@ export class Progress implements Disposable {
 
   /** A line for people, above the bar. */
   clear(): void {
-    if (this.#shown) this.#terminal.stderr.write("\r\x1b[K");
+    if (this.#drawn) this.#terminal.stderr.write("\r\x1b[K");
+    this.#drawn = false;
   }
 
   [Symbol.dispose](): void {

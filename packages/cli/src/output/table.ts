@@ -39,18 +39,19 @@ export class Table<T> {
     return lines.map((line) => `${line}\n`).join("");
   }
 
-  /** Natural widths, the widest columns cut until the table fits. */
+  /** Natural widths, the widest columns of text cut until the table fits. Half a number would be another number. */
   #fit(rows: readonly (readonly string[])[]): number[] {
     const widths = this.#columns.map((_, i) => Math.max(...rows.map((row) => textWidth(row[i] ?? ""))));
     const { maxWidth } = this.#options;
     if (maxWidth === undefined) return widths;
     let excess = widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1)) - maxWidth;
     while (excess > 0) {
-      const widest = Math.max(...widths);
-      if (widest <= MIN_COLUMN_WIDTH) break;
-      const next = Math.max(MIN_COLUMN_WIDTH, ...widths.filter((width) => width < widest));
-      const column = widths.lastIndexOf(widest);
-      const cut = Math.min(excess, Math.max(1, widest - next));
+      const texts = widths.filter((_, i) => this.#columns[i]?.align !== "right");
+      const widest = Math.max(MIN_COLUMN_WIDTH, ...texts);
+      const next = Math.max(MIN_COLUMN_WIDTH, ...texts.filter((width) => width < widest));
+      const column = widths.findLastIndex((width, i) => width === widest && this.#columns[i]?.align !== "right");
+      const cut = Math.min(excess, Math.max(1, widest - next), widest - MIN_COLUMN_WIDTH);
+      if (column < 0 || cut <= 0) break;
       widths[column] = widest - cut;
       excess -= cut;
     }

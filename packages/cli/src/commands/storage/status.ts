@@ -22,6 +22,7 @@ export default defineCommand({
           ["Objects", `${status.objects} (${formatBytes(status.sizeBytes)})`],
           ["To repair", `${status.repairQueue} chunks`],
           ["To remove", `${status.garbageChunks} chunks`],
+          ...(status.unknownFiles === 0 ? [] : [["Unknown", `${status.unknownFiles} files, left alone`] as const]),
         ]),
       );
       await output.text("\n");

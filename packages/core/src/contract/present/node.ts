@@ -26,7 +26,7 @@ export const auditPresentation: Presentation<z.infer<typeof auditEntrySchema>> =
     { title: "ACTOR", cell: ({ actor }) => actor.name },
     { title: "ACTION", cell: ({ action }) => action },
     { title: "TARGET", cell: ({ target }) => target ?? "-" },
-    { title: "OUTCOME", cell: ({ outcome }) => outcome },
+    { title: "OUTCOME", cell: ({ outcome, code }) => (code === undefined ? outcome : `${outcome}: ${code}`) },
     { title: "FROM", cell: ({ ip }) => ip ?? "-" },
   ],
 };

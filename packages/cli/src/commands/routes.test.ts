@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ROUTES } from "@skerry/core/contract/routes.ts";
+import { can } from "../testing/canned.ts";
+import { FakeCloud } from "../testing/fake-cloud.ts";
+import { Cli, interrupted } from "../testing/run-cli.ts";
+import type { AnyCommand, OptionSpecs } from "./command.ts";
+import { GLOBAL_OPTIONS } from "./command.ts";
+import { ENTRIES } from "./table.ts";
+
+describe("the commands", () => {
+  test("every route is reachable, and no command is left out here", async () => {
+    await using cloud = await FakeCloud.start();
+    await using cli = await Cli.create(cloud.socketPath);
+    can(cloud);
+    cloud.put("docs:a", "x");
+    const calls = [
+      "status",
+      "whoami",
+      "storage status",
+      "job ls",
+      "audit ls",
+      "metrics",
+      "openapi",
+      "health live",
+      "health ready",
+      "bucket ls",
+      "bucket get photos",
+      "bucket create photos",
+      "bucket update photos --visibility public",
+      "bucket rm photos",
+      "user ls",
+      "user get alice",
+      "user create bob",
+      "user update bob --role viewer",
+      "user rm bob",
+      "user passwd bob --password-file -",
+      "token ls",
+      "token get ci",
+      "token create ci",
+      "token rm ci",
+      "project ls",
+      "project get web",
+      "project create web",
+      "project rm web",
+      "binding ls",
+      "binding get alice",
+      "binding create alice --project web --role member",
+      "binding rm alice",
+      "session ls",
+      "session rm current",
+      "get buckets",
+      "apply -f -",
+      "ls docs:",
+      "stat docs:a",
+      "cp - docs:b",
+      "cp docs:b -",
+      "rm docs:b",
+      "context ls",
+      "context use test",
+      "login --user alice --password-file -",
+      "logout",
+      "context rm test",
+    ];
+    for (const call of calls) {
+      const stdin = call === "apply -f -" ? "kind: bucket\nname: photos" : "correct horse battery\n";
+      const { status, stderr } = await cli.run(call.split(" "), { stdin });
+      assert.equal(status, 0, `${call}: ${stderr}`);
+    }
+    const reached = new Set(cloud.requests.map(({ route }) => route));
+    assert.deepEqual(
+      ROUTES.map(({ id }) => id).filter((id) => !reached.has(id)),
+      [],
+    );
+    const elsewhere = [
+      "up",
+      "user reset-password",
+      ...ENTRIES.map(({ words }) => words).filter((words) => words.endsWith(" watch")),
+    ];
+    const tried = ENTRIES.filter(({ words }) => calls.some((call) => call === words || call.startsWith(`${words} `)));
+    assert.deepEqual(
+      ENTRIES.filter((entry) => !tried.includes(entry))
+        .map(({ words }) => words)
+        .sort(),
+      elsewhere.sort(),
+    );
+  });
+
+  test("a secret is never an argument", async () => {
+    for (const { words, load } of ENTRIES) {
+      const command = await load();
+      if ("passThrough" in command) continue;
+      const options: OptionSpecs = { ...((command as AnyCommand).options as OptionSpecs), ...GLOBAL_OPTIONS };
+      for (const [name, { type }] of Object.entries(options)) {
+        if (!/password|token|secret/.test(name)) continue;
+        assert.match(name, /-file$/, `skerry ${words} --${name}`);
+        assert.equal(type, "string");
+      }
+    }
+  });
+
+  test("each says how it is used, and its example is one of its own calls", async () => {
+    await using cli = await Cli.create();
+    for (const { words, load } of ENTRIES) {
+      const command = await load();
+      if ("passThrough" in command) continue;
+      const { status, stdout } = await cli.run([...words.split(" "), "--help"]);
+      assert.equal(status, 0, words);
+      assert.ok(stdout.startsWith(`skerry ${words}`), stdout);
+      const { example } = command as AnyCommand;
+      assert.ok(example === words || example.startsWith(`${words} `), example);
+    }
+  });
+
+  test("watch shows what is there, then changes, and ends with the signal", async () => {
+    await using cloud = await FakeCloud.start();
+    await using cli = await Cli.create(cloud.socketPath);
+    can(cloud);
+    const item = {
+      kind: "bucket",
+      meta: { uid: "u", name: "\x1bnew", labels: {}, createdAt: "2026-08-02T11:00:00Z" },
+      spec: { visibility: "public" },
+    };
+    cloud.events = [
+      { event: "put", data: item },
+      { event: "delete", data: item },
+    ];
+    const { signal, press } = interrupted();
+    const running = cli.run(["bucket", "watch", "-o", "json"], { signal });
+    setTimeout(press, 500);
+    const { status, stdout } = await running;
+    assert.equal(status, 130);
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { type: string; item: { meta: { name: string } } });
+    assert.deepEqual(
+      lines.map(({ type, item: { meta } }) => [type, meta.name]),
+      [
+        ["there", "photos"],
+        ["there", "evil"],
+        ["put", "\x1bnew"],
+        ["delete", "\x1bnew"],
+      ],
+    );
+  });
+});

@@ -1,0 +1,176 @@
+/** What the fake cloud shows of itself: one of everything, and names that mean harm. */
+import type { FakeCloud } from "./fake-cloud.ts";
+import { refuse } from "./fake-cloud.ts";
+
+const UID = "abcdefghijklmnopqrstuvwxyz";
+
+export function meta(name: string, more: Record<string, unknown> = {}) {
+  return {
+    uid: UID,
+    name,
+    project: "projectprojectprojectproje",
+    projectName: "alice",
+    labels: {},
+    generation: 1,
+    revision: 7,
+    createdAt: "2026-08-01T10:00:00.000Z",
+    updatedAt: "2026-08-01T10:00:00.000Z",
+    ...more,
+  };
+}
+
+export const BUCKETS = [
+  {
+    kind: "bucket",
+    meta: meta("photos", { labels: { team: "web", stage: "test" } }),
+    spec: { visibility: "private" },
+    status: { objects: 12, sizeBytes: 314_572_800 },
+  },
+  {
+    kind: "bucket",
+    meta: meta("evil", { labels: { note: "\x1b[31mred\x07\u202etxt" } }),
+    spec: { visibility: "public" },
+    status: { objects: 0, sizeBytes: 0 },
+  },
+];
+const USERS = [
+  { kind: "user", meta: meta("alice"), spec: { role: "member", disabled: false } },
+  { kind: "user", meta: meta("bob"), spec: { role: "admin", disabled: true } },
+];
+const TOKENS = [
+  {
+    kind: "token",
+    meta: meta("ci"),
+    spec: {
+      user: UID,
+      scopes: { [`storage.${UID}.objects`]: ["read", "create"] },
+      expiresAt: "2026-09-01T12:00:00.000Z",
+    },
+    status: { lastUsedAt: "2026-08-02T11:30:00.000Z" },
+  },
+  { kind: "token", meta: meta("old"), spec: { user: UID } },
+];
+const PROJECTS = [{ kind: "project", meta: meta("web", { project: "cloud" }), spec: { description: "The web team" } }];
+const BINDINGS = [
+  { kind: "binding", meta: meta("alice", { projectName: "web" }), spec: { user: UID, role: "member" } },
+];
+const SESSIONS = [
+  { kind: "session", meta: meta("s"), spec: { user: UID, expiresAt: "2026-08-03T12:00:00.000Z" }, current: true },
+];
+
+const STATUS = {
+  cluster: UID,
+  version: "0.1.0",
+  node: "rock",
+  state: "degraded",
+  uptimeSeconds: 3725,
+  revision: 42,
+  storage: { replicas: "3 copies on 1 disk", state: "degraded", objects: 12, sizeBytes: 314_572_800 },
+  problems: ["chunkserver s3 does not answer: \x1b[2Jits disk is gone."],
+};
+const STORAGE = {
+  replicas: "3 copies on 1 disk",
+  state: "degraded",
+  distinctDisks: 1,
+  objects: 12,
+  sizeBytes: 314_572_800,
+  garbageChunks: 2,
+  repairQueue: 5,
+  unknownFiles: 3,
+  servers: [
+    { name: "s1", directory: "/srv/s1", state: "ok", device: 1, freeBytes: 5e9, totalBytes: 1e11 },
+    { name: "s3", directory: "/srv/s3", state: "unavailable", reason: "its disk is gone" },
+  ],
+};
+
+/** Answers for every route but those of objects, which the fake cloud keeps itself. */
+export function can(cloud: FakeCloud): void {
+  const list = (items: readonly unknown[]) => () => ({ items, revision: 42 });
+  const get =
+    (items: readonly { meta: { name: string } }[]) => (request: { params: Readonly<Record<string, string>> }) =>
+      items.find(({ meta: { name } }) => name === request.params["name"]) ??
+      refuse("not_found", `There is no ${request.params["name"]}, or it is not yours to see.`)(request as never);
+  const answers: [string, Parameters<typeof cloud.answers.set>[1]][] = [
+    ["bucket.list", list(BUCKETS)],
+    ["bucket.get", get(BUCKETS)],
+    ["bucket.create", () => BUCKETS[0]],
+    ["bucket.update", () => BUCKETS[0]],
+    ["bucket.delete", () => undefined],
+    ["user.list", list(USERS)],
+    ["user.get", get(USERS)],
+    [
+      "user.create",
+      ({ body }) => ({
+        user: USERS[0],
+        ...((body as { password?: string }).password === undefined ? { password: "made-for-you" } : {}),
+      }),
+    ],
+    ["user.update", () => USERS[0]],
+    ["user.delete", () => undefined],
+    ["user.password", () => undefined],
+    ["token.list", list(TOKENS)],
+    ["token.get", get(TOKENS)],
+    ["token.create", () => ({ token: TOKENS[0], secret: "sky_the_secret" })],
+    ["token.delete", () => undefined],
+    ["project.list", list(PROJECTS)],
+    ["project.get", get(PROJECTS)],
+    ["project.create", () => PROJECTS[0]],
+    ["project.delete", () => undefined],
+    ["binding.list", list(BINDINGS)],
+    ["binding.create", () => BINDINGS[0]],
+    ["binding.delete", () => undefined],
+    ["session.list", list(SESSIONS)],
+    ["session.create", () => ({ token: "sky_session", expiresAt: "2026-08-03T12:00:00.000Z", userName: "alice" })],
+    ["session.delete", () => undefined],
+    [
+      "whoami",
+      () => ({
+        userUid: UID,
+        userName: "alice",
+        role: "member",
+        projectUid: UID,
+        credential: { kind: "session", uid: UID, name: "s" },
+      }),
+    ],
+    ["node.status", () => STATUS],
+    ["storage.status", () => STORAGE],
+    [
+      "job.list",
+      () => ({
+        items: [
+          {
+            name: "storage.repair",
+            summary: "Writes new copies",
+            state: "backing-off",
+            runs: 9,
+            failures: 2,
+            lastError: "no disk",
+            lastRunAt: "2026-08-02T11:59:00.000Z",
+          },
+        ],
+      }),
+    ],
+    [
+      "audit.list",
+      () => ({
+        items: [
+          {
+            time: "2026-08-02T11:59:00.123Z",
+            requestId: "r1",
+            actor: { uid: UID, name: "mallory\x1b]0;x\x07" },
+            action: "bucket.delete",
+            target: "bucket/photos",
+            outcome: "denied",
+            code: "forbidden",
+            ip: "127.0.0.1",
+          },
+        ],
+      }),
+    ],
+    ["node.metrics", () => "skerry_up 1"],
+    ["openapi", () => ({ openapi: "3.1.0" })],
+    ["health.live", () => "ok"],
+    ["health.ready", () => "ready"],
+  ];
+  for (const [route, answer] of answers) cloud.answers.set(route, answer);
+}
