@@ -12,13 +12,14 @@ import type { Mark } from "./mark.ts";
 import type { IndexWriter, Outcome } from "./writer.ts";
 
 type Batch = readonly IndexOp[];
+type Writer = Pick<IndexWriter, "commit" | "commits" | "checkpoint">;
 
 export class Committer {
-  readonly #writer: IndexWriter;
+  readonly #writer: Writer;
   readonly #mark: Mark;
   #failure: Error | undefined;
 
-  constructor(writer: IndexWriter, mark: Mark) {
+  constructor(writer: Writer, mark: Mark) {
     this.#writer = writer;
     this.#mark = mark;
   }

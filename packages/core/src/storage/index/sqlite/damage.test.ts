@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, type TestContext, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import type { ObjectRecord } from "../../../domain/objects.ts";
+import type { ObjectPage, ObjectRecord } from "../../../domain/objects.ts";
 import { createBucket, put, putKeys, refuses, remove, sampleChunk, sampleRecord, TIER_FULL } from "../samples.ts";
 import { toWire } from "./faults.ts";
 import { IndexReader } from "./reader.ts";
@@ -156,6 +156,16 @@ describe("damage to the object index", () => {
     }
     t.diagnostic(`${FLIPS} flips: ${JSON.stringify(counts)}`);
     assert.ok(counts.refusedAtRead > FLIPS / 10);
+  });
+
+  test("a listing does not read what lies under a common prefix", async (t) => {
+    const { site, records } = await filled(t);
+    const path = site.path("index.sqlite");
+    for (const at of placesOf(path, records[150]?.etag as string)) flip(path, at);
+    const list = (options: object) => answerOf(path, (reader) => reader.list({ bucket: "bucket-two", ...options }));
+    assert.equal(list({}), "internal/corrupt");
+    assert.equal((list({ delimiter: "/" }) as ObjectPage).prefixes.length, 7);
+    assert.equal((list({ delimiter: "/", prefix: "folder-" }) as ObjectPage).prefixes.length, 7);
   });
 
   test("a batch that meets a damaged record is refused, its neighbours are done", async (t) => {

@@ -46,6 +46,20 @@ describe("the file of the object index", () => {
     );
   });
 
+  test("a batch whose precondition does not hold leaves no trace in the file", async (t) => {
+    const site = makeSite(t);
+    const index = await site.open();
+    await index.batch([createBucket("b")]);
+    const [record] = await putKeys(index, "b", ["k"]);
+    const over = put(sampleRecord("b", "k"), { ifNoneMatch: "*" });
+    await refuses(index.batch([put(sampleRecord("b", "other")), over]), "conflict/precondition");
+    await refuses(index.batch([remove("b", "k", { ifMatch: ["another"] })]), "conflict/precondition");
+    await index[Symbol.asyncDispose]();
+    const again = await site.open();
+    assert.deepEqual(await again.get("b", "k"), record);
+    assert.deepEqual(await again.totals(), { buckets: 1, objects: 1, sizeBytes: 7, garbageChunks: 0 });
+  });
+
   test("a commit waits for the log to be on the disk", (t) => {
     const site = makeSite(t);
     const db = openDatabase({ path: site.path("index.sqlite"), cluster: CLUSTER });

@@ -49,6 +49,7 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Obje
 class SqliteIndex implements ObjectIndex {
   readonly #writer: Lane<readonly IndexOp[]>;
   readonly #reader: Lane<ReadRequest>;
+  #failed = false;
 
   constructor({ directory, cluster, log, metrics, keepChanges, maxPages }: SqliteIndexOptions) {
     const thread = {
@@ -57,11 +58,13 @@ class SqliteIndex implements ObjectIndex {
       keepChanges: keepChanges ?? LIMITS.index.keepChanges,
       ...(maxPages === undefined ? {} : { maxPages }),
     };
-    const onFailure = (error: Error): void =>
+    const onFailure = (error: Error): void => {
+      this.#failed = true;
       log?.error(
         { err: error, cause: error.cause },
         "the object index failed; it takes no more requests until a restart",
       );
+    };
     const onCommit = commitMetrics(metrics);
     this.#writer = new Lane({
       thread: { ...thread, role: "writer" },
@@ -128,10 +131,13 @@ class SqliteIndex implements ObjectIndex {
     return (await this.#reader.ask({ read: "garbage", limit })) as ChunkRef[];
   }
 
-  /** The writer last: closing the last connection moves the log into the database. */
+  /**
+   * Closing the last connection moves the log into the database. After a failure nothing more is to be written: then the
+   * reader is the last, which cannot.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reader.close();
-    await this.#writer.close();
+    const lanes = this.#failed ? [this.#writer, this.#reader] : [this.#reader, this.#writer];
+    for (const lane of lanes) await lane.close();
   }
 }
 

@@ -14,6 +14,8 @@ export interface Site {
   path(name: string): string;
   /** Opens the index; it is closed when the test ends. */
   open(options?: Partial<SqliteIndexOptions>): Promise<ObjectIndex>;
+  /** Done after the indexes are closed, before the directory is removed. */
+  onEnd(cleanup: () => void): void;
   /** The files as they are now, as after a power cut that kept every write, at a place of their own. */
   snapshot(): Site;
 }
@@ -21,8 +23,10 @@ export interface Site {
 export function makeSite(t: TestContext): Site {
   const directory = mkdtempSync(join(tmpdir(), "skerry-index-"));
   const opened: ObjectIndex[] = [];
+  const cleanups: (() => void)[] = [];
   t.after(async () => {
     for (const index of opened) await index[Symbol.asyncDispose]();
+    for (const cleanup of cleanups) cleanup();
     rmSync(directory, { recursive: true, force: true });
   });
   return {
@@ -32,6 +36,9 @@ export function makeSite(t: TestContext): Site {
       const index = await openSqliteIndex({ directory, cluster: CLUSTER, ...options });
       opened.push(index);
       return index;
+    },
+    onEnd: (cleanup) => {
+      cleanups.push(cleanup);
     },
     snapshot: () => {
       const copy = makeSite(t);
