@@ -4,7 +4,7 @@
  */
 import { isError, SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
-import type { LogDriver, LogLine } from "./log.ts";
+import { type LogDriver, type LogLine, LogLost } from "./log.ts";
 
 interface Waiter {
   readonly resolve: () => void;
@@ -164,7 +164,8 @@ export class CommitQueue {
 const DISK_FULL = new Set(["ENOSPC", "EDQUOT", "SQLITE_FULL"]);
 
 /** What the callers get whose writes were lost. */
-export function failureOf(cause: unknown): SkerryError {
+export function failureOf(error: unknown): SkerryError {
+  const cause = error instanceof LogLost ? error.cause : error;
   if (isError(cause, "exhausted/disk") || isError(cause, "unavailable/closed")) return cause;
   const code = (cause as { code?: unknown } | undefined)?.code;
   if (typeof code === "string" && DISK_FULL.has(code)) {

@@ -76,7 +76,7 @@ export class Compactor {
       await driver.rewrite(header, this.#snapshot(base), first.seq);
       this.#header = header;
     } catch (error) {
-      if (error instanceof LogLost) commits.fail(error.cause);
+      if (error instanceof LogLost) commits.fail(error);
       throw compactionError(error);
     } finally {
       // Also when the log keeps its history: memory must not grow because the disk is full.
@@ -103,7 +103,7 @@ export class Compactor {
 }
 
 function compactionError(error: unknown): SkerryError {
-  if (error instanceof LogLost) return failureOf(error.cause);
+  if (error instanceof LogLost) return failureOf(error);
   const failure = failureOf(error);
   if (failure.code !== "exhausted") return failure;
   return new SkerryError("exhausted/disk", "There is no room to rewrite the store's log; its history stays.", {

@@ -38,6 +38,19 @@ export interface EngineOptions {
   readonly keepRevisions?: number;
 }
 
+/**
+ * The store over what a driver found. Closes the driver when it cannot be used.
+ * @throws `internal/corrupt` when the records do not fit together.
+ */
+export async function startEngine(driver: LogDriver, recovered: RecoveredLog, options: EngineOptions): Promise<Store> {
+  try {
+    return new Engine(driver, recovered, options);
+  } catch (error) {
+    await driver.close();
+    throw error;
+  }
+}
+
 export class Engine implements Store {
   readonly #options: EngineOptions;
   readonly #driver: LogDriver;

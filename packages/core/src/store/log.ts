@@ -6,7 +6,7 @@ import { SkerryError } from "../domain/errors.ts";
 import type { Entry, Json } from "../domain/store.ts";
 
 /** Version of the log's format. Newer ones are refused. */
-export const LOG_VERSION = 1;
+const LOG_VERSION = 1;
 const FORMAT = "skerry-store";
 
 export interface LogHeader {

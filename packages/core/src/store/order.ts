@@ -1,7 +1,7 @@
 /** The order of keys: that of their UTF-8 bytes, which is the order of code points and not JavaScript's of UTF-16 units. */
 
 /** Negative, 0 or positive. Both must be well-formed strings. */
-export function compareKeys(a: string, b: string): number {
+function compareKeys(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
     const x = a.charCodeAt(i);

@@ -246,7 +246,8 @@ async function buildFile(
     throw error;
   }
   // From here on a crash finds the new file, so a failure leaves no way back to the old one.
-  await file.moveTo(path).catch((error: unknown) => {
+  await file.moveTo(path).catch(async (error: unknown) => {
+    await file.close();
     throw new LogLost(error);
   });
   return file;

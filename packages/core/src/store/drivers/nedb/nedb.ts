@@ -6,7 +6,7 @@ import { LIMITS } from "../../../domain/limits.ts";
 import { newUid } from "../../../domain/resource.ts";
 import type { Store } from "../../../domain/store.ts";
 import { failureOf } from "../../commit.ts";
-import { Engine, type EngineOptions } from "../../engine.ts";
+import { type EngineOptions, startEngine } from "../../engine.ts";
 import { assertHeader, corrupt, EMPTY_SNAPSHOT, newHeader, type RecoveredLog } from "../../log.ts";
 import { type FoundMark, Mark, markPath, readMark } from "../mark.ts";
 import { type CheckedLog, checkLog } from "./check.ts";
@@ -29,7 +29,7 @@ export interface NedbStoreOptions extends EngineOptions {
 export async function openNedbStore(options: NedbStoreOptions): Promise<Store> {
   try {
     const { log, recovered } = await openLog(options);
-    return new Engine(log, recovered, options);
+    return await startEngine(log, recovered, options);
   } catch (error) {
     throw error instanceof SkerryError ? error : failureOf(error);
   }

@@ -3,7 +3,7 @@ import { SkerryError } from "../../../domain/errors.ts";
 import { newUid } from "../../../domain/resource.ts";
 import type { Store } from "../../../domain/store.ts";
 import { failureOf } from "../../commit.ts";
-import { Engine, type EngineOptions } from "../../engine.ts";
+import { type EngineOptions, startEngine } from "../../engine.ts";
 import { EMPTY_SNAPSHOT, newHeader } from "../../log.ts";
 import { markPath } from "../mark.ts";
 import { SqliteLog } from "./sqlite-log.ts";
@@ -32,7 +32,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       );
     }
     const { stored } = opened;
-    return new Engine(
+    return await startEngine(
       log,
       {
         header: stored.header,
