@@ -54,8 +54,10 @@ test(`kill -9 at ${ROUNDS} random moments loses nothing acknowledged`, async (t)
   const ledger = new Ledger();
   try {
     let token: string | undefined;
+    // Always the same port, out of the system's range of free ones: it must be free at once after a kill.
+    const listenApi = `127.0.0.1:${randomInt(10_000, 30_000)}`;
     for (let round = 0; round < ROUNDS; round++) {
-      await using daemon = await startDaemonProcess({ data });
+      await using daemon = await startDaemonProcess({ data, listenApi });
       if (token === undefined) {
         token = await daemon.login();
         await daemon.client(token).call(bucketRoutes.create, { body: { name: "box" } });
@@ -66,7 +68,7 @@ test(`kill -9 at ${ROUNDS} random moments loses nothing acknowledged`, async (t)
       await daemon.kill("SIGKILL");
       await Promise.all(writers);
     }
-    await using daemon = await startDaemonProcess({ data });
+    await using daemon = await startDaemonProcess({ data, listenApi });
     await verify(daemon.client(token), ledger);
     t.diagnostic(`${ledger.acknowledgedWrites} acknowledged writes over ${ROUNDS} kills, all there`);
     assert.ok(ledger.acknowledgedWrites > ROUNDS * 3, "the writers wrote");
