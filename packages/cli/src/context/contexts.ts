@@ -43,9 +43,9 @@ export async function readContexts(env: Environment): Promise<Contexts> {
     if (size > LIMITS.cli.maxSecretFileBytes) throw broken(path, "it is too large");
     text = await readFile(path, "utf8");
   } catch (error) {
+    if (error instanceof SkerryError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT") return { contexts: [] };
-    if (code === undefined) throw error;
     throw new SkerryError("forbidden", `The contexts in ${path} cannot be read: ${code}.`, { cause: error });
   }
   return parse(text, path);

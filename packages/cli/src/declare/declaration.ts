@@ -87,6 +87,7 @@ function assertSchema(
   value: Record<string, unknown>,
   fail: Fail,
 ): void {
+  if (body["name"] === undefined) throw fail(inFile([], value), `the ${kind} has no name`);
   const name = bucketRoutes.get.params.safeParse({ name: body["name"] });
   if (!name.success) throw fail(inFile(["name"], value), name.error.issues[0]?.message ?? "it has no name");
   for (const { body: schema } of SCHEMAS[kind]) {

@@ -58,15 +58,15 @@ export function parseDocuments(text: string, name: string): readonly SourceDocum
   for (const document of new Composer({ merge: false, version: "1.2" }).compose(tokens, true, text.length)) {
     const [problem] = document.errors;
     if (problem !== undefined) throw fail(problem.pos[0], firstLine(problem.message));
-    if (document.contents === null) continue;
     documents.push(...split(document, (offset) => `${name}:${lines.linePos(offset).line}`));
   }
   return documents;
 }
 
-/** A list at the top is as many documents: what `ls -o json` shows can be applied. */
+/** A list at the top is as many documents: what `ls -o json` shows can be applied. An empty document is none. */
 function split(document: Document.Parsed, place: (offset: number) => string): SourceDocument[] {
   const value: unknown = document.toJS({ maxAliasCount: 0 });
+  if (value === null) return [];
   const at = (path: readonly PropertyKey[]): string => {
     for (let length = path.length; length >= 0; length--) {
       const node = document.getIn(path.slice(0, length), true) as { range?: readonly number[] } | undefined;

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { BUCKETS, can } from "../testing/canned.ts";
+import { FakeCloud } from "../testing/fake-cloud.ts";
+import { Cli } from "../testing/run-cli.ts";
+
+async function apply(text: string, argv: readonly string[] = []) {
+  await using cloud = await FakeCloud.start();
+  await using cli = await Cli.create(cloud.socketPath);
+  can(cloud);
+  cloud.answers.set("bucket.get", ({ params }) => {
+    const found = BUCKETS.find(({ meta }) => meta.name === params["name"]);
+    if (found === undefined) throw new SkerryError("not_found", "not there");
+    return found;
+  });
+  const result = await cli.run(["apply", "-f", "-", ...argv], { stdin: text });
+  const changes = cloud.requests.filter(({ route }) => !route.endsWith(".get"));
+  return { ...result, changes: changes.map(({ route, params, body }) => ({ route, params, body })) };
+}
+
+test("creates what is not there, updates what differs, leaves what is so", async () => {
+  const { status, stdout, stderr, changes } = await apply(`
+kind: bucket
+name: new
+labels: {team: a}
+spec:
+  visibility: visible
+---
+kind: bucket
+name: photos
+spec: {visibility: private}
+---
+# only a comment
+---
+{"kind": "bucket", "name": "evil", "labels": {}}
+`);
+  assert.equal(status, 0, stderr);
+  assert.equal(stdout, "bucket/new created\nbucket/photos unchanged\nbucket/evil updated\n");
+  assert.deepEqual(changes, [
+    {
+      route: "bucket.create",
+      params: {},
+      body: { name: "new", labels: { team: "a" }, spec: { visibility: "visible" } },
+    },
+    { route: "bucket.update", params: { name: "evil" }, body: { spec: {}, labels: {} } },
+  ]);
+});
+
+test("what get shows can be applied, and changes only that revision", async () => {
+  await using cloud = await FakeCloud.start();
+  await using cli = await Cli.create(cloud.socketPath);
+  can(cloud);
+  cloud.answers.set("bucket.list", () => ({ items: BUCKETS.slice(0, 1), revision: 42 }));
+  for (const format of ["yaml", "json"]) {
+    const shown = await cli.run(["bucket", "ls", "-o", format]);
+    const again = await cli.run(["apply", "-f", "-"], { stdin: shown.stdout });
+    assert.equal(again.stdout, "bucket/photos unchanged\n", again.stderr);
+    const edited = await cli.run(["apply", "-f", "-"], { stdin: shown.stdout.replace("private", "visible") });
+    assert.match(edited.stdout, /bucket\/photos updated/, edited.stderr);
+    const update = cloud.requests.findLast(({ route }) => route === "bucket.update");
+    assert.equal((update as { body: { revision: number } }).body.revision, 7);
+  }
+});
+
+test("--dry-run changes nothing", async () => {
+  const { stdout, changes } = await apply("kind: bucket\nname: new", ["--dry-run"]);
+  assert.equal(stdout, "bucket/new would be created\n");
+  assert.deepEqual(changes, []);
+});
+
+test("nothing is sent when one document is wrong, and the line is named", async () => {
+  const good = "kind: bucket\nname: first\n---\n";
+  const cases: [text: string, says: RegExp][] = [
+    ["kind: bucket\nnmae: x", /standard input:5: there is no field "nmae"\.\n {2}Did you mean name\?/],
+    ["kind: buckt\nname: x", /:4: "buckt" cannot be declared.*\n {2}Did you mean bucket\?/],
+    ["name: x", /it has no kind/],
+    ["kind: bucket", /:4: the bucket has no name/],
+    ["kind: bucket\nname: Not_A_Name", /:5: a name is/],
+    ["kind: bucket\nname: x\nspec:\n  visibility: none", /:7: spec\.visibility/],
+    ["kind: bucket\nname: x\nspec:\n  visiblity: private", /:7: .*visiblity/],
+    ["kind: bucket\nname: x\nlabels:\n  a: [1]", /:7: labels\.a/],
+    ["kind: user\nname: x\nspec: {passwordHash: y}", /passwordHash/],
+    ["kind: user\nname: x\npassword: hunter2", /no field "password"/],
+    ["just text", /a declaration is a map/],
+    ["kind: bucket\nname: x\nname: y", /:6: .*unique/i],
+    ["kind: [unclosed", /:\d+: /],
+    ["a: &x [1]\nb: *x", /:5: aliases/],
+    ["a: !!js/function x", /:4: /],
+  ];
+  for (const [text, says] of cases) {
+    const { status, stderr, changes } = await apply(good + text);
+    assert.equal(status, 2, `${text}: ${stderr}`);
+    assert.match(stderr, says, text);
+    assert.deepEqual(changes, []);
+  }
+});
+
+test("bombs are refused before they go off", async () => {
+  const laughs = [
+    "a: &a [x,x,x,x,x,x,x,x,x]",
+    ..."bcdefghi".split("").map((c, i) => `${c}: &${c} [${Array(9).fill(`*${"abcdefghi"[i]}`).join(",")}]`),
+  ].join("\n");
+  const bombs: [name: string, text: string, says: RegExp][] = [
+    ["billion laughs", laughs, /:\d+: aliases/],
+    ["10 MB", `kind: bucket\nname: x\nnote: ${"x".repeat(10_000_000)}`, /more than 1048576 bytes/],
+    ["deep flow", `a: ${"[".repeat(100_000)}`, /deeper than|:1: /],
+    ["deep closed flow", `a: ${"[".repeat(5000)}${"]".repeat(5000)}`, /:1: it is nested deeper than 32 levels/],
+    ["deep JSON", `${'{"a":'.repeat(5000)}1${"}".repeat(5000)}`, /nested deeper than 32 levels/],
+    ["deep blocks", "- ".repeat(5000), /nested deeper than 32 levels/],
+    [
+      "wide",
+      `kind: bucket\nname: x\nlabels:\n${Array.from({ length: 5000 }, (_, i) => `  k${i}: v`).join("\n")}`,
+      /:3|:4/,
+    ],
+    ["NUL", "kind: \0", /:1: |kind/],
+    ["not UTF-8", "\ud800", /UTF-8|declaration|kind/],
+  ];
+  for (const [name, text, says] of bombs) {
+    const { status, stderr, changes } = await apply(text);
+    assert.equal(status, 2, `${name}: ${stderr.slice(0, 300)}`);
+    assert.match(stderr.slice(0, 2000), says, name);
+    assert.deepEqual(changes, []);
+  }
+});

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { FakeCloud } from "../testing/fake-cloud.ts";
+import { Cli } from "../testing/run-cli.ts";
+import { FileAsFolder, safeSegments } from "./safe-path.ts";
+
+describe("folders", () => {
+  let cloud: FakeCloud;
+  let cli: Cli;
+  beforeEach(async () => {
+    cloud = await FakeCloud.start();
+    cli = await Cli.create(cloud.socketPath);
+  });
+  afterEach(async () => {
+    await cli[Symbol.asyncDispose]();
+    await cloud[Symbol.asyncDispose]();
+  });
+
+  test("hostile keys never leave the destination; the others are copied", async () => {
+    const hostile = [
+      "../out.txt",
+      "a/../../out.txt",
+      "..",
+      "/etc/out.txt",
+      "a//b",
+      "dir/",
+      "nul\0.txt",
+      "./x",
+      "a/./b",
+    ];
+    for (const key of hostile) cloud.put(`docs:pre/${key}`, "evil");
+    for (const key of ["ok.txt", "deep/er/ok.txt", "..fine", "a\\..\\b", "\x1b[2J"])
+      cloud.put(`docs:pre/${key}`, "good");
+    const { status, stderr } = await cli.run(["cp", "-r", "docs:pre", cli.path("down")]);
+    assert.equal(status, 2);
+    assert.match(stderr, /9 files were not copied; the other 5 were/);
+    for (const line of ["segment '..'", "begins with a slash", "has a NUL", "empty segment", "ends with a slash"]) {
+      assert.ok(stderr.includes(line), `${line} in ${stderr}`);
+    }
+    assert.ok(!stderr.includes("\x1b") && !stderr.includes("\0"));
+    assert.deepEqual(
+      (await filesBelow(cli.path("down"))).sort(),
+      ["..fine", "\x1b[2J", "a\\..\\b", "deep/er/ok.txt", "ok.txt"].sort(),
+    );
+    assert.deepEqual((await readdir(cli.directory)).sort(), ["config", "down"]);
+  });
+
+  test("a link in the way is not followed, as a folder and as a file", async () => {
+    await mkdir(cli.path("outside"));
+    await writeFile(cli.path("outside", "file"), "mine");
+    await mkdir(cli.path("down", "sub"), { recursive: true });
+    await symlink(cli.path("outside"), cli.path("down", "link"));
+    await symlink(cli.path("outside"), cli.path("down", "sub", "link"));
+    await symlink(cli.path("outside", "file"), cli.path("down", "file"));
+    await symlink(cli.path("outside", "new"), cli.path("down", "dangling"));
+    for (const key of ["link/a", "sub/link/a", "file", "dangling", "sub/ok"]) cloud.put(`docs:${key}`, "theirs");
+    const { status, stderr } = await cli.run(["cp", "-r", "docs:", cli.path("down")]);
+    assert.equal(status, 2);
+    assert.equal(stderr.match(/stands in the way/g)?.length, 4, stderr);
+    assert.deepEqual(await readdir(cli.path("outside")), ["file"]);
+    assert.equal(await readFile(cli.path("outside", "file"), "utf8"), "mine");
+    assert.equal(await readFile(cli.path("down", "sub", "ok"), "utf8"), "theirs");
+  });
+
+  test("a destination that is itself a link is the user's own choice", async () => {
+    await mkdir(cli.path("real"));
+    await symlink(cli.path("real"), cli.path("link"));
+    cloud.put("docs:a/b", "x");
+    assert.equal((await cli.run(["cp", "-r", "docs:", cli.path("link")])).status, 0);
+    assert.deepEqual(await filesBelow(cli.path("real")), ["a/b"]);
+  });
+
+  test("a file where a folder is needed is a clear error", async () => {
+    for (const key of ["a", "a-b", "a/b", "a/c/d", "z"]) cloud.put(`docs:${key}`, key);
+    await mkdir(cli.path("down"));
+    await writeFile(cli.path("down", "z"), "before");
+    const first = await cli.run(["cp", "-r", "docs:", cli.path("down")]);
+    assert.equal(first.status, 2);
+    assert.match(first.stderr, /docs:a\/b: It is not copied: docs:a is an object too, and a file cannot be a folder/);
+    assert.deepEqual(await filesBelow(cli.path("down")), ["a", "a-b", "z"]);
+    cloud.objects.clear();
+    cloud.put("docs:z/deeper", "x");
+    const second = await cli.run(["cp", "-r", "docs:", cli.path("down")]);
+    assert.match(second.stderr, /a file stands at .*z, where a folder is needed/);
+  });
+
+  test("into: a name is kept where a place ends with a slash", async () => {
+    await mkdir(cli.path("album", "2026"), { recursive: true });
+    await writeFile(cli.path("album", "2026", "cat.jpg"), "cat");
+    await writeFile(cli.path("album", "list.md"), "list");
+    for (const [to, prefix] of [
+      ["photos:", "album/"],
+      ["photos:x/", "x/album/"],
+      ["photos:y", "y/"],
+    ] as const) {
+      assert.equal((await cli.run(["cp", "-r", cli.path("album"), to])).status, 0);
+      assert.equal(cloud.text(`photos:${prefix}2026/cat.jpg`), "cat");
+      assert.equal(cloud.objects.get(`photos:${prefix}list.md`)?.contentType, "text/markdown; charset=utf-8");
+    }
+    assert.equal((await cli.run(["cp", "-r", `${cli.path("album")}/.`, "dots:"])).status, 0);
+    assert.equal(cloud.text("dots:list.md"), "list");
+    assert.equal((await cli.run(["cp", "-r", "photos:x/album", `${cli.directory}/down/`])).status, 0);
+    assert.equal((await cli.run(["cp", "-r", "photos:x/album", cli.path("renamed")])).status, 0);
+    assert.deepEqual((await filesBelow(cli.path("down"))).sort(), ["album/2026/cat.jpg", "album/list.md"]);
+    assert.deepEqual((await filesBelow(cli.path("renamed"))).sort(), ["2026/cat.jpg", "list.md"]);
+    assert.equal((await cli.run(["cp", "-r", "photos:y", "copies:"])).status, 0);
+    assert.equal(cloud.text("copies:y/2026/cat.jpg"), "cat");
+  });
+
+  test("up: links only with --follow, special files never, what fails does not stop the others", async () => {
+    await mkdir(cli.path("up", "sub"), { recursive: true });
+    await writeFile(cli.path("up", "ok"), "ok");
+    await writeFile(cli.path("up", "bad"), "bad");
+    await writeFile(cli.path("secret"), "secret");
+    await symlink(cli.path("secret"), cli.path("up", "link"));
+    await symlink(cli.path("up"), cli.path("up", "sub", "loop"));
+    execFileSync("mkfifo", [cli.path("up", "pipe")]);
+    await writeFile(Buffer.concat([Buffer.from(`${cli.path("up")}/`), Buffer.from([0x66, 0xff])]), "not utf-8");
+    const put = (key: string) => ({
+      bucket: "docs",
+      key,
+      version: "v1",
+      sizeBytes: 2,
+      etag: "444bcb3a3fcf8389296c49467f27e1d6",
+      contentType: "x/y",
+      modifiedAt: "2026-08-01T10:00:00Z",
+      metadata: {},
+    });
+    const sent: string[] = [];
+    cloud.answers.set("object.put", ({ params }) => {
+      const key = params["key"] ?? "";
+      if (key.endsWith("bad")) throw new SkerryError("exhausted/quota", "The quota is used up.");
+      sent.push(key);
+      return put(key);
+    });
+    const { status, stderr } = await cli.run(["cp", "-r", cli.path("up"), "docs:"]);
+    assert.notEqual(status, 0);
+    assert.deepEqual(sent, ["up/ok"]);
+    assert.match(stderr, /link: a link, left out; --follow/);
+    assert.match(stderr, /pipe: not a plain file, left out/);
+    assert.match(stderr, /name is not UTF-8/);
+    assert.match(stderr, /bad: The quota is used up/);
+    cloud.answers.delete("object.put");
+    const followed = await cli.run(["cp", "-r", "--follow", cli.path("up"), "all:"]);
+    assert.equal(cloud.text("all:up/link"), "secret");
+    assert.match(followed.stderr, /loop: It leads back to a folder above it/);
+  });
+
+  test("a connection that breaks in the middle of every file is resumed", async () => {
+    const content = (i: number) => Buffer.alloc(200_000, `file ${i} `);
+    for (let i = 0; i < 6; i++) cloud.put(`docs:f${i}`, content(i));
+    const cut = new Set<string>();
+    cloud.cutAt = (sent, { params }) => {
+      const key = params["key"] ?? "";
+      if (sent < 100_000 || cut.has(key)) return false;
+      cut.add(key);
+      return true;
+    };
+    const { status, stderr } = await cli.run(["cp", "-r", "docs:", cli.path("down")]);
+    assert.equal(status, 0, stderr);
+    assert.equal(cut.size, 6);
+    for (let i = 0; i < 6; i++) assert.deepEqual(await readFile(cli.path("down", `f${i}`)), content(i));
+    const resumed = cloud.requests.filter(({ headers }) => headers["range"] !== undefined);
+    assert.equal(resumed.length, 6);
+    assert.ok(resumed.every(({ headers }) => headers["if-match"] !== undefined));
+  });
+
+  test("nothing at a prefix is an error, and makes no folder", async () => {
+    assert.equal((await cli.run(["cp", "-r", "docs:none", cli.path("down")])).status, 5);
+    await assert.rejects(stat(cli.path("down")));
+  });
+});
+
+test("segments of keys: a table of what is refused", () => {
+  for (const good of ["a", "a/b", "...", "a..b", "..a/b..", " ", "a\nb", "~", "C:\\x"])
+    assert.deepEqual(safeSegments(good), good.split("/"));
+  for (const bad of ["", "/", "..", "../a", "a/..", "a/../b", ".", "./a", "a/.", "/a", "a/", "a//b", "\0", "a/\0/b"]) {
+    assert.throws(() => safeSegments(bad), SkerryError, JSON.stringify(bad));
+  }
+});
+
+test("a key below another key is found whatever lies between", () => {
+  const keys = ["a", "a-b", "a-b-c", "a/b", "a/b/c", "a0", "b", "b/c/d"];
+  const order = [...keys].sort();
+  const checker = new FileAsFolder();
+  const found = order.map((key) => [key, checker.check(key)]).filter(([, file]) => file !== undefined);
+  assert.deepEqual(found, [
+    ["a/b", "a"],
+    ["a/b/c", "a"],
+    ["b/c/d", "b"],
+  ]);
+});
+
+async function filesBelow(root: string): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+    .sort();
+}
