@@ -109,6 +109,8 @@ export class ApiServer {
     const body = readRequestBody(incoming, outgoing);
     try {
       const response = await this.#dispatch(incoming, body, id, facts, gone.signal);
+      // A client that asks again and again on one connection would outlast every drain.
+      if (this.#drain.signal.aborted) outgoing.setHeader("connection", "close");
       bytesOut = await send(outgoing, response, { id, headOnly: incoming.method === "HEAD" });
     } catch (error) {
       facts.error ??= { code: "internal", reason: "aborted", cause: error };
