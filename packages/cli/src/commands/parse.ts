@@ -49,8 +49,13 @@ export async function parseCommand(
   }
   const parsed = await parser.parseAsync();
   const plain = parsed._.map(String);
+  const known = new Set(["_", "$0", "--", ...Object.entries(specs).flatMap(([name, { alias }]) => [name, alias])]);
   // "-" alone is standard input or output; anything else that begins so was not understood as a flag.
-  const unknown = plain.find((token) => token.startsWith("-") && token !== "-");
+  const unknown =
+    plain.find((token) => token.startsWith("-") && token !== "-") ??
+    Object.keys(parsed)
+      .find((key) => !known.has(key))
+      ?.replace(/^/, "--");
   if (unknown !== undefined) throw unknownFlag(unknown, specs, words);
   const flags = Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => [name, readFlag(name, spec, parsed[name])]),
