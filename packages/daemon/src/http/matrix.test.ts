@@ -3,36 +3,26 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { ROUTES } from "@skerry/core/contract/routes.ts";
-import { type Cast, createCast, recordState } from "../testing/matrix-cast.ts";
-import {
-  type Pair,
-  pairProject,
-  pairRow,
-  prepareRow,
-  RECIPES,
-  type Row,
-  type Sending,
-} from "../testing/matrix-requests.ts";
+import { type Cast, createCast, type Row, recordState } from "../testing/matrix-cast.ts";
+import { type Pair, pairProject, pairRow, prepareRow, RECIPES, type Sending } from "../testing/matrix-requests.ts";
 import { itemsPut, refusalOf, Wire, type WireAnswer } from "../testing/matrix-wire.ts";
-import { startTestCluster, type TestCluster } from "../testing/test-cluster.ts";
+import { startTestCluster } from "../testing/test-cluster.ts";
 
 const file = new URL("../../../../fixtures/auth/matrix.json", import.meta.url);
 const { rows } = JSON.parse(readFileSync(file, "utf8")) as { rows: readonly Row[] };
 const AT_ONCE = 8;
 
-let cluster: TestCluster;
 let cast: Cast;
 let wire: Wire;
+/** Taken down also when the cast could not be made. */
+const parts = new AsyncDisposableStack();
 
 before(async () => {
-  cluster = await startTestCluster();
+  const cluster = parts.use(await startTestCluster());
+  wire = parts.use(new Wire(cluster.apiUrl, AT_ONCE));
   cast = await createCast(cluster);
-  wire = new Wire(cluster.apiUrl, AT_ONCE);
 });
-after(async () => {
-  wire[Symbol.dispose]();
-  await cluster[Symbol.asyncDispose]();
-});
+after(() => parts.disposeAsync());
 
 /** Results in the order of `items`, a few at a time. */
 async function mapAtOnce<T, R>(items: readonly T[], work: (item: T, n: number) => Promise<R>): Promise<R[]> {
@@ -118,7 +108,8 @@ describe("the permission matrix over HTTP", () => {
     const differences = rows.flatMap(({ principal, route, target, expect }, n) =>
       outcomes[n] === expect ? [] : [[principal, route, target, expect, outcomes[n] ?? "nothing"]],
     );
-    const stateAfter = await recordState(cast);
+    // A hole may have cost somebody of the cast the credential; the table is worth more then.
+    const stateAfter = await recordState(cast).catch((error: unknown) => new Map([["the cast", `lost: ${error}`]]));
     for (const what of new Set([...state.keys(), ...stateAfter.keys()])) {
       const [then = "nothing", now = "nothing"] = [state.get(what), stateAfter.get(what)];
       if (now !== then) differences.push(["", "", what, then, now]);

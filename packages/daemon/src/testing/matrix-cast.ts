@@ -11,6 +11,14 @@ import type { Action, Role } from "@skerry/core/domain/identity.ts";
 import { VISIBILITIES, type Visibility } from "@skerry/core/domain/objects.ts";
 import type { TestCluster } from "./test-cluster.ts";
 
+/** One line of `matrix.json`. */
+export interface Row {
+  readonly principal: string;
+  readonly route: string;
+  readonly target: string;
+  readonly expect: string;
+}
+
 /** What a row is about, by its names. A row uses those of its kind. */
 export interface Subject {
   readonly user: string;

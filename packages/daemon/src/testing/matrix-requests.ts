@@ -1,26 +1,19 @@
-/** How each route of the permission matrix is sent: one recipe for each, and what it takes to do it for real. */
-import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
-import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
+/** How each route of the permission matrix is sent: one recipe for each. */
 import { formatPath, type Route } from "@skerry/core/contract/route.ts";
 import { ROUTES } from "@skerry/core/contract/routes.ts";
+import { type Cast, personOf, type Row, type Subject } from "./matrix-cast.ts";
 import {
-  bind,
-  type Cast,
-  makeBucket,
-  makeObject,
-  makeTwin,
-  type Person,
-  personOf,
-  type Subject,
-} from "./matrix-cast.ts";
+  type Fresh,
+  freshBinding,
+  freshBucket,
+  freshMember,
+  freshObject,
+  freshSession,
+  freshToken,
+  freshUser,
+  type Stage,
+} from "./matrix-fresh.ts";
 import type { WireRequest } from "./matrix-wire.ts";
-
-export interface Row {
-  readonly principal: string;
-  readonly route: string;
-  readonly target: string;
-  readonly expect: string;
-}
 
 /** The names that stand for a thing in a request. */
 type Name = "user" | "project" | "projectUid" | "token" | "session" | "bucket";
@@ -36,17 +29,6 @@ interface Input {
 interface Item {
   readonly meta: { readonly uid: string; readonly name: string; readonly project: string };
 }
-
-/** A row that is to be carried out, and a name that nothing has yet. */
-interface Stage {
-  readonly cast: Cast;
-  readonly row: Row;
-  readonly subject: Subject;
-  readonly made: string;
-}
-
-/** What the row changes, made for it alone; `bearer` when it is the principal itself. */
-type Fresh = Partial<Subject & Pick<Person, "bearer">>;
 
 export interface Recipe {
   /** Id in the contract, where the matrix asks the same route in two ways. */
@@ -260,43 +242,4 @@ function wireRequest(route: Route, input: Input, bearer: string | undefined): Wi
     },
     ...(content === undefined ? {} : { body: content }),
   };
-}
-
-async function freshUser({ cast, row, made }: Stage): Promise<Fresh> {
-  const itself = row.target === "self" || row.target === row.principal;
-  const { client: _, bearer, ...subject } = await makeTwin(cast, itself ? row.principal : row.target, made);
-  return itself ? { ...subject, bearer } : subject;
-}
-
-async function freshSession({ cast: { cluster, people }, row }: Stage): Promise<Fresh> {
-  const { user, password } = personOf(people, row.principal);
-  const { token } = await cluster.client().call(sessionRoutes.create, { body: { name: user, password } });
-  const { credential } = await cluster.client(token).call(sessionRoutes.whoami);
-  return { session: credential?.uid ?? "" };
-}
-
-async function freshToken({ cast: { people }, row, made }: Stage): Promise<Fresh> {
-  await personOf(people, row.principal).client.call(tokenRoutes.create, { body: { name: made } });
-  return { token: made };
-}
-
-async function freshMember({ cast, made }: Stage): Promise<Fresh> {
-  await cast.cluster.user(made);
-  return { binding: made };
-}
-
-async function freshBinding(stage: Stage): Promise<Fresh> {
-  const fresh = await freshMember(stage);
-  await bind(stage.cast.cluster, stage.subject.project, stage.made, "viewer");
-  return fresh;
-}
-
-async function freshBucket({ cast, subject, made }: Stage): Promise<Fresh> {
-  await makeBucket(cast.cluster, { ...subject, bucket: made });
-  return { bucket: made };
-}
-
-async function freshObject({ cast, subject, made }: Stage): Promise<Fresh> {
-  await makeObject(cast.cluster, { ...subject, key: made });
-  return { key: made };
 }

@@ -1,0 +1,64 @@
+/** What a row of the permission matrix changes, made for that row alone. */
+import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
+import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
+import {
+  bind,
+  type Cast,
+  makeBucket,
+  makeObject,
+  makeTwin,
+  type Person,
+  personOf,
+  type Row,
+  type Subject,
+} from "./matrix-cast.ts";
+
+/** A row that is to be carried out, and a name that nothing has yet. */
+export interface Stage {
+  readonly cast: Cast;
+  readonly row: Row;
+  readonly subject: Subject;
+  readonly made: string;
+}
+
+/** What the row changes, made for it alone; `bearer` when it is the principal itself. */
+export type Fresh = Partial<Subject & Pick<Person, "bearer">>;
+
+export async function freshUser({ cast, row, made }: Stage): Promise<Fresh> {
+  const itself = row.target === "self" || row.target === row.principal;
+  const { client: _, bearer, ...subject } = await makeTwin(cast, itself ? row.principal : row.target, made);
+  return itself ? { ...subject, bearer } : subject;
+}
+
+export async function freshSession({ cast: { cluster, people }, row }: Stage): Promise<Fresh> {
+  const { user, password } = personOf(people, row.principal);
+  const { token } = await cluster.client().call(sessionRoutes.create, { body: { name: user, password } });
+  const { credential } = await cluster.client(token).call(sessionRoutes.whoami);
+  return { session: credential?.uid ?? "" };
+}
+
+export async function freshToken({ cast: { people }, row, made }: Stage): Promise<Fresh> {
+  await personOf(people, row.principal).client.call(tokenRoutes.create, { body: { name: made } });
+  return { token: made };
+}
+
+export async function freshMember({ cast, made }: Stage): Promise<Fresh> {
+  await cast.cluster.user(made);
+  return { binding: made };
+}
+
+export async function freshBinding(stage: Stage): Promise<Fresh> {
+  const fresh = await freshMember(stage);
+  await bind(stage.cast.cluster, stage.subject.project, stage.made, "viewer");
+  return fresh;
+}
+
+export async function freshBucket({ cast, subject, made }: Stage): Promise<Fresh> {
+  await makeBucket(cast.cluster, { ...subject, bucket: made });
+  return { bucket: made };
+}
+
+export async function freshObject({ cast, subject, made }: Stage): Promise<Fresh> {
+  await makeObject(cast.cluster, { ...subject, key: made });
+  return { key: made };
+}
