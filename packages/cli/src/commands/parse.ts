@@ -135,7 +135,7 @@ function assertCount(args: readonly string[], command: AnyCommand, words: string
   }
 }
 
-export function usageError(message: string, words: string, near?: string): SkerryError {
+function usageError(message: string, words: string, near?: string): SkerryError {
   const help = `skerry ${words === "" ? "" : `${words} `}-h shows how it is used.`;
   return new SkerryError("invalid", message, { hint: near === undefined ? help : `Did you mean ${near}?\n${help}` });
 }

@@ -3,7 +3,6 @@ import { freeName, readContexts, withContext, writeContexts } from "../context/c
 import { escapeText } from "../output/escape.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { PassThrough } from "./command.ts";
-import { loadDaemon } from "./daemon.ts";
 
 interface First {
   readonly socketPath: string;
@@ -15,7 +14,7 @@ interface First {
 
 export const up: PassThrough = {
   async passThrough(terminal, argv) {
-    const { runDaemon } = await loadDaemon();
+    const { runDaemon } = await import("@skerry/daemon/main.ts");
     terminal.releaseSignals();
     let first: First | undefined;
     return runDaemon({

@@ -107,8 +107,8 @@ export async function writeContexts(env: Environment, contexts: Contexts): Promi
       cause: error,
     });
   }
-  const parent = await open(directory, "r");
-  await parent.sync().finally(() => parent.close());
+  await using parent = await open(directory, "r");
+  await parent.sync();
 }
 
 /** The context of this name put in place of the one before, or added. */

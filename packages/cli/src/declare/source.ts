@@ -48,7 +48,7 @@ async function collect(source: AsyncIterable<Uint8Array>, name: string): Promise
   }
 }
 
-export function parseDocuments(text: string, name: string): readonly SourceDocument[] {
+function parseDocuments(text: string, name: string): readonly SourceDocument[] {
   const lines = new LineCounter();
   const fail = (offset: number, why: string) =>
     new SkerryError("invalid", `${name}:${lines.linePos(offset).line}: ${why}.`);

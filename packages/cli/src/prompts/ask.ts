@@ -10,7 +10,7 @@ const BACKSPACE = new Set(["\u007f", "\b"]);
 const KILL_LINE = "\u0015";
 
 /** True when there is somebody to ask. */
-export function canAsk({ stdin, stderr }: Terminal): boolean {
+function canAsk({ stdin, stderr }: Terminal): boolean {
   return stdin.isTTY === true && stderr.isTTY === true;
 }
 

@@ -1,5 +1,5 @@
 /** What the fake cloud shows of itself: one of everything, and names that mean harm. */
-import type { FakeCloud } from "./fake-cloud.ts";
+import type { Answer, FakeCloud } from "./fake-cloud.ts";
 import { refuse } from "./fake-cloud.ts";
 
 const UID = "abcdefghijklmnopqrstuvwxyz";
@@ -83,94 +83,94 @@ const STORAGE = {
   ],
 };
 
+const list = (items: readonly unknown[]) => () => ({ items, revision: 42 });
+const get = (items: readonly { meta: { name: string } }[]) => (request: { params: Readonly<Record<string, string>> }) =>
+  items.find(({ meta: { name } }) => name === request.params["name"]) ??
+  refuse("not_found", `There is no ${request.params["name"]}, or it is not yours to see.`)(request as never);
+const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
+  ["bucket.list", list(BUCKETS)],
+  ["bucket.get", get(BUCKETS)],
+  ["bucket.create", () => BUCKETS[0]],
+  ["bucket.update", () => BUCKETS[0]],
+  ["bucket.delete", () => undefined],
+  ["user.list", list(USERS)],
+  ["user.get", get(USERS)],
+  [
+    "user.create",
+    ({ body }) => ({
+      user: USERS[0],
+      ...((body as { password?: string }).password === undefined ? { password: "made-for-you" } : {}),
+    }),
+  ],
+  ["user.update", () => USERS[0]],
+  ["user.delete", () => undefined],
+  ["user.password", () => undefined],
+  ["token.list", list(TOKENS)],
+  ["token.get", get(TOKENS)],
+  ["token.create", () => ({ token: TOKENS[0], secret: "sky_the_secret" })],
+  ["token.delete", () => undefined],
+  ["project.list", list(PROJECTS)],
+  ["project.get", get(PROJECTS)],
+  ["project.create", () => PROJECTS[0]],
+  ["project.delete", () => undefined],
+  ["binding.list", list(BINDINGS)],
+  ["binding.create", () => BINDINGS[0]],
+  ["binding.delete", () => undefined],
+  ["session.list", list(SESSIONS)],
+  ["session.create", () => ({ token: "sky_session", expiresAt: "2026-08-03T12:00:00.000Z", userName: "alice" })],
+  ["session.delete", () => undefined],
+  [
+    "whoami",
+    () => ({
+      userUid: UID,
+      userName: "alice",
+      role: "member",
+      projectUid: UID,
+      credential: { kind: "session", uid: UID, name: "s" },
+    }),
+  ],
+  ["node.status", () => STATUS],
+  ["storage.status", () => STORAGE],
+  [
+    "job.list",
+    () => ({
+      items: [
+        {
+          name: "storage.repair",
+          summary: "Writes new copies",
+          state: "backing-off",
+          runs: 9,
+          failures: 2,
+          lastError: "no disk",
+          lastRunAt: "2026-08-02T11:59:00.000Z",
+        },
+      ],
+    }),
+  ],
+  [
+    "audit.list",
+    () => ({
+      items: [
+        {
+          time: "2026-08-02T11:59:00.123Z",
+          requestId: "r1",
+          actor: { uid: UID, name: "mallory\x1b]0;x\x07" },
+          action: "bucket.delete",
+          target: "bucket/photos",
+          outcome: "denied",
+          code: "forbidden",
+          ip: "127.0.0.1",
+        },
+      ],
+    }),
+  ],
+  ["node.metrics", () => "skerry_up 1"],
+  ["openapi", () => ({ openapi: "3.1.0" })],
+  ["health.live", () => "ok"],
+  ["health.ready", () => "ready"],
+];
+
 /** Answers for every route but those of objects, which the fake cloud keeps itself. */
 export function can(cloud: FakeCloud): void {
-  const list = (items: readonly unknown[]) => () => ({ items, revision: 42 });
-  const get =
-    (items: readonly { meta: { name: string } }[]) => (request: { params: Readonly<Record<string, string>> }) =>
-      items.find(({ meta: { name } }) => name === request.params["name"]) ??
-      refuse("not_found", `There is no ${request.params["name"]}, or it is not yours to see.`)(request as never);
-  const answers: [string, Parameters<typeof cloud.answers.set>[1]][] = [
-    ["bucket.list", list(BUCKETS)],
-    ["bucket.get", get(BUCKETS)],
-    ["bucket.create", () => BUCKETS[0]],
-    ["bucket.update", () => BUCKETS[0]],
-    ["bucket.delete", () => undefined],
-    ["user.list", list(USERS)],
-    ["user.get", get(USERS)],
-    [
-      "user.create",
-      ({ body }) => ({
-        user: USERS[0],
-        ...((body as { password?: string }).password === undefined ? { password: "made-for-you" } : {}),
-      }),
-    ],
-    ["user.update", () => USERS[0]],
-    ["user.delete", () => undefined],
-    ["user.password", () => undefined],
-    ["token.list", list(TOKENS)],
-    ["token.get", get(TOKENS)],
-    ["token.create", () => ({ token: TOKENS[0], secret: "sky_the_secret" })],
-    ["token.delete", () => undefined],
-    ["project.list", list(PROJECTS)],
-    ["project.get", get(PROJECTS)],
-    ["project.create", () => PROJECTS[0]],
-    ["project.delete", () => undefined],
-    ["binding.list", list(BINDINGS)],
-    ["binding.create", () => BINDINGS[0]],
-    ["binding.delete", () => undefined],
-    ["session.list", list(SESSIONS)],
-    ["session.create", () => ({ token: "sky_session", expiresAt: "2026-08-03T12:00:00.000Z", userName: "alice" })],
-    ["session.delete", () => undefined],
-    [
-      "whoami",
-      () => ({
-        userUid: UID,
-        userName: "alice",
-        role: "member",
-        projectUid: UID,
-        credential: { kind: "session", uid: UID, name: "s" },
-      }),
-    ],
-    ["node.status", () => STATUS],
-    ["storage.status", () => STORAGE],
-    [
-      "job.list",
-      () => ({
-        items: [
-          {
-            name: "storage.repair",
-            summary: "Writes new copies",
-            state: "backing-off",
-            runs: 9,
-            failures: 2,
-            lastError: "no disk",
-            lastRunAt: "2026-08-02T11:59:00.000Z",
-          },
-        ],
-      }),
-    ],
-    [
-      "audit.list",
-      () => ({
-        items: [
-          {
-            time: "2026-08-02T11:59:00.123Z",
-            requestId: "r1",
-            actor: { uid: UID, name: "mallory\x1b]0;x\x07" },
-            action: "bucket.delete",
-            target: "bucket/photos",
-            outcome: "denied",
-            code: "forbidden",
-            ip: "127.0.0.1",
-          },
-        ],
-      }),
-    ],
-    ["node.metrics", () => "skerry_up 1"],
-    ["openapi", () => ({ openapi: "3.1.0" })],
-    ["health.live", () => "ok"],
-    ["health.ready", () => "ready"],
-  ];
-  for (const [route, answer] of answers) cloud.answers.set(route, answer);
+  for (const [route, answer] of ANSWERS) cloud.answers.set(route, answer);
 }

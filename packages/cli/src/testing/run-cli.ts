@@ -22,7 +22,7 @@ export interface CliOptions {
 }
 
 /** 2026-08-02 12:00 UTC, for ages. */
-export const NOW_MS = Date.parse("2026-08-02T12:00:00Z");
+const NOW_MS = Date.parse("2026-08-02T12:00:00Z");
 
 export class Cli implements AsyncDisposable {
   /** A directory of the test's own. */

@@ -40,8 +40,8 @@ export async function createTemporary(target: string): Promise<TemporaryFile> {
       open_ = false;
       await rename(path, target);
       alive.delete(path);
-      const parent = await open(directory, "r");
-      await parent.sync().finally(() => parent.close());
+      await using parent = await open(directory, "r");
+      await parent.sync();
     },
     async [Symbol.asyncDispose]() {
       if (open_) await handle.close();

@@ -1,7 +1,6 @@
 import { escapeText } from "../../output/escape.ts";
 import { readSecretFile } from "../../prompts/secret-file.ts";
 import { defineCommand } from "../command.ts";
-import { loadDaemon } from "../daemon.ts";
 
 export default defineCommand({
   usage: "NAME",
@@ -17,7 +16,7 @@ export default defineCommand({
     const name = args[0] ?? "";
     const file = flags["password-file"];
     const password = file === undefined ? undefined : await readSecretFile(file, "--password-file", terminal.stdin);
-    const { resetPasswordOffline } = await loadDaemon();
+    const { resetPasswordOffline } = await import("@skerry/daemon/main.ts");
     const made = await resetPasswordOffline({
       argv: flags.data === undefined ? [] : ["--data", flags.data],
       env: terminal.env,
