@@ -183,6 +183,8 @@ describe("watches", () => {
       for (const [, id] of text.matchAll(/event: (?:put|delete)\nid: (\S+)/g)) ids.push(id as string);
       return ids;
     };
+    const wrong = client.download(bucketRoutes.list, { query: { watch: "1", labels: "a in" } });
+    await assert.rejects(wrong, { code: "invalid" });
     const all = await from({});
     assert.ok(all.length >= 3);
     for (const [i, id] of all.entries()) assert.deepEqual(await from({ "last-event-id": id }), all.slice(i + 1));

@@ -4,7 +4,7 @@ import type { ListEvent, ResumePoint } from "@skerry/core/contract/dispatch/even
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Kind } from "@skerry/core/domain/resource.ts";
-import type { Entry, Store } from "@skerry/core/domain/store.ts";
+import type { Entry, Store, WatchEvent } from "@skerry/core/domain/store.ts";
 import { matchesSelector } from "@skerry/core/store/selector.ts";
 import { parseSelector } from "./selector.ts";
 
@@ -60,26 +60,35 @@ export async function listPage<T>(
   }
 }
 
-/** What leaves the selector, or the view of who asks, is a delete. */
-export async function* watchPage<T>(
+/** What leaves the selector, or the view of who asks, is a delete. @throws `invalid` (selector) before anything streams. */
+export function watchPage<T>(
   store: Store,
   collection: Collection<T>,
   query: ListQuery,
   resume: ResumePoint | undefined,
   call: Call,
   projectUid?: string,
-): AsyncGenerator<ListEvent<T>> {
+): AsyncIterable<ListEvent<T>> {
   const selector = parseSelector(query.labels);
-  const shown = (entry: Entry | undefined): entry is Entry =>
-    entry !== undefined && matchesSelector(entry.labels, selector) && collection.visible(entry);
-  let revision = 0;
-  let n = 0;
   const events = store.watch({
     prefix: prefixOf(collection.kind, projectUid),
     ...(resume === undefined ? {} : { from: resume.revision }),
     progressMs: LIMITS.http.streamHeartbeatMs,
     signal: call.signal,
   });
+  const shown = (entry: Entry | undefined): entry is Entry =>
+    entry !== undefined && matchesSelector(entry.labels, selector) && collection.visible(entry);
+  return listEvents(events, collection, shown, resume);
+}
+
+async function* listEvents<T>(
+  events: AsyncIterable<WatchEvent>,
+  collection: Collection<T>,
+  shown: (entry: Entry | undefined) => entry is Entry,
+  resume: ResumePoint | undefined,
+): AsyncGenerator<ListEvent<T>> {
+  let revision = 0;
+  let n = 0;
   for await (const event of events) {
     if (event.type === "progress") {
       yield { type: "progress", id: String(event.revision) };

@@ -3,6 +3,9 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import { SkerryError } from "../../domain/errors.ts";
 import type { Transport, TransportRequest, TransportResponse } from "./transport.ts";
 
+/** How long an upload waits to be told to continue before it is sent all the same. */
+const CONTINUE_PATIENCE_MS = 2_000;
+
 export type HttpTarget = { readonly socketPath: string } | { readonly url: string };
 
 export function createHttpTransport(target: HttpTarget): Transport {
@@ -53,12 +56,19 @@ function exchange(outgoing: ClientRequest, request: TransportRequest, target: Ht
     }
     const body = request.body;
     outgoing.flushHeaders();
-    outgoing.once("continue", () => {
+    let sending = false;
+    const start = () => {
+      if (sending || answered || outgoing.destroyed) return;
+      sending = true;
       send(outgoing, body, () => answered).catch((error: unknown) => {
         bodyError = error;
         outgoing.destroy();
       });
-    });
+    };
+    outgoing.once("continue", start);
+    // A proxy in between may never say it.
+    const patience = setTimeout(start, CONTINUE_PATIENCE_MS);
+    outgoing.once("close", () => clearTimeout(patience));
   });
 }
 
