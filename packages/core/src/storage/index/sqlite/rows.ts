@@ -17,12 +17,12 @@ export function damaged(what: string): SkerryError {
 }
 
 /** `values` with the crc32c as the last column. At most one of them is bytes. */
-export function seal(values: Sealed): Sealed {
+function seal(values: Sealed): Sealed {
   return [...values, checksum(values, values.length)];
 }
 
 /** @throws `internal/corrupt` when the last column is not the crc32c of the others. */
-export function verify(row: Row, table: string): void {
+function verify(row: Row, table: string): void {
   if (checksum(row, row.length - 1) !== row[row.length - 1])
     throw damaged(`a row of the table ${table} does not match its checksum`);
 }

@@ -9,7 +9,7 @@ import { markPath, readMark } from "./mark.ts";
 import { damaged, EMPTY_STATE, type IndexState, type Row, type Sealed, stateOf, stateRow } from "./rows.ts";
 
 /** Version of the schema. Raised with a migration. */
-export const INDEX_VERSION = 1;
+const INDEX_VERSION = 1;
 
 /**
  * `objects` is clustered by (place, newest version first), so that a page of a listing is one walk; a place is the number

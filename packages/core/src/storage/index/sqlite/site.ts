@@ -1,4 +1,5 @@
 /** A place on disk for the tests of the SQLite driver, removed when the test ends. */
+import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +43,7 @@ export function makeSite(t: TestContext): Site {
     },
     snapshot: () => {
       const copy = makeSite(t);
+      assert.notEqual(copy.directory, directory);
       // SQLite makes this file anew from the log.
       const filter = (path: string): boolean => !path.endsWith("-shm");
       cpSync(directory, copy.directory, { recursive: true, filter });

@@ -3,11 +3,13 @@
  * refused: `<client> <error>`, after which the client makes three more attempts. It ends after `most` batches of each
  * client, or is killed. Arguments: directory of the index, prefix of the keys, clients, most.
  */
+import assert from "node:assert/strict";
 import { writeSync } from "node:fs";
 import { createBucket, put, refusal, sampleRecord } from "../samples.ts";
 import { openSqliteIndex } from "./open.ts";
 
 const [directory = "", round = "", clients = "1", most = "Infinity"] = process.argv.slice(2);
+assert.ok(directory !== "", "the directory of the index is missing");
 await using index = await openSqliteIndex({ directory, cluster: "cluster-a" });
 await index.batch([createBucket("b")]);
 
