@@ -80,3 +80,18 @@ export interface Network {
     onSocket: (socket: Socket) => void,
   ): Promise<Server>;
 }
+
+/** A digest of bytes that come one after another. */
+export interface StreamDigest {
+  /** `data` must not change before the promise resolves. Calls take effect in their order. */
+  update(data: Uint8Array): Promise<void>;
+  /** Lower-case hex, of all that was given. Afterwards the digest is spent. */
+  digest(): Promise<string>;
+  /** Gives up what was not asked to its end. */
+  forget(): void;
+}
+
+/** Digests computed beside the main thread. `data` must lie in shared memory. */
+export interface DigestThread extends AsyncDisposable {
+  md5(): StreamDigest;
+}

@@ -38,20 +38,86 @@ const DURATION_BUCKETS_S = [0.01, 0.1, 1, 10, 60, 600];
  * A runner without jobs. A job with `everyMs` runs as soon as it is added, one without waits to be woken. A wake ends any
  * pause, also that of the back-off. Disposing aborts the runs and waits for them, at most `LIMITS.jobs.stopMs`.
  */
-export function createJobRunner({ clock, log, metrics, random }: JobRunnerOptions): JobRunner {
-  const entries = new Map<string, Entry>();
-  const stop = new AbortController();
-  const countRun = metrics.counter("skerry_job_runs_total", "Runs of background jobs.", ["job", "outcome"]);
-  const observeRun = metrics.histogram(
-    "skerry_job_duration_seconds",
-    "How long runs of jobs take.",
-    DURATION_BUCKETS_S,
-    ["job"],
-  );
+export function createJobRunner(options: JobRunnerOptions): JobRunner {
+  return new Runner(options);
+}
+
+class Runner implements JobRunner {
+  readonly #options: JobRunnerOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #stop = new AbortController();
+  readonly #countRun: ReturnType<Metrics["counter"]>;
+  readonly #observeRun: ReturnType<Metrics["histogram"]>;
+
+  constructor(options: JobRunnerOptions) {
+    this.#options = options;
+    const { metrics } = options;
+    this.#countRun = metrics.counter("skerry_job_runs_total", "Runs of background jobs.", ["job", "outcome"]);
+    const help = "How long runs of jobs take.";
+    this.#observeRun = metrics.histogram("skerry_job_duration_seconds", help, DURATION_BUCKETS_S, ["job"]);
+  }
+
+  add(job: Job): void {
+    if (this.#entries.has(job.name)) throw new SkerryError("conflict/exists", `There is a job ${job.name} already.`);
+    if (this.#stop.signal.aborted) throw new SkerryError("unavailable/closed", "The job runner has stopped.");
+    const entry: Entry = {
+      job,
+      state: "idle",
+      runs: 0,
+      failures: 0,
+      streak: 0,
+      progress: undefined,
+      lastError: undefined,
+      lastRunAt: undefined,
+      woken: false,
+      wakeUp: () => undefined,
+      done: Promise.resolve(),
+    };
+    this.#entries.set(job.name, entry);
+    entry.done = this.#loop(entry);
+  }
+
+  wake(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw new SkerryError("not_found", `There is no job ${name}.`);
+    entry.woken = true;
+    entry.wakeUp();
+  }
+
+  statuses(): readonly JobStatus[] {
+    return [...this.#entries.values()].map(toStatus);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { clock, log } = this.#options;
+    const entries = [...this.#entries.values()];
+    this.#stop.abort(new SkerryError("unavailable/closed", "The job runner stops."));
+    for (const entry of entries) entry.wakeUp();
+    const timeout = new AbortController();
+    const stopped = Promise.all(entries.map((entry) => entry.done));
+    const late = clock.sleep(LIMITS.jobs.stopMs, timeout.signal).catch(() => undefined);
+    await Promise.race([stopped, late]);
+    timeout.abort();
+    const running = entries.filter((entry) => entry.state === "running");
+    if (running.length > 0) log.error({ jobs: running.map((entry) => entry.job.name) }, "jobs did not stop in time");
+  }
+
+  async #loop(entry: Entry): Promise<void> {
+    const { random } = this.#options;
+    let pauseMs = entry.job.everyMs === undefined ? undefined : 0;
+    while (!this.#stop.signal.aborted) {
+      await this.#pause(entry, pauseMs);
+      if (this.#stop.signal.aborted) break;
+      await this.#runOnce(entry);
+      entry.state = entry.streak > 0 ? "backing-off" : "idle";
+      pauseMs = entry.streak > 0 ? backoffMs(entry.streak, random) : entry.job.everyMs;
+    }
+    entry.state = "stopped";
+  }
 
   /** Waits for a wake, for the end of the pause, or for the stop. `undefined`: only a wake ends it. */
-  async function pause(entry: Entry, ms: number | undefined): Promise<void> {
-    if (entry.woken || stop.signal.aborted) return;
+  async #pause(entry: Entry, ms: number | undefined): Promise<void> {
+    if (entry.woken || this.#stop.signal.aborted) return;
     const wake = new AbortController();
     const woken = new Promise<void>((resolve) => {
       entry.wakeUp = () => {
@@ -60,11 +126,12 @@ export function createJobRunner({ clock, log, metrics, random }: JobRunnerOption
       };
     });
     // The sleep rejects when a wake cuts it short, which is no failure.
-    const slept = ms === undefined ? [] : [clock.sleep(ms, wake.signal).catch(() => undefined)];
+    const slept = ms === undefined ? [] : [this.#options.clock.sleep(ms, wake.signal).catch(() => undefined)];
     await Promise.race([woken, ...slept]);
   }
 
-  async function runOnce(entry: Entry): Promise<void> {
+  async #runOnce(entry: Entry): Promise<void> {
+    const { clock, log } = this.#options;
     const { job } = entry;
     entry.woken = false;
     entry.state = "running";
@@ -72,82 +139,25 @@ export function createJobRunner({ clock, log, metrics, random }: JobRunnerOption
     entry.lastRunAt = new Date(clock.wallMs()).toISOString();
     entry.runs += 1;
     const startedMs = clock.monotonicMs();
+    const progress = (text: string): void => {
+      entry.progress = text;
+    };
     try {
-      await job.run({
-        signal: stop.signal,
-        progress: (text) => {
-          entry.progress = text;
-        },
-      });
+      await job.run({ signal: this.#stop.signal, progress });
       entry.streak = 0;
       entry.lastError = undefined;
-      countRun(1, { job: job.name, outcome: "success" });
+      this.#countRun(1, { job: job.name, outcome: "success" });
     } catch (error) {
-      if (stop.signal.aborted) return;
+      if (this.#stop.signal.aborted) return;
       entry.failures += 1;
       entry.streak += 1;
       entry.lastError = error instanceof Error ? error.message : String(error);
-      countRun(1, { job: job.name, outcome: "failure" });
+      this.#countRun(1, { job: job.name, outcome: "failure" });
       log.warn({ job: job.name, failures: entry.streak, error }, "a job failed and is tried again");
     } finally {
-      observeRun((clock.monotonicMs() - startedMs) / 1000, { job: job.name });
+      this.#observeRun((clock.monotonicMs() - startedMs) / 1000, { job: job.name });
     }
   }
-
-  async function loop(entry: Entry): Promise<void> {
-    let pauseMs = entry.job.everyMs === undefined ? undefined : 0;
-    while (!stop.signal.aborted) {
-      await pause(entry, pauseMs);
-      if (stop.signal.aborted) break;
-      await runOnce(entry);
-      entry.state = entry.streak > 0 ? "backing-off" : "idle";
-      pauseMs = entry.streak > 0 ? backoffMs(entry.streak, random) : entry.job.everyMs;
-    }
-    entry.state = "stopped";
-  }
-
-  return {
-    add(job) {
-      if (entries.has(job.name)) throw new SkerryError("conflict/exists", `There is a job ${job.name} already.`);
-      if (stop.signal.aborted) throw new SkerryError("unavailable/closed", "The job runner has stopped.");
-      const entry: Entry = {
-        job,
-        state: "idle",
-        runs: 0,
-        failures: 0,
-        streak: 0,
-        progress: undefined,
-        lastError: undefined,
-        lastRunAt: undefined,
-        woken: false,
-        wakeUp: () => undefined,
-        done: Promise.resolve(),
-      };
-      entries.set(job.name, entry);
-      entry.done = loop(entry);
-    },
-
-    wake(name) {
-      const entry = entries.get(name);
-      if (entry === undefined) throw new SkerryError("not_found", `There is no job ${name}.`);
-      entry.woken = true;
-      entry.wakeUp();
-    },
-
-    statuses: () => [...entries.values()].map(toStatus),
-
-    async [Symbol.asyncDispose]() {
-      stop.abort(new SkerryError("unavailable/closed", "The job runner stops."));
-      for (const entry of entries.values()) entry.wakeUp();
-      const timeout = new AbortController();
-      const stopped = Promise.all([...entries.values()].map((entry) => entry.done));
-      const late = clock.sleep(LIMITS.jobs.stopMs, timeout.signal).catch(() => undefined);
-      await Promise.race([stopped, late]);
-      timeout.abort();
-      const running = [...entries.values()].filter((entry) => entry.state === "running");
-      if (running.length > 0) log.error({ jobs: running.map((entry) => entry.job.name) }, "jobs did not stop in time");
-    },
-  };
 }
 
 /** Doubles with each failure up to the limit; half of it is random, so that jobs do not march in step. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -6,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Disk } from "../domain/ports.ts";
 import { realClock } from "./clock.ts";
+import { createDigestThread } from "./digests.ts";
 import { realDisk } from "./disk.ts";
 import { realNetwork } from "./network.ts";
 import { realRandom } from "./random.ts";
@@ -123,6 +125,34 @@ test("names: make, list, rename, remove, sync; errors keep their codes", () =>
     assert.ok(space.freeBytes > 0 && space.totalBytes >= space.freeBytes);
     await assert.rejects(disk.open(join(deep, "none")), { code: "ENOENT" });
   }));
+
+test("digests of the thread are those of the main thread, streams apart, and a lost thread is told and replaced", async () => {
+  await using digests = createDigestThread();
+  const data = aligned(65_536);
+  data.set(realRandom.bytes(65_536));
+  const whole = createHash("md5")
+    .update(Buffer.concat([data, data]))
+    .digest("hex");
+  const [one, two, given] = [digests.md5(), digests.md5(), digests.md5()];
+  await Promise.all([one.update(data), two.update(data.subarray(0, 100)), given.update(data), one.update(data)]);
+  given.forget();
+  assert.equal(await one.digest(), whole);
+  assert.equal(
+    await two.digest(),
+    createHash("md5")
+      .update(Buffer.from(data.subarray(0, 100)))
+      .digest("hex"),
+  );
+  assert.equal(await digests.md5().digest(), createHash("md5").digest("hex"));
+  const late = digests.md5();
+  const lost = assert.rejects(late.update(data), /thread ended/);
+  await digests[Symbol.asyncDispose]();
+  await lost;
+  await assert.rejects(late.digest(), /thread ended/);
+  const again = digests.md5();
+  await Promise.all([again.update(data), again.update(data)]);
+  assert.equal(await again.digest(), whole);
+});
 
 test("the network connects to what listens, over TCP and a path, and refuses an address in use", () =>
   inDirectory(async (directory) => {

@@ -9,7 +9,7 @@ import { LIMITS } from "../domain/limits.ts";
 export const PAGE_BYTES = 4096;
 /** Where the content begins: after the header page and the table page. */
 export const DATA_OFFSET = 2 * PAGE_BYTES;
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 const MAGIC = "SKRYCHNK";
 const HEADER_CRC_OFFSET = PAGE_BYTES - 4;
 

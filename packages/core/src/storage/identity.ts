@@ -11,7 +11,7 @@ import { systemCode } from "./disk-error.ts";
 const FORMAT = 1;
 const IDENTITY_FILE = "identity.json";
 /** An operator makes this file in an empty directory to say: this is a new disk, fill it. */
-export const NEW_DISK_FILE = "new-disk";
+const NEW_DISK_FILE = "new-disk";
 const MAX_IDENTITY_BYTES = 64 * 1024;
 
 export interface ServerIdentity {

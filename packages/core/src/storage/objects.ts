@@ -10,7 +10,7 @@ import type {
   ObjectPage,
   ObjectRecord,
 } from "../domain/objects.ts";
-import type { Clock, Random } from "../domain/ports.ts";
+import type { Clock, DigestThread, Random } from "../domain/ports.ts";
 import type { Logger, Metrics } from "../domain/telemetry.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import type { ChunkId } from "./chunk-format.ts";
@@ -38,6 +38,8 @@ export interface ObjectServiceOptions {
   readonly metrics: Metrics;
   /** Runs a job of `jobs` soon. Without it they run at their own pace. */
   readonly wake?: (job: string) => void;
+  /** Computes ETags of large bodies beside the main thread. Disposed by whoever made it, after the service. */
+  readonly digests?: DigestThread;
   /** Default `LIMITS.objects.chunkBytes`; smaller ones, in whole blocks, are for tests. */
   readonly chunkBytes?: number;
 }
@@ -170,9 +172,8 @@ export class ObjectService implements AsyncDisposable {
   }
 
   #startUpload(signal: AbortSignal | undefined): Upload {
-    const { servers, random } = this.#options;
-    const world = { servers, random, pool: this.#pool, active: this.#active };
-    return new Upload({ ...world, chunkBytes: this.#options.chunkBytes ?? chunkBytes }, this.#endingWith(signal));
+    const world = { chunkBytes, ...this.#options, pool: this.#pool, active: this.#active };
+    return new Upload(world, this.#endingWith(signal));
   }
 
   /** Aborts with the caller's signal and when the service closes. */

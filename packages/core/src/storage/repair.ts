@@ -31,19 +31,21 @@ export class Repair {
   readonly #options: RepairOptions;
   /** Chunk -> chunkservers whose replica was found bad, so that they are read in full. */
   readonly #queue = new Map<string, Set<string>>();
+  #underWay = 0;
   readonly #countMended: (amount?: number) => void;
   readonly #countDropped: (amount?: number) => void;
 
   constructor(options: RepairOptions) {
     this.#options = options;
     const { metrics } = options;
-    metrics.gauge("skerry_storage_repair_queue_chunks", "Chunks that wait for repair.", () => this.#queue.size);
+    metrics.gauge("skerry_storage_repair_queue_chunks", "Chunks that wait for repair.", () => this.queued);
     this.#countMended = metrics.counter("skerry_storage_repaired_replicas_total", "Replicas written by repairs.");
     this.#countDropped = metrics.counter("skerry_storage_repair_dropped_total", "Repairs left to the next inventory.");
   }
 
+  /** Chunks that wait, and the one that is being mended. */
   get queued(): number {
-    return this.#queue.size;
+    return this.#queue.size + this.#underWay;
   }
 
   /**
@@ -84,6 +86,7 @@ export class Repair {
       if (this.#options.active.has(id)) continue;
       this.#queue.delete(id);
       this.#options.active.add(id);
+      this.#underWay += 1;
       try {
         await this.#mend(id, suspects, signal);
       } catch (error) {
@@ -92,6 +95,7 @@ export class Repair {
         failures += 1;
       } finally {
         this.#options.active.delete(id);
+        this.#underWay -= 1;
       }
     }
     if (failures === 0) return;
@@ -170,7 +174,9 @@ export class Repair {
       return "good";
     } catch (error) {
       if (isError(error, "not_found")) return "missing";
-      return server.state.available ? "bad" : "away";
+      if (!server.state.available) return "away";
+      this.#options.log.warn({ chunk: chunk.id, server: name, error }, "a replica is bad and will be replaced");
+      return "bad";
     } finally {
       this.#options.pool.release(buffer);
     }

@@ -4,7 +4,7 @@ import { crc32c } from "@node-rs/crc32";
 import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { ChunkRef } from "../domain/objects.ts";
-import type { Random } from "../domain/ports.ts";
+import type { DigestThread, Random, StreamDigest } from "../domain/ports.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { BlockChecksums, blockCount, type ChunkId, digestText, wholePages } from "./chunk-format.ts";
 import type { ChunkServer } from "./chunkserver.ts";
@@ -21,6 +21,8 @@ export interface UploadWorld {
   readonly pool: BufferPool;
   readonly random: Random;
   readonly chunkBytes: number;
+  /** For the ETags of bodies that do not fit one buffer; without it all are computed here. */
+  readonly digests?: DigestThread;
   /** Chunks whose fate this process still decides: nobody else may touch them while they are staged. */
   readonly active: Set<string>;
 }
@@ -43,10 +45,10 @@ interface OpenChunk {
 export class Upload {
   readonly #world: UploadWorld;
   readonly #signal: AbortSignal;
-  readonly #md5 = createHash("md5");
+  #md5: StreamDigest | undefined;
   readonly #chunks: ChunkRef[] = [];
   readonly #fanOuts: FanOut[] = [];
-  readonly #writes: Promise<void>[] = [];
+  readonly #writes = new Set<Promise<void>>();
   /** In the order of preference; those that failed go. */
   #candidates: readonly ChunkServer[];
   #open: OpenChunk | undefined;
@@ -89,9 +91,11 @@ export class Upload {
     if (contentLength !== undefined && this.#sizeBytes !== contentLength) {
       throw new SkerryError("invalid", `The body ended after ${this.#sizeBytes} of ${contentLength} bytes.`);
     }
+    // A body that fits one buffer is not worth the way to the thread.
+    this.#md5 ??= inlineMd5();
     if (this.#gathered > 0) await this.#flush();
     await this.#sealChunk();
-    return { sizeBytes: this.#sizeBytes, etag: this.#md5.digest("hex"), chunks: this.#chunks };
+    return { sizeBytes: this.#sizeBytes, etag: await this.#md5.digest(), chunks: this.#chunks };
   }
 
   /** After the index has decided for it: the replicas get their lasting names. Gives those that could not. Never rejects. */
@@ -112,7 +116,8 @@ export class Upload {
 
   /** Leaves nothing staged. Never rejects. */
   async abort(): Promise<void> {
-    await Promise.all(this.#writes);
+    await Promise.allSettled(this.#writes);
+    this.#md5?.forget();
     for (const fanOut of this.#fanOuts) await fanOut.abort();
     this.release();
   }
@@ -156,7 +161,7 @@ export class Upload {
   async #flush(): Promise<void> {
     this.#open ??= await this.#openChunk();
     const chunk = this.#open;
-    while (this.#writes.length >= WRITES_AT_ONCE) await this.#writes[0];
+    while (this.#writes.size >= WRITES_AT_ONCE) await Promise.race(this.#writes);
     chunk.fanOut.assertQuorum();
     const buffer = await this.#world.pool.acquire(this.#signal);
     const sizeBytes = this.#gathered;
@@ -164,17 +169,28 @@ export class Upload {
     pages.set(this.#gather.subarray(0, sizeBytes));
     pages.fill(0, sizeBytes);
     this.#gathered = 0;
-    this.#hash(chunk, pages.subarray(0, sizeBytes));
-    const write = chunk.fanOut.write(pages, sizeBytes).then(() => {
-      this.#world.pool.release(buffer);
-      this.#writes.splice(this.#writes.indexOf(write), 1);
-    });
-    this.#writes.push(write);
+    this.#checksum(chunk, pages.subarray(0, sizeBytes));
+    this.#md5 ??= this.#world.digests?.md5() ?? inlineMd5();
+    const uses = [this.#md5.update(pages.subarray(0, sizeBytes)), chunk.fanOut.write(pages, sizeBytes)];
+    const write = this.#finishWrite(buffer, uses);
+    this.#writes.add(write);
+    // A failed one stays, so that whoever waits next fails with it.
+    write.then(
+      () => this.#writes.delete(write),
+      () => undefined,
+    );
     if (chunk.sizeBytes === this.#world.chunkBytes) await this.#sealChunk();
   }
 
-  #hash(chunk: OpenChunk, content: Uint8Array): void {
-    this.#md5.update(content);
+  /** The buffer is free when nothing uses it any more, well or not. */
+  async #finishWrite(buffer: Uint8Array, uses: readonly Promise<void>[]): Promise<void> {
+    const outcomes = await Promise.allSettled(uses);
+    this.#world.pool.release(buffer);
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  #checksum(chunk: OpenChunk, content: Uint8Array): void {
     chunk.digest = crc32c(content, chunk.digest);
     for (let at = 0; at < content.byteLength; at += blockBytes) {
       const index = (chunk.sizeBytes + at) / blockBytes;
@@ -220,6 +236,17 @@ export class Upload {
 
 export function objectTooLarge(): SkerryError {
   return new SkerryError("invalid/too-large", `An object has at most ${maxObjectBytes} bytes.`);
+}
+
+function inlineMd5(): StreamDigest {
+  const hash = createHash("md5");
+  return {
+    update: async (data) => {
+      hash.update(data);
+    },
+    digest: async () => hash.digest("hex"),
+    forget: () => undefined,
+  };
 }
 
 /** What `promise` gives, unless the signal aborts first. */

@@ -53,7 +53,7 @@ interface NameChange {
   readonly set: readonly (readonly [path: string, node: Node | undefined])[];
 }
 
-export function systemError(code: string, what: string): Error {
+function systemError(code: string, what: string): Error {
   return Object.assign(new Error(`${code}: ${what}`), { code });
 }
 

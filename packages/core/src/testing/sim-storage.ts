@@ -13,7 +13,7 @@ import { createCollectingLogger, createCollectingMetrics } from "./sim-telemetry
 export const BUCKET = "bucket";
 export const SMALL_CHUNK_BYTES = 256 * 1024;
 /** In the format of a cluster uid. */
-export const CLUSTER = "abcdefghijklmnopqrstuvwxyz";
+const CLUSTER = "abcdefghijklmnopqrstuvwxyz";
 
 export interface SimStorage {
   readonly disk: SimDisk;
