@@ -11,6 +11,7 @@ import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { createJobRunner } from "@skerry/core/jobs/runner.ts";
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
+import { createDigestThread } from "@skerry/core/platform/digests.ts";
 import { realDisk as disk } from "@skerry/core/platform/disk.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 import { BucketService } from "@skerry/core/storage/buckets.ts";
@@ -121,7 +122,8 @@ async function openServices(
   const directories = storageDirectories(config, data);
   const servers = await openChunkServers({ ...world, directories, cluster, registryFile: data.chunkserversFile });
   let wake = (_job: string): void => undefined; // until the jobs run
-  const objects = parts.use(await createObjectService({ ...world, index, servers, wake: (job) => wake(job) }));
+  const digests = parts.use(createDigestThread());
+  const objects = parts.use(await createObjectService({ ...world, index, servers, digests, wake: (job) => wake(job) }));
   const audit = parts.use(await createAudit({ ...world, directory: data.auditDirectory }));
   const projectIsEmpty = async (uid: string) =>
     (await store.list({ prefix: `/bucket/${uid}/`, limit: 1 })).entries.length === 0;
