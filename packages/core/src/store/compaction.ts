@@ -55,6 +55,8 @@ export class Compactor {
 
   /** `revision` is durable and not compacted. @throws `exhausted/disk` and the store goes on as before. */
   async compact(revision: number): Promise<void> {
+    // Before the first revision there is nothing that could go.
+    if (revision <= 1) return;
     this.#oldest = Math.max(this.#oldest, revision);
     await this.#parts.commits.exclusive(async () => {
       this.#running = true;

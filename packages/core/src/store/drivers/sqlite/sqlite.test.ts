@@ -20,4 +20,4 @@ async function newSite(): Promise<StoreSite> {
   };
 }
 
-checkStore("sqlite", newSite, { cases: FULL ? 1000 : 25 });
+checkStore("sqlite", newSite, { cases: FULL ? 300 : 15 });
