@@ -3,12 +3,13 @@ import { performance } from "node:perf_hooks";
 import { formatBytes, formatDuration } from "@skerry/core/contract/present/values.ts";
 import { escapeText } from "./escape.ts";
 import type { Terminal } from "./terminal.ts";
-import { cutToWidth } from "./width.ts";
+import { cutToWidth, textWidth } from "./width.ts";
 
 const EVERY_MS = 100;
-const BAR_WIDTH = 20;
-/** The rate is that of the last seconds: weight of what is older, for each second. */
-const DECAY_PER_SECOND = 0.7;
+const MAX_BAR_WIDTH = 20;
+const MIN_BAR_WIDTH = 4;
+/** The rate is that of the last seconds. */
+const RATE_WINDOW_MS = 3000;
 
 export class Progress implements Disposable {
   readonly #terminal: Terminal;
@@ -19,8 +20,8 @@ export class Progress implements Disposable {
   #bytes = 0;
   #drawn = false;
   #drawnAt = 0;
-  #drawnBytes = 0;
-  #rate: number | undefined;
+  /** What had come when a line was drawn, the oldest first: at most as many as fit the window. */
+  #drawings: { readonly at: number; readonly bytes: number }[] = [];
 
   constructor(
     terminal: Terminal,
@@ -57,15 +58,15 @@ export class Progress implements Disposable {
     if (!this.#shown) return;
     const now = performance.now();
     if (now - this.#drawnAt < EVERY_MS) return;
-    const seconds = (now - this.#drawnAt) / 1000;
-    const rate = (this.#bytes - this.#drawnBytes) / seconds;
-    const old = DECAY_PER_SECOND ** seconds;
-    this.#rate = this.#rate === undefined ? rate : this.#rate * old + rate * (1 - old);
+    const [since] = this.#drawings;
+    const from = since ?? { at: this.#startedAt, bytes: 0 };
+    const rate = (this.#bytes - from.bytes) / ((now - from.at) / 1000);
+    this.#drawings.push({ at: now, bytes: this.#bytes });
+    while ((this.#drawings[0]?.at ?? now) < now - RATE_WINDOW_MS) this.#drawings.shift();
     this.#drawn = true;
     this.#drawnAt = now;
-    this.#drawnBytes = this.#bytes;
     const width = (this.#terminal.stderr.columns ?? 80) - 1;
-    const state = { bytes: this.#bytes, totalBytes: this.#totalBytes, rate: this.#rate };
+    const state = { bytes: this.#bytes, totalBytes: this.#totalBytes, rate };
     this.#terminal.stderr.write(`\r${progressLine(this.#label, state, width)}\x1b[K`);
   }
 
@@ -95,9 +96,10 @@ export function progressLine(
     return cutToWidth(`${cutToWidth(label, 40)}  ${formatBytes(bytes)}  ${speed}`, width);
   }
   const part = Math.min(1, bytes / totalBytes);
-  const filled = Math.floor(part * BAR_WIDTH);
-  const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
   const left = rate > 0 ? `${formatDuration(Math.ceil((totalBytes - bytes) / rate))} left` : "";
-  const rest = `${bar}  ${Math.floor(part * 100)} %  ${formatBytes(bytes)} of ${formatBytes(totalBytes)}  ${speed}  ${left}`;
-  return cutToWidth(`${cutToWidth(label, Math.max(8, Math.min(40, width - rest.length - 2)))}  ${rest}`, width);
+  const rest = `${Math.floor(part * 100)} %  ${formatBytes(bytes)} of ${formatBytes(totalBytes)}  ${speed}  ${left}`;
+  const name = cutToWidth(label, Math.max(8, Math.min(40, width - rest.length - MAX_BAR_WIDTH - 4)));
+  const barWidth = Math.min(MAX_BAR_WIDTH, Math.max(MIN_BAR_WIDTH, width - textWidth(name) - rest.length - 4));
+  const filled = Math.floor(part * barWidth);
+  return cutToWidth(`${name}  ${"█".repeat(filled)}${"░".repeat(barWidth - filled)}  ${rest}`, width);
 }

@@ -48,10 +48,14 @@ export class Failures {
     const { code, reason } = this.#first;
     const files = this.#count === 1 ? "1 file was" : `${this.#count} files were`;
     const id = (reason === undefined ? code : `${code}/${reason}`) as ErrorId;
-    throw new SkerryError(id, `${files} not ${what}${others > 0 ? `; the other ${others} were` : ""}.`, {
-      hint: this.#count > LIMITS.cli.maxToldFailures ? "The first are listed above." : "The reasons are above.",
-      details: { failed: this.#told },
-    });
+    throw new SkerryError(
+      id,
+      `${files} not ${what}${others === 0 ? "" : others === 1 ? "; the other one was" : `; the other ${others} were`}.`,
+      {
+        hint: this.#count > LIMITS.cli.maxToldFailures ? "The first are listed above." : "The reasons are above.",
+        details: { failed: this.#told },
+      },
+    );
   }
 }
 

@@ -28,7 +28,9 @@ export async function* listObjects(
   let page: string | undefined;
   do {
     const query = { ...(key === "" ? {} : { prefix: key }), ...(page === undefined ? {} : { page }) };
-    const answer = await client.call(objectRoutes.list, { params: { bucket }, query, signal });
+    const next = () => client.call(objectRoutes.list, { params: { bucket }, query, signal });
+    // The first page tells whether there is a daemon at all: it is not tried again.
+    const answer = await (page === undefined ? next() : retrying(signal, next));
     yield* answer.items;
     page = answer.nextPage;
   } while (page !== undefined);
@@ -59,9 +61,7 @@ export async function copyFolderDown(from: ObjectAddress, root: string, transfer
         }
         const segments = safeSegments(key.slice(from.key.length));
         const target = await prepareTarget(root, segments);
-        const open = () => openObject(client, address, together);
-        // The first one tells whether there is a daemon at all: it is not tried again.
-        const object = await (copied === 0 ? open() : retrying(signal, open));
+        const object = await retrying(signal, () => openObject(client, address, together));
         await saveObject(object, target, { address, onBytes: (bytes) => progress.add(bytes) });
         copied++;
       } catch (error) {

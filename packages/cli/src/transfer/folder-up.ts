@@ -25,6 +25,8 @@ export async function copyFolderUp(
     onError: (path, error) => failures.add(path, error),
   });
   let copied = 0;
+  /** Whether anything was taken yet. Until then it is not known that there is a daemon at all, and nothing is tried again. */
+  let reached = false;
   try {
     await forEachParallel(files, async ({ path, relative }) => {
       const address = { bucket: to.bucket, key: to.key + relative };
@@ -34,6 +36,7 @@ export async function copyFolderUp(
           let sent = 0;
           const onBytes = (bytes: number) => {
             sent += bytes;
+            reached = true;
             progress.add(bytes);
           };
           try {
@@ -43,8 +46,7 @@ export async function copyFolderUp(
             throw error;
           }
         };
-        // The first one tells whether there is a daemon at all: it is not tried again.
-        await (copied === 0 ? send() : retrying(signal, send));
+        await retrying(signal, send, () => reached);
         copied++;
       } catch (error) {
         if (signal.aborted || endsAll(error)) throw error;

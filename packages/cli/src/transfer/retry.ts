@@ -13,11 +13,16 @@ export async function pauseBeforeRetry(error: unknown, attempts: number, signal:
 }
 
 /** For what has the same effect when it is done twice. */
-export async function retrying<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+export async function retrying<T>(
+  signal: AbortSignal,
+  work: () => Promise<T>,
+  worthIt: () => boolean = () => true,
+): Promise<T> {
   for (let attempts = 0; ; attempts++) {
     try {
       return await work();
     } catch (error) {
+      if (!worthIt()) throw error;
       await pauseBeforeRetry(error, attempts, signal);
     }
   }
