@@ -27,7 +27,7 @@ export const DRIVERS: readonly Driver[] = [
   },
   {
     path: `${CORE}/contract/client/http.ts`,
-    may: ["node:http", "node:https"],
+    may: ["node:http", "node:https", "node:timers/promises"],
     reason: "the typed client is how a program outside the daemon reaches it: it has no ports, and uses Node's client",
   },
   {

@@ -34,6 +34,7 @@ type Line =
   | { readonly is: "skipped"; readonly file: string; readonly name: string; readonly why: string }
   | { readonly is: "summary"; readonly counts: Counts; readonly durationMs: number };
 
+/** @public Loaded by node:test as a reporter, by its path. */
 export default async function* events(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of source) {
     for (const line of linesOf(event)) yield `${JSON.stringify(line)}\n`;

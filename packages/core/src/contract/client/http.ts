@@ -1,5 +1,6 @@
 /** HTTP over TCP or the unix socket. */
 import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SkerryError } from "../../domain/errors.ts";
 import type { Transport, TransportRequest, TransportResponse } from "./transport.ts";
 
@@ -67,8 +68,9 @@ function exchange(outgoing: ClientRequest, request: TransportRequest, target: Ht
     };
     outgoing.once("continue", start);
     // A proxy in between may never say it.
-    const patience = setTimeout(start, CONTINUE_PATIENCE_MS);
-    outgoing.once("close", () => clearTimeout(patience));
+    const closed = new AbortController();
+    outgoing.once("close", () => closed.abort());
+    sleep(CONTINUE_PATIENCE_MS, undefined, { signal: closed.signal, ref: false }).then(start, () => undefined);
   });
 }
 
