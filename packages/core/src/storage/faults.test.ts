@@ -331,6 +331,27 @@ test("a chunkserver that goes away is missed but not needed, and is filled again
   assert.equal((await storage.objects.status()).state, "ok");
 });
 
+test("garbage that must wait for a chunkserver keeps no other garbage on the disks", async () => {
+  const storage = await createSimStorage();
+  await storage.put("k", storage.random.bytes(1000));
+  storage.disk.inject((_, path) => (path.startsWith("/data/s2/") ? "EIO" : undefined));
+  await storage.put("find that s2 is away", Buffer.from("x"));
+  await storage.objects.delete({ bucket: BUCKET, key: "k" });
+  // The job sees only the oldest: as if a page of others stood before it.
+  const { garbage } = storage.index;
+  storage.index.garbage = async () => [];
+  await storage.run("storage.garbage");
+  await storage.run("storage.inventory");
+  const holders = () => storage.filesIn("chunks").map((path) => path.split("/")[2]);
+  assert.deepEqual(holders(), ["s1", "s2", "s3"], "s2 has the old chunk, the others the new one");
+  assert.equal((await storage.index.totals()).garbageChunks, 1);
+  storage.index.garbage = garbage;
+  storage.disk.inject(undefined);
+  await storage.settle();
+  assert.equal(storage.filesIn("chunks").length, 3);
+  assert.equal((await storage.index.totals()).garbageChunks, 0);
+});
+
 test("with more chunkservers than copies, a chunk moves away from one that is gone", async () => {
   const storage = await createSimStorage({ servers: 5 });
   const content = Buffer.from(storage.random.bytes(100_000));

@@ -19,63 +19,75 @@ export interface GarbageOptions {
 }
 
 /**
- * A chunk is forgotten only when every chunkserver that may hold it has removed it, durably: what a chunkserver that is
- * away still holds would otherwise stay for ever. Works on a full disk: it only removes.
+ * A chunk is forgotten only when every chunkserver has removed it, durably: what one that is away may still hold would
+ * otherwise stay for ever. Works on a full disk: it only removes.
  */
-export function createGarbageJob(options: GarbageOptions): Job {
-  const countRemoved = options.metrics.counter("skerry_storage_removed_chunks_total", "Chunks removed as garbage.");
-  return {
+export class Garbage {
+  readonly #options: GarbageOptions;
+  readonly #countRemoved: (amount?: number) => void;
+
+  constructor(options: GarbageOptions) {
+    this.#options = options;
+    const help = "Chunks removed as garbage.";
+    this.#countRemoved = options.metrics.counter("skerry_storage_removed_chunks_total", help);
+  }
+
+  readonly job: Job = {
     name: "storage.garbage",
     summary: "Removes chunks of objects that were deleted or overwritten",
     everyMs: LIMITS.objects.garbageEveryMs,
-    run: (context) => collect(options, countRemoved, context),
+    run: (context) => this.#run(context),
   };
-}
 
-async function collect(
-  options: GarbageOptions,
-  countRemoved: (amount?: number) => void,
-  { signal, progress }: JobContext,
-): Promise<void> {
-  const { index, pins, active } = options;
-  let removed = 0;
-  /** Garbage at the head of the list that cannot go yet: pinned, in repair, or on a chunkserver that is away. */
-  const held = new Set<string>();
-  for (;;) {
-    signal.throwIfAborted();
-    const page = await index.garbage(Math.min(maxPageEntries, held.size + garbageBatch));
-    await pins.lookupsDone();
-    const fresh = page.filter((chunk) => !held.has(chunk.id));
-    if (fresh.length === 0) return;
-    const due = fresh.filter((chunk) => !pins.has(chunk.id) && !active.has(chunk.id));
-    for (const chunk of due) active.add(chunk.id);
-    try {
-      const gone = await removeEverywhere(options, due);
-      if (gone.length > 0) await index.batch([{ op: "forget-garbage", chunks: gone }]);
-      const forgotten = new Set(gone);
+  async #run({ signal, progress }: JobContext): Promise<void> {
+    let removed = 0;
+    /** At the head of the list, but not to be forgotten yet: pinned, in repair, or on a chunkserver that is away. */
+    const held = new Set<string>();
+    for (;;) {
+      signal.throwIfAborted();
+      // Beyond a whole page of held ones the inventory removes the files.
+      const page = await this.#options.index.garbage(Math.min(maxPageEntries, held.size + garbageBatch));
+      const fresh = page.filter((chunk) => !held.has(chunk.id));
+      if (fresh.length === 0) return;
+      const forgotten = await this.collect(fresh);
       for (const chunk of fresh) if (!forgotten.has(chunk.id)) held.add(chunk.id);
-      removed += gone.length;
-      countRemoved(gone.length);
-    } finally {
-      for (const chunk of due) active.delete(chunk.id);
+      removed += forgotten.size;
+      progress(`${removed} chunks removed, ${held.size} must wait`);
     }
-    progress(`${removed} chunks removed, ${held.size} must wait`);
   }
-}
 
-/** Ids of the chunks that no chunkserver holds any more. */
-async function removeEverywhere({ servers, log }: GarbageOptions, chunks: readonly ChunkRef[]): Promise<string[]> {
-  if (chunks.length === 0) return [];
-  const notFrom = new Set<string>();
-  await Promise.all(
-    servers.map(async (server) => {
-      try {
-        await server.remove(chunks);
-      } catch (error) {
-        notFrom.add(server.name);
-        if (server.state.available) log.warn({ server: server.name, error }, "garbage could not be removed");
-      }
-    }),
-  );
-  return chunks.filter((chunk) => !chunk.replicas.some((name) => notFrom.has(name))).map((chunk) => chunk.id);
+  /** Removes what can go of chunks that the index has just called garbage. Gives the ids of those that are forgotten. */
+  async collect(chunks: readonly ChunkRef[]): Promise<ReadonlySet<string>> {
+    const { index, pins, active } = this.#options;
+    await pins.lookupsDone();
+    const due = chunks.filter((chunk) => !pins.has(chunk.id) && !active.has(chunk.id));
+    if (due.length === 0) return new Set();
+    const ids = due.map((chunk) => chunk.id);
+    for (const id of ids) active.add(id);
+    try {
+      if (!(await this.#removeEverywhere(due))) return new Set();
+      await index.batch([{ op: "forget-garbage", chunks: ids }]);
+      this.#countRemoved(ids.length);
+      return new Set(ids);
+    } finally {
+      for (const id of ids) active.delete(id);
+    }
+  }
+
+  /** True when no chunkserver holds any of them any more. */
+  async #removeEverywhere(chunks: readonly ChunkRef[]): Promise<boolean> {
+    const { servers, log } = this.#options;
+    const outcomes = await Promise.all(
+      servers.map(async (server) => {
+        try {
+          await server.remove(chunks);
+          return true;
+        } catch (error) {
+          if (server.state.available) log.warn({ server: server.name, error }, "garbage could not be removed");
+          return false;
+        }
+      }),
+    );
+    return outcomes.every((gone) => gone);
+  }
 }

@@ -5,9 +5,10 @@ import type { ChunkRef, ObjectIndex } from "../domain/objects.ts";
 import type { Logger, Metrics } from "../domain/telemetry.ts";
 import { chunkFileName } from "./chunk-format.ts";
 import type { ChunkServer } from "./chunkserver.ts";
+import type { Garbage } from "./garbage.ts";
 import type { Repair } from "./repair.ts";
 
-const { maxPageEntries, replicas, inventoryEveryMs } = LIMITS.objects;
+const { garbageBatch, maxPageEntries, replicas, inventoryEveryMs } = LIMITS.objects;
 const PREFIXES = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, "0"));
 /** Names of unknown files that one log line shows. */
 const SHOWN_UNKNOWN = 5;
@@ -16,6 +17,7 @@ export interface InventoryOptions {
   readonly index: ObjectIndex;
   readonly servers: readonly ChunkServer[];
   readonly repair: Repair;
+  readonly garbage: Garbage;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** As in `UploadWorld`. */
@@ -73,7 +75,10 @@ async function takeInventory(options: InventoryOptions, { signal, progress }: Jo
 }
 
 /** One 256th of all chunks. Gives the files that the index does not know. */
-async function compare({ index, servers, repair, active }: InventoryOptions, prefix: string): Promise<string[]> {
+async function compare(
+  { index, servers, repair, garbage, active }: InventoryOptions,
+  prefix: string,
+): Promise<string[]> {
   const names = new Map<string, Set<string>>();
   const unknown: string[] = [];
   // Files first: a chunk that comes afterwards is then only missing here, which the repair looks at again.
@@ -84,13 +89,19 @@ async function compare({ index, servers, repair, active }: InventoryOptions, pre
     unknown.push(...strangers.map((name) => `${server.state.directory}/${name}`));
   }
   const known = new Set<string>();
+  const dead: ChunkRef[] = [];
   for await (const chunk of chunksFrom(index, prefix)) {
     const name = chunkFileName(chunk);
     known.add(name);
-    if (!chunk.referenced || active.has(chunk.id)) continue;
+    if (active.has(chunk.id)) continue;
+    if (!chunk.referenced) {
+      if ([...names.values()].some((files) => files.has(name))) dead.push(chunk);
+      continue;
+    }
     const missing = chunk.replicas.some((server) => names.get(server)?.has(name) !== true);
     if (missing || chunk.replicas.length < Math.min(replicas, servers.length)) repair.enqueue(chunk);
   }
+  for (let at = 0; at < dead.length; at += garbageBatch) await garbage.collect(dead.slice(at, at + garbageBatch));
   for (const [server, files] of names) {
     for (const name of files) {
       if (known.has(name) || active.has(name.slice(0, 32))) continue;
