@@ -178,8 +178,6 @@ export const LIMITS = {
     maxStreams: 512,
     /** Event streams of one principal. Beyond: `exhausted/rate`. */
     maxStreamsPerPrincipal: 64,
-    /** Bytes that wait for one slow reader of an event stream. Beyond: the stream ends. */
-    maxStreamBufferBytes: 1 * MiB,
     /** Headers must be complete by then. */
     headerTimeoutMs: 10 * second,
     /** A body that stands still so long is given up. */
