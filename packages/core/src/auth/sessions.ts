@@ -56,7 +56,7 @@ export interface Sessions {
 
 function refusal(): SkerryError {
   return new SkerryError("unauthenticated", "The user name or the password is wrong.", {
-    hint: "An admin can set a new password: skerry user password NAME.",
+    hint: "An admin can set a new password: skerry user passwd NAME.",
   });
 }
 

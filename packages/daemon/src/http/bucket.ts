@@ -7,7 +7,7 @@ import type { Permission, Principal } from "@skerry/core/domain/identity.ts";
 import type { Bucket } from "@skerry/core/domain/objects.ts";
 import type { Entry } from "@skerry/core/domain/store.ts";
 import { type BucketEntry, toBucket } from "@skerry/core/storage/buckets.ts";
-import { type Collection, listPage, watchPage } from "./collection.ts";
+import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
 import type { Services } from "./services.ts";
 
@@ -19,16 +19,7 @@ export function bucketHandlers(services: Services) {
     present: (entry: Entry) => toView(services, toBucket(entry)),
   });
   return [
-    handle.list(bucketRoutes.list, {
-      page: async (call, { query }) => {
-        call.projects();
-        return listPage(store, collection(call), query, projectOf(services, call, query.project));
-      },
-      watch: (call, { query }, from) => {
-        call.projects();
-        return watchPage(store, collection(call), query, from, call, projectOf(services, call, query.project));
-      },
-    }),
+    listHandler(store, bucketRoutes.list, collection, (call, { project }) => projectOf(services, call, project)),
 
     handle.json(bucketRoutes.get, async (call, { params }) => {
       return toView(services, await openBucket(services, call, params.name));

@@ -1,6 +1,8 @@
 /** A kind of the store as a list of the API: pages as of one revision, and a watch that goes on from there. */
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
+import { type HandlerEntry, handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import type { ListEvent, ResumePoint } from "@skerry/core/contract/dispatch/events.ts";
+import type { Route } from "@skerry/core/contract/route.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Kind } from "@skerry/core/domain/resource.ts";
@@ -19,6 +21,7 @@ interface ListQuery {
   readonly labels?: string | undefined;
   readonly limit?: number | undefined;
   readonly page?: string | undefined;
+  readonly project?: string | undefined;
 }
 
 interface Cursor {
@@ -26,8 +29,29 @@ interface Cursor {
   readonly after: string;
 }
 
+/**
+ * The two handlers of a list that is a kind of the store. `within` names the project that it is limited to, if any.
+ */
+export function listHandler<R extends Route, T>(
+  store: Store,
+  route: R,
+  collection: (call: Call) => Collection<T>,
+  within: (call: Call, query: ListQuery) => string | undefined = () => undefined,
+): HandlerEntry {
+  return handle.list<Route>(route, {
+    page: async (call, { query }) => {
+      call.projects();
+      return listPage(store, collection(call), query as ListQuery, within(call, query as ListQuery));
+    },
+    watch: (call, { query }, from) => {
+      call.projects();
+      return watchPage(store, collection(call), query as ListQuery, from, call, within(call, query as ListQuery));
+    },
+  });
+}
+
 /** Entries that are not visible are passed over without leaving a trace in the page. */
-export async function listPage<T>(
+async function listPage<T>(
   store: Store,
   collection: Collection<T>,
   query: ListQuery,
@@ -61,7 +85,7 @@ export async function listPage<T>(
 }
 
 /** What leaves the selector, or the view of who asks, is a delete. @throws `invalid` (selector) before anything streams. */
-export function watchPage<T>(
+function watchPage<T>(
   store: Store,
   collection: Collection<T>,
   query: ListQuery,

@@ -4,7 +4,7 @@ import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import type { Binding, Project } from "@skerry/core/domain/identity.ts";
-import { type Collection, listPage, watchPage } from "./collection.ts";
+import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
 import type { Services } from "./services.ts";
 
@@ -16,16 +16,7 @@ export function projectHandlers(services: Services) {
     present: (entry) => toProject(services, publicOf<Project>(entry)),
   });
   return [
-    handle.list(projectRoutes.list, {
-      page: async (call, { query }) => {
-        call.projects();
-        return listPage(store, collection(call), query);
-      },
-      watch: (call, { query }, from) => {
-        call.projects();
-        return watchPage(store, collection(call), query, from, call);
-      },
-    }),
+    listHandler(store, projectRoutes.list, collection),
 
     handle.json(projectRoutes.get, async (call, { params }) => {
       authorizeProject(services, call, params.name);
@@ -59,16 +50,7 @@ export function bindingHandlers(services: Services) {
     present: (entry) => toBinding(services, publicOf<Binding>(entry)),
   });
   return [
-    handle.list(bindingRoutes.list, {
-      page: async (call, { query }) => {
-        call.projects();
-        return listPage(store, collection(call), query, projectOf(services, call, query.project));
-      },
-      watch: (call, { query }, from) => {
-        call.projects();
-        return watchPage(store, collection(call), query, from, call, projectOf(services, call, query.project));
-      },
-    }),
+    listHandler(store, bindingRoutes.list, collection, (call, { project }) => projectOf(services, call, project)),
 
     handle.json(bindingRoutes.create, async (call, { body }) => {
       call.target = `binding/${body.project}/${body.user}`;

@@ -4,7 +4,7 @@ import type { Session } from "@skerry/core/auth/records.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
-import { type Collection, listPage, watchPage } from "./collection.ts";
+import { type Collection, listHandler } from "./collection.ts";
 import { viewMeta } from "./meta.ts";
 import type { Services } from "./services.ts";
 
@@ -26,16 +26,7 @@ export function sessionHandlers(services: Services) {
       return { token: bearer, expiresAt: session.resource.spec.expiresAt, userName: user.meta.name };
     }),
 
-    handle.list(sessionRoutes.list, {
-      page: async (call, { query }) => {
-        call.projects();
-        return listPage(store, collection(call), query, call.principal.projectUid);
-      },
-      watch: (call, { query }, from) => {
-        call.projects();
-        return watchPage(store, collection(call), query, from, call, call.principal.projectUid);
-      },
-    }),
+    listHandler(store, sessionRoutes.list, collection, (call) => call.principal.projectUid),
 
     handle.json(sessionRoutes.delete, async (call, { params }) => {
       const { credential, projectUid } = call.principal;

@@ -4,7 +4,7 @@ import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import type { Token } from "@skerry/core/domain/identity.ts";
-import { type Collection, listPage, watchPage } from "./collection.ts";
+import { type Collection, listHandler } from "./collection.ts";
 import { viewMeta } from "./meta.ts";
 import type { Services } from "./services.ts";
 
@@ -16,16 +16,7 @@ export function tokenHandlers(services: Services) {
     present: (entry) => toView(services, publicOf<Token>(entry)),
   });
   return [
-    handle.list(tokenRoutes.list, {
-      page: async (call, { query }) => {
-        call.projects();
-        return listPage(store, collection(call), query, call.principal.projectUid);
-      },
-      watch: (call, { query }, from) => {
-        call.projects();
-        return watchPage(store, collection(call), query, from, call, call.principal.projectUid);
-      },
-    }),
+    listHandler(store, tokenRoutes.list, collection, (call) => call.principal.projectUid),
 
     handle.json(tokenRoutes.get, async (call, { params }) => {
       authorizeOwn(call, params.name);

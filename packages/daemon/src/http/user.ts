@@ -4,7 +4,7 @@ import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import type { User } from "@skerry/core/domain/identity.ts";
-import { type Collection, listPage, watchPage } from "./collection.ts";
+import { type Collection, listHandler } from "./collection.ts";
 import { viewMeta } from "./meta.ts";
 import type { Services } from "./services.ts";
 
@@ -16,16 +16,7 @@ export function userHandlers(services: Services) {
     present: (entry) => toView(services, publicOf<User>(entry)),
   });
   return [
-    handle.list(userRoutes.list, {
-      page: async (call, { query }) => {
-        call.projects();
-        return listPage(store, collection(call), query);
-      },
-      watch: (call, { query }, from) => {
-        call.projects();
-        return watchPage(store, collection(call), query, from, call);
-      },
-    }),
+    listHandler(store, userRoutes.list, collection),
 
     handle.json(userRoutes.get, async (call, { params }) => {
       authorizeUser(services, call, params.name);
