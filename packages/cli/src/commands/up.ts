@@ -1,4 +1,5 @@
 /** `skerry up`: the daemon in the foreground. The flags, and their help, are the daemon's own. */
+import { dirname, join } from "node:path";
 import { freeName, readContexts, withContext, writeContexts } from "../context/contexts.ts";
 import { escapeText } from "../output/escape.ts";
 import type { Terminal } from "../output/terminal.ts";
@@ -27,9 +28,10 @@ export const up: PassThrough = {
       async onReady(ready) {
         const { env, stderr } = terminal;
         // `npm start` in a checkout: skerry is not on the PATH of the next terminal.
-        const program = env["npm_lifecycle_event"] === undefined ? "skerry" : "npx skerry";
+        const checkout = env["npm_lifecycle_event"] === undefined ? undefined : env["npm_package_json"];
+        const binDirectory = checkout === undefined ? undefined : join(dirname(checkout), "node_modules", ".bin");
         // Standard output is the log's.
-        stderr.write(readyText(ready, first, { program, toPerson: stderr.isTTY === true }));
+        stderr.write(readyText(ready, first, { binDirectory, toPerson: stderr.isTTY === true }));
       },
     });
   },
@@ -47,7 +49,7 @@ async function rememberContext({ env }: Terminal, { socketPath, token }: First):
 export function readyText(
   ready: { readonly apiUrl: string; readonly socketPath: string; readonly dataDirectory: string },
   first: First | undefined,
-  { program, toPerson }: { readonly program: string; readonly toPerson: boolean },
+  { binDirectory, toPerson }: { readonly binDirectory: string | undefined; readonly toPerson: boolean },
 ): string {
   const lines = [
     "Skerry is up.",
@@ -56,12 +58,16 @@ export function readyText(
     `  Data    ${escapeText(ready.dataDirectory)}`,
   ];
   if (first !== undefined) {
+    const program = binDirectory === undefined ? "skerry" : "npx skerry";
     const password = toPerson ? `${first.password}   (also in ${first.passwordFile})` : `in ${first.passwordFile}`;
     lines.push(`  First user ${escapeText(first.userName)}, password ${escapeText(password)}`);
     lines.push(
       "Try next, in another terminal:",
       ...["status", "bucket create photos", "cp README.md photos:"].map((line) => `  ${program} ${line}`),
     );
+    if (binDirectory !== undefined) {
+      lines.push(`To type skerry alone there:  export PATH="${escapeText(binDirectory)}:$PATH"`);
+    }
   }
   return `${lines.join("\n")}\n`;
 }
