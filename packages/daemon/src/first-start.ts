@@ -1,5 +1,5 @@
 /** The first start makes the admin. Password and token lie in their files before anything is committed. */
-import { open, rename } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { prepareBootstrap } from "@skerry/core/auth/bootstrap.ts";
 import type { PasswordHasher } from "@skerry/core/auth/passwords.ts";
@@ -44,6 +44,23 @@ export async function firstStart(options: {
   });
   await bootstrap.commit();
   return true;
+}
+
+/** Who the first start makes. */
+export const FIRST_USER = "admin";
+
+/** Undefined when it has been changed. */
+export async function readFirstPassword(path: string): Promise<string | undefined> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  return text?.trim();
+}
+
+/** After a change of `userName`'s password: a file that holds a wrong one helps nobody. */
+export async function forgetFirstPassword(path: string, userName: string): Promise<void> {
+  if (userName === FIRST_USER) await rm(path, { force: true });
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {

@@ -10,7 +10,7 @@ import { actionOf, type Config, loadConfig } from "./config/load.ts";
 import { reloadable } from "./config/reload.ts";
 import { formatConfig, usage } from "./config/show.ts";
 import { openDataDirectory } from "./data/directory.ts";
-import type { FirstStart } from "./first-start.ts";
+import { FIRST_USER, type FirstStart, forgetFirstPassword, readFirstPassword } from "./first-start.ts";
 import { type Node, startNode } from "./node.ts";
 import { recordRequests } from "./requests.ts";
 import { createLogger, type DaemonLogger } from "./telemetry/logger.ts";
@@ -32,6 +32,8 @@ export interface Ready {
   readonly socketPath: string;
   readonly dataDirectory: string;
   readonly firstStart: boolean;
+  /** As long as the first password holds. */
+  readonly firstPassword?: { readonly userName: string; readonly file: string; readonly password: string };
 }
 
 /** Runs until SIGTERM or SIGINT. Resolves with the exit status. @throws what keeps it from starting. */
@@ -57,8 +59,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     ...(options.onFirstStart === undefined ? {} : { onFirstStart: options.onFirstStart }),
   });
   const { apiUrl, socketPath, firstStart } = node;
-  log.info({ apiUrl, socketPath, cluster: data.cluster, version: VERSION, pid: process.pid }, "ready");
-  await options.onReady?.({ apiUrl, socketPath, dataDirectory: data.path, firstStart });
+  log.info({ apiUrl, socketPath, pid: process.pid }, "ready");
+  const password = await readFirstPassword(data.firstPasswordFile);
+  const file = data.firstPasswordFile;
+  const ready = { apiUrl, socketPath, dataDirectory: data.path, firstStart };
+  await options.onReady?.(
+    password === undefined ? ready : { ...ready, firstPassword: { userName: FIRST_USER, file, password } },
+  );
   using _reload = reloadOnHangup(options, config, log);
   return await untilStopped(stop, node, log);
 }
@@ -77,7 +84,9 @@ export async function resetPasswordOffline(options: {
   await using data = await openDataDirectory(config.data, { version: VERSION, create: false });
   await using store = await openNedbStore({ clock, random, log, metrics, path: data.storeFile, cluster: data.cluster });
   const hasher = await createPasswordHasher({ random, metrics });
-  return { password: await resetPassword({ store, clock, random, hasher }, options.name, options.password) };
+  const password = await resetPassword({ store, clock, random, hasher }, options.name, options.password);
+  await forgetFirstPassword(data.firstPasswordFile, options.name);
+  return { password };
 }
 
 function readConfig(options: Pick<DaemonOptions, "argv" | "env">): Promise<Config> {

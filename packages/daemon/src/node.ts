@@ -22,7 +22,7 @@ import { createBallast } from "@skerry/core/storage/reserve.ts";
 import { openNedbStore } from "@skerry/core/store/drivers/nedb/nedb.ts";
 import type { Config } from "./config/load.ts";
 import type { DataDirectory } from "./data/directory.ts";
-import { type FirstStart, firstStart } from "./first-start.ts";
+import { type FirstStart, firstStart, forgetFirstPassword } from "./first-start.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { ApiServer, type RequestRecord } from "./http/server.ts";
 import type { Services } from "./http/services.ts";
@@ -136,7 +136,10 @@ async function openServices(
   wake = (job) => jobs.wake(job);
   const services: Services = {
     ...{ audit, auth, buckets, clock, index, jobs, objects, store },
-    node: { cluster, name: config.node.name, version: VERSION, startedMs, readiness: () => readiness },
+    node: {
+      ...{ cluster, name: config.node.name, version: VERSION, startedMs, readiness: () => readiness },
+      passwordChanged: (userName) => forgetFirstPassword(data.firstPasswordFile, userName),
+    },
     renderMetrics: () => metrics.render(),
   };
   return { services, pressure, firstStart: first };

@@ -126,7 +126,7 @@ export class BucketService {
       await this.#index.batch([{ op: "drop-bucket", bucket: meta.uid }]);
     } catch (error) {
       await this.#replace({ ...bucket, meta }, revision);
-      throw error;
+      throw isError(error, "conflict/not-empty") ? notEmpty(meta.name) : error;
     }
     const key = resourceKey("bucket", meta.project, meta.name);
     await this.#store.transact({
@@ -169,6 +169,12 @@ function takesResources(entry: Entry, uid: string): boolean {
 
 function projectGone(name: string): SkerryError {
   return new SkerryError("not_found", `The project ${name} has changed or gone meanwhile.`, { hint: "Try again." });
+}
+
+function notEmpty(name: string): SkerryError {
+  return new SkerryError("conflict/not-empty", `The bucket ${name} still holds objects.`, {
+    hint: `Remove them first: skerry rm -r ${name}:`,
+  });
 }
 
 function taken(name: string): SkerryError {

@@ -1,6 +1,8 @@
 /** The rules of the API over real sockets: hosts, origins, credentials, watches, limits of connections. */
 import assert from "node:assert/strict";
+import { access } from "node:fs/promises";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
@@ -218,6 +220,15 @@ describe("the node", () => {
     assert.equal(record?.principal, "ida");
     assert.equal(record?.status, 200);
     assert.ok((record?.durationMs ?? -1) >= 0);
+  });
+
+  test("the file of the first password goes when the admin's password is changed", async () => {
+    await using other = await startTestCluster();
+    const file = join(other.directory, "data", "first-password");
+    await access(file);
+    const body = { password: "a much better password", current: other.adminPassword };
+    await other.admin.call(userRoutes.password, { params: { name: "admin" }, body });
+    await assert.rejects(access(file), { code: "ENOENT" });
   });
 
   test("after a restart users, tokens and buckets are there", async () => {

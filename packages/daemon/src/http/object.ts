@@ -114,6 +114,7 @@ function versionHeaders(info: ObjectInfo): Record<string, string> {
     etag: `"${info.etag}"`,
     "last-modified": new Date(info.modifiedAt).toUTCString(),
     "accept-ranges": "bytes",
+    "x-skerry-modified-at": info.modifiedAt, // what Last-Modified cannot say: milliseconds
     "x-skerry-version": info.version,
   };
 }

@@ -113,7 +113,10 @@ export class ApiServer {
       if (this.#drain.signal.aborted) outgoing.setHeader("connection", "close");
       bytesOut = await send(outgoing, response, { id, headOnly: incoming.method === "HEAD" });
     } catch (error) {
-      facts.error ??= { code: "internal", reason: "aborted", cause: error };
+      // The head is out: there is nobody left to tell. A client that went away is no fault of ours.
+      facts.error ??= gone.signal.aborted
+        ? { code: "client-gone" }
+        : { code: "internal", reason: "aborted", cause: error };
       outgoing.destroy();
     } finally {
       this.#inFlight--;

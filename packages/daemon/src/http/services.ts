@@ -27,6 +27,8 @@ export interface NodeFacts {
   readonly name: string;
   readonly version: string;
   readonly startedMs: number;
+  /** Told after a user's password has changed. */
+  readonly passwordChanged: (userName: string) => Promise<void>;
   /** Whether requests are served; the reason when they are not. */
   readonly readiness: () => { readonly ready: boolean; readonly reason?: string };
 }

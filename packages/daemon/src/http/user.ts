@@ -61,6 +61,7 @@ export function userHandlers(services: Services) {
         ...(body.current === undefined ? {} : { current: body.current }),
         ...(call.request.remoteAddress === "local" ? {} : { ip: call.request.remoteAddress }),
       });
+      await services.node.passwordChanged(params.name);
       return undefined;
     }),
   ];

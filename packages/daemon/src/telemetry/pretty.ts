@@ -10,7 +10,9 @@ const LEVEL_STYLES: Readonly<Record<string, Style>> = { debug: "gray", info: "gr
 export function prettyLine(json: string, color: boolean): string {
   const paint = (style: Style, text: string): string =>
     color ? styleText(style, text, { validateStream: false }) : text;
-  const { level, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const { level, time, msg, ...rest } = JSON.parse(json) as Record<string, unknown>;
+  const request = msg === "request" ? requestText(rest) : undefined;
+  const fields = request === undefined ? rest : {};
   const name = String(level);
   const stacks: string[] = [];
   const told = Object.entries(fields).map(([key, value]) => {
@@ -20,10 +22,17 @@ export function prettyLine(json: string, color: boolean): string {
   const head = [
     paint("dim", timeOfDay(String(time))),
     paint(LEVEL_STYLES[name] ?? "reset", name.toUpperCase().padEnd(5)),
-    escapeControls(String(msg)),
+    escapeControls(request ?? String(msg)),
   ].join(" ");
   const below = stacks.map((line) => `    ${paint("dim", escapeControls(line))}`);
   return `${[told.length === 0 ? head : `${head}  ${told.join(" ")}`, ...below].join("\n")}\n`;
+}
+
+/** A request that went well enough fits one row: `200 bucket.list amy 2.5 ms`. The JSON line has all of it. */
+function requestText(fields: Readonly<Record<string, unknown>>): string {
+  const { status, route, principal, durationMs, code, reason } = fields;
+  const why = code === undefined ? "" : ` ${code}${reason === undefined ? "" : `/${reason}`}`;
+  return `${status} ${route} ${principal} ${durationMs} ms${why}`;
 }
 
 /** In the zone of the machine. */

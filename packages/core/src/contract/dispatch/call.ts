@@ -112,9 +112,17 @@ export class Call {
     if (answer === "allow") return;
     if (answer !== "forbidden" || this.principal.kind === "anonymous") this.hide(what);
     throw new SkerryError("forbidden", `You may not do this to ${what}: it needs ${this.route.permission}.`, {
-      hint: "skerry whoami shows who you are; an admin can give you a role in its project.",
+      hint: this.#hintForForbidden(),
       details: { permission: this.route.permission },
     });
+  }
+
+  #hintForForbidden(): string {
+    const { credential, userName } = this.principal;
+    if (credential?.kind === "token") {
+      return `The token ${credential.name} may do what both its scopes and ${userName} may: skerry token get ${credential.name}`;
+    }
+    return "An admin can give you a role: in a project (skerry binding create), or in the whole cloud (skerry user update).";
   }
 }
 
