@@ -6,6 +6,8 @@ import { BUCKET, createSimStorage, type SimStorage } from "../testing/sim-storag
 
 const FULL = process.env["SKERRY_TEST_TIER"] === "full";
 const SEEDS = FULL ? 2000 : 50;
+/** Seeds under one test, so that a long run shows how far it is. */
+const SEEDS_AT_ONCE = 100;
 const KEYS = ["a", "b", "c", "d"];
 const LIVES = 3;
 const OPERATIONS = 6;
@@ -134,12 +136,17 @@ function assertWhole(file: Buffer): void {
 const chosen = process.env["SKERRY_SIM_SEED"];
 const seeds = chosen === undefined ? Array.from({ length: SEEDS }, (_, i) => i + 1) : [Number(chosen)];
 
-test(`acknowledged objects survive crashes, others are wholly old or new, replicas converge (${seeds.length} seeds)`, async () => {
-  for (const seed of seeds) {
-    try {
-      await oneRun(seed);
-    } catch (error) {
-      throw new Error(`seed ${seed} (SKERRY_SIM_SEED=${seed} replays it): ${String(error)}`, { cause: error });
+const title = "acknowledged objects survive crashes, others are wholly old or new, replicas converge";
+
+for (let first = 0; first < seeds.length; first += SEEDS_AT_ONCE) {
+  const batch = seeds.slice(first, first + SEEDS_AT_ONCE);
+  test(`${title} (seeds ${batch[0]} to ${batch.at(-1)})`, async () => {
+    for (const seed of batch) {
+      try {
+        await oneRun(seed);
+      } catch (error) {
+        throw new Error(`seed ${seed} (SKERRY_SIM_SEED=${seed} replays it): ${String(error)}`, { cause: error });
+      }
     }
-  }
-});
+  });
+}

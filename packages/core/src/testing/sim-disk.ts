@@ -7,9 +7,8 @@
  */
 import { posix } from "node:path";
 import type { Disk, DiskFile, DiskSpace, DiskStat, OpenFlags } from "../domain/ports.ts";
+import { apply, Inode, ownCopy, tear } from "./sim-inode.ts";
 import { createSimRandom, type SimRandom } from "./sim-random.ts";
-
-const SECTOR_BYTES = 512;
 
 export type SimOperation =
   | "open"
@@ -25,25 +24,15 @@ export type SimOperation =
   | "syncDirectory"
   | "space";
 
+/** Waiting in these would only make simulations slow: nothing of interest happens meanwhile. */
+const PROMPT: ReadonlySet<SimOperation> = new Set(["makeDirectory", "readDirectory", "stat", "space"]);
+
 export interface SimDiskOptions {
   readonly seed?: number;
   /** Bytes that each device holds. */
   readonly capacityBytes?: number;
   /** Top directory -> device number; other paths are on device 1. */
   readonly devices?: Readonly<Record<string, number>>;
-}
-
-interface Write {
-  readonly position: number;
-  readonly data: Uint8Array;
-}
-
-class Inode {
-  content: Buffer = Buffer.alloc(0);
-  durable: Buffer = Buffer.alloc(0);
-  /** Since the last sync, oldest first. A truncation is a write without data. */
-  unsynced: Write[] = [];
-  modifiedMs = 0;
 }
 
 type Node = Inode | "directory";
@@ -93,6 +82,8 @@ class SimulatedDisk implements SimDisk {
   #names = new Map<string, Node>([["/", "directory"]]);
   #durableNames = new Map<string, Node>([["/", "directory"]]);
   #pending: NameChange[] = [];
+  /** Directory -> names in it; made when it is asked for, void after each change. */
+  #listing: Map<string, string[]> | undefined;
   #fault: ((operation: SimOperation, path: string) => string | undefined) | undefined;
   #crashAt = Number.POSITIVE_INFINITY;
   /** Counts crashes: a file of an earlier life is dead. */
@@ -147,6 +138,7 @@ class SimulatedDisk implements SimDisk {
       if (path !== "/" && this.#names.get(posix.dirname(path)) !== "directory") this.#names.delete(path);
     }
     this.#durableNames = new Map(this.#names);
+    this.#listing = undefined;
   }
 
   flipBit(path: string, offsetBytes: number): void {
@@ -156,6 +148,7 @@ class SimulatedDisk implements SimDisk {
   }
 
   vanish(path: string): void {
+    this.#listing = undefined;
     for (const names of [this.#names, this.#durableNames]) {
       for (const each of [...names.keys()]) if (each === path || each.startsWith(`${path}/`)) names.delete(each);
     }
@@ -274,7 +267,7 @@ class SimulatedDisk implements SimDisk {
 
   /** Every operation passes here: it takes its turn among the others, may fail, and may be the last before a crash. */
   async #step(operation: SimOperation, path: string, life = this.#life): Promise<void> {
-    const turns = this.#random.below(3);
+    const turns = PROMPT.has(operation) ? 0 : this.#random.below(3);
     for (let i = 0; i < turns; i += 1) await new Promise((resolve) => setImmediate(resolve));
     if (this.#crashed || life !== this.#life) throw systemError("ECRASHED", path);
     this.operations += 1;
@@ -291,6 +284,7 @@ class SimulatedDisk implements SimDisk {
       if (node !== undefined && this.#names.get(posix.dirname(path)) !== "directory") throw systemError("ENOENT", path);
     }
     for (const [path, node] of set) assign(this.#names, path, node);
+    this.#listing = undefined;
     this.#pending.push({ set });
   }
 
@@ -309,11 +303,17 @@ class SimulatedDisk implements SimDisk {
   }
 
   #children(path: string): string[] {
-    const prefix = path === "/" ? "/" : `${path}/`;
-    return [...this.#names.keys()]
-      .filter((each) => each !== "/" && each.startsWith(prefix) && !each.slice(prefix.length).includes("/"))
-      .map((each) => each.slice(prefix.length))
-      .sort();
+    if (this.#listing === undefined) {
+      this.#listing = new Map();
+      for (const each of [...this.#names.keys()].sort()) {
+        if (each === "/") continue;
+        const directory = posix.dirname(each);
+        const names = this.#listing.get(directory);
+        if (names === undefined) this.#listing.set(directory, [posix.basename(each)]);
+        else names.push(posix.basename(each));
+      }
+    }
+    return [...(this.#listing.get(path) ?? [])].sort();
   }
 
   #inode(path: string): Inode {
@@ -337,47 +337,7 @@ class SimulatedDisk implements SimDisk {
   }
 }
 
-/** Not from Node's pool, whose spare room belongs to others. */
-function ownCopy(content: Buffer): Buffer {
-  const copy = Buffer.alloc(content.byteLength);
-  content.copy(copy);
-  return copy;
-}
-
 function assign(names: Map<string, Node>, path: string, node: Node | undefined): void {
   if (node === undefined) names.delete(path);
   else names.set(path, node);
-}
-
-function apply(content: Buffer, { position, data }: Write): Buffer {
-  const end = position + data.byteLength;
-  const next = end > content.byteLength ? grow(content, end) : content;
-  next.set(data, position);
-  return next;
-}
-
-/** The same bytes with zeros after them. Takes spare room, so that appending is not quadratic. */
-function grow(content: Buffer, sizeBytes: number): Buffer {
-  const roomBytes = content.buffer.byteLength - content.byteOffset;
-  if (roomBytes >= sizeBytes && content.byteLength > 0) {
-    const { byteLength } = content;
-    return Buffer.from(content.buffer, content.byteOffset, sizeBytes).fill(0, byteLength);
-  }
-  const grown = Buffer.alloc(Math.max(sizeBytes, 2 * content.byteLength)).subarray(0, sizeBytes);
-  content.copy(grown);
-  return grown;
-}
-
-/** What is left of an inode when a random part of its unsynced sectors reached the disk. */
-function tear(inode: Inode, random: SimRandom): Buffer {
-  let content: Buffer = ownCopy(inode.durable);
-  for (const { position, data } of inode.unsynced) {
-    const fate = random.below(3);
-    if (fate === 0) continue;
-    for (let at = 0; at < data.byteLength; at += SECTOR_BYTES) {
-      if (fate === 1 && random.chance(0.5)) continue;
-      content = apply(content, { position: position + at, data: data.subarray(at, at + SECTOR_BYTES) });
-    }
-  }
-  return content;
 }
