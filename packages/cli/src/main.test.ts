@@ -160,9 +160,17 @@ describe("skerry up", () => {
     assert.equal((await again.ended).status, 0);
   });
 
+  test("its help names skerry up", { timeout: 60_000 }, async () => {
+    const { status, stdout, stderr } = await start(["up", "--help"], env).ended;
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^Usage: skerry up \[FLAGS\]\n/);
+    assert.ok(!stdout.includes("skerryd"), stdout);
+  });
+
   test("a flag that is not the daemon's is refused with a suggestion", { timeout: 60_000 }, async () => {
     const { status, stderr } = await start(["up", "--listen-ap", "127.0.0.1:0"], env).ended;
     assert.equal(status, 2, stderr);
     assert.match(stderr, /listen-api/);
+    assert.ok(!stderr.includes("skerryd"), stderr);
   });
 });

@@ -16,6 +16,8 @@ interface Case extends CliOptions {
   readonly argv: readonly string[];
   /** What the cloud says to everything. */
   readonly refusal?: ReturnType<typeof refuse>;
+  /** The route that is not for this user. */
+  readonly forbidden?: string;
 }
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -44,6 +46,7 @@ const CASES: Readonly<Record<string, Case>> = {
   "audit-ls-table": { argv: ["audit", "ls"] },
   "storage-status": { argv: ["storage", "status"] },
   status: { argv: ["status"] },
+  "status-member": { argv: ["status"], forbidden: "node.status" },
   "status-json": { argv: ["status", "-o", "json"] },
   whoami: { argv: ["whoami"] },
   "context-ls": { argv: ["context", "ls", "-o", "json"] },
@@ -97,7 +100,7 @@ describe("golden output", () => {
     await cloud[Symbol.asyncDispose]();
   });
 
-  for (const [name, { argv, refusal, ...options }] of Object.entries(CASES)) {
+  for (const [name, { argv, refusal, forbidden, ...options }] of Object.entries(CASES)) {
     test(name, async () => {
       can(cloud);
       cloud.put("docs:a/plan.txt", "first\nsecond\n", "text/plain; charset=utf-8");
@@ -105,6 +108,7 @@ describe("golden output", () => {
       cloud.put("docs:evil.txt", "tab\tred \x1b[31mtext\n");
       cloud.put("docs:日本.txt", "x");
       if (refusal !== undefined) for (const route of cloud.answers.keys()) cloud.answers.set(route, refusal);
+      if (forbidden !== undefined) cloud.answers.set(forbidden, refuse("forbidden", "You may not do this."));
       const { status, stdout, stderr } = await cli.run(argv, options);
       const shown = [
         `$ skerry ${argv.join(" ")}`,

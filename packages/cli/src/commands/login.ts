@@ -2,7 +2,14 @@ import { hostname } from "node:os";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { assertUrl, clientFor, localSocket } from "../context/connect.ts";
-import { type Context, freeName, readContexts, withContext, writeContexts } from "../context/contexts.ts";
+import {
+  type Context,
+  nameForLogin,
+  readContexts,
+  sameTarget,
+  withContext,
+  writeContexts,
+} from "../context/contexts.ts";
 import { askLine, askPassword } from "../prompts/ask.ts";
 import { readSecretFile } from "../prompts/secret-file.ts";
 import { defineCommand, type Invocation } from "./command.ts";
@@ -15,10 +22,12 @@ export default defineCommand({
     socket: { type: "string", describe: "Unix socket of a daemon on this machine" },
     user: { type: "string", describe: "Name of the user (asked when absent)" },
     "password-file": { type: "string", describe: "Password: in this file, - for standard input (asked when absent)" },
-    name: { type: "string", describe: "Name of the context (default: from the address)" },
+    name: { type: "string", describe: "Name of the context, replacing what it was (default: one of the user's own)" },
   },
   example: "login --url https://cloud.example --user alice",
-  details: "Without an address: to the cloud of the current context. What follows talks to this cloud, as this user.",
+  details:
+    "Without an address: to the cloud of the current context. Each user has a context of their own there; a login makes " +
+    "it the current one, and skerry context use goes back. Only a login of the same user, or --name, replaces one.",
   async run(invocation, { flags }) {
     const { terminal, signal, output, globals } = invocation;
     const contexts = await readContexts(terminal.env);
@@ -29,18 +38,46 @@ export default defineCommand({
       file === undefined
         ? await askPassword(terminal, `Password of ${userName}`, "--password-file")
         : await readSecretFile(file, "--password-file", terminal.stdin);
-    const session = await clientFor(target).call(sessionRoutes.create, { body: { name: userName, password }, signal });
-    const name = flags.name ?? target.name ?? freeName(contexts, nameFor(target), target);
+    const base = baseName(contexts, target);
+    const name = flags.name ?? nameForLogin(contexts, base, { ...target, user: userName });
     assertContextName(name);
-    const { project } = globals;
-    const context: Context = { ...target, name, token: session.token, ...(project === undefined ? {} : { project }) };
-    await writeContexts(terminal.env, { ...withContext(contexts, context), current: name });
+    const session = await clientFor(target).call(sessionRoutes.create, { body: { name: userName, password }, signal });
+    const context = loginContext(contexts, { ...target, name }, { user: session.userName, token: session.token });
+    const project = globals.project ?? context.project;
+    await writeContexts(terminal.env, {
+      ...withContext(contexts, { ...context, ...(project === undefined ? {} : { project }) }),
+      current: name,
+    });
+    const before = contexts.contexts.find((one) => one.name === base && sameTarget(one, target));
+    if (before !== undefined && before.name !== name && flags.name === undefined) {
+      output.note(`The context ${base} stays ${before.user ?? "as it is"}'s; ${session.userName} has ${name}.`);
+    }
     const value = { context: name, user: session.userName, expiresAt: session.expiresAt };
     await output.done("context", name, `is current: you are ${session.userName}`, value);
   },
 });
 
-type Target = Omit<Context, "name" | "token"> & { readonly name?: string };
+type Target = Pick<Context, "socketPath" | "url"> & { readonly name?: string };
+
+/** `office` for a target that is known as `office` or as amy's `office-amy`. */
+function baseName({ contexts }: { readonly contexts: readonly Context[] }, target: Target): string {
+  const { name } = target;
+  if (name === undefined) return nameFor(target);
+  const suffix = `-${contexts.find((one) => one.name === name)?.user ?? ""}`;
+  return suffix !== "-" && name.endsWith(suffix) && name !== suffix ? name.slice(0, -suffix.length) : name;
+}
+
+/** The project that the same user worked in stays. */
+function loginContext(
+  { contexts }: { readonly contexts: readonly Context[] },
+  { name, ...target }: Target & { readonly name: string },
+  login: { readonly user: string; readonly token: string },
+): Context {
+  const before = contexts.find((one) => one.name === name);
+  const kept =
+    before !== undefined && before.user === login.user && sameTarget(before, target) ? before.project : undefined;
+  return { ...target, name, ...login, ...(kept === undefined ? {} : { project: kept }) };
+}
 
 async function chooseTarget(
   { terminal, globals }: Invocation,
@@ -57,8 +94,9 @@ async function chooseTarget(
   if (context === undefined && globals.context !== undefined) {
     throw new SkerryError("not_found", `There is no context ${JSON.stringify(globals.context)}.`);
   }
-  const { token: _, ...target } = context ?? { socketPath: localSocket(terminal.env), token: undefined };
-  return target;
+  if (context === undefined) return { socketPath: localSocket(terminal.env) };
+  const { name, socketPath, url } = context;
+  return { name, ...(socketPath === undefined ? {} : { socketPath }), ...(url === undefined ? {} : { url }) };
 }
 
 function nameFor({ url }: Target): string {

@@ -1,66 +1,99 @@
 /** `skerry up`: the daemon in the foreground. The flags, and their help, are the daemon's own. */
 import { dirname, join } from "node:path";
-import { freeName, readContexts, withContext, writeContexts } from "../context/contexts.ts";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { nameForLogin, readContexts, sameTarget, withContext, writeContexts } from "../context/contexts.ts";
 import { escapeText } from "../output/escape.ts";
+import { reword } from "../output/reword.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { PassThrough } from "./command.ts";
 
-interface First {
+interface Ready {
+  readonly apiUrl: string;
   readonly socketPath: string;
-  readonly token: string;
-  readonly userName: string;
-  readonly passwordFile: string;
-  readonly password: string;
+  readonly dataDirectory: string;
+  readonly firstPassword?: { readonly userName: string; readonly file: string; readonly password: string };
 }
 
 export const up: PassThrough = {
   async passThrough(terminal, argv) {
     const { runDaemon } = await import("@skerry/daemon/main.ts");
     terminal.releaseSignals();
-    let first: First | undefined;
-    return runDaemon({
-      argv,
-      env: terminal.env,
-      async onFirstStart(made) {
-        first = made;
-        await rememberContext(terminal, made);
-      },
-      async onReady(ready) {
-        const { env, stderr } = terminal;
-        // `npm start` in a checkout: skerry is not on the PATH of the next terminal.
-        const checkout = env["npm_lifecycle_event"] === undefined ? undefined : env["npm_package_json"];
-        const binDirectory = checkout === undefined ? undefined : join(dirname(checkout), "node_modules", ".bin");
-        // Standard output is the log's.
-        stderr.write(readyText(ready, first, { binDirectory, toPerson: stderr.isTTY === true }));
-      },
-    });
+    using _renamed = argv.includes("-h") || argv.includes("--help") ? renameInHelp() : undefined;
+    try {
+      return await runDaemon({
+        argv,
+        env: terminal.env,
+        onFirstStart: (first) => rememberContext(terminal, first),
+        async onReady(ready) {
+          const { env, stderr } = terminal;
+          // `npm start` in a checkout: skerry is not on the PATH of the next terminal.
+          const checkout = env["npm_lifecycle_event"] === undefined ? undefined : env["npm_package_json"];
+          const binDirectory = checkout === undefined ? undefined : join(dirname(checkout), "node_modules", ".bin");
+          // Standard output is the log's.
+          stderr.write(readyText(ready, { binDirectory, toPerson: stderr.isTTY === true }));
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof SkerryError) || error.hint === undefined) throw error;
+      throw reword(error, { hint: sayUp(error.hint) });
+    }
   },
 };
 
-/** The first context works at once. It becomes the current one only when there is none. */
-async function rememberContext({ env }: Terminal, { socketPath, token }: First): Promise<void> {
+/** The daemon calls itself by the name of its own program. */
+function sayUp(text: string): string {
+  return text.replaceAll("skerryd", "skerry up");
+}
+
+/** The daemon prints its help itself. */
+function renameInHelp(): Disposable {
+  const { stdout } = process;
+  const write = stdout.write;
+  stdout.write = ((text: string) => write.call(stdout, sayUp(text))) as typeof write;
+  return {
+    [Symbol.dispose]: () => {
+      stdout.write = write;
+    },
+  };
+}
+
+/** The first context works at once. It becomes the current one unless there is one, of another cloud. */
+async function rememberContext(
+  { env }: Terminal,
+  {
+    socketPath,
+    token,
+    userName: user,
+  }: { readonly socketPath: string; readonly token: string; readonly userName: string },
+): Promise<void> {
   const contexts = await readContexts(env);
-  const name = freeName(contexts, "local", { socketPath });
-  const { current = name } = contexts;
-  await writeContexts(env, { ...withContext(contexts, { name, socketPath, token }), current });
+  const target = { socketPath };
+  // Whatever was at this socket is gone with its tokens.
+  const dead = contexts.contexts.filter((context) => sameTarget(context, target));
+  const kept = { ...contexts, contexts: contexts.contexts.filter((context) => !dead.includes(context)) };
+  const name = dead.find((context) => context.user === user)?.name ?? nameForLogin(kept, "local", { ...target, user });
+  const current = contexts.contexts.some((context) => context.name === contexts.current && !dead.includes(context));
+  const before = current ? contexts : { ...contexts, current: name };
+  await writeContexts(env, withContext(before, { name, socketPath, user, token }));
 }
 
 /** What a person sees first. The password is shown to a person only, never in what may become a log. */
 export function readyText(
-  ready: { readonly apiUrl: string; readonly socketPath: string; readonly dataDirectory: string },
-  first: First | undefined,
+  { apiUrl, socketPath, dataDirectory, firstPassword }: Ready,
   { binDirectory, toPerson }: { readonly binDirectory: string | undefined; readonly toPerson: boolean },
 ): string {
   const lines = [
     "Skerry is up.",
-    `  API     ${escapeText(ready.apiUrl)}`,
-    `  Socket  ${escapeText(ready.socketPath)}`,
-    `  Data    ${escapeText(ready.dataDirectory)}`,
+    `  API     ${escapeText(apiUrl)}`,
+    `  Socket  ${escapeText(socketPath)}`,
+    `  Data    ${escapeText(dataDirectory)}`,
   ];
-  if (first !== undefined) {
+  if (firstPassword !== undefined) {
+    const { userName, file, password } = firstPassword;
     const program = binDirectory === undefined ? "skerry" : "npx skerry";
-    const password = toPerson ? `${first.password}   (also in ${first.passwordFile})` : `in ${first.passwordFile}`;
-    lines.push(`  First user ${escapeText(first.userName)}, password ${escapeText(password)}`);
+    const first = `  First user ${escapeText(userName)}, password`;
+    if (toPerson) lines.push(`${first}`, `    ${escapeText(password)}`, `    also in ${escapeText(file)}`);
+    else lines.push(`${first} in ${escapeText(file)}`);
     lines.push(
       "Try next, in another terminal:",
       ...["status", "bucket create photos", "cp README.md photos:"].map((line) => `  ${program} ${line}`),

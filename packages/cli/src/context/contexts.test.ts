@@ -5,9 +5,9 @@ import { can } from "../testing/canned.ts";
 import { FakeCloud } from "../testing/fake-cloud.ts";
 import { Cli } from "../testing/run-cli.ts";
 import { assertUrl } from "./connect.ts";
-import { contextsPath, freeName, readContexts, withContext, writeContexts } from "./contexts.ts";
+import { contextsPath, nameForLogin, readContexts, withContext, writeContexts } from "./contexts.ts";
 
-const LOCAL = { name: "local", socketPath: "/run/a.sock", token: "sky_a" };
+const LOCAL = { name: "local", socketPath: "/run/a.sock", user: "admin", token: "sky_a" };
 
 test("the file is 0600 in a directory of 0700, whatever the umask, and replaced as a whole", async () => {
   await using cli = await Cli.create();
@@ -48,8 +48,14 @@ test("without a file there are no contexts; one that is not ours is refused and 
 
 test("names that are free, and contexts in order", () => {
   const contexts = { contexts: [LOCAL] };
-  assert.equal(freeName(contexts, "local", { socketPath: "/run/a.sock" }), "local");
-  assert.equal(freeName(contexts, "local", { socketPath: "/run/b.sock" }), "local-2");
+  const at = (socketPath: string, user: string) => nameForLogin(contexts, "local", { socketPath, user });
+  assert.equal(at("/run/a.sock", "admin"), "local");
+  assert.equal(at("/run/b.sock", "admin"), "local-2");
+  assert.equal(at("/run/a.sock", "amy"), "local-amy");
+  const taken = withContext(contexts, { name: "local-amy", url: "https://elsewhere" });
+  assert.equal(nameForLogin(taken, "local", { socketPath: "/run/a.sock", user: "amy" }), "local-amy-2");
+  const renamed = withContext(contexts, { name: "mine", socketPath: "/run/a.sock", user: "amy" });
+  assert.equal(nameForLogin(renamed, "local", { socketPath: "/run/a.sock", user: "amy" }), "mine");
   const more = withContext(withContext(contexts, { name: "a", url: "https://a" }), { ...LOCAL, token: "sky_b" });
   assert.deepEqual(
     more.contexts.map(({ name, token }) => [name, token]),
@@ -76,6 +82,46 @@ test("login makes a context, its token is never shown; logout ends the session a
   assert.equal((await cli.run(["logout"])).status, 0);
   assert.equal(cloud.requests.at(-1)?.params["uid"], "current");
   assert.equal((await readContexts(cli.env)).contexts[0]?.token, undefined);
+});
+
+test("another user's login leaves the context that was there; the same user's, or --name, replaces it", async () => {
+  await using cloud = await FakeCloud.start();
+  await using cli = await Cli.create();
+  can(cloud);
+  const { socketPath } = cloud;
+  cloud.answers.set("session.create", ({ body }) => {
+    const { name } = body as { name: string };
+    return { token: `sky_${name}_${cloud.requests.length}`, expiresAt: "2026-08-03T12:00:00.000Z", userName: name };
+  });
+  await writeContexts(cli.env, {
+    current: "local",
+    contexts: [{ name: "local", socketPath, user: "admin", token: "sky_admin", project: "web" }],
+  });
+  const login = async (user: string, ...more: string[]) => {
+    const argv = ["login", "--user", user, "--password-file", "-", ...more];
+    const { status, stdout, stderr } = await cli.run(argv, { stdin: "x\n" });
+    assert.equal(status, 0, stderr);
+    const { contexts, current } = await readContexts(cli.env);
+    return { said: stdout + stderr, current, shown: contexts.map((one) => [one.name, one.user, one.project]) };
+  };
+  const amy = await login("amy");
+  assert.match(amy.said, /The context local stays admin's; amy has local-amy\./);
+  assert.match(amy.said, /context\/local-amy is current: you are amy/);
+  assert.equal(amy.current, "local-amy");
+  assert.deepEqual(amy.shown, [
+    ["local", "admin", "web"],
+    ["local-amy", "amy", undefined],
+  ]);
+  assert.equal((await readContexts(cli.env)).contexts[0]?.token, "sky_admin");
+  assert.equal((await login("bob")).current, "local-bob", "not local-amy-bob");
+  const admin = await login("admin");
+  assert.equal(admin.current, "local");
+  assert.deepEqual(admin.shown[0], ["local", "admin", "web"], "the same user keeps the project");
+  assert.equal(admin.shown.length, 3);
+  const named = await login("amy", "--name", "local");
+  assert.deepEqual([named.current, named.shown[0]], ["local", ["local", "amy", undefined]]);
+  const { stdout } = await cli.run(["context", "ls"]);
+  assert.match(stdout, /CURRENT +NAME +USER +TARGET/);
 });
 
 test("a person is asked for name and password, which is not shown", async () => {

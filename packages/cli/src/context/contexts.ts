@@ -14,6 +14,8 @@ export interface Context {
   /** One of the two. */
   readonly socketPath?: string;
   readonly url?: string;
+  /** Whose token it is, by name. */
+  readonly user?: string;
   readonly token?: string;
   /** Default of `--project`. */
   readonly project?: string;
@@ -27,7 +29,7 @@ export interface Contexts {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const VERSION = 1;
-const FIELDS = ["name", "socketPath", "url", "token", "project"] as const;
+const FIELDS = ["name", "socketPath", "url", "user", "token", "project"] as const;
 
 export function contextsPath(env: Environment): string {
   const directory = env["SKERRY_CONFIG_DIR"];
@@ -117,16 +119,31 @@ export function withContext(contexts: Contexts, context: Context): Contexts {
   return { ...contexts, contexts: [...others, context].sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
-/** `name`, or `name-2` ... when that name points elsewhere. */
-export function freeName(contexts: Contexts, name: string, target: Pick<Context, "socketPath" | "url">): string {
+type Target = Pick<Context, "socketPath" | "url">;
+
+export function sameTarget(a: Target, b: Target): boolean {
+  return a.socketPath === b.socketPath && a.url === b.url;
+}
+
+/**
+ * The name under which this user's login at this target is kept: that of the login before, else `name`, `name-2` ... where
+ * that points elsewhere, `name-amy` where another user has it. Nobody's credential is overwritten by somebody else's.
+ */
+export function nameForLogin({ contexts }: Contexts, name: string, login: Target & { readonly user: string }): string {
+  const same = contexts.find((context) => sameTarget(context, login) && context.user === login.user);
+  if (same !== undefined) return same.name;
+  let base = name;
   for (let n = 1; ; n++) {
-    const candidate = n === 1 ? name : `${name}-${n}`;
-    const taken = contexts.contexts.find((context) => context.name === candidate);
+    const candidate = n === 1 ? base : `${base}-${n}`;
+    const taken = contexts.find((context) => context.name === candidate);
+    // One that nobody has logged in to may be taken.
     if (taken === undefined) return candidate;
-    if (taken.socketPath === target.socketPath && taken.url === target.url) return candidate;
+    if (!sameTarget(taken, login)) continue;
+    if (taken.user === undefined && taken.token === undefined) return candidate;
+    if (base === name) [base, n] = [`${name}-${login.user}`, 0];
   }
 }
 
-export function describeTarget(context: Pick<Context, "socketPath" | "url">): string {
+export function describeTarget(context: Target): string {
   return context.socketPath ?? context.url ?? "-";
 }

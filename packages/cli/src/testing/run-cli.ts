@@ -36,7 +36,7 @@ export class Cli implements AsyncDisposable {
   static async create(socketPath?: string): Promise<Cli> {
     const cli = new Cli(await mkdtemp(join(tmpdir(), "skerry-cli-")));
     if (socketPath !== undefined) {
-      const contexts = [{ name: "test", socketPath, token: "sky_test_secret" }];
+      const contexts = [{ name: "test", socketPath, user: "alice", token: "sky_test_secret" }];
       await writeContexts(cli.env, { current: "test", contexts });
     }
     return cli;

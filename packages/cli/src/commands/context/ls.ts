@@ -11,6 +11,7 @@ const presentation: Presentation<Row> = {
   columns: [
     { title: "CURRENT", cell: ({ current }) => (current ? "*" : "") },
     { title: "NAME", cell: ({ name }) => name },
+    { title: "USER", cell: ({ user }) => user ?? "-" },
     { title: "TARGET", cell: describeTarget },
     { title: "TOKEN", cell: ({ loggedIn }) => (loggedIn ? "yes" : "no") },
     { title: "PROJECT", cell: ({ project }) => project ?? "-" },
