@@ -331,6 +331,28 @@ test("a chunkserver that goes away is missed but not needed, and is filled again
   assert.equal((await storage.objects.status()).state, "ok");
 });
 
+test("a removal that failed half way is durable when it is tried again", async () => {
+  const storage = await createSimStorage();
+  await storage.put("k", storage.random.bytes(1000));
+  await storage.put("other", storage.random.bytes(1000));
+  // Makes the names durable: the crash must not undo the renames.
+  for (const path of await replicasOf(storage, "k"))
+    await storage.disk.syncDirectory(path.slice(0, path.lastIndexOf("/")));
+  await storage.objects.delete({ bucket: BUCKET, key: "k" });
+  storage.disk.inject((operation, path) =>
+    operation === "remove" && path.includes("/s3/staging/") ? "EIO" : undefined,
+  );
+  await storage.run("storage.garbage");
+  assert.equal((await storage.index.totals()).garbageChunks, 1);
+  storage.disk.inject(undefined);
+  await storage.run("storage.garbage");
+  assert.equal((await storage.index.totals()).garbageChunks, 0);
+  storage.crash("dropAll");
+  await storage.start();
+  await storage.settle();
+  assert.equal((await storage.objects.status()).unknownFiles, 0);
+});
+
 test("garbage that must wait for a chunkserver keeps no other garbage on the disks", async () => {
   const storage = await createSimStorage();
   await storage.put("k", storage.random.bytes(1000));

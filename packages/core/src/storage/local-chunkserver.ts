@@ -216,7 +216,9 @@ export class LocalChunkServer implements ChunkServer {
       for (const chunk of chunks) {
         assertChunkId(chunk);
         for (const directory of [this.#fanDirectory(chunk), this.#inside("staging"), this.#inside("quarantine")]) {
-          if (await this.#removeIfThere(join(directory, chunkFileName(chunk)))) touched.add(directory);
+          // Also where there is none: an earlier attempt may have removed it and failed before the sync.
+          touched.add(directory);
+          await this.#removeIfThere(join(directory, chunkFileName(chunk)));
         }
       }
       for (const directory of touched) await this.#sync.sync(directory);
@@ -280,14 +282,11 @@ export class LocalChunkServer implements ChunkServer {
     await this.#disk.syncDirectory(this.#target.directory);
   }
 
-  /** True when it was there. */
-  async #removeIfThere(path: string): Promise<boolean> {
+  async #removeIfThere(path: string): Promise<void> {
     try {
       await this.#disk.remove(path);
-      return true;
     } catch (error) {
-      if (systemCode(error) === "ENOENT") return false;
-      throw error;
+      if (systemCode(error) !== "ENOENT") throw error;
     }
   }
 
