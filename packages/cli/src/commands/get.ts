@@ -1,7 +1,7 @@
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "./command.ts";
-import { LABELS_OPTION, listItems, listQuery } from "./resource/descriptor.ts";
-import { getResource } from "./resource/get.ts";
+import { LABELS_OPTION, listItems, listQuery, readableItems } from "./resource/descriptor.ts";
+import { showResource } from "./resource/get.ts";
 import { loadDescriptor, RESOURCE_KINDS } from "./resource/kinds.ts";
 import { closest } from "./suggest.ts";
 
@@ -22,10 +22,9 @@ export default defineCommand({
       });
     }
     const descriptor = await loadDescriptor(kind);
-    const { output } = invocation;
-    if (name !== undefined) return output.one(descriptor.presentation, await getResource(invocation, descriptor, name));
+    if (name !== undefined) return showResource(invocation, descriptor, name);
     const query = await listQuery(invocation, descriptor, flags.labels);
     const items = listItems(await invocation.client(), descriptor, query, invocation.signal);
-    await output.list(descriptor.presentation, items);
+    await invocation.output.list(descriptor.presentation, readableItems(invocation, descriptor, items));
   },
 });

@@ -120,11 +120,12 @@ describe("the commands", () => {
     can(cloud);
     const item = {
       kind: "bucket",
-      meta: { uid: "u", name: "\x1bnew", labels: {}, createdAt: "2026-08-02T11:00:00Z" },
+      meta: { uid: "u", revision: 50, name: "\x1bnew", labels: {}, createdAt: "2026-08-02T11:00:00Z" },
       spec: { visibility: "public" },
     };
     cloud.events = [
       { event: "put", data: item },
+      { event: "put", data: { ...item, meta: { ...item.meta, revision: 51 } } },
       { event: "delete", data: item },
     ];
     const { signal, press } = interrupted();
@@ -135,15 +136,38 @@ describe("the commands", () => {
     const lines = stdout
       .trimEnd()
       .split("\n")
-      .map((line) => JSON.parse(line) as { type: string; item: { meta: { name: string } } });
+      .map((line) => JSON.parse(line) as { type: string; time: string; item: { meta: { name: string } } });
     assert.deepEqual(
       lines.map(({ type, item: { meta } }) => [type, meta.name]),
       [
-        ["there", "photos"],
-        ["there", "evil"],
-        ["put", "\x1bnew"],
-        ["delete", "\x1bnew"],
+        ["ADDED", "photos"],
+        ["ADDED", "evil"],
+        ["ADDED", "\x1bnew"],
+        ["CHANGED", "\x1bnew"],
+        ["DELETED", "\x1bnew"],
       ],
     );
+    assert.ok(lines.every(({ time }) => time === "2026-08-02T12:00:00.000Z"));
+  });
+
+  test("watch says once that the connection is lost, and once that it is there again", {
+    timeout: 60_000,
+  }, async () => {
+    await using cloud = await FakeCloud.start();
+    await using cli = await Cli.create(cloud.socketPath);
+    can(cloud);
+    // Two that end at once, and one that stays.
+    cloud.watches = ["end", "end", "stay"];
+    cloud.events = [{ event: "progress", data: {} }];
+    const { signal, press } = interrupted();
+    const running = cli.run(["user", "watch"], { signal });
+    while (cloud.watches.length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    setTimeout(press, 300);
+    const { status, stdout, stderr } = await running;
+    assert.equal(status, 130);
+    assert.match(stdout, /^TIME +CHANGE +NAME/);
+    assert.match(stdout, /^2026-08-02 12:00:00Z {2}ADDED +alice/m);
+    assert.equal(stderr.match(/The connection is lost/g)?.length, 1, stderr);
+    assert.equal(stderr.match(/Connected again/g)?.length, 1, stderr);
   });
 });

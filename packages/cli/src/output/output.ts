@@ -2,6 +2,7 @@
 import { styleText } from "node:util";
 import type { Presentation } from "@skerry/core/contract/present/presentation.ts";
 import { escapeJson, escapeText } from "./escape.ts";
+import { formatFacts } from "./facts.ts";
 import { Table } from "./table.ts";
 import { type Terminal, writeAll } from "./terminal.ts";
 
@@ -43,10 +44,15 @@ export class Output {
     await this.text(writer.part(batch) + writer.end());
   }
 
-  /** One thing with a row of its own. */
-  async one<T>(presentation: Presentation<T>, item: T): Promise<void> {
-    if (this.format === "json" || this.format === "yaml") await this.value(item, () => "");
-    else await this.list(presentation, [item]);
+  /** One thing alone: what would be a column of a table is a line. */
+  async one<T>({ columns, nameOf }: Presentation<T>, item: T): Promise<void> {
+    await this.value(item, () => {
+      if (this.format === "name") return `${escapeText(nameOf(item))}\n`;
+      const nowMs = this.#terminal.nowMs();
+      return formatFacts(
+        columns.map(({ title, cell, lines }) => [factName(title), lines?.(item) ?? cell(item, nowMs)]),
+      );
+    });
   }
 
   /** A value: as JSON or YAML, else the text for people (its lines are escaped by who makes it). */
@@ -120,6 +126,11 @@ export class Output {
       },
     };
   }
+}
+
+/** `LAST USED` -> `Last used`; `UID` stays. */
+function factName(title: string): string {
+  return title === "UID" ? title : title.slice(0, 1) + title.slice(1).toLowerCase();
 }
 
 function jsonWriter<T>(): { part(items: readonly T[]): string; end(): string } {

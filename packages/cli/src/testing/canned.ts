@@ -3,12 +3,13 @@ import type { Answer, FakeCloud } from "./fake-cloud.ts";
 import { refuse } from "./fake-cloud.ts";
 
 const UID = "abcdefghijklmnopqrstuvwxyz";
+const PROJECT = "projectprojectprojectproje";
 
 export function meta(name: string, more: Record<string, unknown> = {}) {
   return {
     uid: UID,
     name,
-    project: "projectprojectprojectproje",
+    project: PROJECT,
     projectName: "alice",
     labels: {},
     generation: 1,
@@ -28,7 +29,7 @@ export const BUCKETS = [
   },
   {
     kind: "bucket",
-    meta: meta("evil", { labels: { note: "\x1b[31mred\x07\u202etxt" } }),
+    meta: meta("evil", { uid: "zyxwvutsrqponmlkjihgfedcba", labels: { note: "\x1b[31mred\x07\u202etxt" } }),
     spec: { visibility: "public" },
     status: { objects: 0, sizeBytes: 0 },
   },
@@ -43,7 +44,11 @@ const TOKENS = [
     meta: meta("ci"),
     spec: {
       user: UID,
-      scopes: { [`storage.${UID}.objects`]: ["read", "create"] },
+      scopes: {
+        [`storage.${PROJECT}.objects.${UID}`]: ["read", "create"],
+        [`storage.${PROJECT}.objects.gonegonegonegonegonegonego`]: ["*"],
+        node: ["read"],
+      },
       expiresAt: "2026-09-01T12:00:00.000Z",
     },
     status: { lastUsedAt: "2026-08-02T11:30:00.000Z" },

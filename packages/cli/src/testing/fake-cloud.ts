@@ -37,6 +37,8 @@ export class FakeCloud implements AsyncDisposable {
   cutAt: (sentBytes: number, request: CloudRequest) => boolean = () => false;
   /** Milliseconds between two pieces of a download. */
   pauseMs = 0;
+  /** What becomes of the next watches: those that end are sent nothing. */
+  watches: ("end" | "stay")[] = [];
   /** What a watch is sent; then it stays open. */
   events: readonly { readonly event: string; readonly data: unknown }[] = [];
   /** Bytes that come instead of the stored ones. */
@@ -108,6 +110,7 @@ export class FakeCloud implements AsyncDisposable {
 
   #watch(outgoing: ServerResponse): void {
     outgoing.writeHead(200, { "content-type": "text/event-stream" });
+    if (this.watches.shift() === "end") return void outgoing.end();
     for (const [i, { event, data }] of this.events.entries()) {
       outgoing.write(`event: ${event}\nid: ${50 + i}.0\ndata: ${JSON.stringify(data)}\n\n`);
     }

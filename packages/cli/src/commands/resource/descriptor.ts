@@ -23,6 +23,8 @@ export interface Descriptor<T extends AnyResource = AnyResource> {
   readonly listsByProject: boolean;
   readonly deletesByProject: boolean;
   readonly presentation: Presentation<T>;
+  /** As people are shown them, where that takes more than the resources themselves. */
+  readonly readable?: (client: Client, items: readonly T[], signal: AbortSignal) => Promise<readonly T[]>;
 }
 
 /** Forgets which resource it is: the verbs hand what the routes answer to the presentation, unseen. */
@@ -55,6 +57,17 @@ export function listItems(
   signal: AbortSignal,
 ): AsyncGenerator<AnyResource> {
   return client.items(list, { query, signal }) as AsyncGenerator<AnyResource>;
+}
+
+/** On the way to a table, names instead of uids. Scripts get the resources as they are. */
+export async function* readableItems(
+  { client, output, signal }: Invocation,
+  { readable }: Descriptor,
+  items: AsyncIterable<AnyResource>,
+): AsyncGenerator<AnyResource> {
+  if (readable === undefined || output.format !== "table") return yield* items;
+  // Together: what one name costs serves them all.
+  yield* await readable(await client(), await Array.fromAsync(items), signal);
 }
 
 export const LABELS_OPTION = {

@@ -9,13 +9,22 @@ export function getOf(descriptor: Descriptor) {
     options: {},
     example: `${descriptor.kind} get NAME -o yaml`,
     async run(invocation, { args }) {
-      await invocation.output.one(descriptor.presentation, await getResource(invocation, descriptor, args[0] ?? ""));
+      await showResource(invocation, descriptor, args[0] ?? "");
     },
   });
 }
 
 /** @throws `not_found` */
-export async function getResource(invocation: Invocation, descriptor: Descriptor, name: string): Promise<AnyResource> {
+export async function showResource(invocation: Invocation, descriptor: Descriptor, name: string): Promise<void> {
+  const { client, output, signal } = invocation;
+  const item = await getResource(invocation, descriptor, name);
+  const { readable } = descriptor;
+  const [shown = item] =
+    readable === undefined || output.format !== "table" ? [item] : await readable(await client(), [item], signal);
+  await output.one(descriptor.presentation, shown);
+}
+
+async function getResource(invocation: Invocation, descriptor: Descriptor, name: string): Promise<AnyResource> {
   const client = await invocation.client();
   if (descriptor.get !== undefined) {
     const input = { params: { name }, signal: invocation.signal };

@@ -1,5 +1,5 @@
 import { defineCommand } from "../command.ts";
-import { type Descriptor, LABELS_OPTION, listItems, listQuery } from "./descriptor.ts";
+import { type Descriptor, LABELS_OPTION, listItems, listQuery, readableItems } from "./descriptor.ts";
 
 export function lsOf(descriptor: Descriptor) {
   return defineCommand({
@@ -10,7 +10,7 @@ export function lsOf(descriptor: Descriptor) {
     async run(invocation, { flags }) {
       const query = await listQuery(invocation, descriptor, flags.labels);
       const items = listItems(await invocation.client(), descriptor, query, invocation.signal);
-      await invocation.output.list(descriptor.presentation, items);
+      await invocation.output.list(descriptor.presentation, readableItems(invocation, descriptor, items));
     },
   });
 }

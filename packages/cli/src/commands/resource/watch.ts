@@ -1,11 +1,14 @@
 import type { ClientEvent } from "@skerry/core/contract/client/events.ts";
-import type { Column, Presentation } from "@skerry/core/contract/present/presentation.ts";
+import type { Presentation } from "@skerry/core/contract/present/presentation.ts";
+import { formatTime } from "@skerry/core/contract/present/values.ts";
 import { escapeJson } from "../../output/escape.ts";
 import { defineCommand } from "../command.ts";
 import { type AnyResource, type Descriptor, LABELS_OPTION, listQuery } from "./descriptor.ts";
 
 interface Change {
-  readonly type: "there" | "put" | "delete";
+  readonly type: "ADDED" | "CHANGED" | "DELETED";
+  /** When it was seen here. */
+  readonly time: string;
   readonly item: AnyResource;
 }
 
@@ -16,35 +19,75 @@ export function watchOf(descriptor: Descriptor) {
     args: [0, 0],
     options: LABELS_OPTION,
     example: `${descriptor.kind} watch -o json`,
-    details: "Shows what is there, then each change, until Ctrl-C. With -o json, one line for each.",
+    details:
+      "Shows what is there as ADDED, then each change, until Ctrl-C; TIME is when it was seen here. With -o json, one " +
+      "line for each.",
     async run({ client, ...invocation }, { flags }) {
-      const { output, signal } = invocation;
+      const { output, signal, terminal } = invocation;
       const query = await listQuery({ ...invocation, client }, descriptor, flags.labels);
       const writer = output.format === "table" ? output.rows(presentChange(descriptor.presentation)) : undefined;
-      const write = async (changes: readonly Change[]) => {
-        if (writer !== undefined) await writer(changes);
-        else for (const change of changes) await output.text(await formatChange(change, output.format, descriptor));
-      };
+      const known = new Known();
+      let lost = false;
       const events = (await client()).watch(descriptor.list, { query, signal }) as AsyncGenerator<
         ClientEvent<AnyResource>
       >;
       for await (const event of events) {
-        if (event.type === "reset") await write(event.items.map((item) => ({ type: "there", item })));
-        else if (event.type === "put" || event.type === "delete") await write([event]);
-        else if (event.type === "stale") output.note(`The connection is lost, trying again: ${event.error.message}`);
+        if (event.type === "stale") {
+          // Said once: the attempts that follow are no news.
+          if (!lost) output.note(`The connection is lost, trying again: ${event.error.message}`);
+          lost = true;
+          continue;
+        }
+        if (lost) output.note("Connected again.");
+        lost = false;
+        const time = new Date(terminal.nowMs()).toISOString();
+        const changes = known.take(event).map((change) => ({ ...change, time }));
+        if (writer !== undefined) await writer(changes);
+        else for (const change of changes) await output.text(await formatChange(change, output.format, descriptor));
       }
     },
   });
 }
 
+/** What has been shown, so that a change is told from something new, also after a list that begins anew. */
+class Known {
+  readonly #items = new Map<string, AnyResource>();
+
+  take(event: ClientEvent<AnyResource>): Omit<Change, "time">[] {
+    if (event.type === "put") return this.#put(event.item);
+    if (event.type === "delete") return this.#delete(event.item);
+    if (event.type !== "reset") return [];
+    const there = new Set(event.items.map(({ meta }) => meta.uid));
+    const gone = [...this.#items.values()].filter(({ meta }) => !there.has(meta.uid));
+    return [...gone.flatMap((item) => this.#delete(item)), ...event.items.flatMap((item) => this.#put(item))];
+  }
+
+  #put(item: AnyResource): Omit<Change, "time">[] {
+    const before = this.#items.get(item.meta.uid);
+    this.#items.set(item.meta.uid, item);
+    if (before === undefined) return [{ type: "ADDED", item }];
+    return before.meta.revision === item.meta.revision ? [] : [{ type: "CHANGED", item }];
+  }
+
+  #delete(item: AnyResource): Omit<Change, "time">[] {
+    this.#items.delete(item.meta.uid);
+    return [{ type: "DELETED", item }];
+  }
+}
+
 function presentChange(presentation: Presentation<AnyResource>): Presentation<Change> {
-  const columns = presentation.columns.map(
-    (column): Column<Change> => ({ ...column, cell: ({ item }, nowMs) => column.cell(item, nowMs) }),
-  );
   return {
     kind: presentation.kind,
     nameOf: ({ item }) => presentation.nameOf(item),
-    columns: [{ title: "CHANGE", cell: ({ type }) => type }, ...columns],
+    columns: [
+      { title: "TIME", cell: ({ time }) => formatTime(time) },
+      { title: "CHANGE", cell: ({ type }) => type.padEnd("CHANGED".length) },
+      ...presentation.columns.map(({ title, cell, align }) => ({
+        title,
+        cell: ({ item }: Change, nowMs: number) => cell(item, nowMs),
+        ...(align === undefined ? {} : { align }),
+      })),
+    ],
   };
 }
 

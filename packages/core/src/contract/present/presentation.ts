@@ -7,6 +7,8 @@ export interface Column<T> {
   readonly title: string;
   /** `nowMs`: the wall clock, for ages. */
   readonly cell: (item: T, nowMs: number) => string;
+  /** The same where one thing is shown alone and each part may have a line. */
+  readonly lines?: (item: T) => readonly string[];
   readonly align?: "right";
 }
 

@@ -7,16 +7,19 @@ export const tokenPresentation: Presentation<TokenView> = {
   nameOf: ({ meta }) => meta.name,
   columns: [
     { title: "NAME", cell: ({ meta }) => meta.name },
-    { title: "SCOPES", cell: ({ spec }) => formatScopes(spec.scopes) },
+    {
+      title: "SCOPES",
+      cell: ({ spec }) => scopeLines(spec.scopes).join(" "),
+      lines: ({ spec }) => scopeLines(spec.scopes),
+    },
     { title: "EXPIRES", cell: ({ spec }, nowMs) => formatExpiry(spec.expiresAt, nowMs) },
     { title: "LAST USED", cell: ({ status }, nowMs) => formatAge(status?.lastUsedAt, nowMs), align: "right" },
     { title: "AGE", cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs), align: "right" },
   ],
 };
 
-function formatScopes(scopes: TokenView["spec"]["scopes"]): string {
-  if (scopes === undefined) return "all of its user";
-  return Object.entries(scopes)
-    .map(([path, actions]) => `${path}=${actions.join(",")}`)
-    .join(" ");
+/** Each as `--scope` takes it. */
+function scopeLines(scopes: TokenView["spec"]["scopes"]): string[] {
+  if (scopes === undefined) return ["all of its user"];
+  return Object.entries(scopes).map(([path, actions]) => `${path}=${actions.join(",")}`);
 }

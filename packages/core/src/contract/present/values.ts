@@ -65,10 +65,14 @@ export function formatTime(iso: string | undefined): string {
   return match === null ? (iso ?? "-") : `${match[1]} ${match[2]}Z`;
 }
 
-/** `a=b,c=d`, in the order of the keys; `-` for none. */
-export function formatLabels(labels: Readonly<Record<string, string>>): string {
-  const parts = Object.keys(labels)
+function labelLines(labels: Readonly<Record<string, string>>): string[] {
+  return Object.keys(labels)
     .sort()
     .map((key) => `${key}=${labels[key]}`);
+}
+
+/** `a=b,c=d`, in the order of the keys; `-` for none. */
+export function formatLabels(labels: Readonly<Record<string, string>>): string {
+  const parts = labelLines(labels);
   return parts.length === 0 ? "-" : parts.join(",");
 }
