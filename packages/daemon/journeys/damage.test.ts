@@ -1,7 +1,7 @@
 /** Damage done to the real daemon's files: what is read stays right, is logged, and is mended. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -159,4 +159,25 @@ test("a second daemon on the same data, a newer format, another cloud's storage:
   await writeFile(clusterFile, cluster);
   const foreign = ["--storage-dir", ["s1", "s2", "s3"].map((name) => join(data, "storage", name)).join(",")];
   await refuses({ data: join(directory, "third"), argv: foreign }, /another (cluster|cloud)/);
+});
+
+test("a store or an index that is gone is a loss, not a first start; one that is moved away takes no more writes", async () => {
+  for (const [part, file] of [
+    ["store", "store.db"],
+    ["index", "index.sqlite"],
+  ] as const) {
+    await rename(join(data, part), join(data, "aside"));
+    await refuses({ data }, new RegExp(`${file} is missing`));
+    assert.ok(!(await readdir(data)).includes(part), "nothing was made in its place");
+    await rename(join(data, "aside"), join(data, part));
+  }
+  await using daemon = await startDaemonProcess({ data });
+  const client = daemon.client(await daemon.login());
+  await rename(join(data, "index"), join(data, "aside"));
+  await assert.rejects(put(client, "lost", Buffer.from("x")), { code: "unavailable" });
+  await daemon.kill();
+  await rename(join(data, "aside"), join(data, "index"));
+  await using again = await startDaemonProcess({ data });
+  const { items } = await again.client(await again.login()).call(objectRoutes.list, { params: { bucket: "box" } });
+  assert.ok(items.some(({ key }) => key === "photo"));
 });

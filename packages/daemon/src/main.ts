@@ -49,6 +49,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   using log = createLogger({ ...config.log, color: process.stdout.isTTY && options.env["NO_COLOR"] === undefined });
   metrics.gauge("skerry_log_dropped_lines", "Lines of the log that could not be written.", () => log.droppedLines);
   crashLoudly(log);
+  using _reload = reloadOnHangup(options, config, log);
   await using data = await openDataDirectory(config.data, { version: VERSION });
   await using node = await startNode({
     config,
@@ -66,7 +67,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   await options.onReady?.(
     password === undefined ? ready : { ...ready, firstPassword: { userName: FIRST_USER, file, password } },
   );
-  using _reload = reloadOnHangup(options, config, log);
   return await untilStopped(stop, node, log);
 }
 

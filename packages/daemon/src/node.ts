@@ -95,6 +95,8 @@ async function closeAll(apis: readonly ApiServer[], deadline: AbortSignal): Prom
   await Promise.all(apis.map((api) => api.close(deadline)));
 }
 
+const STORE_CLOSED = { ready: false, reason: "the store takes no more writes: restart the daemon" };
+
 interface Opened {
   readonly services: Services;
   readonly pressure: DiskPressure;
@@ -115,10 +117,12 @@ async function openServices(
   const pressure = createDiskPressure({ ballast, clock, disk, directory: data.path, log });
   await pressure.relieve();
 
+  if (data.populated) await assertPopulated(data);
   const store = parts.use(await openNedbStore({ ...world, path: data.storeFile, cluster }));
   const hasher = await createPasswordHasher({ random, metrics });
   const first = await firstStart({ ...options, store, hasher, clock, random });
   const index = parts.use(await openSqliteIndex({ ...world, directory: data.indexDirectory, cluster }));
+  if (!data.populated) await data.markPopulated();
   const directories = storageDirectories(config, data);
   const servers = await openChunkServers({ ...world, directories, cluster, registryFile: data.chunkserversFile });
   let wake = (_job: string): void => undefined; // until the jobs run
@@ -137,12 +141,23 @@ async function openServices(
   const services: Services = {
     ...{ audit, auth, buckets, clock, index, jobs, objects, store },
     node: {
-      ...{ cluster, name: config.node.name, version: VERSION, startedMs, readiness: () => readiness },
+      ...{ cluster, name: config.node.name, version: VERSION, startedMs },
+      readiness: () => (readiness.ready && store.failure !== undefined ? STORE_CLOSED : readiness),
       passwordChanged: (userName) => forgetFirstPassword(data.firstPasswordFile, userName),
     },
     renderMetrics: () => metrics.render(),
   };
   return { services, pressure, firstStart: first };
+}
+
+/** An empty store or index in place of a lost one would look healthy, and forget everything. @throws `internal/corrupt`. */
+async function assertPopulated(data: DataDirectory): Promise<void> {
+  for (const path of [data.storeFile, join(data.indexDirectory, "index.sqlite")]) {
+    if ((await disk.stat(path)) !== undefined) continue;
+    throw new SkerryError("internal/corrupt", `${path} is missing, and this cloud has had it. Nothing was changed.`, {
+      hint: "Put it back, or restore it from a backup. A new cloud needs a new directory: --data DIR.",
+    });
+  }
 }
 
 function storageDirectories(config: Config, data: DataDirectory) {

@@ -17,7 +17,8 @@ const labelPart = z
   .min(1)
   .max(LIMITS.resource.maxLabelLength)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
-  .regex(/^[^\u0000-\u001f\u007f,=!()]*$/, { error: "a label has no control characters and none of , = ! ( )" });
+  .regex(/^[^\u0000-\u001f\u007f-\u009f,=!()]*$/, { error: "a label has no control characters and none of , = ! ( )" })
+  .refine((text) => text.isWellFormed(), { error: "a label is valid Unicode" });
 export const labelsSchema = z
   .record(labelPart, labelPart)
   .refine((labels) => Object.keys(labels).length <= LIMITS.resource.maxLabels, {

@@ -178,6 +178,12 @@ export const LIMITS = {
     maxStreams: 512,
     /** Event streams of one principal. Beyond: `exhausted/rate`. */
     maxStreamsPerPrincipal: 64,
+    /** Downloads at once over all principals. Beyond: `exhausted/overload`. */
+    maxDownloads: 256,
+    /** Downloads, and uploads, of one principal (or of one address without a credential). Beyond: `exhausted/rate`. */
+    maxTransfersPerPrincipal: 64,
+    /** A reader that takes nothing for so long is cut off. */
+    readerIdleTimeoutMs: 60 * second,
     /** Headers must be complete by then. */
     headerTimeoutMs: 10 * second,
     /** A body that stands still so long is given up. */

@@ -17,6 +17,8 @@ export interface ClusterFile {
   readonly createdAt: string;
   /** Version of the Skerry that made the directory. */
   readonly skerry: string;
+  /** Store and index have been made: from then on one that is missing is a loss, not a first start. */
+  readonly populated: boolean;
 }
 
 /** Undefined when there is none. @throws `internal/corrupt`, `unsupported/version`. */
@@ -57,7 +59,8 @@ function understand(text: string, path: string): ClusterFile {
   }
   if (typeof cluster !== "string" || !isUid(cluster)) throw damaged(path, "it names no cluster");
   if (typeof createdAt !== "string" || typeof skerry !== "string") throw damaged(path, "fields are missing");
-  return { format, cluster, createdAt, skerry };
+  const populated = (value as Record<string, unknown>)["populated"] === true;
+  return { format, cluster, createdAt, skerry, populated };
 }
 
 function damaged(path: string, why: string, cause?: unknown): SkerryError {
@@ -78,7 +81,14 @@ export async function createClusterFile(
     cluster: newUid(random),
     createdAt: new Date(clock.wallMs()).toISOString(),
     skerry: version,
+    populated: false,
   };
+  await writeClusterFile(layout, disk, content);
+  return content;
+}
+
+/** Whole and durable under its name when it resolves, or as it was before. */
+export async function writeClusterFile(layout: DataLayout, disk: Disk, content: ClusterFile): Promise<void> {
   const fresh = `${layout.clusterFile}.new`;
   {
     // What a start that was cut off left there goes.
@@ -89,5 +99,4 @@ export async function createClusterFile(
   }
   await disk.rename(fresh, layout.clusterFile);
   await disk.syncDirectory(layout.path);
-  return content;
 }

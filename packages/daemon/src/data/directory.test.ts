@@ -59,7 +59,7 @@ describe("a new directory", () => {
       }
       assert.equal(readFileSync(data.pidFile, "latin1"), `${process.pid}\n`);
       const content = JSON.parse(readFileSync(data.clusterFile, "utf8"));
-      assert.deepEqual(content, { format: 1, cluster, createdAt: data.createdAt, skerry: version });
+      assert.deepEqual(content, { format: 1, cluster, createdAt: data.createdAt, skerry: version, populated: false });
     }
     assert.deepEqual(readdirSync(join(path, "run")), []);
     await using again = await openDataDirectory(`${path}/`, { version: "9.9.9" });

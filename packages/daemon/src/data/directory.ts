@@ -6,7 +6,7 @@ import type { Clock, Disk, Random } from "@skerry/core/domain/ports.ts";
 import { realClock } from "@skerry/core/platform/clock.ts";
 import { realDisk } from "@skerry/core/platform/disk.ts";
 import { realRandom } from "@skerry/core/platform/random.ts";
-import { createClusterFile, readClusterFile } from "./cluster-file.ts";
+import { createClusterFile, readClusterFile, writeClusterFile } from "./cluster-file.ts";
 import { dataFailure, systemCode } from "./failure.ts";
 import { BEFORE_CLUSTER_FILE, type DataLayout, layoutOf } from "./layout.ts";
 import { acquireLock } from "./lock.ts";
@@ -32,6 +32,10 @@ export interface DataDirectory extends DataLayout, AsyncDisposable {
   readonly createdAt: string;
   /** True when this call made it. */
   readonly created: boolean;
+  /** Store and index were made by an earlier start. */
+  readonly populated: boolean;
+  /** Says so, durably. */
+  markPopulated(): Promise<void>;
 }
 
 /**
@@ -71,6 +75,8 @@ async function open(layout: DataLayout, options: DataDirectoryOptions): Promise<
     cluster: cluster.cluster,
     createdAt: cluster.createdAt,
     created: found === undefined,
+    populated: cluster.populated,
+    markPopulated: () => writeClusterFile(layout, disk, { ...cluster, populated: true }),
     async [Symbol.asyncDispose]() {
       // Before the lock goes: after it they may be another's.
       await unlink(layout.pidFile).catch(() => undefined);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
+import { objectRoutes } from "@skerry/core/contract/api/object.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
@@ -61,6 +62,11 @@ describe("TCP", () => {
     const both = `POST /v1/sessions HTTP/1.1\r\nHost: ${host()}\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n`;
     assert.match(await raw(both), /^HTTP\/1\.1 400 /);
     assert.match(await get("http://evil.example/healthz/live"), /^HTTP\/1\.1 400 /);
+    assert.match(await get("/healthz/live", `Host: ${host()}\r\n`), /^HTTP\/1\.1 400 /);
+    const twice = "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n";
+    assert.match(await get("/v1/whoami", twice), /^HTTP\/1\.1 400 /);
+    const coded = `PUT /v1/objects/b/k HTTP/1.1\r\nHost: ${host()}\r\nTransfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\n0\r\n\r\n`;
+    assert.match(await raw(coded), /^HTTP\/1\.1 4(00|15) /);
   });
 
   test("a credential that is not good is refused everywhere, and each problem document carries the request id", async () => {
@@ -190,6 +196,59 @@ describe("watches", () => {
     const all = await from({});
     assert.ok(all.length >= 3);
     for (const [i, id] of all.entries()) assert.deepEqual(await from({ "last-event-id": id }), all.slice(i + 1));
+  });
+});
+
+describe("what was visible once", () => {
+  test("a forged page token or an old revision does not show a bucket that has been closed since", async () => {
+    const amy = await cluster.user("kim");
+    const bob = await cluster.user("leo");
+    const params = { name: "opened" };
+    await amy.client.call(bucketRoutes.create, { body: { ...params, spec: { visibility: "visible" } } });
+    const { revision } = await bob.client.call(bucketRoutes.list);
+    assert.ok((await bob.client.call(bucketRoutes.list)).items.some(({ meta }) => meta.name === "opened"));
+    await amy.client.call(bucketRoutes.update, { params, body: { spec: { visibility: "private" } } });
+
+    const forge = (after: string) => Buffer.from(JSON.stringify([revision, after])).toString("base64url");
+    const page = await bob.client.call(bucketRoutes.list, { query: { page: forge("/bucket/") } });
+    assert.ok(page.items.every(({ meta }) => meta.name !== "opened"));
+    const elsewhere = bob.client.call(bucketRoutes.list, { query: { page: forge("/user/cloud/") } });
+    await assert.rejects(elsewhere, { code: "invalid" });
+
+    const { body } = await bob.client.download(bucketRoutes.list, { query: { watch: "1", from: 1 } });
+    let text = "";
+    for await (const part of body) {
+      text += Buffer.from(part).toString();
+      if (text.includes("event: progress")) break;
+    }
+    for (const [event] of text.matchAll(/event: put\n[^\n]*\n[^\n]*"opened"[^\n]*/g)) assert.fail(event);
+    assert.doesNotMatch(text, /event: delete\n.*\n.*"opened"[^\n]*"status"/);
+  });
+
+  test("a page ends without a token when only hidden entries follow", async () => {
+    const { client } = await cluster.user("aaron");
+    await cluster.user("zoe");
+    const page = await client.call(userRoutes.list, { query: { limit: 1 } });
+    assert.deepEqual([page.items.map(({ meta }) => meta.name), page.nextPage], [["aaron"], undefined]);
+  });
+});
+
+describe("a reader that takes nothing", () => {
+  test("is cut off when its token is revoked", async () => {
+    const { client } = await cluster.user("mia");
+    await client.call(bucketRoutes.create, { body: { name: "stall" } });
+    const bytes = (async function* () {
+      for (let i = 0; i < 40; i++) yield Buffer.alloc(1_000_000, i);
+    })();
+    await client.upload(objectRoutes.put, { params: { bucket: "stall", key: "big" }, bytes });
+    const { secret } = await client.call(tokenRoutes.create, { body: { name: "stalled" } });
+    const socket = connect(Number(new URL(cluster.apiUrl).port), "127.0.0.1");
+    socket.write(`GET /v1/objects/stall/big HTTP/1.1\r\nHost: ${host()}\r\nAuthorization: Bearer ${secret}\r\n\r\n`);
+    await new Promise((resolve) => socket.once("readable", resolve));
+    const closed = new Promise<number>((resolve) => socket.on("close", () => resolve(socket.bytesRead)));
+    await client.call(tokenRoutes.delete, { params: { name: "stalled" } });
+    socket.resume();
+    assert.ok((await closed) < 40_000_000, "the rest does not come");
   });
 });
 

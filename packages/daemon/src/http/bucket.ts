@@ -16,7 +16,7 @@ export function bucketHandlers(services: Services) {
   const collection = (call: Call): Collection<Awaited<ReturnType<typeof toView>>> => ({
     kind: "bucket",
     visible: (entry: Entry) => access(services, call.permission, toBucket(entry).bucket)(call.principal) === "allow",
-    present: (entry: Entry) => toView(services, toBucket(entry)),
+    present: (entry: Entry, current: boolean) => toView(services, toBucket(entry), current),
   });
   return [
     listHandler(store, bucketRoutes.list, collection, (call, { project }) => projectOf(services, call, project)),
@@ -75,12 +75,10 @@ function access(services: Services, permission: Permission, bucket: Bucket) {
   return (principal: Principal) => bucketAccess(services.auth.authorizer, principal, target, permission);
 }
 
-async function toView(services: Services, { bucket, revision }: BucketEntry) {
+/** The totals are those of now: they are not for a bucket as it once was. */
+async function toView(services: Services, { bucket, revision }: BucketEntry, current = true) {
+  const view = { kind: "bucket" as const, meta: viewMeta(services, bucket.meta, revision), spec: bucket.spec };
+  if (!current) return view;
   const { objects, sizeBytes } = await services.index.totals(bucket.meta.uid);
-  return {
-    kind: "bucket" as const,
-    meta: viewMeta(services, bucket.meta, revision),
-    spec: bucket.spec,
-    status: { objects, sizeBytes },
-  };
+  return { ...view, status: { objects, sizeBytes } };
 }

@@ -14,7 +14,8 @@ export interface Collection<T> {
   readonly kind: Kind;
   /** Whether who asks may see it. Asked again for every event. */
   visible(entry: Entry): boolean;
-  present(entry: Entry): T | Promise<T>;
+  /** `current`: it is what is there now; else nothing that is read besides the entry may be added. */
+  present(entry: Entry, current: boolean): T | Promise<T>;
 }
 
 interface ListQuery {
@@ -64,6 +65,8 @@ async function listPage<T>(
   const items: T[] = [];
   let after = cursor?.after;
   let revision = cursor?.revision;
+  let last = "";
+  if (after !== undefined && !after.startsWith(prefix)) throw notOurToken();
   for (;;) {
     const page = await store.list({
       prefix,
@@ -72,16 +75,32 @@ async function listPage<T>(
       ...(revision === undefined ? {} : { revision }),
     });
     revision = page.revision;
-    for (const [i, entry] of page.entries.entries()) {
-      if (!collection.visible(entry)) continue;
-      items.push(await collection.present(entry));
-      const more = i + 1 < page.entries.length || page.next !== undefined;
-      if (items.length === limit && more)
-        return { items, revision, nextPage: encodeCursor({ revision, after: entry.key }) };
+    for (const entry of page.entries) {
+      const now = await visibleNow(store, collection, entry);
+      if (now === undefined) continue;
+      // Only a further entry that is visible makes a further page: hidden ones leave no trace.
+      if (items.length === limit) return { items, revision, nextPage: encodeCursor({ revision, after: last }) };
+      items.push(await collection.present(entry, now === "current"));
+      last = entry.key;
     }
     if (page.next === undefined) return { items, revision };
     after = page.next;
   }
+}
+
+/**
+ * What was visible once is shown only while what is there now is visible too: a page token or an old revision must not
+ * open what has been closed since. Undefined = not visible.
+ */
+async function visibleNow<T>(
+  store: Store,
+  collection: Collection<T>,
+  entry: Entry,
+): Promise<"current" | "past" | undefined> {
+  if (!collection.visible(entry)) return undefined;
+  const newest = await store.get(entry.key);
+  if (newest?.modRevision === entry.modRevision) return "current";
+  return newest === undefined || collection.visible(newest) ? "past" : undefined;
 }
 
 /** What leaves the selector, or the view of who asks, is a delete. @throws `invalid` (selector) before anything streams. */
@@ -102,10 +121,11 @@ function watchPage<T>(
   });
   const shown = (entry: Entry | undefined): entry is Entry =>
     entry !== undefined && matchesSelector(entry.labels, selector) && collection.visible(entry);
-  return listEvents(events, collection, shown, resume);
+  return listEvents(store, events, collection, shown, resume);
 }
 
 async function* listEvents<T>(
+  store: Store,
   events: AsyncIterable<WatchEvent>,
   collection: Collection<T>,
   shown: (entry: Entry | undefined) => entry is Entry,
@@ -123,9 +143,10 @@ async function* listEvents<T>(
     if (resume !== undefined && revision === resume.revision && n <= resume.skip) continue;
     const id = `${revision}.${n}`;
     if (event.type === "put" && shown(event.entry)) {
-      yield { type: "put", id, item: await collection.present(event.entry) };
+      const now = await visibleNow(store, collection, event.entry);
+      if (now !== undefined) yield { type: "put", id, item: await collection.present(event.entry, now === "current") };
     } else if (shown(event.previous)) {
-      yield { type: "delete", id, item: await collection.present(event.previous) };
+      yield { type: "delete", id, item: await collection.present(event.previous, false) };
     }
   }
 }
@@ -146,5 +167,9 @@ function decodeCursor(token: string): Cursor {
   } catch {
     // Answered below.
   }
-  throw new SkerryError("invalid", "The page token is not one of this list. Begin again without it.");
+  throw notOurToken();
+}
+
+function notOurToken(): SkerryError {
+  return new SkerryError("invalid", "The page token is not one of this list. Begin again without it.");
 }

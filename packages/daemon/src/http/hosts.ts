@@ -14,6 +14,14 @@ export function assertOurs(listener: Listener, request: IncomingMessage): void {
   if (!request.url?.startsWith("/")) {
     throw new SkerryError("invalid", "The request target must be a path, beginning with '/'.");
   }
+  for (const name of ["host", "authorization"]) {
+    if ((request.headersDistinct[name]?.length ?? 0) <= 1) continue;
+    throw new SkerryError("invalid", `The request has more than one ${name} header.`);
+  }
+  const coding = request.headers["transfer-encoding"];
+  if (coding !== undefined && coding.toLowerCase() !== "chunked") {
+    throw new SkerryError("invalid/encoding", "Of transfer codings only chunked is taken.");
+  }
   if (listener.kind === "unix") return;
   const names = ourNames(listener.host).map((name) => `${name}:${listener.port()}`);
   const host = request.headers.host?.toLowerCase() ?? "";

@@ -155,10 +155,12 @@ function readMetadata(call: Call): Record<string, string> {
   let sizeBytes = 0;
   for (const [name, value] of Object.entries(call.request.headers)) {
     if (!name.startsWith(METADATA_PREFIX) || value === undefined) continue;
+    const known = name.slice(METADATA_PREFIX.length);
+    if (known === "" || known === "__proto__") throw new SkerryError("invalid", `${name} is no name of metadata.`);
     if (!/^[\x20-\x7e]*$/.test(value)) {
       throw new SkerryError("invalid", `The header ${name} has characters other than printable ASCII.`);
     }
-    metadata[name.slice(METADATA_PREFIX.length)] = value;
+    metadata[known] = value;
     sizeBytes += name.length + value.length;
   }
   if (sizeBytes > LIMITS.objects.maxMetadataBytes) {

@@ -56,7 +56,7 @@ export function bindingHandlers(services: Services) {
       call.target = `binding/${body.project}/${body.user}`;
       const project = projectNamed(services, call, body.project);
       call.authorize(targetOf.project(project.meta.uid), `project ${body.project}`);
-      return toBinding(services, await auth.projects.bind(project.meta.name, body.user, body.role));
+      return toBinding(services, await auth.projects.bind(project.meta.name, body.user, body.role, call.principal));
     }),
 
     handle.json(bindingRoutes.delete, async (call, { params, query }) => {

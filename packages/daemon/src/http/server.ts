@@ -120,6 +120,8 @@ export class ApiServer {
       outgoing.destroy();
     } finally {
       this.#inFlight--;
+      // 499 as nginx has it: the client went away first, which is no fault of ours.
+      const status = gone.signal.aborted && !outgoing.writableFinished ? 499 : outgoing.statusCode;
       gone.abort(new SkerryError("internal/aborted", "The request has ended."));
       if (!incoming.complete) body.discard();
       this.#options.onRequest({
@@ -127,7 +129,7 @@ export class ApiServer {
         id,
         method: incoming.method ?? "-",
         path: (incoming.url ?? "-").split("?", 1)[0] ?? "-",
-        status: outgoing.statusCode,
+        status,
         durationMs: this.#options.monotonicMs() - startMs,
         bytesIn: body.bytesRead,
         bytesOut,
@@ -150,7 +152,7 @@ export class ApiServer {
       facts.error = { code: refused.code, ...(refused.reason === undefined ? {} : { reason: refused.reason }) };
       return problemResponse(refused, id);
     }
-    const headers: Record<string, string | undefined> = {};
+    const headers = Object.create(null) as Record<string, string | undefined>;
     for (const [name, value] of Object.entries(incoming.headers)) headers[name] = headerText(value);
     return this.#options.dispatch(
       {
@@ -172,6 +174,7 @@ export class ApiServer {
   }
 }
 
+const WRITE_BYTES = 256 * 1024;
 const NEVER = new AbortController().signal;
 
 function headerText(value: string | string[] | undefined): string | undefined {
@@ -206,21 +209,32 @@ async function send(
   let bytesOut = 0;
   for await (const part of body) {
     if (outgoing.destroyed) break;
-    bytesOut += part.length;
-    if (!outgoing.write(part)) await drained(outgoing);
+    // In slices: what waits for a slow reader in the socket is one of them, not a buffer of the storage.
+    for (let at = 0; at < part.length && !outgoing.destroyed; at += WRITE_BYTES) {
+      const slice = part.subarray(at, at + WRITE_BYTES);
+      bytesOut += slice.length;
+      if (!outgoing.write(slice)) await drained(outgoing, response.cut);
+    }
   }
   // An error in the body leaves the loop before this: the connection is cut and the client sees a short answer.
   outgoing.end();
   return bytesOut;
 }
 
-function drained(outgoing: ServerResponse): Promise<void> {
+/** The reader has taken what waits. Else, or when the answer's right is lost meanwhile, the connection is cut. */
+function drained(outgoing: ServerResponse, cut: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
+    const destroy = () => outgoing.destroy();
+    const timer = setTimeout(destroy, LIMITS.http.readerIdleTimeoutMs).unref();
     const done = () => {
+      clearTimeout(timer);
       outgoing.off("drain", done).off("close", done);
+      cut?.removeEventListener("abort", destroy);
       resolve();
     };
     outgoing.on("drain", done).on("close", done);
+    cut?.addEventListener("abort", destroy, { once: true });
+    if (cut?.aborted) destroy();
   });
 }
 

@@ -28,6 +28,7 @@ export function userHandlers(services: Services) {
       call.authorize(targetOf.cloud(), "users");
       const { user, password } = await auth.users.create({
         name: body.name,
+        by: call.principal,
         ...(body.spec?.role === undefined ? {} : { role: body.spec.role }),
         ...(body.password === undefined ? {} : { password: body.password }),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
@@ -38,6 +39,7 @@ export function userHandlers(services: Services) {
     handle.json(userRoutes.update, async (call, { params, body }) => {
       authorizeUser(services, call, params.name);
       const updated = await auth.users.update(params.name, {
+        by: call.principal,
         ...(body.spec?.role === undefined ? {} : { role: body.spec.role }),
         ...(body.spec?.disabled === undefined ? {} : { disabled: body.spec.disabled }),
         ...(body.labels === undefined ? {} : { labels: body.labels }),

@@ -143,7 +143,7 @@ async function answer(
     const response = await (handler as DownloadHandler<Route>)(call, input);
     assertAsked(call);
     return typeof response.body === "object" && !(response.body instanceof Uint8Array)
-      ? { ...response, body: streams.follow(reauthorize, response.body) }
+      ? { ...response, body: streams.download(reauthorize, response.body), cut: call.signal }
       : response;
   }
   if (route.kind === "list") {
@@ -152,7 +152,7 @@ async function answer(
     if (query.watch !== undefined) return watch(options, streams, call, list, input);
     return json(options, call, await list.page(call, input));
   }
-  using _guard = route.kind === "upload" ? streams.guard(reauthorize) : undefined;
+  using _guard = route.kind === "upload" ? streams.upload(reauthorize) : undefined;
   return json(options, call, await (handler as JsonHandler<Route>)(call, input));
 }
 
@@ -174,6 +174,7 @@ function watch(
     status: 200,
     headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
     body: streams.watch({ call, authenticate: options.authenticate }, body),
+    cut: call.signal,
   };
 }
 

@@ -20,6 +20,8 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** A stream is read to its end or returned early (`return()`); an error in it cuts the connection. */
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  /** Of a stream: aborts when it must end now, also while its reader takes nothing. */
+  readonly cut?: AbortSignal;
 }
 
 /** What the log line of a request says beyond the request. Filled while it is handled. */

@@ -5,7 +5,7 @@ import { LIMITS } from "../../domain/limits.ts";
 
 /** @throws `invalid`: a name twice, or a broken percent sequence. */
 export function parseQuery(text: string): Record<string, string> {
-  const query: Record<string, string> = {};
+  const query: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of new URLSearchParams(text)) {
     if (Object.hasOwn(query, name)) {
       throw new SkerryError("invalid", `The query has ${JSON.stringify(name)} more than once.`);

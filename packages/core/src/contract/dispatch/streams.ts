@@ -10,12 +10,112 @@ interface Reauthorize {
   readonly authenticate: (authorization: string | undefined, request: ApiRequest) => Principal;
 }
 
+/** Bounds how many of a kind there are at once, in all and for one owner. */
+class Slots {
+  readonly #limits: { readonly what: string; readonly total: number; readonly perOwner: number };
+  readonly #owners = new Map<string, number>();
+  #taken = 0;
+
+  constructor(limits: { what: string; total: number; perOwner: number }) {
+    this.#limits = limits;
+  }
+
+  /** Gives the slot back, once. @throws `exhausted/overload`, `exhausted/rate`. */
+  take({ principal, request }: Call): () => void {
+    const { what, total, perOwner } = this.#limits;
+    const owner = principal.kind === "anonymous" ? request.remoteAddress : principal.userUid;
+    const own = this.#owners.get(owner) ?? 0;
+    if (this.#taken >= total) {
+      throw new SkerryError("exhausted/overload", `Too many ${what} are under way on this node.`, {
+        retryAfterMs: 1000,
+      });
+    }
+    if (own >= perOwner) {
+      throw new SkerryError(
+        "exhausted/rate",
+        `${own} of your ${what} are under way, the most that one user may have.`,
+        {
+          hint: "End some of them first.",
+          retryAfterMs: 1000,
+        },
+      );
+    }
+    this.#taken++;
+    this.#owners.set(owner, own + 1);
+    let given = false;
+    return () => {
+      if (given) return;
+      given = true;
+      this.#taken--;
+      const left = (this.#owners.get(owner) ?? 1) - 1;
+      if (left === 0) this.#owners.delete(owner);
+      else this.#owners.set(owner, left);
+    };
+  }
+}
+
+const { maxStreams, maxStreamsPerPrincipal, maxDownloads, maxTransfersPerPrincipal } = LIMITS.http;
+
 export class StreamGate {
-  readonly #perPrincipal = new Map<string, number>();
-  #open = 0;
+  readonly #watches = new Slots({ what: "watches", total: maxStreams, perOwner: maxStreamsPerPrincipal });
+  readonly #downloads = new Slots({ what: "downloads", total: maxDownloads, perOwner: maxTransfersPerPrincipal });
+  readonly #uploads = new Slots({
+    what: "uploads",
+    total: LIMITS.objects.maxUploads,
+    perOwner: maxTransfersPerPrincipal,
+  });
+
+  /** An upload: counted, and aborted when the right is lost. @throws `exhausted/overload`, `exhausted/rate`. */
+  upload(reauthorize: Reauthorize): Disposable {
+    const release = this.#uploads.take(reauthorize.call);
+    const guard = this.#guard(reauthorize);
+    return {
+      [Symbol.dispose]() {
+        guard[Symbol.dispose]();
+        release();
+      },
+    };
+  }
+
+  /** A download: counted, and cut when the right is lost. @throws `exhausted/overload`, `exhausted/rate` at once. */
+  download(reauthorize: Reauthorize, body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    const { call } = reauthorize;
+    const release = this.#downloads.take(call);
+    const guard = this.#guard(reauthorize);
+    return untilEnd(call, body, () => {
+      guard[Symbol.dispose]();
+      release();
+    });
+  }
+
+  /**
+   * A watch: counted. When the credential is lost it ends with that; when only the permissions changed it ends with
+   * `conflict/compacted`, because what the reader has seen so far is no longer what it may see: it lists again.
+   * @throws `exhausted/overload`, `exhausted/rate` at once.
+   */
+  watch({ call, authenticate }: Reauthorize, body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    const release = this.#watches.take(call);
+    const changed = () => {
+      try {
+        authenticate(call.request.headers["authorization"], call.request);
+        call.abort(
+          new SkerryError("conflict/compacted", "Your permissions have changed: list again and watch from there."),
+        );
+      } catch (error) {
+        call.abort(toSkerryError(error));
+      }
+    };
+    const { changed: signal } = call.principal;
+    signal.addEventListener("abort", changed, { once: true });
+    if (signal.aborted) changed();
+    return untilEnd(call, body, () => {
+      signal.removeEventListener("abort", changed);
+      release();
+    });
+  }
 
   /** While it lives, a change of the principal decides the call again and aborts it when the answer is no. */
-  guard({ call, authenticate }: Reauthorize): Disposable {
+  #guard({ call, authenticate }: Reauthorize): Disposable {
     let ended = false;
     const subscribe = (principal: Principal) => {
       principal.changed.addEventListener("abort", again, { once: true });
@@ -39,66 +139,19 @@ export class StreamGate {
       },
     };
   }
+}
 
-  /** A download: cut when the right is lost. */
-  async *follow(reauthorize: Reauthorize, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    using _guard = this.guard(reauthorize);
-    for await (const part of body) {
-      if (reauthorize.call.signal.aborted) throw reauthorize.call.signal.reason;
-      yield part;
-    }
-  }
-
-  /**
-   * A watch: counted. When the credential is lost it ends with that; when only the permissions changed it ends with
-   * `conflict/compacted`, because what the reader has seen so far is no longer what it may see: it lists again.
-   * @throws `exhausted/overload`, `exhausted/rate` at once.
-   */
-  watch({ call, authenticate }: Reauthorize, body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    const owner = call.principal.userUid;
-    const own = this.#perPrincipal.get(owner) ?? 0;
-    if (this.#open >= LIMITS.http.maxStreams) {
-      throw new SkerryError("exhausted/overload", "Too many streams are open on this node. Try again later.");
-    }
-    if (own >= LIMITS.http.maxStreamsPerPrincipal) {
-      throw new SkerryError("exhausted/rate", `You have ${own} streams open, the most that one user may have.`, {
-        hint: "End some of them first.",
-        retryAfterMs: 1000,
-      });
-    }
-    this.#open++;
-    this.#perPrincipal.set(owner, own + 1);
-    const changed = () => {
-      try {
-        authenticate(call.request.headers["authorization"], call.request);
-        call.abort(
-          new SkerryError("conflict/compacted", "Your permissions have changed: list again and watch from there."),
-        );
-      } catch (error) {
-        call.abort(toSkerryError(error));
+/** The body, and `ended` once: at its end, or with the request's when it is never read. A watch says itself why it ends. */
+function untilEnd(call: Call, body: AsyncIterable<Uint8Array>, ended: () => void): AsyncIterable<Uint8Array> {
+  call.request.signal.addEventListener("abort", ended, { once: true });
+  return (async function* () {
+    try {
+      for await (const part of body) {
+        if (call.route.kind === "download" && call.signal.aborted) throw call.signal.reason;
+        yield part;
       }
-    };
-    const { changed: signal } = call.principal;
-    signal.addEventListener("abort", changed, { once: true });
-    if (signal.aborted) changed();
-    let released = false;
-    const release = () => {
-      if (released) return;
-      released = true;
-      signal.removeEventListener("abort", changed);
-      this.#open--;
-      const left = (this.#perPrincipal.get(owner) ?? 1) - 1;
-      if (left === 0) this.#perPrincipal.delete(owner);
-      else this.#perPrincipal.set(owner, left);
-    };
-    // A generator that is never started never reaches its finally: the end of the request releases too.
-    call.request.signal.addEventListener("abort", release, { once: true });
-    return (async function* () {
-      try {
-        yield* body;
-      } finally {
-        release();
-      }
-    })();
-  }
+    } finally {
+      ended();
+    }
+  })();
 }

@@ -14,9 +14,15 @@ export const jobPresentation: Presentation<JobView> = {
     { title: "RUNS", cell: ({ runs }) => `${runs}`, align: "right" },
     { title: "FAILURES", cell: ({ failures }) => `${failures}`, align: "right" },
     { title: "LAST RUN", cell: ({ lastRunAt }, nowMs) => formatAge(lastRunAt, nowMs), align: "right" },
-    { title: "NOW", cell: ({ progress, lastError, summary }) => progress ?? lastError ?? summary },
+    { title: "NOW", cell: jobNow },
+    { title: "WHAT IT DOES", cell: ({ summary }) => summary },
   ],
 };
+
+/** What a job says of its progress is about a run: old news once that is over. */
+function jobNow({ state, progress, lastError }: JobView): string {
+  return (state === "running" ? progress : lastError) ?? "-";
+}
 
 export const auditPresentation: Presentation<z.infer<typeof auditEntrySchema>> = {
   kind: "audit entry",

@@ -40,7 +40,21 @@ test("ages and expiries", () => {
   assert.equal(formatAge("2026-08-02T12:00:30Z", now), "0 s", "a clock that is behind");
   assert.equal(formatExpiry(undefined, now), "never");
   assert.equal(formatExpiry("2026-08-02T11:00:00Z", now), "expired");
-  assert.equal(formatExpiry("2026-08-04T12:00:00Z", now), "in 2 d");
+  const ahead: [seconds: number, text: string][] = [
+    [2 * 86_400, "in 2 d"],
+    [30 * 86_400 - 5, "in 30 d"],
+    [86_400 - 5, "in 1 d"],
+    [36 * 3600 - 1, "in 1 d"],
+    [36 * 3600 + 1, "in 2 d"],
+    [23 * 3600, "in 23 h"],
+    [3599, "in 1 h"],
+    [59 * 60, "in 59 min"],
+    [45, "in 45 s"],
+    [0.2, "in 1 s"],
+    [365 * 86_400 - 60, "in 1 y"],
+  ];
+  for (const [seconds, text] of ahead)
+    assert.equal(formatExpiry(new Date(now + seconds * 1000).toISOString(), now), text, `${seconds}`);
 });
 
 test("times and labels", () => {

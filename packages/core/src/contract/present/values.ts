@@ -50,7 +50,18 @@ export function formatAge(iso: string | undefined, nowMs: number): string {
 export function formatExpiry(iso: string | undefined, nowMs: number): string {
   if (iso === undefined) return "never";
   const left = (Date.parse(iso) - nowMs) / 1000;
-  return left <= 0 ? "expired" : `in ${firstUnit(left)}`;
+  return left <= 0 ? "expired" : `in ${nearestUnit(left)}`;
+}
+
+/** `30 d` also a moment before: what lies ahead is named as it was asked for. */
+function nearestUnit(seconds: number): string {
+  const [unit, length] = STEPS.find(([, step]) => seconds >= step - nextStep(step) / 2) ?? ["s", 1];
+  return `${Math.max(1, Math.round(seconds / length))} ${unit}`;
+}
+
+/** The step below, which decides what rounds up to one of this. */
+function nextStep(step: number): number {
+  return STEPS.find(([, smaller]) => smaller < step)?.[1] ?? 1;
 }
 
 function firstUnit(seconds: number): string {

@@ -17,11 +17,14 @@ type Writer = Pick<IndexWriter, "commit" | "commits" | "checkpoint">;
 export class Committer {
   readonly #writer: Writer;
   readonly #mark: Mark;
+  readonly #assertInPlace: () => void;
   #failure: Error | undefined;
 
-  constructor(writer: Writer, mark: Mark) {
+  /** `assertInPlace` throws when what was written lies no longer under its name: then it is not kept for anybody. */
+  constructor(writer: Writer, mark: Mark, assertInPlace: () => void = () => undefined) {
     this.#writer = writer;
     this.#mark = mark;
+    this.#assertInPlace = assertInPlace;
   }
 
   /** Why nothing more is written; undefined while it is. */
@@ -34,6 +37,7 @@ export class Committer {
     if (this.#failure !== undefined) return this.#refuse(batches);
     try {
       const outcomes = this.#writer.commit(batches);
+      this.#assertInPlace();
       this.#writeMark();
       return outcomes;
     } catch (error) {
@@ -49,6 +53,7 @@ export class Committer {
       if (this.#failure !== undefined) return { error: indexClosed(this.#failure) };
       try {
         const [outcome] = this.#writer.commit([batch]);
+        this.#assertInPlace();
         this.#writeMark();
         return outcome;
       } catch (error) {

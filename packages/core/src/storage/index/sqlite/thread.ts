@@ -1,9 +1,10 @@
 /** Entry of the index's threads: one writes, one reads. SQLite does its own I/O, so neither uses the disk port. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import type { IndexOp } from "../../../domain/objects.ts";
+import { indexClosed } from "../rules.ts";
 import { Committer } from "./committer.ts";
 import { toWire } from "./faults.ts";
 import { markPath, openMark } from "./mark.ts";
@@ -24,7 +25,7 @@ function openWriter({ path, cluster, keepChanges, maxPages }: ThreadOptions): Se
   if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`);
   const writer = new IndexWriter(db, keepChanges);
   const mark = openMark(markPath(path), writer.commits);
-  const committer = new Committer(writer, mark);
+  const committer = new Committer(writer, mark, inPlaceCheck(path));
   return {
     answer: (requests) =>
       committer
@@ -34,6 +35,15 @@ function openWriter({ path, cluster, keepChanges, maxPages }: ThreadOptions): Se
       return committer.failure;
     },
     close: () => closeWriter(db, mark),
+  };
+}
+
+/** Someone may move or remove the files of a running daemon: SQLite would go on writing into what nobody finds again. */
+function inPlaceCheck(path: string): () => void {
+  const { ino } = statSync(path);
+  return () => {
+    if (statSync(path, { throwIfNoEntry: false })?.ino === ino) return;
+    throw indexClosed(new Error(`${path} was moved or replaced while the daemon runs`));
   };
 }
 
