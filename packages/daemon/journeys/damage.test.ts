@@ -1,6 +1,8 @@
 /** Damage done to the real daemon's files: what is read stays right, is logged, and is mended. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import { mkdtemp, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -102,6 +104,28 @@ test("a flipped byte and a deleted replica: reads stay right, are logged, and th
     daemon.lines.some((line) => /replica/.test(line) && /"level":"(warn|error)"/.test(line)),
     "the log says it",
   );
+});
+
+test("a pipe, a link and a directory in a replica's place: reads do not hang, and the copies are mended", async () => {
+  await using daemon = await startDaemonProcess({ data });
+  const client = daemon.client(await daemon.login());
+  const content = randomBytes(400_000);
+  const expected = createHash("sha256").update(content).digest("hex");
+  for (const [i, plant] of [
+    (path: string) => execFileSync("mkfifo", [path]),
+    (path: string) => symlinkSync("/etc/passwd", path),
+    (path: string) => mkdirSync(path),
+    (path: string) => mkdirSync(path),
+  ].entries()) {
+    const before = new Set(await replicas("s1"));
+    await put(client, `odd-${i}`, content);
+    const path = (await replicas("s1")).find((file) => !before.has(file)) as string;
+    await rm(path);
+    plant(path);
+    for (let read = 0; read < 6; read++) assert.equal(await digestOf(client, `odd-${i}`), expected);
+    const isFile = () => lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+    await until("mended", async () => (await digestOf(client, `odd-${i}`)) === expected && isFile());
+  }
 });
 
 test("replicas that vanish while the daemon is down are made again after its start", async (t) => {

@@ -3,16 +3,16 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
 import type { Disk, DiskFile, OpenFlags } from "../domain/ports.ts";
 
-const { O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
+const { O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
 function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }
 
 function systemFlags(flags: OpenFlags): number {
-  const create =
-    flags.create === "exclusive" ? O_CREAT | O_EXCL | O_NOFOLLOW : flags.create === "if-missing" ? O_CREAT : 0;
-  return (flags.write ? O_RDWR : O_RDONLY) | create;
+  const create = flags.create === "exclusive" ? O_CREAT | O_EXCL : flags.create === "if-missing" ? O_CREAT : 0;
+  // A link or a pipe in a file's place is nobody's file of ours: opening it must neither follow nor hang.
+  return (flags.write ? O_RDWR : O_RDONLY) | create | O_NOFOLLOW | O_NONBLOCK;
 }
 
 class RealFile implements DiskFile {
@@ -86,19 +86,27 @@ class RealFile implements DiskFile {
   }
 }
 
+/** @throws `EFTYPE` for what is no regular file. */
+async function openRegular(path: string, flags: number): Promise<FileHandle> {
+  const handle = await open(path, flags, 0o600);
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw Object.assign(new Error(`${path} is not a regular file`), { code: "EFTYPE" });
+}
+
 async function openFile(path: string, flags: OpenFlags = {}): Promise<DiskFile> {
   const system = systemFlags(flags);
   if (flags.direct) {
     try {
-      return new RealFile(await open(path, system | O_DIRECT, 0o600), system, true);
+      return new RealFile(await openRegular(path, system | O_DIRECT), system, true);
     } catch (error) {
       // A file system without O_DIRECT says so here, some only after they made the file.
       if (errorCode(error) !== "EINVAL") throw error;
       const retry = flags.create === "exclusive" ? system & ~O_EXCL : system;
-      return new RealFile(await open(path, retry, 0o600), system, false);
+      return new RealFile(await openRegular(path, retry), system, false);
     }
   }
-  return new RealFile(await open(path, system, 0o600), system, false);
+  return new RealFile(await openRegular(path, system), system, false);
 }
 
 export const realDisk: Disk = {

@@ -5,6 +5,9 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
+/** A link, a pipe or a directory in a file's place. */
+export const NOT_A_FILE: readonly string[] = ["EFTYPE", "ELOOP", "EISDIR", "ENOTDIR", "ENOTEMPTY"];
+
 export function diskFull(server: string, cause?: unknown): SkerryError {
   return new SkerryError("exhausted/disk", `The disk of chunkserver ${server} is full.`, {
     hint: "Remove objects, or give the chunkserver a larger disk.",
@@ -17,6 +20,11 @@ export function fromDiskError(server: string, what: string, error: unknown): Ske
   if (error instanceof SkerryError) return error;
   const code = systemCode(error);
   if (code === "ENOSPC" || code === "EDQUOT") return diskFull(server, error);
+  if (code !== undefined && NOT_A_FILE.includes(code)) {
+    return new SkerryError("internal/corrupt", `Chunkserver ${server} could not ${what}: what lies there is no file.`, {
+      cause: error,
+    });
+  }
   return new SkerryError(
     "unavailable/replicas",
     `Chunkserver ${server} could not ${what}${code ? ` (${code})` : ""}.`,

@@ -20,7 +20,7 @@ import {
 } from "./chunk-format.ts";
 import type { ChunkReader, ChunkServer, ChunkServerSpace, ChunkServerState, ChunkWriter } from "./chunkserver.ts";
 import { DirectorySync } from "./directory-sync.ts";
-import { fromDiskError, systemCode } from "./disk-error.ts";
+import { fromDiskError, NOT_A_FILE, systemCode } from "./disk-error.ts";
 import { type DirectoryToOpen, type IdentityWorld, isRefusal, openIdentity, type ServerIdentity } from "./identity.ts";
 import { DiskReserve, reserveBytes } from "./reserve.ts";
 
@@ -227,10 +227,16 @@ export class LocalChunkServer implements ChunkServer {
 
   async quarantine(chunk: ChunkId): Promise<void> {
     await this.#attempt("put a damaged replica aside", async () => {
-      try {
-        await this.#disk.rename(this.#chunkPath(chunk), join(this.#inside("quarantine"), chunkFileName(chunk)));
-      } catch (error) {
-        if (systemCode(error) !== "ENOENT") throw error;
+      // A directory in the replica's place does not take the name of a file that was put aside before.
+      for (const suffix of ["", ".other", ".another"]) {
+        try {
+          const aside = join(this.#inside("quarantine"), `${chunkFileName(chunk)}${suffix}`);
+          return await this.#disk.rename(this.#chunkPath(chunk), aside);
+        } catch (error) {
+          const code = systemCode(error);
+          if (code === "ENOENT") return;
+          if (code === undefined || !NOT_A_FILE.includes(code)) throw error;
+        }
       }
     });
   }
