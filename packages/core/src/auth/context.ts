@@ -51,9 +51,14 @@ export interface StoredPage<R> {
 export const userKey = (name: string): string => resourceKey("user", CLOUD, name);
 export const projectKey = (name: string): string => resourceKey("project", CLOUD, name);
 
-/** The resource as anyone may see it who may read it: without password and secret hashes. */
+/** The resource as anyone may see it who may read it: without password and secret hashes, and without who made a token. */
 export function publicResource<R extends Resource<unknown>>(resource: R): R {
-  const { passwordHash: _password, secretHash: _secret, ...spec } = resource.spec as Record<string, unknown>;
+  const {
+    passwordHash: _password,
+    secretHash: _secret,
+    madeBy: _maker,
+    ...spec
+  } = resource.spec as Record<string, unknown>;
   return { ...resource, spec };
 }
 

@@ -1,4 +1,4 @@
-/** The background work of identity: expired sessions and tokens go, deletions that a crash cut short are finished. */
+/** The background work of identity: expired sessions and tokens go, tokens whose maker is gone too, deletions that a crash cut short are finished. */
 import type { Job } from "../domain/jobs.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Compare, Op } from "../domain/store.ts";
@@ -8,12 +8,13 @@ import { finishDeletions } from "./deletion.ts";
 /** A deletion that is under way is not a deletion that was cut short. */
 const DELETION_GRACE_MS = 60_000;
 
-/** Removes what has expired; returns how many. */
+/** Removes what has expired or has lost its maker; returns how many. */
 async function removeExpired(context: AuthContext): Promise<number> {
   const nowMs = context.clock.wallMs();
   const keys: string[] = [];
-  for (const [key, credential] of context.view.records.credentials()) {
-    if (credential.expiresAtMs <= nowMs) keys.push(key);
+  const { records } = context.view;
+  for (const [key, { uid, expiresAtMs }] of records.credentials()) {
+    if (expiresAtMs <= nowMs || records.credential(uid) === undefined) keys.push(key);
   }
   const batch = LIMITS.store.maxTransactionOps / 2;
   let removed = 0;

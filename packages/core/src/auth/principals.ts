@@ -108,9 +108,11 @@ export class Principals implements AuthAuthorizer, ViewListener {
     return limits === "all" ? user : user.intersection(limits);
   }
 
-  /** The limits of the token that it came with; absent for a session or a token without scopes. */
-  limitsOf(principal: Principal): CredentialRecord["limits"] {
-    return this.#credentials.get(principal)?.limits;
+  /** What it came with, while that is good. @throws `unauthenticated`, also for one that was not made here. */
+  credentialOf(principal: Principal): CredentialRecord {
+    const now = this.#now(principal);
+    if (now === undefined) throw refusal();
+    return now.credential;
   }
 
   userChanged(userUid: string): void {
@@ -118,8 +120,10 @@ export class Principals implements AuthAuthorizer, ViewListener {
   }
 
   credentialGone(uid: string): void {
-    const live = this.#live.get(uid);
-    if (live !== undefined) this.#check(live);
+    for (const live of this.#live.values()) {
+      // What was made by a token goes with it, and perhaps that was this one.
+      if (live.credential.uid === uid || live.credential.madeBy !== undefined) this.#check(live);
+    }
   }
 
   relisted(): void {

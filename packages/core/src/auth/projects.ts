@@ -1,6 +1,6 @@
 /** Projects of teams, and who has which role in a project. */
 import { SkerryError } from "../domain/errors.ts";
-import type { Binding, BindingSpec, Project, User } from "../domain/identity.ts";
+import type { Binding, BindingSpec, Principal, Project, User } from "../domain/identity.ts";
 import { CLOUD, newMeta, resourceKey, touchMeta } from "../domain/resource.ts";
 import {
   type AuthContext,
@@ -19,6 +19,8 @@ import {
   userKey,
 } from "./context.ts";
 import { deleteProject } from "./deletion.ts";
+import { assertMayGive } from "./grants.ts";
+import { projectRoleScopes } from "./roles.ts";
 import { assertFreeName, bindingPut } from "./users.ts";
 
 export interface NewProject {
@@ -40,8 +42,11 @@ export interface Projects {
    * while it owns something.
    */
   delete(name: string, options?: { readonly revision?: number }): Promise<void>;
-  /** Replaces the role before. @throws `invalid` (role), `not_found`, `conflict` for the user's own project. */
-  bind(project: string, user: string, role: BindingSpec["role"]): Promise<Stored<Binding>>;
+  /**
+   * Replaces the role before. `by`: who asks; absent: the daemon itself. @throws `invalid` (role), `not_found`, `conflict`
+   * for the user's own project, `forbidden` (a role beyond the scopes of the token that asks).
+   */
+  bind(project: string, user: string, role: BindingSpec["role"], by?: Principal): Promise<Stored<Binding>>;
   /** @throws `not_found`, `conflict` for the user's own project. */
   unbind(project: string, user: string): Promise<void>;
   /** Bindings of one project (uid), or of all. The name of a binding is the user's. */
@@ -76,6 +81,7 @@ async function bind(
   projectName: string,
   userName: string,
   role: BindingSpec["role"],
+  by: Principal | undefined,
 ): Promise<Stored<Binding>> {
   if (role !== "member" && role !== "viewer") {
     throw new SkerryError("invalid", "The role in a project is member or viewer.", { details: { field: "role" } });
@@ -90,6 +96,12 @@ async function bind(
     const key = resourceKey("binding", uid, userName);
     const existing = await context.store.get(key);
     const before = existing === undefined ? undefined : storedOf<Binding>(existing).resource;
+    assertMayGive(context, by, {
+      what: `the role ${role} gives in the project ${projectName}`,
+      given: [projectRoleScopes(role, uid)],
+      held: before?.spec.user === user.resource.meta.uid ? [projectRoleScopes(before.spec.role, uid)] : [],
+      field: "role",
+    });
     const put =
       before === undefined
         ? bindingPut({ project: uid, user: user.resource, role }, context)
@@ -132,7 +144,7 @@ export function createProjects(context: AuthContext): Projects {
     find: (nameOrUid) => view.records.projectNamed(nameOrUid) ?? view.records.project(nameOrUid),
     list: (input = {}) => listPublic<Project>(store, `/project/${CLOUD}/`, input),
     delete: (name, options = {}) => deleteProject(context, name, options.revision),
-    bind: (project, user, role) => bind(context, project, user, role),
+    bind: (project, user, role, by) => bind(context, project, user, role, by),
     unbind: (project, user) => unbind(context, project, user),
     bindings: (projectUid, input = {}) =>
       listPublic<Binding>(store, projectUid === undefined ? "/binding/" : `/binding/${projectUid}/`, input),

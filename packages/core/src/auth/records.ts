@@ -1,5 +1,6 @@
 /** What `auth/` knows, in memory: filled from the store, asked synchronously. Knows nothing of watching. */
-import type { Binding, Project, Role, Token, User } from "../domain/identity.ts";
+import type { Binding, Project, Role, Scopes, Token, User } from "../domain/identity.ts";
+import { LIMITS } from "../domain/limits.ts";
 import type { Resource } from "../domain/resource.ts";
 import type { Entry } from "../domain/store.ts";
 import { cloudRoleScopes, ownScopes, projectRoleScopes } from "./roles.ts";
@@ -31,6 +32,8 @@ export interface CredentialRecord {
   readonly expiresAtMs: number;
   /** What a token is limited to; absent: nothing. */
   readonly limits?: ScopeTrie;
+  /** Uid of the token that made this one. */
+  readonly madeBy?: string;
 }
 
 /** What a user may now. `fingerprint` changes when that changes. */
@@ -94,10 +97,19 @@ export class Records {
     return this.#projects.values();
   }
 
+  /** Undefined also when the token that made it is gone, or that one's maker: all of them go at the same moment. */
   credential(uid: string): CredentialRecord | undefined {
-    return this.#credentials.get(uid);
+    const credential = this.#credentials.get(uid);
+    let first = credential;
+    for (let makers = 0; first?.madeBy !== undefined; makers++) {
+      // More than a user can have: no chain that we made.
+      if (makers > LIMITS.auth.maxTokensPerUser) return undefined;
+      first = this.#credentials.get(first.madeBy);
+    }
+    return first === undefined ? undefined : credential;
   }
 
+  /** All that is stored, also what is not good any more. */
   credentials(): Iterable<readonly [key: string, credential: CredentialRecord]> {
     const held = this.#held;
     const credentials = this.#credentials;
@@ -127,6 +139,18 @@ export class Records {
   /** What the user may now. */
   access(userUid: string): Access | undefined {
     return this.#access.get(userUid);
+  }
+
+  /** All that the user may when enabled: by the role, as the owner of what is the user's own, and by bindings. */
+  scopesOf(user: User): readonly Scopes[] {
+    const { uid, name } = user.meta;
+    const projectUid = this.#projectUids.get(name);
+    const bindings = [...(this.#bindings.get(uid)?.values() ?? [])];
+    return [
+      cloudRoleScopes(user.spec.role),
+      ...(projectUid === undefined ? [] : [ownScopes(uid, projectUid)]),
+      ...bindings.map(({ meta, spec }) => projectRoleScopes(spec.role, meta.project)),
+    ];
   }
 
   put(entry: Entry): void {
@@ -207,6 +231,7 @@ export class Records {
     const { uid, name } = resource.meta;
     const { user, secretHash, expiresAt } = resource.spec;
     const scopes = "scopes" in resource.spec ? resource.spec.scopes : undefined;
+    const madeBy = "madeBy" in resource.spec ? resource.spec.madeBy : undefined;
     this.#credentials.set(uid, {
       kind,
       uid,
@@ -216,6 +241,7 @@ export class Records {
       // A time that cannot be read is long past.
       expiresAtMs: expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt) || 0,
       ...(scopes === undefined ? {} : { limits: compileScopes(scopes) }),
+      ...(madeBy === undefined ? {} : { madeBy }),
     });
   }
 
@@ -242,12 +268,7 @@ export class Records {
     const given = bindings.map(({ meta, spec }) => `${meta.project}:${spec.role}`).sort();
     const fingerprint = [active, user.spec.role, projectUid, ...given].join(" ");
     if (!active) return { active, role: user.spec.role, projectUid, trie: NOTHING, fingerprint };
-    const trie = compileScopes(
-      cloudRoleScopes(user.spec.role),
-      ...(projectUid === "" ? [] : [ownScopes(uid, projectUid)]),
-      ...bindings.map(({ meta, spec }) => projectRoleScopes(spec.role, meta.project)),
-    );
-    return { active, role: user.spec.role, projectUid, trie, fingerprint };
+    return { active, role: user.spec.role, projectUid, trie: compileScopes(...this.scopesOf(user)), fingerprint };
   }
 }
 

@@ -70,6 +70,21 @@ function pick(error: SkerryError | undefined) {
   return { reason: error?.reason, message: error?.message, hint: error?.hint };
 }
 
+test("what is no name is nobody's, however it is spelled, and its attempts count", async () => {
+  await using world = await createAuthWorld();
+  await world.addUser("mia");
+  const cut = `${"x".repeat(LIMITS.name.maxLength)}\u{1f600}`;
+  for (const name of ["\ud800", "mia\udc00", cut, "mia\0", "/", "MIA"]) {
+    for (let i = 0; i < LIMITS.auth.maxLoginsPerUser; i++) {
+      world.hasher.verified.length = 0;
+      await assert.rejects(world.auth.sessions.login({ name, password: "\ud800" }), is("unauthenticated"));
+      assert.deepEqual(world.hasher.verified, [world.hasher.nobodysHash], "as much work as for anybody");
+    }
+    await assert.rejects(world.auth.sessions.login({ name, password: PASSWORD }), is("exhausted/rate"));
+  }
+  await world.auth.sessions.login({ name: "mia", password: PASSWORD });
+});
+
 test("ten wrong passwords for one user, then a pause, known or not", async () => {
   await using world = await createAuthWorld();
   await world.addUser("mia");

@@ -2,7 +2,7 @@
 import { SkerryError } from "../domain/errors.ts";
 import type { Project, User } from "../domain/identity.ts";
 import { LIMITS } from "../domain/limits.ts";
-import { CLOUD, isUid, newMeta, resourceKey } from "../domain/resource.ts";
+import { CLOUD, isName, isUid, newMeta, resourceKey } from "../domain/resource.ts";
 import type { Entry, Op } from "../domain/store.ts";
 import {
   type AuthContext,
@@ -66,7 +66,8 @@ async function verifyLogin(context: AuthContext, input: Login): Promise<Stored<U
   let user: Stored<User> | undefined;
   let right: boolean;
   try {
-    const entry = await context.store.get(userKey(input.name.slice(0, LIMITS.name.maxLength + 1)));
+    // What is no name is nobody's, and no key that the store would take.
+    const entry = isName(input.name) ? await context.store.get(userKey(input.name)) : undefined;
     user = entry === undefined ? undefined : storedOf<User>(entry);
     const passwordHash = user?.resource.spec.passwordHash ?? context.hasher.nobodysHash;
     right = await context.hasher.verify(passwordHash, input.password);

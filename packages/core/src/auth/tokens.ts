@@ -1,10 +1,10 @@
 /** Tokens: what programs ask with. May do what both their scopes and their user may. */
 import { SkerryError } from "../domain/errors.ts";
-import type { Principal, Scopes, Token } from "../domain/identity.ts";
+import type { Principal, Scopes, Token, TokenSpec } from "../domain/identity.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Clock, Random } from "../domain/ports.ts";
 import { assertName, newMeta, resourceKey } from "../domain/resource.ts";
-import type { Entry } from "../domain/store.ts";
+import type { Compare, Entry } from "../domain/store.ts";
 import {
   type AuthContext,
   assertNotDeleting,
@@ -19,6 +19,7 @@ import {
   putOf,
   type Stored,
   type StoredPage,
+  storedOf,
   Turns,
   untilDone,
   userKey,
@@ -32,36 +33,37 @@ export interface NewToken {
   readonly name: string;
   /** Checked for validity, not for power: what it may is decided when it is used. Absent: all that its user may. */
   readonly scopes?: unknown;
-  /** Absent: does not expire. */
+  /** Absent: does not expire, or together with the token that asks. */
   readonly expiresInMs?: number;
   readonly labels?: Readonly<Record<string, string>>;
-  /** Who asks for it. A token with scopes makes only tokens that its own scopes cover. Absent: the daemon itself. */
+  /**
+   * Who asks for it. A token makes only tokens that its own scopes cover and that live no longer than itself; they are
+   * revoked with it. Absent: the daemon itself.
+   */
   readonly by?: Principal;
 }
 
 export interface Tokens {
   /**
-   * @throws `invalid` (name, scopes with the path, life), `not_found` (user), `conflict/exists`, `forbidden` (more than the
-   * token that asks), `exhausted/quota`.
+   * @throws `invalid` (name, scopes with the path, life), `not_found` (user), `conflict/exists`, `forbidden` (more or
+   * longer than the token that asks), `unauthenticated` (that one is gone), `exhausted/quota`.
    */
   create(input: NewToken): Promise<{ readonly token: Stored<Token>; readonly bearer: string }>;
   /** By the uid of the user's own project. Without secret hashes, as all of these; status has `lastUsedAt`. */
   list(projectUid: string, input?: ListInput): Promise<StoredPage<Token>>;
   /** @throws `not_found`. */
   get(projectUid: string, name: string): Promise<Stored<Token>>;
-  /** Revokes it: refused at once. @throws `not_found`. */
+  /** Revokes it and the tokens that it made: refused at once. @throws `not_found`. */
   delete(projectUid: string, name: string): Promise<void>;
 }
 
 /** A token and its bearer, and what puts it. */
 export function tokenCreation(
-  input: { user: string; project: string; name: string; scopes?: Scopes; expiresInMs?: number } & Pick<
-    NewToken,
-    "labels"
-  >,
+  input: { user: string; project: string; name: string } & Pick<TokenSpec, "scopes" | "expiresAt" | "madeBy"> &
+    Pick<NewToken, "labels">,
   world: { clock: Clock; random: Random },
 ) {
-  const { user, project, name, scopes, expiresInMs, labels } = input;
+  const { user, project, name, scopes, expiresAt, madeBy, labels } = input;
   const meta = newMeta({ name, project, ...(labels === undefined ? {} : { labels }) }, world);
   const { bearer, secretHash } = newSecret("token", meta.uid, world.random);
   const token: Token = {
@@ -71,7 +73,8 @@ export function tokenCreation(
       user,
       secretHash,
       ...(scopes === undefined ? {} : { scopes }),
-      ...(expiresInMs === undefined ? {} : { expiresAt: new Date(world.clock.wallMs() + expiresInMs).toISOString() }),
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...(madeBy === undefined ? {} : { madeBy }),
     },
   };
   const key = resourceKey("token", project, name);
@@ -87,12 +90,48 @@ function assertLife(expiresInMs: number | undefined): void {
 
 /** Else a narrow token would be a way to everything that its user may. @throws `forbidden`. */
 function assertCovered(context: AuthContext, by: Principal | undefined, scopes: Scopes | undefined): void {
-  const limits = by === undefined ? undefined : context.principals.limitsOf(by);
+  const limits = by === undefined ? undefined : context.principals.credentialOf(by).limits;
   if (limits === undefined || (scopes !== undefined && limits.covers(scopes))) return;
   throw new SkerryError("forbidden", "A token cannot make a token that may more than itself.", {
     hint: "Give scopes that the scopes of your token cover, or log in and ask with a session.",
     details: { field: "scopes" },
   });
+}
+
+interface Maker {
+  readonly uid: string;
+  readonly expiresAt?: string;
+  /** It is still there when what it makes comes into being. */
+  readonly compare: Compare;
+}
+
+/** The token that asks; undefined for a session, which may make what outlives it. @throws `unauthenticated/revoked`. */
+async function makerOf(context: AuthContext, by: Principal | undefined): Promise<Maker | undefined> {
+  if (by?.credential?.kind !== "token") return undefined;
+  const { uid, name } = by.credential;
+  const key = resourceKey("token", by.projectUid, name);
+  const entry = await context.store.get(key);
+  const stored = entry === undefined ? undefined : storedOf<Token>(entry);
+  if (stored?.resource.meta.uid !== uid) {
+    throw new SkerryError("unauthenticated/revoked", "The token that asks was revoked.");
+  }
+  const { expiresAt } = stored.resource.spec;
+  return { uid, compare: { key, modRevision: stored.revision }, ...(expiresAt === undefined ? {} : { expiresAt }) };
+}
+
+/** When the new token expires; undefined = never. @throws `forbidden` when it would outlive its maker. */
+function expiryOf(clock: Clock, expiresInMs: number | undefined, maker: Maker | undefined): string | undefined {
+  if (expiresInMs === undefined) return maker?.expiresAt;
+  const asked = new Date(clock.wallMs() + expiresInMs);
+  if (maker?.expiresAt === undefined || asked.getTime() <= Date.parse(maker.expiresAt)) return asked.toISOString();
+  throw new SkerryError(
+    "forbidden",
+    `A token cannot make a token that outlives it: it expires at ${maker.expiresAt}.`,
+    {
+      hint: "Ask for a shorter life or for none, which gives the same end; or log in and ask with a session.",
+      details: { field: "expiresInSeconds", expiresAt: maker.expiresAt },
+    },
+  );
 }
 
 async function createToken(context: AuthContext, input: NewToken): ReturnType<Tokens["create"]> {
@@ -105,13 +144,16 @@ async function createToken(context: AuthContext, input: NewToken): ReturnType<To
     const { user, project } = await getOwner(context.store, input.user);
     assertNotDeleting(user.resource);
     const projectUid = project.resource.meta.uid;
+    const maker = await makerOf(context, input.by);
+    const expiresAt = expiryOf(context.clock, expiresInMs, maker);
     const creation = tokenCreation(
       {
         user: user.resource.meta.uid,
         project: projectUid,
         name,
         ...(scopes === undefined ? {} : { scopes }),
-        ...(expiresInMs === undefined ? {} : { expiresInMs }),
+        ...(expiresAt === undefined ? {} : { expiresAt }),
+        ...(maker === undefined ? {} : { madeBy: maker.uid }),
         ...(labels === undefined ? {} : { labels }),
       },
       context,
@@ -127,11 +169,45 @@ async function createToken(context: AuthContext, input: NewToken): ReturnType<To
       });
     }
     const revision = await commit(context, {
-      compare: [creation.compare, { key: userKey(input.user), modRevision: user.revision }],
+      compare: [
+        creation.compare,
+        { key: userKey(input.user), modRevision: user.revision },
+        ...(maker === undefined ? [] : [maker.compare]),
+      ],
       then: [creation.put],
     });
     if (revision === undefined) return undefined;
     return { token: { resource: publicResource(creation.token), revision }, bearer: creation.bearer };
+  });
+}
+
+/** What this token made, and what that made. */
+async function descendantsOf(context: AuthContext, projectUid: string, uid: string): Promise<Entry[]> {
+  const made = new Map<string, Entry[]>();
+  for await (const entry of entriesUnder(context.store, `/token/${projectUid}/`)) {
+    const { madeBy } = storedOf<Token>(entry).resource.spec;
+    if (madeBy !== undefined) made.set(madeBy, [...(made.get(madeBy) ?? []), entry]);
+  }
+  const found: Entry[] = [];
+  const makers = [uid];
+  // Grows while it is walked.
+  for (const maker of makers) {
+    const children = made.get(maker) ?? [];
+    made.delete(maker);
+    found.push(...children);
+    makers.push(...children.map((entry) => storedOf<Token>(entry).resource.meta.uid));
+  }
+  return found;
+}
+
+/** Undefined when something changed in between. */
+async function revoke(context: AuthContext, token: Entry): Promise<number | undefined> {
+  const { uid, project } = storedOf<Token>(token).resource.meta;
+  // More than fit are refused by the view in the same moment, and removed by the job `auth.expire`.
+  const gone = [token, ...(await descendantsOf(context, project, uid))].slice(0, LIMITS.store.maxTransactionOps / 2);
+  return commit(context, {
+    compare: gone.map(({ key, modRevision }) => ({ key, modRevision })),
+    then: gone.map(({ key }) => ({ op: "delete", key })),
   });
 }
 
@@ -154,10 +230,7 @@ export function createTokens(context: AuthContext): Tokens {
     },
     get: async (projectUid, name) => withUse(publicOf<Token>(await find(projectUid, name))),
     delete: async (projectUid, name) => {
-      await untilDone(async () => {
-        const { key, modRevision } = await find(projectUid, name);
-        return commit(context, { compare: [{ key, modRevision }], then: [{ op: "delete", key }] });
-      });
+      await untilDone(async () => revoke(context, await find(projectUid, name)));
     },
   };
 }

@@ -25,6 +25,7 @@ import {
   userKey,
 } from "./context.ts";
 import { deleteUser } from "./deletion.ts";
+import { assertMayGive, roleScopes } from "./grants.ts";
 import { isEnabledAdmin, otherAdmin } from "./last-admin.ts";
 import { assertPassword } from "./passwords.ts";
 import { ownProjectRole } from "./roles.ts";
@@ -54,6 +55,8 @@ export interface NewUser {
   /** Absent: one is made and returned. */
   readonly password?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Who asks. A token with scopes gives only what they cover. Absent: the daemon itself. */
+  readonly by?: Principal;
 }
 
 export interface UserChange {
@@ -62,6 +65,8 @@ export interface UserChange {
   readonly labels?: Readonly<Record<string, string>>;
   /** Refuse unless this is the revision of the last change. */
   readonly revision?: number;
+  /** Who asks. A token with scopes gives only what they cover; taking needs nothing. Absent: the daemon itself. */
+  readonly by?: Principal;
 }
 
 export interface PasswordChange {
@@ -76,7 +81,8 @@ export interface PasswordChange {
 export interface Users {
   /**
    * With the project of the same name and the binding, in one transaction. @throws `invalid` (name, role, password),
-   * `conflict/exists` when a user or a project has the name, `exhausted/overload`.
+   * `conflict/exists` when a user or a project has the name, `forbidden` (a role beyond the token that asks),
+   * `exhausted/overload`.
    */
   create(input: NewUser): Promise<{ readonly user: Stored<User>; readonly password?: string }>;
   /** Without the password hash, as all of these. @throws `not_found`. */
@@ -86,7 +92,7 @@ export interface Users {
   list(input?: ListInput): Promise<StoredPage<User>>;
   /**
    * Disabling ends the sessions. @throws `invalid`, `not_found`, `conflict/precondition`, `conflict` for the last enabled
-   * admin.
+   * admin, `forbidden` (a higher role, or enabling, beyond the token that asks).
    */
   update(name: string, change: UserChange): Promise<Stored<User>>;
   /**
@@ -96,7 +102,7 @@ export interface Users {
   delete(name: string, options?: { readonly revision?: number }): Promise<void>;
   /**
    * Ends all sessions of the user but the one that asks. @throws `invalid` (rule), `forbidden` (current password wrong or
-   * missing), `not_found`, `exhausted/rate` after too many wrong ones.
+   * missing; another's, who may more than the token that asks), `not_found`, `exhausted/rate` after too many wrong ones.
    */
   changePassword(change: PasswordChange): Promise<void>;
 }
@@ -147,6 +153,12 @@ async function createUser(context: AuthContext, input: NewUser): ReturnType<User
   const { name, role = "member", labels } = input;
   assertFreeName(name, "user");
   assertRole(role);
+  // The project is not made yet: only scopes of any project cover it.
+  assertMayGive(context, input.by, {
+    what: `the role ${role} gives`,
+    given: roleScopes(role, "*"),
+    field: "spec.role",
+  });
   const taken = new SkerryError("conflict/exists", `The name ${name} is taken by a user or a project.`);
   const made = input.password === undefined ? newPassword(context.random) : undefined;
   const password = made ?? input.password;
@@ -160,6 +172,20 @@ async function createUser(context: AuthContext, input: NewUser): ReturnType<User
   return made === undefined ? { user } : { user, password: made };
 }
 
+/** A disabled user may nothing, so enabling gives all that the user may. @throws `forbidden`. */
+function assertMayRaise(context: AuthContext, before: User, spec: UserSpec, projectUid: string, by?: Principal): void {
+  const enabled = before.spec.disabled && !spec.disabled;
+  assertMayGive(context, by, {
+    what: enabled ? `the user ${before.meta.name} may when enabled` : `the role ${spec.role} gives`,
+    given: [
+      ...roleScopes(spec.role, projectUid),
+      ...(enabled ? context.view.records.scopesOf({ ...before, spec }) : []),
+    ],
+    held: enabled ? [] : roleScopes(before.spec.role, projectUid),
+    field: enabled ? "spec.disabled" : "spec.role",
+  });
+}
+
 /** One attempt; undefined when something changed in between. */
 async function tryUpdate(context: AuthContext, name: string, change: UserChange): Promise<Stored<User> | undefined> {
   const { user: stored, project } = await getOwner(context.store, name);
@@ -171,11 +197,12 @@ async function tryUpdate(context: AuthContext, name: string, change: UserChange)
     role: change.role ?? before.spec.role,
     disabled: change.disabled ?? before.spec.disabled,
   };
+  const projectUid = project.resource.meta.uid;
+  assertMayRaise(context, before, spec, projectUid, change.by);
   const user: User = { ...before, spec, meta: touchMeta(before.meta, context.clock, change.labels) };
   const compare: Compare[] = [{ key: userKey(name), modRevision: stored.revision }];
   const then: Op[] = [putOf(userKey(name), user)];
   if (isEnabledAdmin(before) && !isEnabledAdmin(user)) compare.push(await otherAdmin(context.store, before));
-  const projectUid = project.resource.meta.uid;
   if (ownProjectRole(spec.role) !== ownProjectRole(before.spec.role)) {
     then.push(bindingPut({ project: projectUid, user, role: ownProjectRole(spec.role) }, context));
   }
@@ -204,6 +231,11 @@ async function changePassword(context: AuthContext, change: PasswordChange): Pro
   const { name, password, by } = change;
   const asked = await getStored<User>(context.store, "user", CLOUD, name);
   if (by.userUid === asked.resource.meta.uid) await assertCurrentPassword(context, asked.resource, change);
+  else {
+    // Whoever knows the password may all of it.
+    const given = context.view.records.scopesOf(asked.resource);
+    assertMayGive(context, by, { what: `the user ${name} may`, given, field: "password" });
+  }
   assertPassword(password, name);
   const passwordHash = await context.hasher.hash(password);
   await untilDone(async () => {

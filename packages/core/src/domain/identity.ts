@@ -68,6 +68,8 @@ export interface TokenSpec {
   readonly scopes?: Scopes;
   /** ISO 8601; absent: does not expire. */
   readonly expiresAt?: string;
+  /** Uid of the token that asked for it; it goes when that one goes. Absent: a session asked. Never leaves `auth/`. */
+  readonly madeBy?: string;
 }
 export type Token = Resource<TokenSpec>;
 

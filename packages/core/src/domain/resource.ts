@@ -36,9 +36,13 @@ export interface Resource<Spec, Status = unknown> {
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 export const NAME_RULE = "1 to 63 characters, a-z, 0-9 and '-', beginning and ending with a letter or digit";
 
+export function isName(name: unknown): name is string {
+  return typeof name === "string" && name.length <= LIMITS.name.maxLength && NAME.test(name);
+}
+
 /** @throws `invalid` with the rule. `what` names the thing, e.g. "bucket". */
 export function assertName(name: unknown, what: string): asserts name is string {
-  if (typeof name === "string" && name.length <= LIMITS.name.maxLength && NAME.test(name)) return;
+  if (isName(name)) return;
   throw new SkerryError("invalid", `${JSON.stringify(name)} is not a ${what} name: a name is ${NAME_RULE}.`, {
     details: { field: "name", rule: NAME_RULE },
   });
