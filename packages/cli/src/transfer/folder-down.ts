@@ -5,12 +5,13 @@ import type { Client } from "@skerry/core/contract/client/client.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import type { Progress } from "../output/progress.ts";
 import { formatAddress, type ObjectAddress } from "./address.ts";
+import { Directory } from "./directory.ts";
 import { endsAll, type Failures } from "./failures.ts";
 import { forEachParallel } from "./parallel.ts";
-import { openObject } from "./read-object.ts";
+import { type OpenObject, openObject } from "./read-object.ts";
 import { retrying } from "./retry.ts";
-import { FileAsFolder, prepareTarget, safeSegments } from "./safe-path.ts";
-import { saveObject } from "./save-object.ts";
+import { FileAsFolder, holdTarget, safeSegments } from "./safe-path.ts";
+import { saveInto } from "./save-object.ts";
 
 export interface FolderTransfer {
   readonly client: Client;
@@ -44,14 +45,14 @@ export async function copyFolderDown(from: ObjectAddress, root: string, transfer
   if (progress.shown) void measure(from, transfer, together);
   const filesAsFolders = new FileAsFolder();
   let copied = 0;
-  let made: Promise<unknown> | undefined;
+  let opened: Promise<Directory> | undefined;
   try {
     await forEachParallel(listObjects(client, from, signal), async ({ key }) => {
       const address = { bucket: from.bucket, key };
       // Before anything is waited for: the keys must come in their order.
       const file = filesAsFolders.check(key);
-      made ??= mkdir(root, { recursive: true });
-      await made;
+      opened ??= makeRoot(root);
+      const directory = await opened;
       try {
         if (file !== undefined) {
           throw new SkerryError(
@@ -60,9 +61,10 @@ export async function copyFolderDown(from: ObjectAddress, root: string, transfer
           );
         }
         const segments = safeSegments(key.slice(from.key.length));
-        const target = await prepareTarget(root, segments);
+        await using target = await holdTarget(directory, segments);
         const object = await retrying(signal, () => openObject(client, address, together));
-        await saveObject(object, target, { address, onBytes: (bytes) => progress.add(bytes) });
+        await using _connection = { [Symbol.asyncDispose]: () => endReading(object) };
+        await saveInto(object, target, { address, onBytes: (bytes) => progress.add(bytes) });
         copied++;
       } catch (error) {
         if (signal.aborted || endsAll(error)) throw error;
@@ -71,11 +73,29 @@ export async function copyFolderDown(from: ObjectAddress, root: string, transfer
     });
   } finally {
     ended.abort();
+    await closeRoot(opened);
   }
-  if (made !== undefined) return copied;
+  if (opened !== undefined) return copied;
   throw new SkerryError("not_found", `There is nothing at ${formatAddress(from)}, or it is not yours to see.`, {
     hint: `skerry ls ${from.bucket}: shows what is there.`,
   });
+}
+
+/** The destination itself may be a link: the user named it. */
+async function makeRoot(path: string): Promise<Directory> {
+  await mkdir(path, { recursive: true });
+  return Directory.open(path);
+}
+
+async function closeRoot(opened: Promise<Directory> | undefined): Promise<void> {
+  const directory = await opened?.catch(() => undefined);
+  await directory?.[Symbol.asyncDispose]();
+}
+
+/** Gives the connection back. A reading that has not begun lets go of it only when it has. */
+async function endReading({ bytes }: OpenObject): Promise<void> {
+  await bytes.next().catch(() => undefined);
+  await bytes.return(undefined);
 }
 
 /** The whole, for the bar only: what fails here fails there too. */

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { FakeCloud } from "../testing/fake-cloud.ts";
 import { Cli } from "../testing/run-cli.ts";
-import { FileAsFolder, safeSegments } from "./safe-path.ts";
+import { Directory } from "./directory.ts";
+import { FileAsFolder, holdTarget, safeSegments } from "./safe-path.ts";
+import { createTemporary } from "./temporary.ts";
 
 describe("folders", () => {
   let cloud: FakeCloud;
@@ -64,6 +67,123 @@ describe("folders", () => {
     assert.deepEqual(await readdir(cli.path("outside")), ["file"]);
     assert.equal(await readFile(cli.path("outside", "file"), "utf8"), "mine");
     assert.equal(await readFile(cli.path("down", "sub", "ok"), "utf8"), "theirs");
+  });
+
+  for (const [when, sentBytes] of [
+    ["before its first byte", 0],
+    ["in the middle of it", 64 * 1024],
+  ] as const) {
+    const plant = {
+      "a link": [/the link .*sub stands in the way/, (sub: string) => symlinkSync(cli.path("outside"), sub)],
+      "another folder": [/another folder stands at .*sub by now/, (sub: string) => mkdirSync(sub)],
+      "a file": [/a file stands at .*sub, where a folder is needed/, (sub: string) => writeFileSync(sub, "")],
+      "nothing at all": [/the folder .*sub was moved away or removed/, () => undefined],
+    } as const;
+    for (const [what, [reason, put]] of Object.entries(plant)) {
+      test(`${what} in the place of a folder, while a file comes, ${when}: it lands nowhere`, async () => {
+        await mkdir(cli.path("outside"));
+        await mkdir(cli.path("down", "sub"), { recursive: true });
+        cloud.put("docs:sub/victim", Buffer.alloc(200_000, "theirs"));
+        cloud.put("docs:sub/deep/victim", Buffer.alloc(200_000, "theirs"));
+        cloud.put("docs:other", "ok");
+        let planted = false;
+        cloud.cutAt = (sent, { params }) => {
+          if (planted || params["key"] !== "sub/victim" || sent !== sentBytes) return false;
+          planted = true;
+          renameSync(cli.path("down", "sub"), cli.path("away"));
+          put(cli.path("down", "sub"));
+          return false;
+        };
+        const { status, stderr } = await cli.run(["cp", "-r", "docs:", cli.path("down")]);
+        assert.ok(planted);
+        assert.equal(status, 2, stderr);
+        assert.match(stderr, /docs:sub\/victim: It is not copied: /);
+        assert.match(stderr, reason);
+        assert.deepEqual(await readdir(cli.path("outside")), []);
+        assert.ok(!(await filesBelow(cli.path("away"))).includes("victim"), "nor where the folder went");
+        assert.equal(await readFile(cli.path("down", "other"), "utf8"), "ok");
+        assert.deepEqual(
+          (await filesBelow(cli.directory)).filter((path) => path.endsWith(".part")),
+          [],
+        );
+      });
+    }
+  }
+
+  test("a folder that is removed while a file comes, and a link in its place", async () => {
+    await mkdir(cli.path("outside"));
+    cloud.put("docs:sub/victim", "theirs");
+    cloud.cutAt = () => {
+      rmdirSync(cli.path("down", "sub"));
+      symlinkSync(cli.path("outside"), cli.path("down", "sub"));
+      return false;
+    };
+    const { status, stderr } = await cli.run(["cp", "-r", "docs:", cli.path("down")]);
+    assert.equal(status, 2);
+    assert.match(stderr, /docs:sub\/victim: It is not copied: the link .*sub stands in the way/);
+    assert.deepEqual(await readdir(cli.path("outside")), []);
+  });
+
+  test("a link in the place of the file itself, while it comes, is left alone", async () => {
+    await writeFile(cli.path("mine"), "mine");
+    cloud.put("docs:sub/victim", "theirs");
+    cloud.cutAt = () => {
+      symlinkSync(cli.path("mine"), cli.path("down", "sub", "victim"));
+      return false;
+    };
+    const { stderr } = await cli.run(["cp", "-r", "docs:", cli.path("down")]);
+    assert.match(stderr, /the link .*victim stands in the way/);
+    assert.equal(await readFile(cli.path("mine"), "utf8"), "mine");
+    assert.deepEqual(await readdir(cli.path("down", "sub")), ["victim"]);
+  });
+
+  test("a link that comes right behind a check changes nothing about where the file goes", async () => {
+    await mkdir(cli.path("outside"));
+    await mkdir(cli.path("down"));
+    await using root = await Directory.open(cli.path("down"));
+    await using target = await holdTarget(root, ["sub", "victim"]);
+    renameSync(cli.path("down", "sub"), cli.path("held"));
+    symlinkSync(cli.path("outside"), cli.path("down", "sub"));
+    await assert.rejects(target.assertInPlace(), /the link .*sub stands in the way/);
+    const unchecked = { ...target, assertInPlace: () => Promise.resolve() };
+    {
+      await using left = await createTemporary(unchecked);
+      await left.handle.write("half");
+      assert.equal(readdirSync(cli.path("held")).length, 1);
+    }
+    assert.deepEqual(await readdir(cli.path("held")), []);
+    await using file = await createTemporary(unchecked);
+    await file.handle.write("whole");
+    await file.commit();
+    assert.deepEqual(await readdir(cli.path("outside")), []);
+    assert.equal(await readFile(cli.path("held", "victim"), "utf8"), "whole");
+  });
+
+  test("many files, whole and refused, leave nothing open", async () => {
+    const openFiles = () => readdirSync("/proc/self/fd").length;
+    await mkdir(cli.path("down"));
+    await symlink(cli.directory, cli.path("down", "link"));
+    const copy = () => cli.run(["cp", "-r", "docs:", cli.path("down")]);
+    cloud.put("docs:first", "x");
+    await copy();
+    for (let i = 0; i < 50; i++) {
+      cloud.put(`docs:a/b/c${i}/d`, "x");
+      cloud.put(`docs:link/${i}`, "x");
+      cloud.put(`docs:z/${i}/deep`, "x");
+    }
+    let most = 0;
+    cloud.cutAt = (_, { params }) => {
+      most = Math.max(most, openFiles());
+      const key = params["key"] ?? "";
+      if (key.startsWith("z/") && existsSync(cli.path("down", "z")))
+        renameSync(cli.path("down", "z"), cli.path(`away${key.replaceAll("/", "-")}`));
+      return false;
+    };
+    const before = openFiles();
+    const { stderr } = await copy();
+    assert.match(stderr, /files were not copied; the other \d+ were/);
+    assert.ok(most < before + 40, `${most} open, ${before} before`);
+    assert.ok(openFiles() < before + 15, `${openFiles()} open, ${before} before`);
   });
 
   test("a destination that is itself a link is the user's own choice", async () => {

@@ -2,9 +2,9 @@
  * Keys come from other people. A key becomes a file only below the destination: no segment leads out of it, and no link on
  * the way is followed.
  */
-import { lstat, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { Directory } from "./directory.ts";
 
 /** The segments of a file below the destination. @throws `invalid` */
 export function safeSegments(relativeKey: string): readonly string[] {
@@ -19,31 +19,83 @@ export function safeSegments(relativeKey: string): readonly string[] {
   return segments;
 }
 
+/** The place of a file below a folder, with its directory held open until it is disposed. */
+export interface HeldTarget extends AsyncDisposable {
+  readonly directory: Directory;
+  readonly name: string;
+  /** @throws `invalid`: the path leads elsewhere by now, or something else stands in the file's place. */
+  assertInPlace(): Promise<void>;
+}
+
 /**
- * Makes the folders for a file below `root` and returns its path. Every component is looked at without following links.
+ * Makes the folders for a file below `root` and holds the last one. Every one is opened in the one before, without
+ * following links: what is put in the way later changes nothing about where the file goes.
  * @throws `invalid`: a link, or a file, stands where a folder is needed, or a folder where the file is.
  */
-export async function prepareTarget(root: string, segments: readonly string[]): Promise<string> {
-  let path = root;
-  for (const segment of segments.slice(0, -1)) {
-    path = join(path, segment);
-    const found = (await look(path)) ?? (await makeFolder(path));
-    if (found === "link") throw inTheWay(`the link ${path} stands in the way`);
-    if (found !== "folder") throw inTheWay(`a file stands at ${path}, where a folder is needed`);
+export async function holdTarget(root: Directory, segments: readonly string[]): Promise<HeldTarget> {
+  const folders = segments.slice(0, -1);
+  const name = segments.at(-1) ?? "";
+  const directory = await openBelow(root, folders, true);
+  const target = {
+    directory,
+    name,
+    async assertInPlace() {
+      await using present = await Directory.open(root.path);
+      await using found = await openBelow(present, folders, false);
+      if (!(await found.isSame(directory))) throw inTheWay(`another folder stands at ${directory.path} by now`);
+      await assertFree(directory, name);
+    },
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+  try {
+    await assertFree(directory, name);
+    return target;
+  } catch (error) {
+    await target[Symbol.asyncDispose]();
+    throw error;
   }
-  path = join(path, segments.at(-1) ?? "");
-  const found = await look(path);
+}
+
+async function openBelow(root: Directory, folders: readonly string[], make: boolean): Promise<Directory> {
+  let directory = await root.openFolder(".");
+  for (const name of folders) {
+    await using parent = directory;
+    directory = await openFolder(parent, name, make);
+  }
+  return directory;
+}
+
+async function openFolder(parent: Directory, name: string, make: boolean): Promise<Directory> {
+  try {
+    return await parent.openFolder(name);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && make) {
+      await makeFolder(parent, name);
+      return await openFolder(parent, name, false);
+    }
+    if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "ELOOP") throw error;
+    const path = join(parent.path, name);
+    const found = await look(parent, name);
+    if (found === "link") throw inTheWay(`the link ${path} stands in the way`);
+    if (found === "file" || found === "special") throw inTheWay(`a file stands at ${path}, where a folder is needed`);
+    throw inTheWay(`the folder ${path} was moved away or removed`);
+  }
+}
+
+async function assertFree(directory: Directory, name: string): Promise<void> {
+  const path = join(directory.path, name);
+  const found = await look(directory, name);
   if (found === "link") throw inTheWay(`the link ${path} stands in the way`);
   if (found === "folder") throw inTheWay(`${path} is a folder`);
   if (found === "special") throw inTheWay(`${path} is not a plain file`);
-  return path;
 }
 
 type Found = "folder" | "file" | "link" | "special";
 
-async function look(path: string): Promise<Found | undefined> {
+async function look(directory: Directory, name: string): Promise<Found | undefined> {
   try {
-    const found = await lstat(path);
+    const found = await directory.look(name);
     if (found.isSymbolicLink()) return "link";
     if (found.isDirectory()) return "folder";
     return found.isFile() ? "file" : "special";
@@ -53,14 +105,13 @@ async function look(path: string): Promise<Found | undefined> {
   }
 }
 
-async function makeFolder(path: string): Promise<Found | undefined> {
+async function makeFolder(parent: Directory, name: string): Promise<void> {
   try {
-    await mkdir(path);
-    return "folder";
+    await parent.makeFolder(name);
   } catch (error) {
-    // Another transfer made it, or somebody put something else there.
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return look(path);
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    // Another transfer made it, somebody put something else there, or removed its parent: opening it tells.
+    if (code !== "EEXIST" && code !== "ENOENT") throw error;
   }
 }
 

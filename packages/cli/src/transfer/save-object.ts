@@ -1,9 +1,12 @@
 /** An object into a file: whole and checked, or not at all. */
 import { createHash } from "node:crypto";
 import { lstat, open, realpath, stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { formatAddress, type ObjectAddress } from "./address.ts";
+import { Directory } from "./directory.ts";
 import type { OpenObject } from "./read-object.ts";
+import { type HeldTarget, holdTarget } from "./safe-path.ts";
 import { createTemporary } from "./temporary.ts";
 
 export interface SaveOptions {
@@ -14,11 +17,18 @@ export interface SaveOptions {
 /** Parts are gathered up to this before a write. */
 const WRITE_BYTES = 1024 * 1024;
 
+/** Into a file that a person named. Its folder may be a link. @throws what `saveInto` throws. */
+export async function saveObject(object: OpenObject, path: string, options: SaveOptions): Promise<void> {
+  await using directory = await Directory.open(dirname(path));
+  await using target = await holdTarget(directory, [basename(path)]);
+  await saveInto(object, target, options);
+}
+
 /**
  * Into a temporary file beside the target, synced, length and MD5 checked, then put in its place.
- * @throws what reading throws; errors of the file system as they are.
+ * @throws what reading throws; `invalid` when the way to the target has changed; errors of the file system as they are.
  */
-export async function saveObject(object: OpenObject, target: string, options: SaveOptions): Promise<void> {
+export async function saveInto(object: OpenObject, target: HeldTarget, options: SaveOptions): Promise<void> {
   await using file = await createTemporary(target);
   const write = async (parts: readonly Uint8Array[]) => {
     await file.handle.writev(parts as Uint8Array[]);

@@ -1,53 +1,57 @@
 /** Temporary files, gone at the latest when the program ends (but for kill -9). */
 import { randomBytes } from "node:crypto";
-import { constants, unlinkSync } from "node:fs";
-import { type FileHandle, open, rename, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import type { HeldTarget } from "./safe-path.ts";
 
-const alive = new Set<string>();
+/** Removes one at once. An entry leaves before its directory is closed: the descriptor may soon be another's. */
+const alive = new Set<() => void>();
 let watching = false;
 
 export interface TemporaryFile extends AsyncDisposable {
   readonly handle: FileHandle;
-  /** Puts it in the target's place, durably. Nothing but this changes the target. */
+  /** Puts it in the target's place, durably. Nothing but this changes the target. @throws `invalid` when the way to it has changed. */
   commit(): Promise<void>;
 }
 
 /**
- * A new file beside `target`, never through a link. Disposed without a commit, it is removed and the target is as it was.
+ * A new file beside the target, never through a link. Disposed without a commit, it is removed and the target is as it was.
+ * To be disposed before the target.
  */
-export async function createTemporary(target: string): Promise<TemporaryFile> {
+export async function createTemporary(target: HeldTarget): Promise<TemporaryFile> {
   removeAtExit();
-  const directory = dirname(target);
-  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+  const { directory } = target;
+  const { O_CREAT, O_EXCL, O_WRONLY } = constants;
   // Long names must not become too long.
-  const name = `.${Buffer.from(basename(target))
+  const beginning = `.${Buffer.from(target.name)
     .subarray(0, 200)
     .toString("latin1")
     .replace(/[^\w.-]/g, "_")}`;
-  const path = join(directory, `${name}.${randomBytes(6).toString("hex")}.part`);
-  alive.add(path);
-  const handle = await open(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o666).catch((error: unknown) => {
-    alive.delete(path);
+  const name = `${beginning}.${randomBytes(6).toString("hex")}.part`;
+  const removeNow = () => directory.unlinkNow(name);
+  await target.assertInPlace();
+  alive.add(removeNow);
+  const handle = await directory.openFile(name, O_CREAT | O_EXCL | O_WRONLY, 0o666).catch((error: unknown) => {
+    alive.delete(removeNow);
     throw error;
   });
-  let open_ = true;
+  let open = true;
   return {
     handle,
     async commit() {
       await handle.sync();
       await handle.close();
-      open_ = false;
-      await rename(path, target);
-      alive.delete(path);
-      await using parent = await open(directory, "r");
-      await parent.sync();
+      open = false;
+      await target.assertInPlace();
+      await directory.rename(name, target.name);
+      alive.delete(removeNow);
+      await directory.sync();
     },
     async [Symbol.asyncDispose]() {
-      if (open_) await handle.close();
-      if (!alive.has(path)) return;
-      await unlink(path).catch(() => undefined);
-      alive.delete(path);
+      if (open) await handle.close();
+      if (!alive.has(removeNow)) return;
+      await directory.unlink(name).catch(() => undefined);
+      alive.delete(removeNow);
     },
   };
 }
@@ -56,9 +60,9 @@ function removeAtExit(): void {
   if (watching) return;
   watching = true;
   process.on("exit", () => {
-    for (const path of alive) {
+    for (const removeNow of alive) {
       try {
-        unlinkSync(path);
+        removeNow();
       } catch {
         // It is gone already, or will not go: there is nobody to tell any more.
       }
