@@ -56,7 +56,9 @@ describe("the program", () => {
       version: string;
     };
     assert.equal(VERSION, version);
-    assert.deepEqual(await run("--version"), { status: 0, stdout: `${VERSION}\n`, stderr: "" });
+    for (const word of ["--version", "version"]) {
+      assert.deepEqual(await run(word), { status: 0, stdout: `${VERSION}\n`, stderr: "" });
+    }
   });
 
   test("ends with the status of the error table, results alone on stdout", async () => {

@@ -25,7 +25,7 @@ export const GLOBAL_OPTIONS = {
     type: "string",
     alias: "o",
     choices: ["table", "json", "yaml", "name"],
-    describe: "Form of the result (default: table)",
+    describe: "Form of the result: table (default), json, yaml, name",
   },
   quiet: { type: "boolean", alias: "q", describe: "Only results and errors" },
   yes: { type: "boolean", alias: "y", describe: "Do not ask" },
@@ -59,6 +59,8 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly options: O;
   /** One line that a person would type, without `skerry`. */
   readonly example: string;
+  /** Further ones, with what they do. */
+  readonly more?: readonly (readonly [example: string, does: string])[];
   /** More for `-h`, when the summary does not say it all. */
   readonly details?: string;
   run(invocation: Invocation, input: { readonly args: readonly string[]; readonly flags: Flags<O> }): Promise<void>;

@@ -26,7 +26,14 @@ export default defineCommand({
   usage: "FROM TO",
   args: [2, 2],
   options: OPTIONS,
-  example: "cp -r ./album photos:",
+  example: "cp film.raw photos:2026/",
+  more: [
+    ["cp photos:2026/film.raw .", "download"],
+    ["cp -r ./album photos:", "a folder, to photos:album/"],
+    ["cp -r photos:album/ ./copy", "and back"],
+    ["cp - docs:notes.txt", "from standard input"],
+    ["cp docs:notes.txt docs:old/", "from bucket to bucket"],
+  ],
   details:
     "A place is BUCKET:KEY, a file or folder here, or - for standard input or output. TO that ends with a slash, is " +
     "a folder (for a file), or is the bucket alone means 'into': the name is kept. A file here whose name looks like a " +
@@ -35,13 +42,20 @@ export default defineCommand({
     const [from, to] = [parsePlace(args[0] ?? ""), parsePlace(args[1] ?? "")];
     if (from.at !== "bucket" && to.at !== "bucket") {
       throw new SkerryError("invalid", "Neither of the two places is in a bucket.", {
-        hint: "A place in a bucket looks like BUCKET:KEY, e.g. skerry cp notes.txt docs:notes.txt",
+        hint:
+          forgottenColon(to) ?? "A place in a bucket looks like BUCKET:KEY, e.g. skerry cp notes.txt docs:notes.txt",
       });
     }
     if (flags.recursive) await copyFolder(invocation, from, to, flags);
     else await (await import("../transfer/copy-one.ts")).copyOne(invocation, from, to, flags);
   },
 });
+
+/** `cp film.raw photos` */
+function forgottenColon(to: Place): string | undefined {
+  const looksLikeBucket = to.at === "here" && /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(to.path);
+  return looksLikeBucket ? `Did you mean ${to.path}: ? The colon makes it a bucket.` : undefined;
+}
 
 async function copyFolder(invocation: Invocation, from: Place, to: Place, flags: CpFlags): Promise<void> {
   if (from.at === "stdio" || to.at === "stdio")

@@ -34,6 +34,8 @@ const CASES: Readonly<Record<string, Case>> = {
   "bucket-rm": { argv: ["bucket", "rm", "photos", "evil"] },
   "bucket-help": { argv: ["bucket", "-h"] },
   "bucket-create-help": { argv: ["bucket", "create", "-h"] },
+  "cp-help": { argv: ["cp", "-h"] },
+  "token-create-help": { argv: ["token", "create", "-h"] },
   "user-ls-table": { argv: ["user", "ls"] },
   "user-create": { argv: ["user", "create", "alice"] },
   "token-ls-table": { argv: ["token", "ls"] },

@@ -11,6 +11,9 @@ export interface Parsed {
   readonly help: () => Promise<string>;
 }
 
+/** Text that is wider is hard to read. */
+const MAX_HELP_COLUMNS = 80;
+
 const CONFIGURATION = {
   "boolean-negation": false,
   "camel-case-expansion": false,
@@ -41,8 +44,8 @@ export async function parseCommand(
     .version(false)
     .exitProcess(false)
     .usage(usageText(words, summary, command))
-    .example(`skerry ${command.example}`, "")
-    .wrap(Math.min(columns, 100));
+    .example([[command.example, ""] as const, ...(command.more ?? [])].map(([line, does]) => [`skerry ${line}`, does]))
+    .wrap(Math.min(columns, MAX_HELP_COLUMNS));
   for (const [name, { type, describe, alias }] of Object.entries(specs)) {
     const group = name in GLOBAL_OPTIONS ? "Everywhere:" : "Flags:";
     parser.option(name, { type, describe, group, ...(alias === undefined ? {} : { alias }) });

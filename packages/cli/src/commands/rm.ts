@@ -6,6 +6,7 @@ import { confirm } from "../prompts/ask.ts";
 import { assertKey, folderPrefix, formatAddress, type ObjectAddress, parseObjectAddress } from "../transfer/address.ts";
 import { endsAll, Failures } from "../transfer/failures.ts";
 import { listObjects } from "../transfer/folder-down.ts";
+import { explainMissing } from "../transfer/missing.ts";
 import { forEachParallel } from "../transfer/parallel.ts";
 import { lookAtObject } from "../transfer/read-object.ts";
 import { defineCommand, type Invocation } from "./command.ts";
@@ -38,7 +39,8 @@ async function removeOne(invocation: Invocation, address: ObjectAddress): Promis
   const params = { bucket: address.bucket, key: address.key };
   const { signal } = invocation;
   // The API does not mind a key that is not there. Somebody who mistyped it does.
-  await lookAtObject(client, address, signal);
+  const folderHint = (folder: string) => `Say -r to remove all of it: skerry rm -r ${folder}`;
+  await explainMissing(lookAtObject(client, address, signal), { client, address, signal, folderHint });
   await client.call(objectRoutes.delete, { params, signal });
   await invocation.output.done("object", formatAddress(address), "removed");
 }

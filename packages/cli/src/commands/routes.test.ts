@@ -56,6 +56,7 @@ const CALLS = [
   "login --user alice --password-file -",
   "logout",
   "context rm test",
+  "version",
 ];
 
 describe("the commands", () => {
@@ -109,6 +110,7 @@ describe("the commands", () => {
       const { status, stdout } = await cli.run([...words.split(" "), "--help"]);
       assert.equal(status, 0, words);
       assert.ok(stdout.startsWith(`skerry ${words}`), stdout);
+      for (const line of stdout.split("\n")) assert.ok(line.length <= 80, `${words}: ${line}`);
       const { example } = command as AnyCommand;
       assert.ok(example === words || example.startsWith(`${words} `), example);
     }

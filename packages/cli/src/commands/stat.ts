@@ -2,6 +2,7 @@ import { formatBytes, formatTime } from "@skerry/core/contract/present/values.ts
 import { escapeText } from "../output/escape.ts";
 import { formatFacts } from "../output/facts.ts";
 import { assertKey, formatAddress, parseObjectAddress } from "../transfer/address.ts";
+import { explainMissing } from "../transfer/missing.ts";
 import { lookAtObject } from "../transfer/read-object.ts";
 import { defineCommand } from "./command.ts";
 
@@ -14,7 +15,10 @@ export default defineCommand({
     const { output, signal } = invocation;
     const address = parseObjectAddress(args[0] ?? "");
     assertKey(address);
-    const facts = await lookAtObject(await invocation.client(), address, signal);
+    const client = await invocation.client();
+    const folderHint = (folder: string) => `skerry ls ${folder} shows what is in it.`;
+    const looking = lookAtObject(client, address, signal);
+    const facts = await explainMissing(looking, { client, address, signal, folderHint });
     await output.value({ ...address, ...facts }, () => {
       if (output.format === "name") return `${escapeText(formatAddress(address))}\n`;
       return formatFacts([

@@ -99,4 +99,5 @@ export const ENTRIES: readonly Entry[] = [
     summary: "Show the API as an OpenAPI document",
     load: async () => (await import("./raw.ts")).openapi as unknown as AnyCommand,
   },
+  command("version", "Show the version of this program", () => import("./version.ts")),
 ];

@@ -27,6 +27,8 @@ interface StoredObject {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+const MODIFIED_AT = "2026-08-01T10:00:00.123Z";
+
 export class FakeCloud implements AsyncDisposable {
   readonly directory: string;
   readonly requests: CloudRequest[] = [];
@@ -43,6 +45,8 @@ export class FakeCloud implements AsyncDisposable {
   events: readonly { readonly event: string; readonly data: unknown }[] = [];
   /** Bytes that come instead of the stored ones. */
   damage: ((bytes: Buffer) => Buffer) | undefined;
+  /** An older daemon says only when an object was modified to the second. */
+  saysMilliseconds = true;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   readonly #table = new RouteTable(ROUTES);
 
@@ -133,7 +137,7 @@ export class FakeCloud implements AsyncDisposable {
     const object = this.objects.get(`${bucket}:${key}`);
     if (object === undefined) throw new SkerryError("not_found", `There is no object ${JSON.stringify(key)}.`);
     const { bytes, contentType, metadata } = object;
-    const modifiedAt = "2026-08-01T10:00:00.000Z";
+    const modifiedAt = MODIFIED_AT;
     return { bucket, key, version: "v1", sizeBytes: bytes.length, etag: md5(bytes), contentType, modifiedAt, metadata };
   }
 
@@ -167,7 +171,8 @@ export class FakeCloud implements AsyncDisposable {
       etag: `"${md5(stored)}"`,
       "content-type": contentType,
       "content-length": bytes.length - offset,
-      "last-modified": "Sat, 01 Aug 2026 10:00:00 GMT",
+      "last-modified": new Date(MODIFIED_AT).toUTCString(),
+      ...(this.saysMilliseconds ? { "x-skerry-modified-at": MODIFIED_AT } : {}),
       "x-skerry-version": "v1",
       ...(offset > 0 ? { "content-range": `bytes ${offset}-${bytes.length - 1}/${bytes.length}` } : {}),
     });

@@ -1,5 +1,6 @@
 /** `skerry cp` of a single file or object. */
 import { basename, dirname, join } from "node:path";
+import type { Client } from "@skerry/core/contract/client/client.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import type { Invocation } from "../commands/command.ts";
 import { plainText } from "../output/escape.ts";
@@ -8,9 +9,10 @@ import { writeAll } from "../output/terminal.ts";
 import { assertKey, baseName, formatAddress, type ObjectAddress, type Place } from "./address.ts";
 import { copyObject } from "./copy-object.ts";
 import { mediaType } from "./media-type.ts";
-import { lookAtObject, openObject } from "./read-object.ts";
+import { explainMissing } from "./missing.ts";
+import { lookAtObject, type OpenObject, openObject } from "./read-object.ts";
 import { safeSegments } from "./safe-path.ts";
-import { copyChecked, resolveTarget, saveObject, writeThrough } from "./save-object.ts";
+import { copyChecked, resolveTarget, type SaveOptions, saveObject, writeThrough } from "./save-object.ts";
 import { sendBytes, sendFile } from "./send-file.ts";
 import { labelOf, summary } from "./summary.ts";
 
@@ -59,7 +61,8 @@ async function upload(
   const onBytes = (bytes: number) => progress.add(bytes);
   if (from.at === "bucket") {
     assertKey(from);
-    if (progress.shown) progress.setTotal((await lookAtObject(client, from, signal)).sizeBytes);
+    const { sizeBytes } = await source(client, from, signal, lookAtObject);
+    progress.setTotal(sizeBytes);
     return [formatAddress(address), await copyObject(from, address, { client, signal, onBytes })];
   }
   const contentType = flags.type ?? mediaType(from.at === "here" ? from.path : address.key);
@@ -88,25 +91,51 @@ async function download(
   assertKey(from);
   const { signal } = invocation;
   const address = { bucket: from.bucket, key: from.key };
-  const target = await chooseFile(address, to.path);
-  const object = await openObject(await invocation.client(), address, signal);
-  progress.setTotal(object.sizeBytes);
-  const options = { address, onBytes: (bytes: number) => progress.add(bytes) };
+  const object = await source(await invocation.client(), address, signal, openObject);
+  try {
+    const target = await chooseFile(address, to.path);
+    progress.setTotal(object.sizeBytes);
+    await save(object, target, { address, onBytes: (bytes: number) => progress.add(bytes) });
+    const { sizeBytes, etag, contentType } = object;
+    return [target.path, { path: target.path, ...address, sizeBytes, etag, contentType }];
+  } finally {
+    await object.bytes.return(undefined);
+  }
+}
+
+async function save(object: OpenObject, target: TargetFile, options: SaveOptions): Promise<void> {
   try {
     if (target.special) await writeThrough(object, target.path, options);
     else await saveObject(object, target.path, options);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
-    throw new SkerryError("not_found", `There is no folder ${dirname(target.path)} to put it into.`, { cause: error });
-  } finally {
-    await object.bytes.return(undefined);
+    const folder = dirname(target.path);
+    throw new SkerryError("not_found", `There is no folder ${folder} to put it into.`, {
+      hint: code === "ENOENT" ? `Make it first: mkdir -p ${folder}` : "A file stands where a folder is needed.",
+      cause: error,
+    });
   }
-  const { sizeBytes, etag, contentType } = object;
-  return [target.path, { path: target.path, ...address, sizeBytes, etag, contentType }];
 }
 
-async function chooseFile(address: ObjectAddress, path: string): Promise<{ path: string; special: boolean }> {
+/** Before anything is said of the target: when the source is missing, that is what is wrong. */
+function source<T>(
+  client: Client,
+  { bucket, key }: ObjectAddress,
+  signal: AbortSignal,
+  read: (client: Client, address: ObjectAddress, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const address = { bucket, key };
+  const folderHint = (folder: string) => `Say -r to copy all of it: skerry cp -r ${folder} TO`;
+  return explainMissing(read(client, address, signal), { client, address, signal, folderHint });
+}
+
+interface TargetFile {
+  readonly path: string;
+  readonly special: boolean;
+}
+
+async function chooseFile(address: ObjectAddress, path: string): Promise<TargetFile> {
   const found = await resolveTarget(path);
   if (found.kind !== "folder" && !path.endsWith("/")) return { path: found.path, special: found.kind === "special" };
   const name = baseName(address.key);
@@ -121,7 +150,7 @@ async function print({ invocation, flags }: Copy, from: ObjectAddress): Promise<
   assertKey(from);
   const { terminal, signal } = invocation;
   const address = { bucket: from.bucket, key: from.key };
-  const object = await openObject(await invocation.client(), address, signal);
+  const object = await source(await invocation.client(), address, signal, openObject);
   const { stdout } = terminal;
   const decoder = stdout.isTTY && !flags.raw ? new TextDecoder() : undefined;
   await copyChecked(object, { address, onBytes: () => undefined }, async (parts) => {

@@ -53,7 +53,8 @@ function readFacts({ headers }: TransportResponse, address: ObjectAddress): Obje
       hint: "Is the address that of a Skerry?",
     });
   }
-  const modified = Date.parse(headers["last-modified"] ?? "");
+  // The listing's time, to the millisecond; Last-Modified knows seconds.
+  const modified = Date.parse(headers["x-skerry-modified-at"] ?? headers["last-modified"] ?? "");
   const metadata = Object.entries(headers).flatMap(([name, value]) =>
     name.startsWith(METADATA_PREFIX) && value !== undefined ? [[name.slice(METADATA_PREFIX.length), value]] : [],
   );

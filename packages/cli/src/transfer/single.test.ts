@@ -54,13 +54,24 @@ describe("single files", () => {
 
   test("what is wrong with a place is said, and is no other kind of failure", async () => {
     cloud.put("docs:a", "x");
-    await mkdir(cli.path("dir", "a"), { recursive: true });
+    cloud.put("docs:album/1", "x");
+    cloud.put("docs:..", "x");
+    await mkdir(cli.path("dir", "album"), { recursive: true });
+    await mkdir(cli.path("dir", "a"));
     const cases: [argv: string[], status: number, says: RegExp][] = [
       [["cp", cli.path("nope"), "docs:"], 5, /nope: there is no such file/],
       [["cp", cli.path("dir"), "docs:"], 2, /is a folder.*\n.*-r/],
-      [["cp", "docs:a", cli.path("no", "folder")], 5, /There is no folder .*no to put it into/],
+      [["cp", "docs:a", cli.path("no", "folder")], 5, /There is no folder .*no to put it into[\s\S]*mkdir -p .*\/no$/m],
       [["cp", "docs:a", cli.path("dir")], 2, /dir\/a is a folder/],
-      [["cp", "docs:none", cli.path("x")], 5, /There is no object "none"/],
+      [["cp", "docs:none", cli.path("x")], 5, /There is no object docs:none/],
+      [["cp", "docs:none", "docs:x"], 5, /There is no object docs:none/],
+      [["cp", "docs:none", "-"], 5, /There is no object docs:none/],
+      [["cp", "docs:album", cli.path("dir")], 2, /docs:album\/ is a folder of keys[\s\S]*-r/],
+      [["cp", "docs:album/", "-"], 2, /docs:album\/ is a folder of keys[\s\S]*-r/],
+      [["cp", "docs:album", "docs:x"], 2, /docs:album\/ is a folder of keys[\s\S]*-r/],
+      [["rm", "docs:album"], 2, /docs:album\/ is a folder of keys[\s\S]*rm -r docs:album\//],
+      [["stat", "docs:album"], 2, /docs:album\/ is a folder of keys[\s\S]*ls docs:album\//],
+      [["cp", cli.path("film.raw"), "photos"], 2, /Did you mean photos: \?/],
       [["cp", "docs:..", `${cli.directory}/`], 2, /'\.\.'/],
       [["cp", "docs:", cli.path("x")], 2, /names no object/],
     ];
@@ -160,6 +171,16 @@ describe("single files", () => {
     const { status, stderr } = await cli.run(["cp", cli.path("file"), "docs:"]);
     assert.equal(status, 1);
     assert.match(stderr, /is not what was sent/);
+  });
+
+  test("stat and ls say the same time; of an older daemon stat knows the second", async () => {
+    cloud.put("docs:a", "x");
+    const stat = async () => JSON.parse((await cli.run(["stat", "docs:a", "-o", "json"])).stdout).modifiedAt;
+    const [listed] = JSON.parse((await cli.run(["ls", "docs:", "-o", "json"])).stdout);
+    assert.equal(listed.modifiedAt, "2026-08-01T10:00:00.123Z");
+    assert.equal(await stat(), listed.modifiedAt);
+    cloud.saysMilliseconds = false;
+    assert.equal(await stat(), "2026-08-01T10:00:00.000Z");
   });
 
   test("removing: a missing key is told, a folder needs a yes, a person is asked", async () => {

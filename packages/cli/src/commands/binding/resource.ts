@@ -8,4 +8,5 @@ export const bindingResource = describeResource({
   delete: bindingRoutes.delete,
   listsByProject: true,
   deletesByProject: true,
+  rmExample: "binding rm alice --project web",
 });

@@ -22,6 +22,8 @@ export interface Descriptor<T extends AnyResource = AnyResource> {
   /** Whether the list, or the deletion, takes `?project=`. */
   readonly listsByProject: boolean;
   readonly deletesByProject: boolean;
+  /** For `rm -h`, where a name alone does not say it. */
+  readonly rmExample?: string;
   readonly presentation: Presentation<T>;
   /** As people are shown them, where that takes more than the resources themselves. */
   readonly readable?: (client: Client, items: readonly T[], signal: AbortSignal) => Promise<readonly T[]>;
@@ -71,5 +73,5 @@ export async function* readableItems(
 }
 
 export const LABELS_OPTION = {
-  labels: { type: "string", alias: "l", describe: "Only with these labels: a=b,c!=d,e in (x,y),f,!g" },
+  labels: { type: "string", describe: "Only with these labels: a=b,c!=d,e in (x,y),f,!g" },
 } as const;

@@ -7,7 +7,7 @@ export function rmOf(descriptor: Descriptor) {
     usage: `${descriptor.param.toUpperCase()}...`,
     args: [1, 1000],
     options: {},
-    example: `${descriptor.kind} rm ${descriptor.param === "uid" ? "current" : "NAME"}`,
+    example: descriptor.rmExample ?? `${descriptor.kind} rm ${descriptor.param === "uid" ? "current" : "NAME"}`,
     async run(invocation, { args }) {
       const { delete: route, kind } = descriptor;
       if (route === undefined) throw new SkerryError("unsupported", `A ${kind} cannot be removed.`);
