@@ -4,7 +4,7 @@ import { type ErrorId, isError } from "../domain/errors.ts";
 import type { Principal } from "../domain/identity.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Store, Transaction } from "../domain/store.ts";
-import { type AuthWorld, createAuthWorld } from "../testing/auth-world.ts";
+import { type AuthWorld, createAuthWorld, until } from "../testing/auth-world.ts";
 
 const is = (id: ErrorId) => (error: unknown) => isError(error, id);
 
@@ -119,10 +119,7 @@ test("a token whose maker is gone in some other way is refused at once and remov
   const grandchild = await make(world, child, "a-grandchild");
   const stream = world.auth.authenticate(grandchild);
   await world.store.transact({ compare: [], then: [{ op: "delete", key: `/token/${mia.project}/full` }] });
-  await new Promise<void>((resolve) => {
-    if (stream.changed.aborted) resolve();
-    else stream.changed.addEventListener("abort", () => resolve());
-  });
+  await until(() => stream.changed.aborted);
   assert.ok(isError(stream.changed.reason, "unauthenticated/revoked"));
   for (const bearer of [child, grandchild]) {
     assert.throws(() => world.auth.authenticate(bearer), is("unauthenticated"));
