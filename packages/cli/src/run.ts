@@ -58,22 +58,35 @@ async function invoke(entry: Entry, command: AnyCommand, rest: readonly string[]
     quiet: parsed.globals.quiet,
     color,
   });
-  await command.run(makeInvocation(terminal, output, parsed.globals), { args, flags: flags as never });
+  const connected: Connected = {};
+  try {
+    await command.run(makeInvocation(terminal, output, parsed.globals, connected), { args, flags: flags as never });
+  } catch (error) {
+    if (!(error instanceof SkerryError)) throw error;
+    const { rewordAnswer } = await import("./output/reword.ts");
+    throw rewordAnswer(error, connected.connection?.tokenSource);
+  }
   return 0;
 }
 
-function makeInvocation(terminal: Terminal, output: Output, globals: GlobalFlags): Invocation {
-  let connected: Promise<Connection> | undefined;
+/** The connection, once there is one: what goes wrong may be about its token. */
+interface Connected {
+  connection?: Connection;
+}
+
+function makeInvocation(terminal: Terminal, output: Output, globals: GlobalFlags, connected: Connected): Invocation {
+  let connecting: Promise<Connection> | undefined;
   const connection = () => {
-    connected ??= import("./context/connect.ts").then(({ connect }) =>
-      connect({
+    connecting ??= import("./context/connect.ts").then(async ({ connect }) => {
+      connected.connection = await connect({
         env: terminal.env,
         context: globals.context,
         tokenFile: globals["token-file"],
         stdin: terminal.stdin,
-      }),
-    );
-    return connected;
+      });
+      return connected.connection;
+    });
+    return connecting;
   };
   return {
     terminal,

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { can } from "../testing/canned.ts";
 import { FakeCloud, refuse } from "../testing/fake-cloud.ts";
 import { Cli, type CliOptions } from "../testing/run-cli.ts";
@@ -86,6 +87,27 @@ const CASES: Readonly<Record<string, Case>> = {
       "The bucket photos holds \x1b[1m12\x1b[0m objects.",
       "Remove them first:\nskerry rm -r photos:",
     ),
+  },
+  "error-credential": {
+    argv: ["whoami"],
+    refusal: refuse(
+      "unauthenticated",
+      "This needs a credential, and the request brought none.",
+      "Send Authorization: X.",
+    ),
+  },
+  "error-credential-variable": {
+    argv: ["whoami"],
+    env: { SKERRY_TOKEN: "sky_old" },
+    refusal: refuse("unauthenticated", "The credential is not known, or was revoked.", "Log in again."),
+  },
+  "error-rule": {
+    argv: ["bucket", "create", "Photos"],
+    refusal: () => {
+      const problems = [{ field: "body.name", rule: "a name is lower-case" }];
+      const message = "The request is not valid. body.name: a name is lower-case.";
+      throw new SkerryError("invalid", message, { details: { problems } });
+    },
   },
   "error-json": {
     argv: ["bucket", "rm", "photos", "-o", "json"],

@@ -21,12 +21,16 @@ export interface Connection {
   readonly client: Client;
   /** Where it goes; without a name when there is no context. */
   readonly context: Omit<Context, "name"> & { readonly name?: string };
+  /** Where the token came from: `SKERRY_TOKEN`, the path of a file; undefined: the context. */
+  readonly tokenSource: string | undefined;
 }
 
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const context = await chooseContext(options);
   const token = await chooseToken(options, context.token);
-  return { client: clientFor(context, token), context };
+  const variable = options.env["SKERRY_TOKEN"] ? "the variable SKERRY_TOKEN" : undefined;
+  const tokenSource = options.tokenFile === undefined ? variable : `the file ${options.tokenFile} (--token-file)`;
+  return { client: clientFor(context, token), context, tokenSource };
 }
 
 export function clientFor(target: Pick<Context, "socketPath" | "url">, token?: string): Client {

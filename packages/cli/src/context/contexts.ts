@@ -8,6 +8,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
+import { meaningOf } from "../transfer/local-error.ts";
 
 export interface Context {
   readonly name: string;
@@ -48,7 +49,7 @@ export async function readContexts(env: Environment): Promise<Contexts> {
     if (error instanceof SkerryError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT") return { contexts: [] };
-    throw new SkerryError("forbidden", `The contexts in ${path} cannot be read: ${code}.`, { cause: error });
+    throw new SkerryError("forbidden", `The contexts in ${path} cannot be read: ${meaningOf(code)}.`, { cause: error });
   }
   return parse(text, path);
 }

@@ -2,6 +2,7 @@
 import { open } from "node:fs/promises";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
+import { meaningOf } from "../transfer/local-error.ts";
 
 /** What the file holds, without the line end behind it; `-` is standard input. `flag` names it in errors. */
 export async function readSecretFile(path: string, flag: string, stdin: AsyncIterable<Uint8Array>): Promise<string> {
@@ -24,7 +25,7 @@ async function readFileBounded(path: string, flag: string): Promise<Buffer> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     const id = code === "ENOENT" ? "not_found" : "forbidden";
-    throw new SkerryError(id, `The file of ${flag}, ${path}, cannot be read: ${code}.`, { cause: error });
+    throw new SkerryError(id, `The file of ${flag}, ${path}, cannot be read: ${meaningOf(code)}.`, { cause: error });
   }
   try {
     return await readBounded(file.createReadStream({ autoClose: false }), flag);

@@ -17,13 +17,18 @@ const MEANINGS: Readonly<Record<string, readonly [ErrorId, string]>> = {
   EIO: ["internal", "the disk reported an error"],
 };
 
+/** What the code says in words; unknown ones as they are. */
+export function meaningOf(code: string | undefined): string {
+  return MEANINGS[code ?? ""]?.[1] ?? code ?? "it is not known why";
+}
+
 /** `path` names the file when the error itself does not. */
 export function localError(thrown: unknown, path?: string): SkerryError {
   if (thrown instanceof SkerryError) return thrown;
   const { code, path: own } = (thrown ?? {}) as NodeJS.ErrnoException;
   const meaning = code === undefined ? undefined : MEANINGS[code];
   if (meaning !== undefined) {
-    return new SkerryError(meaning[0], `${path ?? own ?? "A file"}: ${meaning[1]} (${code}).`, { cause: thrown });
+    return new SkerryError(meaning[0], `${path ?? own ?? "A file"}: ${meaning[1]}.`, { cause: thrown });
   }
   if (code !== undefined && path !== undefined) {
     return new SkerryError("internal", `${path}: ${(thrown as Error).message}.`, { cause: thrown });
