@@ -9,7 +9,8 @@ import {
   type Place,
   parsePlace,
 } from "../transfer/address.ts";
-import { Failures } from "../transfer/failures.ts";
+import { endsAll, Failures } from "../transfer/failures.ts";
+import type { FolderTransfer } from "../transfer/folder-down.ts";
 import { labelOf, summary } from "../transfer/summary.ts";
 import { defineCommand, type Flags, type Invocation, type OptionSpecs } from "./command.ts";
 
@@ -64,20 +65,17 @@ async function copyFolder(invocation: Invocation, from: Place, to: Place, flags:
   const client = await invocation.client();
   using progress = new Progress(terminal, labelOf(from), { quiet: output.quiet });
   const failures = new Failures(output, progress);
-  const transfer = { client, signal, progress, failures };
   let files: number;
-  if (from.at === "here" && to.at === "bucket") {
-    const { copyFolderUp } = await import("../transfer/folder-up.ts");
-    files = await copyFolderUp(from.path, intoFolder(to, folderName(from.path)), flags.follow, transfer);
-  } else if (from.at === "bucket" && to.at === "here") {
-    const { copyFolderDown } = await import("../transfer/folder-down.ts");
-    const root = meansInto(to.path) ? join(to.path, baseNameSafe(from.key)) : to.path;
-    files = await copyFolderDown({ bucket: from.bucket, key: folderPrefix(from.key) }, root, transfer);
-  } else {
-    const { copyFolderAcross } = await import("../transfer/copy-object.ts");
-    const [source, target] = [from as ObjectAddress, to as ObjectAddress];
-    const prefix = { bucket: source.bucket, key: folderPrefix(source.key) };
-    files = await copyFolderAcross(prefix, intoFolder(target, baseName(source.key)), transfer);
+  try {
+    files = await transferFolder(from, to, flags, { client, signal, progress, failures });
+  } catch (error) {
+    progress.clear();
+    if (signal.aborted) output.note(`interrupted: ${failures.soFar}`);
+    else if (endsAll(error)) output.note(`ended early: ${failures.soFar}`);
+    throw error;
+  } finally {
+    progress.clear();
+    failures.sumUp();
   }
   progress.clear();
   const { bytes, elapsedSeconds } = progress;
@@ -86,6 +84,28 @@ async function copyFolder(invocation: Invocation, from: Place, to: Place, flags:
     await output.value({ files, sizeBytes: bytes, failed: failures.told }, () => "");
   }
   failures.assertNone("copied", files);
+}
+
+/** Resolves with the number of files. */
+async function transferFolder(
+  from: Exclude<Place, { at: "stdio" }>,
+  to: Exclude<Place, { at: "stdio" }>,
+  flags: CpFlags,
+  transfer: FolderTransfer,
+): Promise<number> {
+  if (from.at === "here" && to.at === "bucket") {
+    const { copyFolderUp } = await import("../transfer/folder-up.ts");
+    return await copyFolderUp(from.path, intoFolder(to, folderName(from.path)), flags.follow, transfer);
+  }
+  if (from.at === "bucket" && to.at === "here") {
+    const { copyFolderDown } = await import("../transfer/folder-down.ts");
+    const root = meansInto(to.path) ? join(to.path, baseNameSafe(from.key)) : to.path;
+    return await copyFolderDown({ bucket: from.bucket, key: folderPrefix(from.key) }, root, transfer);
+  }
+  const { copyFolderAcross } = await import("../transfer/copy-object.ts");
+  const [source, target] = [from as ObjectAddress, to as ObjectAddress];
+  const prefix = { bucket: source.bucket, key: folderPrefix(source.key) };
+  return await copyFolderAcross(prefix, intoFolder(target, baseName(source.key)), transfer);
 }
 
 /** A key that ends with a slash, or is empty, means into it. */

@@ -53,6 +53,11 @@ export class Progress implements Disposable {
     this.#totalBytes = bytes;
   }
 
+  /** Whether all of it has been handed on. */
+  get complete(): boolean {
+    return this.#totalBytes !== undefined && this.#bytes >= this.#totalBytes;
+  }
+
   add(bytes: number): void {
     this.#bytes += bytes;
     if (!this.#shown) return;

@@ -53,6 +53,7 @@ export async function copyFolderAcross(
       const target = { bucket: to.bucket, key: to.key + key.slice(from.key.length) };
       await copyObject(source, target, { client, signal, onBytes: (bytes) => progress.add(bytes) });
       copied++;
+      failures.succeed();
     } catch (error) {
       if (signal.aborted || endsAll(error)) throw error;
       failures.add(formatAddress(source), error);

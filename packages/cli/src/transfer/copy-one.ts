@@ -32,10 +32,22 @@ export async function copyOne(invocation: Invocation, from: Place, to: Place, fl
     await print(copy, from);
     return;
   }
-  const [name, value] = to.at === "bucket" ? await upload(copy, from, to) : await download(copy, from, to);
+  const copying = to.at === "bucket" ? upload(copy, from, to) : download(copy, from, to);
+  const [name, value] = await copying.catch((error: unknown) => {
+    progress.clear();
+    if (invocation.signal.aborted) output.note(`interrupted: ${whatIsLeft(to, progress.complete)}`);
+    throw error;
+  });
   progress.clear();
   output.note(`${name}: ${summary(progress.bytes, progress.elapsedSeconds)}`);
   if (output.format !== "table") await output.done("object", name, "copied", value);
+}
+
+/** An upload that has been handed over whole may have been stored, though nobody heard of it. */
+function whatIsLeft(to: Place, complete: boolean): string {
+  if (to.at !== "bucket") return `nothing was stored at ${to.at === "here" ? to.path : "-"}`;
+  const address = formatAddress(to);
+  return complete ? `whether it was stored at ${address} is not known` : `nothing was stored at ${address}`;
 }
 
 interface Copy {
@@ -70,16 +82,21 @@ async function upload(
   const stored =
     from.at === "here"
       ? await sendFile(from.path, true, { ...options, onSize: (bytes) => progress.setTotal(bytes) })
-      : await sendBytes(untilAborted(terminal.stdin, signal), undefined, options);
+      : await sendBytes(untilAborted(terminal.stdin, signal, progress), undefined, options);
   return [formatAddress(address), stored];
 }
 
 /** Standard input that ends when the user does. */
-async function* untilAborted(stdin: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* untilAborted(
+  stdin: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  progress: Progress,
+): AsyncGenerator<Uint8Array> {
   for await (const part of stdin) {
     signal.throwIfAborted();
     yield part;
   }
+  progress.setTotal(progress.bytes);
 }
 
 async function download(

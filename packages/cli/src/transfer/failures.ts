@@ -5,12 +5,20 @@ import type { Output } from "../output/output.ts";
 import type { Progress } from "../output/progress.ts";
 import { localError } from "./local-error.ts";
 
+/** Names for which the same is said. */
+const MAX_TOLD_ALIKE = 3;
+
 export class Failures {
   readonly #output: Output;
   readonly #progress: Progress;
   readonly #told: { readonly name: string; readonly code: string; readonly message: string }[] = [];
+  /** What was said of several names alike -> how often: the first few are named, the others summed up. */
+  readonly #alike = new Map<string, number>();
   #first: SkerryError | undefined;
   #count = 0;
+  #skipped = 0;
+  #succeeded = 0;
+  #total: number | undefined;
 
   constructor(output: Output, progress: Progress) {
     this.#output = output;
@@ -32,14 +40,51 @@ export class Failures {
     this.#count++;
     if (this.#count > LIMITS.cli.maxToldFailures) return;
     this.#told.push({ name, code: error.code, message: error.message });
+    const why = error.message.startsWith(`${name}: `) ? error.message.slice(name.length + 2) : error.message;
+    if (!this.#mayTell(why)) return;
     this.#progress.clear();
-    this.#output.warn(error.message.startsWith(name) ? error.message : `${name}: ${error.message}`);
+    this.#output.warn(`${name}: ${why}`);
   }
 
   /** Something left out on purpose: said, and no failure. */
   skip(name: string, why: string): void {
+    this.#skipped++;
+    if (!this.#mayTell(why)) return;
     this.#progress.clear();
     this.#output.note(`${name}: ${why}`);
+  }
+
+  get skipped(): number {
+    return this.#skipped;
+  }
+
+  succeed(): void {
+    this.#succeeded++;
+  }
+
+  /** How many files there are, once somebody has counted. */
+  setTotal(files: number): void {
+    this.#total = files;
+  }
+
+  /** For an end before the end: `3 of 10 files copied`. */
+  get soFar(): string {
+    const copied = `${this.#succeeded}${this.#total === undefined ? "" : ` of ${this.#total}`}`;
+    return `${copied} ${copied === "1" ? "file" : "files"} copied`;
+  }
+
+  /** A line for what was not told name by name. */
+  sumUp(): void {
+    for (const [why, count] of this.#alike) {
+      if (count > MAX_TOLD_ALIKE) this.#output.note(`... and ${count - MAX_TOLD_ALIKE} more: ${why}`);
+    }
+    this.#alike.clear();
+  }
+
+  #mayTell(why: string): boolean {
+    const before = this.#alike.get(why) ?? 0;
+    if (before > 0 || this.#alike.size < LIMITS.cli.maxToldFailures) this.#alike.set(why, before + 1);
+    return before < MAX_TOLD_ALIKE;
   }
 
   /** @throws when there were any, with the code of the first. */

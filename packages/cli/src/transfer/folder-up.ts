@@ -48,6 +48,7 @@ export async function copyFolderUp(
         };
         await retrying(signal, send, () => reached);
         copied++;
+        failures.succeed();
       } catch (error) {
         if (signal.aborted || endsAll(error)) throw error;
         failures.add(path, error);
@@ -56,7 +57,7 @@ export async function copyFolderUp(
   } finally {
     ended.abort();
   }
-  if (copied > 0 || failures.count > 0) return copied;
+  if (copied > 0 || failures.count > 0 || failures.skipped > 0) return copied;
   throw new SkerryError("not_found", `There is no file in ${root} to copy to ${formatAddress(to)}.`);
 }
 
@@ -64,16 +65,19 @@ export async function copyFolderUp(
 async function measure(
   root: string,
   follow: boolean,
-  { progress }: FolderTransfer,
+  { progress, failures }: FolderTransfer,
   signal: AbortSignal,
 ): Promise<void> {
   try {
     let total = 0;
+    let files = 0;
     const ignore = () => undefined;
     for await (const { sizeBytes } of walk(root, { follow, onSkip: ignore, onError: ignore })) {
       if (signal.aborted) return;
       total += sizeBytes;
+      files++;
     }
+    failures.setTotal(files);
     progress.setTotal(total);
   } catch {
     // The bar goes on without an end.

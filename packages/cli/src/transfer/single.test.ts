@@ -114,7 +114,9 @@ describe("single files", () => {
     const running = cli.run(["cp", "docs:file", cli.path("file")], { signal });
     while ((await visible()).length < 2) await sleep(10);
     press();
-    assert.equal((await running).status, 130);
+    const ended = await running;
+    assert.equal(ended.status, 130);
+    assert.match(ended.stderr, /^interrupted: nothing was stored at .*file\n$/);
     assert.deepEqual(await visible(), ["file"]);
     assert.equal(await readFile(cli.path("file"), "utf8"), "old");
   });
@@ -171,6 +173,33 @@ describe("single files", () => {
     const { status, stderr } = await cli.run(["cp", cli.path("file"), "docs:"]);
     assert.equal(status, 1);
     assert.match(stderr, /is not what was sent/);
+  });
+
+  test("cp -r says how far it came when it is interrupted", async () => {
+    for (let i = 0; i < 20; i++) cloud.put(`docs:f${i}`, Buffer.alloc(i < 4 ? 10 : 1_000_000, "n"));
+    cloud.pauseMs = 20;
+    const { signal, press } = interrupted();
+    const running = cli.run(["cp", "-r", "docs:", cli.path("down")], { signal });
+    while (cloud.requests.filter(({ route }) => route === "object.get").length < 8) await sleep(10);
+    press();
+    const { status, stderr } = await running;
+    assert.equal(status, 130);
+    assert.match(stderr, /^interrupted: \d+ files? copied\n$/);
+  });
+
+  test("links and names that are left out: the first are named, the others summed up, and links are no failure", async () => {
+    await mkdir(cli.path("links"));
+    for (let i = 0; i < 10; i++) await symlink("nowhere", cli.path("links", `l${i}`));
+    const links = await cli.run(["cp", "-r", cli.path("links"), "docs:"]);
+    assert.equal(links.status, 0, links.stderr);
+    assert.equal(links.stderr.match(/: a link, left out/g)?.length, 4, links.stderr);
+    assert.match(links.stderr, /\.\.\. and 7 more: a link, left out/);
+    const folder = Buffer.from(`${cli.path("links")}/`);
+    for (let i = 0; i < 5; i++) await writeFile(Buffer.concat([folder, Buffer.from([0xff, 0x61 + i])]), "x");
+    const names = await cli.run(["cp", "-r", cli.path("links"), "docs:"]);
+    assert.equal(names.status, 2, names.stderr);
+    assert.match(names.stderr, /\.\.\. and 2 more: its name is not UTF-8/);
+    assert.match(names.stderr, /5 files were not copied/);
   });
 
   test("stat and ls say the same time; of an older daemon stat knows the second", async () => {

@@ -45,7 +45,7 @@ async function* walkFolder(
     const path = join(folder, name);
     const relative = relativeFolder === "" ? name : `${relativeFolder}/${name}`;
     if (!isUtf8(entry.name)) {
-      options.onError(path, new SkerryError("invalid", "Its name is not UTF-8."));
+      options.onError(path, new SkerryError("invalid", "its name is not UTF-8, as a key must be; not copied"));
     } else if (entry.isSymbolicLink() && !options.follow) {
       options.onSkip(path, "a link, left out; --follow copies what it points to");
     } else {
