@@ -1,35 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SkerryError } from "../domain/errors.ts";
-import type { ChunkRef } from "../domain/objects.ts";
 import {
   assertSameBytes,
   BUCKET,
-  collect,
+  chunksOf,
   createSimStorage,
-  type SimStorage,
+  replaceFile,
+  replicasOf,
   SMALL_CHUNK_BYTES,
 } from "../testing/sim-storage.ts";
-import { BlockChecksums, DATA_OFFSET } from "./chunk-format.ts";
-
-async function chunksOf(storage: SimStorage, key: string): Promise<readonly ChunkRef[]> {
-  return (await storage.index.get(BUCKET, key))?.chunks ?? [];
-}
-
-function replicaPath(directory: string, { id, generation }: ChunkRef): string {
-  return `${directory}/chunks/${id.slice(0, 2)}/${id}.${generation}`;
-}
-
-/** Paths of the replicas of the first chunk of `key`, in the order of the chunkservers. */
-async function replicasOf(storage: SimStorage, key: string): Promise<string[]> {
-  const [chunk] = await chunksOf(storage, key);
-  assert.ok(chunk);
-  return storage.directories.map((directory) => replicaPath(directory, chunk));
-}
-
-function errorLines(storage: SimStorage) {
-  return storage.log.lines.filter((line) => line.level === "error");
-}
+import { BlockChecksums } from "./chunk-format.ts";
 
 test("an acknowledged object survives the loss of everything that was not synced", async () => {
   const storage = await createSimStorage();
@@ -182,115 +163,6 @@ test("a disk that fills up in the middle of an upload (ENOSPC) is full too", asy
   assert.deepEqual(storage.filesIn("staging"), []);
 });
 
-/** Ways to spoil a replica: what the file becomes. */
-const DAMAGES: Readonly<Record<string, (storage: SimStorage, path: string) => Promise<void>>> = {
-  "a flipped bit in the content": async ({ disk }, path) => disk.flipBit(path, DATA_OFFSET + 70_000),
-  "a flipped bit in the header": async ({ disk }, path) => disk.flipBit(path, 70),
-  "a flipped bit in the table": async ({ disk }, path) => disk.flipBit(path, 4096 + 5),
-  "a file that is gone": async ({ disk }, path) => disk.vanish(path),
-  "a file that is cut short": async (storage, path) =>
-    replace(storage, path, storage.disk.content(path).subarray(0, 90_000)),
-  "an empty file": async (storage, path) => replace(storage, path, Buffer.alloc(0)),
-  "an unreadable file": async ({ disk }, path) =>
-    disk.inject((operation, at) => (operation === "read" && at === path ? "EIO" : undefined)),
-  "another chunk's file": async (storage, path) => {
-    await storage.put("other", storage.random.bytes(200_000));
-    const [other] = await replicasOf(storage, "other");
-    await replace(storage, path, storage.disk.content(other ?? assert.fail()));
-  },
-  "blocks in the wrong places": async (storage, path) => {
-    const file = storage.disk.content(path);
-    const first = Buffer.from(file.subarray(DATA_OFFSET, DATA_OFFSET + 65_536));
-    file.copy(file, DATA_OFFSET, DATA_OFFSET + 65_536, DATA_OFFSET + 131_072);
-    first.copy(file, DATA_OFFSET + 65_536);
-    await replace(storage, path, file);
-  },
-  "a stale generation": async (storage, path) => {
-    const file = storage.disk.content(path);
-    file.writeBigUInt64LE(7n, 64);
-    await replace(storage, path, file);
-  },
-};
-
-async function replace({ disk }: SimStorage, path: string, content: Uint8Array): Promise<void> {
-  disk.vanish(path);
-  await using file = await disk.open(path, { write: true, create: "exclusive" });
-  if (content.byteLength > 0) await file.write(content, 0);
-  await file.syncData();
-}
-
-for (const [name, spoil] of Object.entries(DAMAGES)) {
-  test(`two replicas with ${name}: never a wrong byte; the third is read, the damage logged once and mended`, async () => {
-    const storage = await createSimStorage();
-    const content = Buffer.from(storage.random.bytes(200_000));
-    await storage.put("k", content);
-    const paths = await replicasOf(storage, "k");
-    for (const path of paths.slice(0, 2)) await spoil(storage, path);
-    for (let i = 0; i < 8; i += 1) assertSameBytes(await storage.get("k"), content);
-    const servers = errorLines(storage).map((line) => line.fields["server"]);
-    assert.deepEqual(servers.sort(), [...new Set(servers)], "each once");
-    assert.ok(servers.length >= 1);
-    storage.disk.inject(undefined);
-    await storage.settle();
-    storage.disk.vanish(paths[2] ?? assert.fail());
-    assertSameBytes(await storage.get("k"), content, "a mended replica is good");
-    await storage.settle();
-    for (const path of paths) assert.ok(storage.disk.files().includes(path));
-  });
-}
-
-test("damage in the middle of a stream changes to another replica without a wrong or double byte", async () => {
-  const storage = await createSimStorage({ chunkBytes: 4 * 1024 * 1024 });
-  const content = Buffer.from(storage.random.bytes(3_500_000));
-  await storage.put("k", content);
-  const paths = await replicasOf(storage, "k");
-  // Each replica has damage in another block, and none is good as a whole.
-  storage.disk.flipBit(paths[0] ?? "", DATA_OFFSET + 1_200_000);
-  storage.disk.flipBit(paths[1] ?? "", DATA_OFFSET + 2_300_000);
-  for (let i = 0; i < 6; i += 1) assertSameBytes(await storage.get("k"), content);
-});
-
-test("when all replicas are bad the stream fails after the good bytes, and nothing is thrown away", async () => {
-  const storage = await createSimStorage();
-  const content = Buffer.from(storage.random.bytes(2 * SMALL_CHUNK_BYTES));
-  await storage.put("k", content);
-  const second = (await chunksOf(storage, "k"))[1] ?? assert.fail();
-  const paths = storage.directories.map((directory) => replicaPath(directory, second));
-  for (const path of paths) storage.disk.flipBit(path, DATA_OFFSET);
-  const found = await storage.objects.get({ bucket: BUCKET, key: "k" });
-  const received: Uint8Array[] = [];
-  await assert.rejects(
-    async () => {
-      for await (const piece of found?.body ?? assert.fail()) received.push(piece);
-    },
-    { code: "internal", reason: "corrupt" },
-  );
-  assertSameBytes(Buffer.concat(received), content.subarray(0, SMALL_CHUNK_BYTES));
-  await storage.run("storage.repair");
-  for (const path of paths) assert.ok(storage.disk.files().includes(path), "the last copies stay, bad as they are");
-  assert.deepEqual(storage.filesIn("quarantine"), []);
-  const first = await storage.objects.get({
-    bucket: BUCKET,
-    key: "k",
-    range: { offset: 0, length: SMALL_CHUNK_BYTES },
-  });
-  assertSameBytes(await collect(first?.body ?? assert.fail()), content.subarray(0, SMALL_CHUNK_BYTES));
-});
-
-test("a bad replica is put aside, not deleted, once a good copy is there; it goes with its object", async () => {
-  const storage = await createSimStorage();
-  await storage.put("k", storage.random.bytes(100_000));
-  const [path] = await replicasOf(storage, "k");
-  storage.disk.flipBit(path ?? "", DATA_OFFSET);
-  for (let i = 0; i < 8; i += 1) await storage.get("k");
-  await storage.run("storage.repair");
-  assert.equal(storage.filesIn("quarantine").length, 1);
-  assert.equal(storage.metrics.value("skerry_storage_repaired_replicas_total"), 1);
-  await storage.objects.delete({ bucket: BUCKET, key: "k" });
-  await storage.settle();
-  assert.deepEqual([...storage.filesIn("quarantine"), ...storage.filesIn("chunks")], []);
-});
-
 test("the inventory finds a missing replica before anyone reads it, and leaves unknown files alone", async () => {
   const storage = await createSimStorage();
   await storage.put("k", storage.random.bytes(1000));
@@ -298,7 +170,7 @@ test("the inventory finds a missing replica before anyone reads it, and leaves u
   storage.disk.vanish(paths[1] ?? "");
   const strange = `/data/s1/chunks/00/${"0".repeat(31)}1.1`;
   const stranger = "/data/s1/chunks/ff/notes.txt";
-  for (const path of [strange, stranger]) await replace(storage, path, Buffer.from("whose is this?"));
+  for (const path of [strange, stranger]) await replaceFile(storage, path, Buffer.from("whose is this?"));
   await storage.settle();
   assert.ok(storage.disk.files().includes(paths[1] ?? ""));
   assert.ok(storage.disk.files().includes(strange));

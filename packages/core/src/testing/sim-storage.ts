@@ -1,7 +1,7 @@
 /** An object service over a simulated disk and a memory index, which a test may crash and start again. */
 import assert from "node:assert/strict";
 import { SkerryError } from "../domain/errors.ts";
-import type { IndexOp, ObjectIndex } from "../domain/objects.ts";
+import type { ChunkRef, IndexOp, ObjectIndex } from "../domain/objects.ts";
 import { openMemoryIndex } from "../storage/index/memory.ts";
 import { createObjectService, type ObjectService } from "../storage/objects.ts";
 import { openChunkServers } from "../storage/open-chunkservers.ts";
@@ -177,4 +177,31 @@ export async function collect(body: AsyncIterable<Uint8Array>): Promise<Buffer> 
   const parts: Uint8Array[] = [];
   for await (const part of body) parts.push(part);
   return Buffer.concat(parts);
+}
+
+export async function chunksOf(storage: SimStorage, key: string): Promise<readonly ChunkRef[]> {
+  return (await storage.index.get(BUCKET, key))?.chunks ?? [];
+}
+
+export function replicaPath(directory: string, { id, generation }: ChunkRef): string {
+  return `${directory}/chunks/${id.slice(0, 2)}/${id}.${generation}`;
+}
+
+/** Paths of the replicas of the first chunk of `key`, in the order of the chunkservers. */
+export async function replicasOf(storage: SimStorage, key: string): Promise<string[]> {
+  const [chunk] = await chunksOf(storage, key);
+  assert.ok(chunk);
+  return storage.directories.map((directory) => replicaPath(directory, chunk));
+}
+
+export function errorLines(storage: SimStorage) {
+  return storage.log.lines.filter((line) => line.level === "error");
+}
+
+/** Durably, as a person or a dying disk would. */
+export async function replaceFile({ disk }: SimStorage, path: string, content: Uint8Array): Promise<void> {
+  disk.vanish(path);
+  await using file = await disk.open(path, { write: true, create: "exclusive" });
+  if (content.byteLength > 0) await file.write(content, 0);
+  await file.syncData();
 }
