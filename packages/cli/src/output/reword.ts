@@ -22,7 +22,7 @@ export function rewordAnswer(error: SkerryError, source: string | undefined): Sk
     const hint =
       source === undefined
         ? "Log in: skerry login"
-        : `The token came from ${source}. Give another, or leave it out and log in: skerry login`;
+        : `The token came from ${source}.\nGive another, or leave it out and log in: skerry login`;
     return reword(error, { hint });
   }
   const problems = error.details?.["problems"];

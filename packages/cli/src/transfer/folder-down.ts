@@ -66,6 +66,7 @@ export async function copyFolderDown(from: ObjectAddress, root: string, transfer
         await using _connection = { [Symbol.asyncDispose]: () => endReading(object) };
         await saveInto(object, target, { address, onBytes: (bytes) => progress.add(bytes) });
         copied++;
+        failures.succeed();
       } catch (error) {
         if (signal.aborted || endsAll(error)) throw error;
         failures.add(formatAddress(address), error);
@@ -99,10 +100,19 @@ async function endReading({ bytes }: OpenObject): Promise<void> {
 }
 
 /** The whole, for the bar only: what fails here fails there too. */
-async function measure(from: ObjectAddress, { client, progress }: FolderTransfer, signal: AbortSignal): Promise<void> {
+async function measure(
+  from: ObjectAddress,
+  { client, progress, failures }: FolderTransfer,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     let total = 0;
-    for await (const { sizeBytes } of listObjects(client, from, signal)) total += sizeBytes;
+    let files = 0;
+    for await (const { sizeBytes } of listObjects(client, from, signal)) {
+      total += sizeBytes;
+      files++;
+    }
+    failures.setTotal(files);
     progress.setTotal(total);
   } catch {
     // The bar goes on without an end.
