@@ -22,6 +22,8 @@ export interface DaemonOptions {
   /** Flags, without the program's name. */
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What was typed, for the help. Default: `skerryd`. */
+  readonly program?: string;
   /** Before the admin exists for good: what it writes holds when it returns. */
   readonly onFirstStart?: (first: FirstStart) => Promise<void>;
   readonly onReady?: (ready: Ready) => Promise<void>;
@@ -40,7 +42,7 @@ export interface Ready {
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   process.umask(0o077);
   const action = actionOf(options.argv);
-  if (action === "help") return print(usage());
+  if (action === "help") return print(usage(options.program));
   if (action === "version") return print(`${VERSION}\n`);
   const config = await readConfig(options);
   if (action === "print-config") return print(formatConfig(config));

@@ -18,11 +18,11 @@ export const up: PassThrough = {
   async passThrough(terminal, argv) {
     const { runDaemon } = await import("@skerry/daemon/main.ts");
     terminal.releaseSignals();
-    using _renamed = argv.includes("-h") || argv.includes("--help") ? renameInHelp() : undefined;
     try {
       return await runDaemon({
         argv,
         env: terminal.env,
+        program: "skerry up",
         onFirstStart: (first) => rememberContext(terminal, first),
         async onReady(ready) {
           const { env, stderr } = terminal;
@@ -43,18 +43,6 @@ export const up: PassThrough = {
 /** The daemon calls itself by the name of its own program. */
 function sayUp(text: string): string {
   return text.replaceAll("skerryd", "skerry up");
-}
-
-/** The daemon prints its help itself. */
-function renameInHelp(): Disposable {
-  const { stdout } = process;
-  const write = stdout.write;
-  stdout.write = ((text: string) => write.call(stdout, sayUp(text))) as typeof write;
-  return {
-    [Symbol.dispose]: () => {
-      stdout.write = write;
-    },
-  };
 }
 
 /** The first context works at once. It becomes the current one unless there is one, of another cloud. */

@@ -3,11 +3,11 @@ import type { Config } from "./load.ts";
 import { CONFIG_VARIABLE, SETTING_KEYS, SETTINGS, type Setting, type SettingKey } from "./settings.ts";
 import { type Address, addressText } from "./values.ts";
 
-/** `skerryd --help`, made from the table. */
-export function usage(): string {
+/** The help, made from the table. `program` is what was typed. */
+export function usage(program = "skerryd"): string {
   const rows = SETTING_KEYS.map((key) => settingLines(key, SETTINGS[key]));
   return [
-    "Usage: skerryd [FLAGS]",
+    `Usage: ${program} [FLAGS]`,
     "",
     "Runs one node of the cloud in the foreground.",
     "SIGHUP reads the configuration again; SIGTERM drains and stops.",
