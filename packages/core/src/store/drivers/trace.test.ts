@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { assertAllThere, DRIVERS, openStore, reportOf, spawnWriter } from "./writer-child.ts";
 
 const WRITES = 12;
@@ -35,37 +35,39 @@ function callsOf(trace: string): Call[] {
 }
 
 for (const driver of DRIVERS) {
-  test(`${driver}: each answer leaves after its record was written and synced`, async (t) => {
-    const directory = await mkdtemp(join(tmpdir(), "skerry-trace-"));
-    t.after(() => rm(directory, { recursive: true, force: true }));
-    const path = join(directory, "store.db");
-    const trace = join(directory, "trace");
-    const options = { driver, path, first: 0, count: WRITES, writers: 1, keepRevisions: 1000, valueBytes: 10 };
-    const report = await reportOf(
-      spawnWriter(options, ["strace", "-f", "-y", "-s", "64", "-e", `trace=${CALLS}`, "-o", trace]),
-    );
-    assert.equal(report.acknowledged.length, WRITES, `strace must be installed: ${report.errors}`);
-    const log = driver === "nedb" ? path : `${path}-wal`;
-    const calls = callsOf(await readFile(trace, "utf8"));
-    let written = 0;
-    let unsynced = 0;
-    let answers = 0;
-    for (const { name, file, text } of calls) {
-      if (file === log && /write/.test(name)) {
-        written++;
-        unsynced++;
-      } else if (file === log && /sync/.test(name)) unsynced = 0;
-      else if (file === STDOUT && /^, "\d+\\n"/.test(text)) {
-        answers++;
-        assert.ok(written > 0, `answer ${answers} left without a write to ${log}`);
-        assert.equal(unsynced, 0, `answer ${answers} left before ${log} was synced`);
-        written = 0;
+  describe(driver, () => {
+    test("each answer leaves after its record was written and synced", async (t) => {
+      const directory = await mkdtemp(join(tmpdir(), "skerry-trace-"));
+      t.after(() => rm(directory, { recursive: true, force: true }));
+      const path = join(directory, "store.db");
+      const trace = join(directory, "trace");
+      const options = { driver, path, first: 0, count: WRITES, writers: 1, keepRevisions: 1000, valueBytes: 10 };
+      const report = await reportOf(
+        spawnWriter(options, ["strace", "-f", "-y", "-s", "64", "-e", `trace=${CALLS}`, "-o", trace]),
+      );
+      assert.equal(report.acknowledged.length, WRITES, `strace must be installed: ${report.errors}`);
+      const log = driver === "nedb" ? path : `${path}-wal`;
+      const calls = callsOf(await readFile(trace, "utf8"));
+      let written = 0;
+      let unsynced = 0;
+      let answers = 0;
+      for (const { name, file, text } of calls) {
+        if (file === log && /write/.test(name)) {
+          written++;
+          unsynced++;
+        } else if (file === log && /sync/.test(name)) unsynced = 0;
+        else if (file === STDOUT && /^, "\d+\\n"/.test(text)) {
+          answers++;
+          assert.ok(written > 0, `answer ${answers} left without a write to ${log}`);
+          assert.equal(unsynced, 0, `answer ${answers} left before ${log} was synced`);
+          written = 0;
+        }
       }
-    }
-    assert.equal(answers, WRITES);
-    const directorySyncs = calls.filter((call) => call.file === directory && call.name === "fsync").length;
-    assert.ok(directorySyncs > 0, "the new file's name was synced");
-    for (const suffix of ["", ".mark"]) assert.equal((await stat(path + suffix)).mode & 0o777, 0o600);
+      assert.equal(answers, WRITES);
+      const directorySyncs = calls.filter((call) => call.file === directory && call.name === "fsync").length;
+      assert.ok(directorySyncs > 0, "the new file's name was synced");
+      for (const suffix of ["", ".mark"]) assert.equal((await stat(path + suffix)).mode & 0o777, 0o600);
+    });
   });
 
   // Making the store takes the first calls.
