@@ -164,7 +164,8 @@ export function toProblem(error: SkerryError, requestId?: string): Problem {
 
 /** The error that a problem document stands for; an unknown code or reason becomes the nearest known one. */
 export function fromProblem(problem: Partial<Problem> & { status: number }): SkerryError {
-  const code: ErrorCode = problem.code !== undefined && problem.code in ERROR_TABLE ? problem.code : "internal";
+  const code: ErrorCode =
+    problem.code !== undefined && Object.hasOwn(ERROR_TABLE, problem.code) ? problem.code : "internal";
   const row: ErrorCodeRow = ERROR_TABLE[code];
   const known = problem.reason !== undefined && Object.hasOwn(row.reasons, problem.reason);
   return new SkerryError(
