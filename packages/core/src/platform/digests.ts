@@ -37,7 +37,10 @@ export function createDigestThread(): DigestThread {
       waiting = [];
       for (const one of lost) one.reject(error);
     };
-    started.on("message", (answer: DigestAnswer) => waiting.shift()?.resolve(answer));
+    // A late word of a thread that was given up must not answer those who ask its successor.
+    started.on("message", (answer: DigestAnswer) => {
+      if (worker === started) waiting.shift()?.resolve(answer);
+    });
     started.on("error", die);
     started.on("exit", () => die(new Error("the digest thread ended")));
     return started;

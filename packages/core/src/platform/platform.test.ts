@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { Worker } from "node:worker_threads";
 import type { Disk } from "../domain/ports.ts";
 import { realClock } from "./clock.ts";
 import { createDigestThread } from "./digests.ts";
@@ -153,6 +154,26 @@ test("digests of the thread are those of the main thread, streams apart, and a l
   const again = digests.md5();
   await Promise.all([again.update(data), again.update(data)]);
   assert.equal(await again.digest(), whole);
+});
+
+test("a late answer of a digest thread that failed is not taken for one of its successor", async () => {
+  const threads: NodeJS.EventEmitter[] = [];
+  const remember = (thread: unknown) => threads.push(thread as NodeJS.EventEmitter);
+  process.on("worker", remember as never);
+  await using digests = createDigestThread();
+  try {
+    const first = digests.md5();
+    await first.update(aligned(64));
+    const lost = assert.rejects(first.digest(), /out of memory/);
+    threads[0]?.emit("error", new Error("out of memory"));
+    await lost;
+    const second = digests.md5().digest();
+    threads[0]?.emit("message", "0".repeat(32));
+    assert.equal(await second, createHash("md5").digest("hex"));
+  } finally {
+    process.off("worker", remember as never);
+    await Promise.all(threads.map((thread) => (thread as unknown as Worker).terminate()));
+  }
 });
 
 test("the network connects to what listens, over TCP and a path, and refuses an address in use", () =>
