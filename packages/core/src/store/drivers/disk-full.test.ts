@@ -1,12 +1,13 @@
 /** A real full disk and a real refused write under both drivers: what was acknowledged stays, nothing is half there. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { isError } from "../../domain/errors.ts";
 import type { Store } from "../../domain/store.ts";
+import { always, put } from "../contract-site.ts";
 import { assertAllThere, DRIVERS, type DriverName, openStore, reportOf, spawnWriter } from "./writer-child.ts";
 
 const VALUE_BYTES = 3000;
@@ -75,6 +76,37 @@ for (const driver of DRIVERS) {
     await rm(filler);
     await using store = await assertWhole(driver, path, report.acknowledged);
     assert.equal(store.revision, 100);
+  });
+
+  test(`${driver}: compacting a store on a nearly full disk says truly whether it was done`, async (t) => {
+    const directory = await newSmallDisk(t, "3m");
+    if (directory === undefined) return;
+    const filler = join(directory, "filler");
+    const outcomes: string[] = [];
+    for (const leftKib of [8, 104, 200, 392, 1000]) {
+      const path = join(directory, `${leftKib}.db`);
+      const store = await openStore(driver, path, 100_000);
+      for (let i = 1; i <= 60; i++) await store.transact(always(put(`/k/${i}`, "x".repeat(VALUE_BYTES))));
+      const { bavail, bsize } = await statfs(directory);
+      await writeFile(filler, Buffer.alloc(bavail * bsize - leftKib * 1024));
+      const outcome = await store.compact(40).then(
+        () => "done",
+        (error: unknown) => (isError(error, "exhausted/disk") ? "no room" : String(error)),
+      );
+      assert.equal(store.failure, undefined);
+      await store[Symbol.asyncDispose]();
+      await rm(filler);
+      const again = await openStore(driver, path, 100_000);
+      const history = await again.get("/k/1", { revision: 30 }).then(
+        () => "no room",
+        (error: unknown) => (isError(error, "conflict/compacted") ? "done" : String(error)),
+      );
+      assert.equal(outcome, history, `${leftKib} KiB left`);
+      await again[Symbol.asyncDispose]();
+      for (const suffix of ["", "-wal", ".mark"]) await rm(path + suffix, { force: true });
+      outcomes.push(outcome);
+    }
+    assert.deepEqual([...new Set(outcomes)], ["no room", "done"], outcomes.join());
   });
 
   test(`${driver}: a write that the kernel refuses in the middle`, async (t) => {

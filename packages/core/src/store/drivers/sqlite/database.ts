@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { LogHeader, LogLine } from "../../log.ts";
 import { encodeMark, markPath } from "../mark.ts";
-import { rowSum, type StoredLog } from "./verify.ts";
+import { isDiskFull, rowSum, type StoredLog } from "./verify.ts";
 
 /** FULL syncs the WAL with each commit. The exclusive lock also keeps other processes out. */
 const SETTINGS = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
@@ -78,8 +78,12 @@ export class Database {
     this.#sqlite.exec("DELETE FROM header");
     this.#put("header", 0, JSON.stringify(header));
     this.#sqlite.exec("COMMIT");
-    // The snapshot made the WAL long. It shrinks now or later.
-    this.#sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    try {
+      this.#sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      // The rewrite is done. It made the WAL long, which shrinks when there is room.
+      if (!isDiskFull(error)) throw error;
+    }
   }
 
   /** False when the database cannot go on. */

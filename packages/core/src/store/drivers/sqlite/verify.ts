@@ -114,18 +114,26 @@ const SQLITE_NOTADB = 26;
 /** The index of the WAL, which reading needs, could not be made so large. */
 const SQLITE_IOERR_SHMSIZE = 4874;
 
+/** Extended codes have the basic one in their low byte. */
+function extendedCode(error: unknown): number {
+  return (error as { errcode?: number }).errcode ?? 0;
+}
+
+export function isDiskFull(error: unknown): boolean {
+  const extended = extendedCode(error);
+  return (extended & 0xff) === SQLITE_FULL || extended === SQLITE_IOERR_SHMSIZE;
+}
+
 /** An error of node:sqlite as ours, or with a `code` that says when the disk is full. */
 export function sqliteError(error: unknown, path: string): Error {
-  // Extended codes have the basic one in their low byte.
-  const extended = (error as { errcode?: number }).errcode ?? 0;
-  const code = extended & 0xff;
+  const code = extendedCode(error) & 0xff;
   const message = error instanceof Error ? error.message : String(error);
   if (code === SQLITE_BUSY) {
     return new SkerryError("conflict/locked", `The store ${path} is in use by another process.`, {
       hint: "Stop the other daemon, or give this one a data directory of its own.",
     });
   }
-  if (code === SQLITE_FULL || extended === SQLITE_IOERR_SHMSIZE) {
+  if (isDiskFull(error)) {
     return Object.assign(new Error(message, { cause: error }), { code: "SQLITE_FULL" });
   }
   // Also the errors of a schema that cannot be right: nobody but us writes this file.
