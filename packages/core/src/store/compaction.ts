@@ -1,13 +1,13 @@
 /** Compaction: history before a revision goes, from memory and from the log. */
 import { SkerryError } from "../domain/errors.ts";
-import type { Entry } from "../domain/store.ts";
+import { LIMITS } from "../domain/limits.ts";
 import type { Logger } from "../domain/telemetry.ts";
 import { type CommitQueue, failureOf } from "./commit.ts";
 import type { LeaseTable } from "./leases.ts";
 import { type LogDriver, type LogHeader, LogLost, type SnapshotPart } from "./log.ts";
 import type { State } from "./state.ts";
 
-/** Entries of one part of a snapshot. */
+/** Most entries of one part of a snapshot. It also ends with the entry that makes it as long as a transaction may be. */
 const PART_ENTRIES = 64;
 
 interface CompactorParts {
@@ -26,7 +26,6 @@ export class Compactor {
   #oldest: number;
   /** Automatic compaction waits for this revision. */
   #nextAt: number;
-  #running = false;
 
   constructor(parts: CompactorParts) {
     this.#parts = parts;
@@ -46,26 +45,22 @@ export class Compactor {
    */
   consider(durable: number): void {
     const { keepRevisions, log } = this.#parts;
-    if (this.#running || durable < this.#nextAt) return;
+    if (durable < this.#nextAt) return;
     this.#nextAt = durable + keepRevisions;
     this.compact(durable - keepRevisions + 1).catch((error: unknown) => {
       log?.warn({ err: error, revision: durable }, "Compacting the store failed; it goes on and will try again.");
     });
   }
 
-  /** `revision` is durable and not compacted. @throws `exhausted/disk` and the store goes on as before. */
+  /**
+   * `revision` is durable and not compacted.
+   * @throws `exhausted/disk`, `unavailable` and the store goes on as before; `unavailable/closed` and it does not.
+   */
   async compact(revision: number): Promise<void> {
     // Before the first revision there is nothing that could go.
     if (revision <= 1) return;
     this.#oldest = Math.max(this.#oldest, revision);
-    await this.#parts.commits.exclusive(async () => {
-      this.#running = true;
-      try {
-        await this.#rewrite(revision - 1);
-      } finally {
-        this.#running = false;
-      }
-    });
+    await this.#parts.commits.exclusive(() => this.#rewrite(revision - 1));
   }
 
   /** Keeps the state as of `base` and all records after it. */
@@ -90,15 +85,18 @@ export class Compactor {
     const { state, leases } = this.#parts;
     for (let after: string | undefined; ; ) {
       // Looked up again for each part: transactions go on while a driver writes the one before.
-      const entries: Entry[] = [];
+      const entries: string[] = [];
+      let length = 0;
       for (const entry of state.range("", base, after)) {
-        entries.push(entry);
-        if (entries.length === PART_ENTRIES) break;
+        const text = JSON.stringify(entry);
+        entries.push(text);
+        length += text.length;
+        after = entry.key;
+        if (entries.length === PART_ENTRIES || length >= LIMITS.store.maxTransactionBytes) break;
       }
-      const last = entries.at(-1);
-      if (!last) break;
-      yield JSON.stringify({ entries } satisfies SnapshotPart);
-      after = last.key;
+      if (entries.length === 0) break;
+      // JSON of a `SnapshotPart`.
+      yield `{"entries":[${entries.join(",")}]}`;
     }
     yield JSON.stringify({ leases: leases.all(), last: true } satisfies SnapshotPart);
   }
@@ -106,8 +104,12 @@ export class Compactor {
 
 function compactionError(error: unknown): SkerryError {
   if (error instanceof LogLost) return failureOf(error);
-  const failure = failureOf(error);
-  if (failure.code !== "exhausted") return failure;
+  if (failureOf(error).code !== "exhausted") {
+    return new SkerryError("unavailable", "The store's log could not be rewritten; its history stays.", {
+      hint: "The daemon's log has the cause. The store goes on and tries again later.",
+      cause: error,
+    });
+  }
   return new SkerryError("exhausted/disk", "There is no room to rewrite the store's log; its history stays.", {
     hint: "Free space on the disk of the data directory.",
     cause: error,

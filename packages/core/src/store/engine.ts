@@ -72,7 +72,7 @@ export class Engine implements Store {
     this.#leases = new LeaseTable(options.clock, (id) => this.#expire(id));
     this.#replay(recovered);
     this.#commits = new CommitQueue(driver, this.#seq, {
-      onDurable: (_seq, revision) => this.#publish(revision),
+      onDurable: (seq, revision) => this.#publish(seq, revision),
       onFailure: (failure) => this.#onFailure(failure),
     });
     this.#compactor = new Compactor({
@@ -218,7 +218,8 @@ export class Engine implements Store {
     return revision;
   }
 
-  #publish(revision: number): void {
+  #publish(seq: number, revision: number): void {
+    this.#leases.settle(seq);
     for (let next = this.#durable + 1; next <= revision; next++) {
       const published = this.#state.at(next);
       this.#durable = next;
@@ -254,16 +255,16 @@ export class Engine implements Store {
   }
 
   async #endLease(id: string): Promise<void> {
-    const keys = this.#leases.end(id);
+    const seq = ++this.#seq;
+    const keys = this.#leases.end(id, seq);
     const { changes } = this.#state.apply(
       keys.map((key) => ({ op: "delete", key })),
-      this.#seq + 1,
+      seq,
     );
     this.#leases.follow(changes);
     const ops = JSON.stringify(keys.map((key) => ({ delete: key })));
     const rev = this.#state.head;
-    await this.#commits.add(++this.#seq, rev, `"rev":${rev},"ops":${ops},"end":${JSON.stringify(id)}`);
-    this.#leases.forget(id);
+    await this.#commits.add(seq, rev, `"rev":${rev},"ops":${ops},"end":${JSON.stringify(id)}`);
   }
 
   #replay({ header, snapshot, records }: RecoveredLog): void {
@@ -282,8 +283,8 @@ export class Engine implements Store {
     const { changes } = this.#state.apply(record.ops.map(stagedOp), record.seq);
     this.#leases.follow(changes);
     if (record.end !== undefined) {
-      this.#leases.end(record.end);
-      this.#leases.forget(record.end);
+      this.#leases.end(record.end, record.seq);
+      this.#leases.settle(record.seq);
     }
     this.#seq = record.seq;
     if (this.#state.head !== record.rev) {

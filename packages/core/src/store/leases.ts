@@ -11,8 +11,8 @@ export class LeaseTable {
   readonly #clock: Clock;
   readonly #onExpired: (id: string) => void;
   readonly #leases = new Map<string, HeldLease>();
-  /** Ended, but the log does not say so yet: a snapshot must still have them. */
-  readonly #ending = new Map<string, LoggedLease>();
+  /** Ended, but the log does not say so before this record is durable: a snapshot must still have them. */
+  readonly #ending = new Map<string, LoggedLease & { readonly endSeq: number }>();
   readonly #keys = new Map<string, Set<string>>();
   #timer: AbortController | undefined;
   #timerDueMs = Number.POSITIVE_INFINITY;
@@ -44,16 +44,17 @@ export class LeaseTable {
     return true;
   }
 
-  /** Removes the lease and tells which keys hang on it. `forget` when that is durable. */
-  end(id: string): string[] {
+  /** Removes the lease and tells which keys hang on it. Record `endSeq` of the log will say so. */
+  end(id: string, endSeq: number): string[] {
     const lease = this.#leases.get(id);
-    if (lease) this.#ending.set(id, { id, ttlMs: lease.ttlMs });
+    if (lease) this.#ending.set(id, { id, ttlMs: lease.ttlMs, endSeq });
     this.#leases.delete(id);
     return [...(this.#keys.get(id) ?? [])];
   }
 
-  forget(id: string): void {
-    this.#ending.delete(id);
+  /** Records up to this one are durable. */
+  settle(seq: number): void {
+    for (const { id, endSeq } of this.#ending.values()) if (endSeq <= seq) this.#ending.delete(id);
   }
 
   /** For a snapshot. */

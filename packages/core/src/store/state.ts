@@ -110,14 +110,13 @@ export class State {
   prune(base: number): void {
     const dropped = this.#history.splice(0, base - this.#base);
     this.#base = base;
-    const gone = new Set<string>();
+    // Each key once: one that changes all the time has as many versions as there are revisions.
+    const touched = new Set<string>();
     for (const { changes } of dropped) {
-      for (const change of changes) {
-        const key = change.type === "put" ? change.entry.key : change.key;
-        if (this.#pruneKey(key, base)) gone.add(key);
-      }
+      for (const change of changes) touched.add(change.type === "put" ? change.entry.key : change.key);
     }
-    this.#keys.remove(gone);
+    for (const key of touched) if (!this.#pruneKey(key, base)) touched.delete(key);
+    this.#keys.remove(touched);
   }
 
   /** True when nothing of the key is left. */

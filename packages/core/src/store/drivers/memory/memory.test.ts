@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LIMITS } from "../../../domain/limits.ts";
 import { createFakeClock } from "../../../testing/fake-clock.ts";
 import { createSimRandom } from "../../../testing/sim-random.ts";
 import { checkStore } from "../../contract.ts";
 import { always, put, rejects, type StoreSite } from "../../contract-site.ts";
+import { State } from "../../state.ts";
+import type { StagedOp } from "../../validate.ts";
 import { MemoryLog, openMemoryStore } from "./memory.ts";
 
 const FULL = process.env["SKERRY_TEST_TIER"] === "full";
@@ -81,6 +84,51 @@ test("a failed write fails what waits, closes the store for writes, and reads go
   assert.equal((await store.get("/k"))?.value, "old");
   assert.deepEqual((await store.list({ prefix: "" })).entries.length, 1);
   await store[Symbol.asyncDispose]();
+});
+
+test("a lease whose end shares its sync with what starts a compaction is not granted again", async () => {
+  const world = { clock: createFakeClock(), random: createSimRandom(2) };
+  const memory = new MemoryLog(world);
+  const store = openMemoryStore({ ...world, memory, keepRevisions: 1 });
+  const lease = await store.grantLease(5000);
+  await Promise.all([store.revokeLease(lease.id), ...[1, 2, 3].map((i) => store.transact(always(put("/k", i))))]);
+  await store[Symbol.asyncDispose]();
+  assert.equal(memory.size, 1, "it was compacted, the end of the lease is in the snapshot");
+  const again = openMemoryStore({ ...world, memory });
+  await rejects(again.keepLeaseAlive(lease.id), "not_found");
+  await again[Symbol.asyncDispose]();
+});
+
+test("the parts of a snapshot of large values stay small", async () => {
+  const { memory, store } = newStore();
+  const value = "x".repeat(LIMITS.resource.maxBytes - 100);
+  for (let i = 0; i < 20; i++) await store.transact(always(put(`/k/${i}`, value)));
+  await store.compact(20);
+  const { snapshot } = memory.recover();
+  const sizes = snapshot.map((part) => JSON.stringify(part).length);
+  assert.ok(Math.max(...sizes) < 2 * LIMITS.store.maxTransactionBytes, sizes.join());
+  assert.equal(snapshot.flatMap((part) => part.entries ?? []).length, 20 - 1, "the last one is a record");
+  await store[Symbol.asyncDispose]();
+});
+
+test("compacting away the changes of one key looks at each of its versions once", async () => {
+  const state = new State();
+  const put: StagedOp = { op: "put", key: "/hot", value: 1, labels: {} };
+  for (let seq = 1; seq <= 2000; seq++) state.apply([put], seq);
+  let looks = 0;
+  const original = Array.prototype.findLastIndex;
+  Array.prototype.findLastIndex = function (this: unknown[], ...rest: Parameters<typeof original>) {
+    looks += this.length;
+    return original.apply(this, rest);
+  };
+  try {
+    state.prune(1000);
+  } finally {
+    Array.prototype.findLastIndex = original;
+  }
+  assert.ok(looks <= 2000, `${looks} versions`);
+  assert.equal(state.get("/hot", 1000)?.version, 1000);
+  assert.equal(state.get("/hot", 999), undefined);
 });
 
 test("a compaction that fails leaves the store working", async () => {

@@ -6,6 +6,8 @@
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import Datastore from "nedb-promises";
+import { LIMITS } from "../../../domain/limits.ts";
+import { closedError } from "../../commit.ts";
 import { type LogDriver, type LogHeader, type LogLine, LogLost } from "../../log.ts";
 import type { Mark } from "../mark.ts";
 import { readLines } from "./check.ts";
@@ -34,6 +36,7 @@ export const REAL_IO: NedbIo = {
 };
 
 const MODES = { fileMode: 0o600, dirMode: 0o700 };
+/** Lines that a rewrite hands to NeDB at once, unless they are too long together. */
 const REWRITE_BATCH = 256;
 
 /** What is in the file is not ours alone: it must not be cut. */
@@ -83,11 +86,17 @@ class LogFile {
 
   async sync(): Promise<void> {
     // NeDB appends by name. If the name leads elsewhere by now, our descriptor would sync the wrong file.
-    const { ino, size } = await stat(this.#path);
-    if (ino !== this.#inode || size !== this.sizeBytes) {
-      throw new FileChanged(`${this.#path} was changed by someone else (inode ${ino}, ${size} bytes).`);
-    }
+    await this.assertOurs();
     await this.#io.datasync(this.#file as FileHandle);
+  }
+
+  /** @throws `FileChanged` */
+  async assertOurs(): Promise<void> {
+    const { ino, size } = await stat(this.#path).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === "ENOENT" ? new FileChanged(`${this.#path} is gone.`) : error;
+    });
+    if (ino === this.#inode && size === this.sizeBytes) return;
+    throw new FileChanged(`${this.#path} was changed by someone else (inode ${ino}, ${size} bytes).`);
   }
 
   /** Cuts what a failed append left behind. As far as the disk lets us: a restart cuts it otherwise. */
@@ -190,8 +199,8 @@ export class NedbLog implements LogDriver {
     try {
       file = await buildFile(this.#path, this.#rewrittenLines(header, snapshot, keepFrom), this.#io);
     } catch (error) {
-      if (!(error instanceof LogLost)) await removeLeftovers(this.#path).catch(() => undefined);
-      throw error;
+      await removeLeftovers(this.#path).catch(() => undefined);
+      throw error instanceof FileChanged ? new LogLost(error) : error;
     }
     const old = this.#file;
     this.#file = file;
@@ -211,10 +220,13 @@ export class NedbLog implements LogDriver {
     yield frame(HEADER_ID, JSON.stringify(header));
     let parts = 0;
     for await (const part of snapshot) yield frame(snapshotId(parts++), part);
+    // What is missing here would be missing for good.
+    await this.#file.assertOurs();
     const first = recordId(keepFrom);
     for await (const { bytes } of readLines(this.#path)) {
       const parsed = parseLine(bytes);
-      if (!parsed) throw new Error(`A line of ${this.#path} went bad since it was written.`);
+      // A restart would refuse this log, and with it all that would be acknowledged from now on.
+      if (!parsed) throw new LogLost(closedError(`a line of ${this.#path} went bad since it was written`));
       if (parsed.id >= first) yield { id: parsed.id, line: bytes.toString("utf8") };
     }
   }
@@ -233,11 +245,14 @@ async function buildFile(
   const file = await LogFile.open(`${path}.new`, io);
   try {
     let batch: FramedLine[] = [];
+    let length = 0;
     for await (const line of lines) {
       batch.push(line);
-      if (batch.length < REWRITE_BATCH) continue;
+      length += line.line.length;
+      if (batch.length < REWRITE_BATCH && length < LIMITS.store.maxGroupCommitBytes) continue;
       await file.write(batch);
       batch = [];
+      length = 0;
     }
     if (batch.length > 0) await file.write(batch);
     await file.sync();

@@ -1,8 +1,8 @@
 /** What NeDB does not do: every answer waits for its sync, and a disk that fails closes the store. */
 import assert from "node:assert/strict";
-import { appendFile, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { Store } from "../../../domain/store.ts";
 import { createFakeClock } from "../../../testing/fake-clock.ts";
@@ -119,6 +119,43 @@ test("a rewrite that fails leaves the log as it was, and the store goes on", asy
   assert.ok((await readFile(place.path)).length < before.length);
   await using again = await place.open();
   assert.equal((await again.get("/k", { revision: 10 }))?.value, 10);
+});
+
+test("a rewrite that the disk breaks says that the store goes on, and it does", async (t) => {
+  const place = await newPlace(t);
+  let broken = false;
+  await using store = await place.open({ insert: (insert) => (broken ? failing("EIO")() : insert()) });
+  for (let i = 1; i <= 10; i++) await store.transact(always(put("/k", i)));
+  broken = true;
+  await assert.rejects(store.compact(8), { code: "unavailable", reason: undefined, message: /its history stays/ });
+  broken = false;
+  assert.equal(store.failure, undefined);
+  assert.equal((await store.transact(always(put("/k", 11)))).revision, 11);
+});
+
+test("a rewrite that finds the log damaged or changed closes the store: a restart would refuse what comes after", async (t) => {
+  for (const change of [
+    async (path: string) => {
+      const log = await readFile(path);
+      log.write("9", log.lastIndexOf('"value":6') + '"value":'.length);
+      await writeFile(path, log, { flag: "r+" });
+    },
+    async (path: string) => {
+      const log = await readFile(path);
+      await truncate(path, log.lastIndexOf("\n", log.length - 2) + 1);
+    },
+    (path: string) => rm(path),
+  ]) {
+    const place = await newPlace(t);
+    await using store = await place.open();
+    for (let i = 1; i <= 10; i++) await store.transact(always(put("/k", i)));
+    await change(place.path);
+    await rejects(store.compact(5), "unavailable/closed");
+    assert.ok(store.failure);
+    await rejects(store.transact(always(put("/k", 11))), "unavailable/closed");
+    assert.equal((await store.get("/k"))?.value, 10, "reads go on");
+    assert.ok(!(await readdir(dirname(place.path))).includes("store.db.new"), "no half file stays");
+  }
 });
 
 test("a file that somebody else changes or replaces closes the store", async (t) => {
