@@ -55,7 +55,8 @@ function appendFor(file: number, line: string): { count: number; elapsedMs: numb
   return { count, elapsedMs: performance.now() - startMs };
 }
 
-async function reopen(driver: DriverName, path: string): Promise<number> {
+/** Milliseconds of each of three times. */
+async function reopen(driver: DriverName, path: string): Promise<number[]> {
   const store = await OPEN[driver]({ path, clock, random });
   for (let done = 0; done < REOPEN_TRANSACTIONS - 1; done += 500) {
     await Promise.all(
@@ -73,7 +74,7 @@ async function reopen(driver: DriverName, path: string): Promise<number> {
     if (again.revision !== REOPEN_TRANSACTIONS - 1) throw new Error(`reopened at revision ${again.revision}`);
     await again[Symbol.asyncDispose]();
   }
-  return median(times);
+  return times;
 }
 
 function median(values: readonly number[]): number {
@@ -134,7 +135,8 @@ try {
     });
   }
   for (const driver of ["nedb", "sqlite"] as const) {
-    const elapsedMs = await reopen(driver, join(directory, `${driver}-reopen.db`));
+    const times = await reopen(driver, join(directory, `${driver}-reopen.db`));
+    const elapsedMs = median(times);
     console.log(`${driver.padStart(9)} reopens ${REOPEN_TRANSACTIONS - 1} transactions in ${elapsedMs.toFixed(0)} ms`);
     rows.push({
       work: `${driver}-reopen-20k`,
@@ -142,7 +144,7 @@ try {
       ours: Math.round(elapsedMs),
       peers: {},
       ratio: {},
-      spread: 0,
+      spread: spread(times),
     });
   }
   console.log(JSON.stringify({ bench: "store", rows }));
