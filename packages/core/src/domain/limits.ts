@@ -45,6 +45,8 @@ export const LIMITS = {
     maxPageEntries: 1000,
     /** Revisions kept before automatic compaction removes history. */
     keepRevisions: 10_000,
+    /** Bytes of such revisions, as they are logged: when they have more, fewer are kept. */
+    keepBytes: 16 * MiB,
     /** Leases at once. Beyond: `exhausted/overload`. */
     maxLeases: 10_000,
     /** Shortest and longest lease. */

@@ -5,7 +5,7 @@ import type { Logger } from "../domain/telemetry.ts";
 import { type CommitQueue, failureOf } from "./commit.ts";
 import type { LeaseTable } from "./leases.ts";
 import { type LogDriver, type LogHeader, LogLost, type SnapshotPart } from "./log.ts";
-import type { State } from "./state.ts";
+import type { Revision, State } from "./state.ts";
 
 /** Most entries of one part of a snapshot. It also ends with the entry that makes it as long as a transaction may be. */
 const PART_ENTRIES = 64;
@@ -26,12 +26,16 @@ export class Compactor {
   #oldest: number;
   /** Automatic compaction waits for this revision. */
   #nextAt: number;
+  /** Of the history that is kept, or a little more: what `compact` took away is found out later. */
+  #historyBytes = 0;
 
   constructor(parts: CompactorParts) {
     this.#parts = parts;
     this.#header = parts.header;
     this.#oldest = parts.header.base === 0 ? 0 : parts.header.base + 1;
     this.#nextAt = this.#oldest + 2 * parts.keepRevisions;
+    const { base, head } = parts.state;
+    for (let revision = base + 1; revision <= head; revision++) this.count(parts.state.at(revision) as Revision);
   }
 
   /** Oldest revision that may be read and watched from. */
@@ -39,17 +43,35 @@ export class Compactor {
     return this.#oldest;
   }
 
+  /** Called with each new durable revision. */
+  count(revision: Revision): void {
+    this.#historyBytes += revision.sizeBytes;
+  }
+
   /**
-   * Called with each new durable revision. History grows to twice what is kept and is then cut, so that the cost of the
-   * rewriting is spread over many writes.
+   * Called when all up to `durable` was counted. History grows to twice what is kept and is then cut, so that the cost of
+   * the rewriting is spread over many writes.
    */
   consider(durable: number): void {
     const { keepRevisions, log } = this.#parts;
-    if (durable < this.#nextAt) return;
+    if (durable < this.#nextAt && this.#historyBytes < 2 * LIMITS.store.keepBytes) return;
     this.#nextAt = durable + keepRevisions;
-    this.compact(durable - keepRevisions + 1).catch((error: unknown) => {
+    this.compact(this.#firstKept(durable)).catch((error: unknown) => {
       log?.warn({ err: error, revision: durable }, "Compacting the store failed; it goes on and will try again.");
     });
+  }
+
+  /** The oldest revision that is kept with all after it; the newest always is. */
+  #firstKept(durable: number): number {
+    const { keepRevisions, state } = this.#parts;
+    const sizeOf = (revision: number) => state.at(revision)?.sizeBytes ?? 0;
+    const least = Math.max(state.base + 1, durable - keepRevisions + 1);
+    let first = durable;
+    this.#historyBytes = sizeOf(first);
+    while (first > least && this.#historyBytes + sizeOf(first - 1) <= LIMITS.store.keepBytes) {
+      this.#historyBytes += sizeOf(--first);
+    }
+    return first;
   }
 
   /**

@@ -25,7 +25,7 @@ import { LeaseTable } from "./leases.ts";
 import type { LogDriver, NumberedRecord, RecoveredLog } from "./log.ts";
 import { observeStore } from "./metrics.ts";
 import { assertSelector, matchesSelector } from "./selector.ts";
-import { State } from "./state.ts";
+import { type Revision, State } from "./state.ts";
 import { assertCount, assertKey, assertLeaseTime, assertPrefix, stagedOp, stageTransaction } from "./validate.ts";
 import { WatchHub } from "./watch.ts";
 
@@ -140,7 +140,7 @@ export class Engine implements Store {
     const succeeded = staged.compare.every((compare) => this.#state.holds(compare));
     const branch = succeeded ? staged.then : staged.otherwise;
     for (const op of branch.ops) if (op.op === "put" && op.lease !== undefined) this.#assertLease(op.lease);
-    const { results, changes } = this.#state.apply(branch.ops, this.#seq + 1);
+    const { results, changes } = this.#state.apply(branch.ops, this.#seq + 1, branch.logged.length);
     const revision = this.#state.head;
     this.#leases.follow(changes);
     // What was read may not be durable yet either, so even a pure read waits for what was there before it.
@@ -220,10 +220,10 @@ export class Engine implements Store {
 
   #publish(seq: number, revision: number): void {
     this.#leases.settle(seq);
-    for (let next = this.#durable + 1; next <= revision; next++) {
-      const published = this.#state.at(next);
-      this.#durable = next;
-      if (published) this.#watches.publish(published);
+    while (this.#durable < revision) {
+      const published = this.#state.at(++this.#durable) as Revision;
+      this.#watches.publish(published);
+      this.#compactor.count(published);
     }
     this.#compactor.consider(revision);
   }
@@ -257,12 +257,9 @@ export class Engine implements Store {
   async #endLease(id: string): Promise<void> {
     const seq = ++this.#seq;
     const keys = this.#leases.end(id, seq);
-    const { changes } = this.#state.apply(
-      keys.map((key) => ({ op: "delete", key })),
-      seq,
-    );
-    this.#leases.follow(changes);
     const ops = JSON.stringify(keys.map((key) => ({ delete: key })));
+    const deletes = keys.map((key) => ({ op: "delete", key }) as const);
+    this.#leases.follow(this.#state.apply(deletes, seq, ops.length).changes);
     const rev = this.#state.head;
     await this.#commits.add(seq, rev, `"rev":${rev},"ops":${ops},"end":${JSON.stringify(id)}`);
   }
@@ -280,7 +277,7 @@ export class Engine implements Store {
   #replayRecord(record: NumberedRecord): void {
     deepFreeze(record.ops);
     if (record.grant) this.#leases.grant(record.grant);
-    const { changes } = this.#state.apply(record.ops.map(stagedOp), record.seq);
+    const { changes } = this.#state.apply(record.ops.map(stagedOp), record.seq, record.sizeBytes);
     this.#leases.follow(changes);
     if (record.end !== undefined) {
       this.#leases.end(record.end, record.seq);

@@ -58,6 +58,8 @@ export interface LogRecord {
 
 export interface NumberedRecord extends LogRecord {
   readonly seq: number;
+  /** Length of its JSON. */
+  readonly sizeBytes: number;
 }
 
 /** A record on its way into the log. `body` is the JSON of a `LogRecord`, on one line. */

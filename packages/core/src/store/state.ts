@@ -9,10 +9,11 @@ import type { StagedOp } from "./validate.ts";
 
 export type Change = Exclude<WatchEvent, { type: "progress" }>;
 
-/** One revision: where its record is in the log, and what it changed. */
+/** One revision: where its record is in the log, how long that is, and what it changed. */
 export interface Revision {
   readonly revision: number;
   readonly seq: number;
+  readonly sizeBytes: number;
   readonly changes: readonly Change[];
 }
 
@@ -84,7 +85,7 @@ export class State {
   }
 
   /** Does the operations as the next revision; the head moves when one of them changed something. */
-  apply(ops: readonly StagedOp[], seq: number): Staged {
+  apply(ops: readonly StagedOp[], seq: number, sizeBytes: number): Staged {
     const revision = this.#head + 1;
     const changes: Change[] = [];
     const results = ops.map((op) => {
@@ -96,7 +97,7 @@ export class State {
     });
     if (changes.length > 0) {
       this.#head = revision;
-      this.#history.push({ revision, seq, changes: Object.freeze(changes) });
+      this.#history.push({ revision, seq, sizeBytes, changes: Object.freeze(changes) });
     }
     return { results, changes };
   }

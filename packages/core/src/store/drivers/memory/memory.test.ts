@@ -99,6 +99,29 @@ test("a lease whose end shares its sync with what starts a compaction is not gra
   await again[Symbol.asyncDispose]();
 });
 
+test("large revisions are compacted before they are many, also those of a former life", async () => {
+  const world = { clock: createFakeClock(), random: createSimRandom(2) };
+  const memory = new MemoryLog(world);
+  const { keepBytes } = LIMITS.store;
+  const value = "x".repeat(keepBytes / 32);
+  const logBytes = () => memory.recover().records.reduce((sum, record) => sum + record.sizeBytes, 0);
+  let most = 0;
+  for (let life = 0; life < 4; life++) {
+    const store = openMemoryStore({ ...world, memory });
+    for (let i = 0; i < 28; i++) {
+      await store.transact(always(put(`/k/${i % 2}`, value)));
+      most = Math.max(most, logBytes());
+    }
+    await store[Symbol.asyncDispose]();
+  }
+  assert.ok(most > keepBytes && most < 2.1 * keepBytes, `${most} bytes of records`);
+  assert.ok(logBytes() > 0.9 * keepBytes, "no more goes than must");
+  const store = openMemoryStore({ ...world, memory });
+  assert.equal(store.revision, 4 * 28);
+  await rejects(store.get("/k/0", { revision: 20 }), "conflict/compacted");
+  await store[Symbol.asyncDispose]();
+});
+
 test("the parts of a snapshot of large values stay small", async () => {
   const { memory, store } = newStore();
   const value = "x".repeat(LIMITS.resource.maxBytes - 100);
@@ -114,7 +137,7 @@ test("the parts of a snapshot of large values stay small", async () => {
 test("compacting away the changes of one key looks at each of its versions once", async () => {
   const state = new State();
   const put: StagedOp = { op: "put", key: "/hot", value: 1, labels: {} };
-  for (let seq = 1; seq <= 2000; seq++) state.apply([put], seq);
+  for (let seq = 1; seq <= 2000; seq++) state.apply([put], seq, 50);
   let looks = 0;
   const original = Array.prototype.findLastIndex;
   Array.prototype.findLastIndex = function (this: unknown[], ...rest: Parameters<typeof original>) {

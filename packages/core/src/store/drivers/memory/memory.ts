@@ -33,7 +33,7 @@ export class MemoryLog implements LogDriver {
     return {
       header: this.#header,
       snapshot: this.#snapshot.map((text) => JSON.parse(text)),
-      records: this.#lines.map(({ seq, body }) => ({ seq, ...JSON.parse(body) })),
+      records: this.#lines.map(({ seq, body }) => ({ ...JSON.parse(body), seq, sizeBytes: body.length })),
     };
   }
 

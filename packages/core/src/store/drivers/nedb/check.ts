@@ -97,7 +97,7 @@ export async function checkLog(path: string, mark: FoundMark, cluster?: string):
     } else if (!snapshotDone) {
       snapshot.push(value);
       snapshotDone = value.last === true;
-    } else records.push({ seq, ...value });
+    } else records.push({ ...value, seq, sizeBytes: parsed.json.length });
   }
   if (!header || !snapshotDone) throw corrupt(path, "it ends within its header", { offset: endOffset });
   const lastSeq = records.at(-1)?.seq ?? header.seq;

@@ -37,7 +37,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       {
         header: stored.header,
         snapshot: stored.snapshot.map((text) => JSON.parse(text)),
-        records: stored.records.map(({ seq, body }) => ({ seq, ...JSON.parse(body) })),
+        records: stored.records.map(({ seq, body }) => ({ ...JSON.parse(body), seq, sizeBytes: body.length })),
       },
       options,
     );
