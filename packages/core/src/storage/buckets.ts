@@ -1,12 +1,25 @@
 /**
  * Buckets: declared in the store, with a shard of the same uid in the object index. No transaction spans the two, so the
- * order is what keeps them together: the shard exists before its bucket is seen, and goes before the bucket does.
+ * order is what keeps them together: the shard exists before its bucket is seen, and goes before the bucket does. A delete
+ * is written down first, apart from the bucket, so that a start can end what a crash has cut in half.
  */
 import { isError, SkerryError } from "../domain/errors.ts";
 import type { Bucket, ObjectIndex, Visibility } from "../domain/objects.ts";
 import type { Clock, Random } from "../domain/ports.ts";
-import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta, uniqueKey } from "../domain/resource.ts";
-import type { Entry, Json, Store } from "../domain/store.ts";
+import {
+  assertName,
+  CLOUD,
+  newMeta,
+  newUid,
+  type Resource,
+  resourceKey,
+  touchMeta,
+  uniqueKey,
+} from "../domain/resource.ts";
+import type { Entry, Json, Store, TransactionResult } from "../domain/store.ts";
+
+/** Where deletes that have begun are written down, each under a key of its own. */
+const DELETIONS = "/deletion/bucket/";
 
 /** A bucket with the revision of its last change. */
 export interface BucketEntry {
@@ -19,6 +32,13 @@ export interface BucketChange {
   readonly labels?: Readonly<Record<string, string>>;
   /** Refuse when the bucket has changed since. */
   readonly revision?: number;
+}
+
+/** The bucket that a delete is about. */
+interface Deletion {
+  readonly uid: string;
+  readonly name: string;
+  readonly project: string;
 }
 
 export class BucketService {
@@ -57,20 +77,13 @@ export class BucketService {
     const project = await this.#store.get(resourceKey("project", CLOUD, input.projectName));
     if (project === undefined || !takesResources(project, input.project)) throw projectGone(input.projectName);
     await this.#index.batch([{ op: "create-bucket", bucket: meta.uid }]);
-    const key = resourceKey("bucket", meta.project, meta.name);
-    const { succeeded, revision } = await this.#store.transact({
-      compare: [
-        { key: uniqueKey("bucket", meta.name), modRevision: 0 },
-        // A project that is being deleted was marked before it was found empty: nothing comes into it any more.
-        { key: project.key, modRevision: project.modRevision },
-      ],
-      then: [
-        { op: "put", key: uniqueKey("bucket", meta.name), value: { uid: meta.uid, project: meta.project } },
-        { op: "put", key, value: bucket as unknown as Json, labels: meta.labels },
-      ],
+    const { succeeded, revision } = await this.#declare(bucket, project).catch(async (error: unknown) => {
+      // Whether it is there is not always known then, and a bucket needs its shard.
+      if (isRefused(error)) await this.#dropShard(meta.uid);
+      throw error;
     });
     if (succeeded) return { bucket, revision };
-    await this.#index.batch([{ op: "drop-bucket", bucket: meta.uid }]);
+    await this.#dropShard(meta.uid);
     if ((await this.#store.get(uniqueKey("bucket", meta.name))) !== undefined) throw taken(meta.name);
     throw projectGone(input.projectName);
   }
@@ -95,52 +108,73 @@ export class BucketService {
     }
   }
 
-  /** @throws `not_found`, `conflict/not-empty`. */
+  /**
+   * The index decides, at one moment, between this and whoever puts an object there; a refused delete has touched nothing.
+   * @throws `not_found`, `conflict/not-empty`.
+   */
   async delete(name: string): Promise<void> {
-    for (;;) {
-      const { bucket, revision } = await this.#expect(name);
-      const deletingSince = new Date(this.#world.clock.wallMs()).toISOString();
-      const marked = await this.#replace({ ...bucket, meta: { ...bucket.meta, deletingSince } }, revision);
-      if (marked !== undefined) return this.#finishDelete(bucket, marked);
-    }
+    const { uid, project } = (await this.#expect(name)).bucket.meta;
+    if ((await this.#index.totals(uid)).objects > 0) throw notEmpty(name);
+    const deletion: Deletion = { uid, name, project };
+    const intent = `${DELETIONS}${newUid(this.#world.random)}`;
+    await this.#store.transact({ then: [{ op: "put", key: intent, value: { ...deletion } }] });
+    await this.#finishDelete(intent, deletion);
   }
 
   /** After a start: ends the deletes that a stop has cut in half. */
   async resume(): Promise<void> {
-    for (let after: string | undefined; ; ) {
-      const page = await this.#store.list({ prefix: "/bucket/", ...(after === undefined ? {} : { after }) });
-      for (const { bucket, revision } of page.entries.map(toBucket)) {
-        if (bucket.meta.deletingSince === undefined) continue;
-        await this.#finishDelete(bucket, revision).catch((error: unknown) => {
+    for (;;) {
+      const { entries } = await this.#store.list({ prefix: DELETIONS });
+      if (entries.length === 0) return;
+      for (const { key, value } of entries) {
+        await this.#finishDelete(key, value as unknown as Deletion).catch((error: unknown) => {
           if (!isError(error, "conflict/not-empty")) throw error;
         });
       }
-      after = page.next;
-      if (after === undefined) return;
     }
   }
 
-  async #finishDelete(bucket: Bucket, revision: number): Promise<void> {
-    const { deletingSince: _, ...meta } = bucket.meta;
+  /** Leaves the intent to the next start when it is not known whether the shard is gone. */
+  async #finishDelete(intent: string, { uid, name, project }: Deletion): Promise<void> {
+    const forget = { op: "delete", key: intent } as const;
     try {
-      await this.#index.batch([{ op: "drop-bucket", bucket: meta.uid }]);
+      await this.#dropShard(uid);
     } catch (error) {
-      await this.#replace({ ...bucket, meta }, revision);
-      throw isError(error, "conflict/not-empty") ? notEmpty(meta.name) : error;
+      if (isRefused(error)) await this.#store.transact({ then: [forget] });
+      throw isError(error, "conflict/not-empty") ? notEmpty(name) : error;
     }
-    const key = resourceKey("bucket", meta.project, meta.name);
+    const unique = uniqueKey("bucket", name);
     await this.#store.transact({
-      compare: [{ key, modRevision: revision }],
+      // Another delete may have been faster, and the name may have been taken again.
+      compare: [{ key: unique, value: { uid, project } }],
+      then: [{ op: "delete", key: resourceKey("bucket", project, name) }, { op: "delete", key: unique }, forget],
+      otherwise: [forget],
+    });
+  }
+
+  async #dropShard(uid: string): Promise<void> {
+    await this.#index.batch([{ op: "drop-bucket", bucket: uid }]);
+  }
+
+  #declare(bucket: Bucket, project: Entry): Promise<TransactionResult> {
+    const { uid, name, labels } = bucket.meta;
+    const unique = uniqueKey("bucket", name);
+    return this.#store.transact({
+      compare: [
+        { key: unique, modRevision: 0 },
+        // A project that is being deleted was marked before it was found empty: nothing comes into it any more.
+        { key: project.key, modRevision: project.modRevision },
+      ],
       then: [
-        { op: "delete", key },
-        { op: "delete", key: uniqueKey("bucket", meta.name) },
+        { op: "put", key: unique, value: { uid, project: bucket.meta.project } },
+        { op: "put", key: keyOf(bucket), value: bucket as unknown as Json, labels },
       ],
     });
   }
 
   /** The new revision, or nothing when it has changed meanwhile. */
   async #replace(bucket: Bucket, revision: number): Promise<number | undefined> {
-    const key = resourceKey("bucket", bucket.meta.project, bucket.meta.name);
+    const key = keyOf(bucket);
     const result = await this.#store.transact({
       compare: [{ key, modRevision: revision }],
       then: [{ op: "put", key, value: bucket as unknown as Json, labels: bucket.meta.labels }],
@@ -151,15 +185,21 @@ export class BucketService {
   async #expect(name: string): Promise<BucketEntry> {
     const found = await this.find(name);
     if (found === undefined) throw new SkerryError("not_found", `There is no bucket ${name}.`);
-    if (found.bucket.meta.deletingSince !== undefined) {
-      throw new SkerryError("conflict", `The bucket ${name} is being deleted.`);
-    }
     return found;
   }
 }
 
 export function toBucket(entry: Entry): BucketEntry {
   return { bucket: entry.value as unknown as Bucket, revision: entry.modRevision };
+}
+
+function keyOf({ meta }: Bucket): string {
+  return resourceKey("bucket", meta.project, meta.name);
+}
+
+/** Nothing was done, for certain; after any other error it may have been. */
+function isRefused(error: unknown): boolean {
+  return error instanceof SkerryError && !error.is("unavailable") && !error.is("internal");
 }
 
 function takesResources(entry: Entry, uid: string): boolean {
