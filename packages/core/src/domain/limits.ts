@@ -82,6 +82,8 @@ export const LIMITS = {
     diskReserveBytes: 1 * GiB,
     /** Bytes held back in a file for the stores when a disk is full after all. */
     ballastBytes: 16 * MiB,
+    /** A transfer that lacks chunkservers asks those that are away whether they are back, and waits so long for them. */
+    probeMs: 5 * second,
     /** Chunks that wait for repair in memory; the rest is found again by the next inventory. */
     maxRepairQueue: 10_000,
     /** Time between two looks into the repair queue, besides those that a finding asks for. */

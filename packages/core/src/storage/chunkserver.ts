@@ -54,7 +54,7 @@ export interface ChunkReader {
 export interface ChunkServer extends AsyncDisposable {
   readonly name: string;
   readonly state: ChunkServerState;
-  /** Tries to come back when it is not available. Never rejects; `state` tells. */
+  /** Tries to come back when it is not available; who asks meanwhile waits for the same try. Never rejects; `state` tells. */
   probe(): Promise<void>;
   /** @throws `exhausted/disk` (full, or down to its reserve), `unavailable/replicas`. */
   stage(chunk: ChunkId): Promise<ChunkWriter>;

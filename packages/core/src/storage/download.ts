@@ -6,13 +6,13 @@ import type { Random } from "../domain/ports.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { type ChunkId, digestText } from "./chunk-format.ts";
 import type { ChunkReader, ChunkServer } from "./chunkserver.ts";
+import { type ProbeWorld, probeAway } from "./probe.ts";
 
 const { ioBytes } = LIMITS.objects;
 /** Longer reads of a chunk bypass the page cache: they would push out what is read often. */
 const DIRECT_FROM_BYTES = 4 * ioBytes;
 
-export interface DownloadWorld {
-  readonly servers: readonly ChunkServer[];
+export interface DownloadWorld extends ProbeWorld {
   readonly index: ObjectIndex;
   readonly pool: BufferPool;
   readonly random: Random;
@@ -101,7 +101,7 @@ class ReplicaChain {
     const buffer = await this.#world.pool.acquire(signal);
     try {
       for (;;) {
-        const { server, reader } = await this.#opened(buffer);
+        const { server, reader } = await this.#opened(buffer, signal);
         try {
           return Buffer.from(await reader.read(offset, lengthBytes, buffer));
         } catch (error) {
@@ -120,10 +120,13 @@ class ReplicaChain {
     await current?.reader.close();
   }
 
-  async #opened(buffer: Uint8Array): Promise<{ readonly server: ChunkServer; readonly reader: ChunkReader }> {
+  async #opened(
+    buffer: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<{ readonly server: ChunkServer; readonly reader: ChunkReader }> {
     for (;;) {
       if (this.#current !== undefined) return this.#current;
-      const server = await this.#nextServer();
+      const server = await this.#nextServer(signal);
       try {
         const reader = await server.openReplica(this.#chunk, buffer, { direct: this.#direct });
         if (reader.sizeBytes === this.#chunk.sizeBytes && digestText(reader.digest) === this.#chunk.digest) {
@@ -138,7 +141,7 @@ class ReplicaChain {
     }
   }
 
-  async #nextServer(): Promise<ChunkServer> {
+  async #nextServer(signal: AbortSignal): Promise<ChunkServer> {
     const names = this.#chunk.replicas.filter((name) => !this.#tried.has(name));
     const servers = this.#world.servers.filter((server) => names.includes(server.name));
     const available = servers.filter((server) => server.state.available);
@@ -148,12 +151,13 @@ class ReplicaChain {
       this.#tried.add(picked.state.name);
       return picked;
     }
-    // A repair may have moved replicas since the object was looked up.
+    // Chunkservers may be back, and a repair may have moved replicas since the object was looked up.
     if (!this.#refreshed) {
       this.#refreshed = true;
+      if (this.#someAway) await probeAway(this.#world, signal);
       const fresh = await this.#world.index.chunk(this.#chunk.id);
       if (fresh !== undefined && fresh.generation === this.#chunk.generation) this.#chunk = fresh;
-      return this.#nextServer();
+      return this.#nextServer(signal);
     }
     throw this.#noneLeft();
   }

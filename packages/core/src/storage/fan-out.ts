@@ -75,12 +75,12 @@ export class FanOut {
     await Promise.all(this.#aborts);
   }
 
-  /** @throws `exhausted/disk` when disks without room are what is missing, else `unavailable/replicas`. */
+  /** @throws `exhausted/disk` when room on disks is all that is missing, else `unavailable/replicas`. */
   assertQuorum(): void {
     if (this.#legs.size >= writeQuorum) return;
-    const full = this.failures.find(({ error }) => isError(error, "exhausted/disk"));
+    const full = this.failures.filter(({ error }) => isError(error, "exhausted/disk"));
     const others = this.failures.filter(({ error }) => !isError(error, "exhausted/disk"));
-    if (full !== undefined && others.length <= replicas - writeQuorum) throw full.error;
+    if (full[0] !== undefined && this.#legs.size + full.length >= writeQuorum) throw full[0].error;
     throw new SkerryError(
       "unavailable/replicas",
       `Only ${this.#legs.size} of ${replicas} copies could be written; ${writeQuorum} are needed.`,

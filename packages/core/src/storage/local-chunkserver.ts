@@ -42,6 +42,7 @@ export class LocalChunkServer implements ChunkServer {
   #device: number | undefined;
   #reason: string | undefined = "It was not opened yet.";
   #closed = false;
+  #probing: Promise<void> | undefined;
   readonly #onIdentity: OnIdentity;
 
   /** `onIdentity` must have kept the identity durably when it resolves: only then replicas are taken. */
@@ -74,7 +75,9 @@ export class LocalChunkServer implements ChunkServer {
       const identity = await openIdentity(this.#world, this.#knownTarget());
       await this.#onIdentity(identity);
       await this.#makeLayout();
-      this.#device = (await this.#disk.stat(this.#target.directory))?.device;
+      const device = (await this.#disk.stat(this.#target.directory))?.device;
+      if (this.#closed) return;
+      this.#device = device;
       this.#identity = identity;
       this.#reason = undefined;
     } catch (error) {
@@ -85,7 +88,14 @@ export class LocalChunkServer implements ChunkServer {
   }
 
   async probe(): Promise<void> {
-    if (this.#reason !== undefined && !this.#closed) await this.open().catch(() => undefined);
+    if (this.#reason === undefined || this.#closed) return;
+    // One at a time: two would give a new disk two identities.
+    this.#probing ??= this.open()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#probing = undefined;
+      });
+    await this.#probing;
   }
 
   async stage(chunk: ChunkId): Promise<ChunkWriter> {

@@ -152,7 +152,6 @@ export class ObjectService implements AsyncDisposable {
     const upload = this.#startUpload(request.signal);
     const content = await upload.receive(request.body, contentLength).catch(async (error: unknown) => {
       await upload.abort();
-      if (isError(error, "unavailable/replicas")) this.#options.wake?.("storage.repair");
       throw error;
     });
     const record: ObjectRecord = {

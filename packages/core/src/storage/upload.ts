@@ -10,14 +10,14 @@ import { BlockChecksums, blockCount, type ChunkId, digestText, wholePages } from
 import type { ChunkServer } from "./chunkserver.ts";
 import { FanOut, type LegFailure } from "./fan-out.ts";
 import { placementOrder } from "./placement.ts";
+import { isAnyAway, type ProbeWorld, probeAway } from "./probe.ts";
 
 const { ioBytes, blockBytes, maxObjectBytes, replicas } = LIMITS.objects;
 /** Buffers of the pool that one upload may have in writing. */
 const WRITES_AT_ONCE = 2;
 const FIRST_GATHER_BYTES = 64 * 1024;
 
-export interface UploadWorld {
-  readonly servers: readonly ChunkServer[];
+export interface UploadWorld extends ProbeWorld {
   readonly pool: BufferPool;
   readonly random: Random;
   readonly chunkBytes: number;
@@ -51,6 +51,7 @@ export class Upload {
   readonly #writes = new Set<Promise<void>>();
   /** In the order of preference; those that failed go. */
   #candidates: readonly ChunkServer[];
+  #probed = false;
   #open: OpenChunk | undefined;
   #sizeBytes = 0;
   /** Bytes that wait to be whole blocks. Not from the pool: a slow client must not keep others from writing. */
@@ -204,7 +205,7 @@ export class Upload {
     this.#world.active.add(chunk.id);
     let fanOut: FanOut;
     try {
-      fanOut = await FanOut.open(chunk, this.#candidates);
+      fanOut = await this.#stage(chunk);
     } catch (error) {
       this.#world.active.delete(chunk.id);
       throw error;
@@ -212,6 +213,19 @@ export class Upload {
     this.#fanOuts.push(fanOut);
     const checksums = new Uint32Array(blockCount(this.#world.chunkBytes));
     return { fanOut, blocks: new BlockChecksums(chunk), checksums, digest: 0, sizeBytes: 0 };
+  }
+
+  /** Before an upload is refused for want of chunkservers, those that are away are asked once. */
+  async #stage(chunk: ChunkId): Promise<FanOut> {
+    try {
+      return await FanOut.open(chunk, this.#candidates);
+    } catch (error) {
+      if (this.#probed || !isAnyAway(this.#world.servers)) throw error;
+    }
+    this.#probed = true;
+    await probeAway(this.#world, this.#signal);
+    this.#candidates = placementOrder(this.#world.servers, this.#world.random);
+    return FanOut.open(chunk, this.#candidates);
   }
 
   async #sealChunk(): Promise<void> {

@@ -5,7 +5,7 @@ import type { ChunkRef, IndexOp, ObjectIndex } from "../domain/objects.ts";
 import { openMemoryIndex } from "../storage/index/memory.ts";
 import { createObjectService, type ObjectService } from "../storage/objects.ts";
 import { openChunkServers } from "../storage/open-chunkservers.ts";
-import { createFakeClock } from "./fake-clock.ts";
+import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createSimDisk, type SimDisk, type SimDiskOptions } from "./sim-disk.ts";
 import { createSimRandom, type SimRandom } from "./sim-random.ts";
 import { createCollectingLogger, createCollectingMetrics } from "./sim-telemetry.ts";
@@ -19,6 +19,7 @@ export interface SimStorage {
   readonly disk: SimDisk;
   readonly random: SimRandom;
   readonly index: ObjectIndex;
+  readonly clock: FakeClock;
   readonly log: ReturnType<typeof createCollectingLogger>;
   readonly metrics: ReturnType<typeof createCollectingMetrics>;
   readonly directories: readonly string[];
@@ -55,6 +56,7 @@ class SimulatedStorage implements SimStorage {
   readonly disk: SimDisk;
   readonly random: SimRandom;
   readonly index = openMemoryIndex();
+  readonly clock = createFakeClock();
   readonly log = createCollectingLogger();
   metrics = createCollectingMetrics();
   readonly directories: readonly string[];
@@ -78,10 +80,10 @@ class SimulatedStorage implements SimStorage {
     this.disk.powerOn();
     this.#life += 1;
     this.metrics = createCollectingMetrics();
-    const { disk, random, log, metrics } = this;
+    const { disk, random, clock, log, metrics } = this;
     await disk.makeDirectory("/data");
     await disk.syncDirectory("/");
-    const world = { disk, random, log, metrics, clock: createFakeClock() };
+    const world = { disk, random, log, metrics, clock };
     const directories = this.directories.map((directory, i) => ({ name: `s${i + 1}`, directory }));
     const servers = await openChunkServers({ ...world, directories, cluster: CLUSTER, registryFile: "/data/servers" });
     const index = this.#indexOfThisLife();
