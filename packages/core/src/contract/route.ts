@@ -108,10 +108,10 @@ function encodeKey(key: string): string {
 }
 
 /** @throws `invalid` for a broken percent sequence or one that is not UTF-8. */
-export function decodeSegment(text: string): string {
+export function decodePercent(text: string, where: "path" | "query" = "path"): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new SkerryError("invalid", "The path is not valid: a % must begin an encoded UTF-8 byte.");
+    throw new SkerryError("invalid", `The ${where} is not valid: a % must begin an encoded UTF-8 byte.`);
   }
 }

@@ -172,6 +172,10 @@ export const LIMITS = {
     maxHeaderBytes: 16 * KiB,
     /** JSON body. Beyond: `invalid/too-large`. */
     maxJsonBytes: 1 * MiB,
+    /** JSON body of who has no credential (a login). Beyond: `invalid/too-large`. */
+    maxLoginBytes: 16 * KiB,
+    /** Members of all lists and objects of a JSON body together. Beyond: `invalid/too-large`. */
+    maxJsonMembers: 10_000,
     /** Nesting of JSON and YAML. Beyond: `invalid`. */
     maxJsonDepth: 32,
     /** Longest request target. */

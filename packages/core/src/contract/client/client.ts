@@ -44,8 +44,7 @@ export class Client {
   async call<R extends Route>(route: R, input: CallInput<R> = {}): Promise<RouteOutput<R>> {
     const body = input.body === undefined ? undefined : JSON.stringify(input.body);
     const response = await this.#send(route, input, body, { "content-type": "application/json" });
-    const text = await readText(response);
-    return (text === "" ? undefined : JSON.parse(text)) as RouteOutput<R>;
+    return (await readJson(response)) as RouteOutput<R>;
   }
 
   /** All items of a list, page by page as of one revision. */
@@ -96,7 +95,7 @@ export class Client {
     input: CallInput<R> & { bytes: AsyncIterable<Uint8Array> },
   ): Promise<RouteOutput<R>> {
     const response = await this.#send(route, input, input.bytes, {});
-    return JSON.parse(await readText(response)) as RouteOutput<R>;
+    return (await readJson(response)) as RouteOutput<R>;
   }
 
   async #send<R extends Route>(
@@ -133,6 +132,21 @@ async function readText(response: TransportResponse): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
+/** Undefined for an answer without a body. @throws `unavailable` for what is not JSON. */
+async function readJson(response: TransportResponse): Promise<unknown> {
+  const text = await readText(response);
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw notOurs("unavailable", response);
+  }
+}
+
+function notOurs(code: "unavailable" | "invalid", { status }: TransportResponse): SkerryError {
+  return new SkerryError(code, `The server answered ${status}, and not as Skerry does. Is the address right?`);
+}
+
 async function readProblem(response: TransportResponse): Promise<SkerryError> {
   const text = await readText(response);
   if (response.headers["content-type"]?.startsWith("application/problem+json")) {
@@ -144,8 +158,5 @@ async function readProblem(response: TransportResponse): Promise<SkerryError> {
   }
   if (response.status === 404) return new SkerryError("not_found", "It does not exist, or is not yours to see.");
   if (response.status === 412) return new SkerryError("conflict/precondition", "The condition does not hold.");
-  return new SkerryError(
-    response.status >= 500 ? "unavailable" : "invalid",
-    `The server answered ${response.status}, and not as Skerry does. Is the address right?`,
-  );
+  return notOurs(response.status >= 500 ? "unavailable" : "invalid", response);
 }

@@ -27,7 +27,9 @@ export function createHttpTransport(target: HttpTarget): Transport {
 function connection(target: HttpTarget): { options: RequestOptions; secure: boolean } {
   if ("socketPath" in target) return { options: { socketPath: target.socketPath, host: "localhost" }, secure: false };
   const url = new URL(target.url);
-  return { options: { host: url.hostname, port: url.port }, secure: url.protocol === "https:" };
+  // An IPv6 address stands in brackets in a URL only.
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  return { options: { host, port: url.port }, secure: url.protocol === "https:" };
 }
 
 function isStream(body: TransportRequest["body"]): body is AsyncIterable<Uint8Array> {

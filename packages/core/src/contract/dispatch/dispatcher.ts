@@ -82,6 +82,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
 
   return async (request, facts) => {
     let call: Call | undefined;
+    let done: AuditRecord | undefined;
     try {
       if (request.target.length > LIMITS.http.maxUrlBytes) {
         throw new SkerryError("invalid/too-large", "The URL is too long.");
@@ -89,20 +90,39 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       const [path = "", query = ""] = splitTarget(request.target);
       const { route, params } = table.match(request.method, path);
       facts.route = route.id;
-      const principal = options.authenticate(request.headers["authorization"], request);
-      facts.principal = principal.userName;
-      const { authorizer, decide } = options;
-      call = new Call({ request, route, facts, principal, authorizer, decide });
-      if (route.permission === "self" && principal.kind === "anonymous") call.hide("such thing");
+      const { authenticate, authorizer, decide } = options;
+      // Nobody, until the credential has proved good: one that is not is audited, too.
+      const nobody = authenticate(undefined, request);
+      call = new Call({ request, route, facts, principal: nobody, authorizer, decide });
+      call.principal = authenticate(request.headers["authorization"], request);
+      facts.principal = call.principal.userName;
+      refuseNobody(call);
       const input = await readInput(call, params, query);
       if (isMutation(route)) await options.admitMutation?.();
       const response = await answer(options, streams, call, input);
-      if (isMutation(route)) await options.audit({ call, outcome: "ok" });
+      if (isMutation(route)) done = { call, outcome: "ok" };
+      if (done !== undefined) await options.audit(done);
       return response;
     } catch (thrown) {
+      // What is done and cannot be recorded must not be recorded as failed, nor be called so.
+      if (done !== undefined) return refuse(options, request, facts, undefined, notRecorded(thrown));
       return refuse(options, request, facts, call, thrown);
     }
   };
+}
+
+function notRecorded(cause: unknown): SkerryError {
+  return new SkerryError("unavailable", "The change is made, but the audit log could not take it.", {
+    hint: "Do not repeat it: look at what is there. The daemon's log says what is wrong with the audit log.",
+    cause,
+  });
+}
+
+/** Nobody changes anything but by logging in. Said before anything of the body is read. @throws `unauthenticated`. */
+function refuseNobody(call: Call): void {
+  const { permission } = call.route;
+  if (call.principal.kind !== "anonymous" || permission === "anyone") return;
+  if (permission === "self" || isMutation(call.route)) call.hide("such thing");
 }
 
 function splitTarget(target: string): [string, string] {
@@ -126,7 +146,9 @@ async function readInput(call: Call, params: unknown, query: string): Promise<Ha
   if (type === undefined || !/^application\/json\s*(;|$)/i.test(type)) {
     throw new SkerryError("invalid/encoding", "The body must be JSON, with Content-Type: application/json.");
   }
-  const body = parseJson(await readBody(request.body, LIMITS.http.maxJsonBytes));
+  const { maxJsonBytes, maxLoginBytes } = LIMITS.http;
+  const maxBytes = call.principal.kind === "anonymous" ? maxLoginBytes : maxJsonBytes;
+  const body = parseJson(await readBody(request.body, maxBytes));
   return { ...checked, body: validate(route.body, body, "body") as never };
 }
 
@@ -214,7 +236,9 @@ async function refuse(
   };
   const denied = error.code === "unauthenticated" || error.code === "forbidden";
   if (call !== undefined && (denied || isMutation(call.route))) {
-    await options.audit({ call, outcome: denied ? "denied" : "failed", error }).catch(() => undefined);
+    // What nobody tried in vain (a login beyond the limits, no JSON) is bounded as denials are: else it would fill the log.
+    const outcome = denied || call.principal.kind === "anonymous" ? "denied" : "failed";
+    await options.audit({ call, outcome, error }).catch(() => undefined);
   }
   return problemResponse(error, request.id);
 }

@@ -2,9 +2,12 @@
 import type { z } from "zod";
 import { SkerryError } from "../../domain/errors.ts";
 import { LIMITS } from "../../domain/limits.ts";
+import { decodePercent } from "../route.ts";
 
-/** @throws `invalid`: a name twice, or a broken percent sequence. */
+/** @throws `invalid`: a name twice, a broken percent sequence, or one that is not UTF-8. */
 export function parseQuery(text: string): Record<string, string> {
+  // The parser of URLs would take what is broken as it stands, or replace it.
+  decodePercent(text, "query");
   const query: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of new URLSearchParams(text)) {
     if (Object.hasOwn(query, name)) {
@@ -32,27 +35,32 @@ export async function readBody(body: AsyncIterable<Uint8Array>, maxBytes: number
   return Buffer.concat(parts);
 }
 
-/** @throws `invalid`: not UTF-8, not JSON, or nested deeper than the limit (found before the parser recurses). */
-export function parseJson(bytes: Uint8Array, maxDepth: number = LIMITS.http.maxJsonDepth): unknown {
+/**
+ * @throws `invalid`: not UTF-8, not JSON, or nested deeper than the limit; `invalid/too-large`: more members than the limit.
+ * Both limits are looked at before anything is parsed: the schemas take their time for each member.
+ */
+export function parseJson(bytes: Uint8Array): unknown {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     throw new SkerryError("invalid", "The body is not UTF-8.");
   }
-  assertDepth(text, maxDepth);
+  assertShape(text);
+  let value: unknown;
   try {
-    return JSON.parse(text, (key, value: unknown) => {
-      if (key === "__proto__") throw new SyntaxError("a member named __proto__");
-      return value;
-    });
+    value = JSON.parse(text);
   } catch (error) {
     throw new SkerryError("invalid", `The body is not JSON: ${(error as Error).message}.`);
   }
+  assertPlain(value);
+  return value;
 }
 
-function assertDepth(text: string, maxDepth: number): void {
+function assertShape(text: string): void {
+  const { maxJsonDepth, maxJsonMembers } = LIMITS.http;
   let depth = 0;
+  let members = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i);
@@ -60,11 +68,28 @@ function assertDepth(text: string, maxDepth: number): void {
       if (char === 92) i++;
       else if (char === 34) inString = false;
     } else if (char === 34) inString = true;
+    else if (char === 44) members++;
     else if (char === 123 || char === 91) {
-      if (++depth > maxDepth) throw new SkerryError("invalid", `The JSON is nested deeper than ${maxDepth} levels.`);
+      members++;
+      if (++depth > maxJsonDepth)
+        throw new SkerryError("invalid", `The JSON is nested deeper than ${maxJsonDepth} levels.`);
     } else if (char === 125 || char === 93) depth--;
   }
+  if (members > maxJsonMembers) {
+    throw new SkerryError("invalid/too-large", `The JSON has more than ${maxJsonMembers} members.`);
+  }
 }
+
+/** A member of that name is data here, and would be a prototype wherever it is copied. @throws `invalid`. */
+function assertPlain(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  if (Object.hasOwn(value, "__proto__"))
+    throw new SkerryError("invalid", "The JSON has a member named __proto__, which is not taken.");
+  for (const member of Object.values(value)) assertPlain(member);
+}
+
+/** Of a rule that quotes what was sent, e.g. unknown members: so much is told. */
+const MAX_RULE_LENGTH = 256;
 
 /** @throws `invalid` that names each field and its rule. `where`: path, query, body. */
 export function validate<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
@@ -72,8 +97,12 @@ export function validate<T extends z.ZodType>(schema: T, value: unknown, where: 
   if (result.success) return result.data;
   const problems = result.error.issues.slice(0, 8).map((issue) => {
     const field = [where, ...issue.path.map(String)].join(".");
-    return { field, rule: issue.message };
+    return { field: cut(field), rule: cut(issue.message) };
   });
   const first = problems.map(({ field, rule }) => `${field}: ${rule}`).join("; ");
   throw new SkerryError("invalid", `The request is not valid. ${first}.`, { details: { problems } });
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_RULE_LENGTH ? text : `${text.slice(0, MAX_RULE_LENGTH)}...`;
 }

@@ -1,5 +1,5 @@
 import { SkerryError } from "../../domain/errors.ts";
-import { decodeSegment, type PathSegment, pathSegments, type Route } from "../route.ts";
+import { decodePercent, type PathSegment, pathSegments, type Route } from "../route.ts";
 
 interface CompiledRoute {
   readonly route: Route;
@@ -63,14 +63,17 @@ function matchSegments(segments: readonly PathSegment[], parts: readonly string[
     const part = parts[i];
     if (part === undefined) return undefined;
     if ("rest" in segment) {
-      params[segment.rest] = parts.slice(i).map(decodeSegment).join("/");
+      params[segment.rest] = parts
+        .slice(i)
+        .map((piece) => decodePercent(piece))
+        .join("/");
       return params;
     }
     if ("literal" in segment) {
       if (segment.literal !== part) return undefined;
     } else {
       if (part === "") return undefined;
-      params[segment.param] = decodeSegment(part);
+      params[segment.param] = decodePercent(part);
     }
   }
   return parts.length === segments.length ? params : undefined;

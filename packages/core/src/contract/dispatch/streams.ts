@@ -143,7 +143,9 @@ export class StreamGate {
 
 /** The body, and `ended` once: at its end, or with the request's when it is never read. A watch says itself why it ends. */
 function untilEnd(call: Call, body: AsyncIterable<Uint8Array>, ended: () => void): AsyncIterable<Uint8Array> {
-  call.request.signal.addEventListener("abort", ended, { once: true });
+  // A client that went while the handler worked tells nobody any more.
+  if (call.request.signal.aborted) ended();
+  else call.request.signal.addEventListener("abort", ended, { once: true });
   return (async function* () {
     try {
       for await (const part of body) {

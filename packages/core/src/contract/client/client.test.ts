@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { sessionRoutes } from "../api/session.ts";
+import { Client } from "./client.ts";
+import { createHttpTransport } from "./http.ts";
+
+async function serve(host: string, status: number, type: string, body: string) {
+  const server = createServer((_, response) => response.writeHead(status, { "content-type": type }).end(body));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+test("an IPv6 address in brackets is an address", async (t) => {
+  const who = { userUid: "u", userName: "mia", role: "member", projectUid: "p" };
+  const server = await serve("::1", 200, "application/json", JSON.stringify(who)).catch(() => undefined);
+  if (server === undefined) return t.skip("this machine has no IPv6");
+  await using _ = server;
+  const transport = createHttpTransport({ url: `http://[::1]:${server.port}` });
+  assert.deepEqual(await new Client({ transport }).call(sessionRoutes.whoami), who);
+});
+
+test("what answers as something else than Skerry is told, whatever its status", async () => {
+  for (const [status, code] of [
+    [200, "unavailable"],
+    [404, "not_found"],
+    [418, "invalid"],
+    [502, "unavailable"],
+  ] as const) {
+    await using server = await serve("127.0.0.1", status, "text/html", "<html>");
+    const transport = createHttpTransport({ url: `http://127.0.0.1:${server.port}` });
+    await assert.rejects(new Client({ transport }).call(sessionRoutes.whoami), { name: "SkerryError", code });
+  }
+});
