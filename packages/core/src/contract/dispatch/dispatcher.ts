@@ -146,8 +146,7 @@ async function readInput(call: Call, params: unknown, query: string): Promise<Ha
   if (type === undefined || !/^application\/json\s*(;|$)/i.test(type)) {
     throw new SkerryError("invalid/encoding", "The body must be JSON, with Content-Type: application/json.");
   }
-  const { maxJsonBytes, maxLoginBytes } = LIMITS.http;
-  const maxBytes = call.principal.kind === "anonymous" ? maxLoginBytes : maxJsonBytes;
+  const maxBytes = call.principal.kind === "anonymous" ? LIMITS.http.maxLoginBytes : LIMITS.http.maxJsonBytes;
   const body = parseJson(await readBody(request.body, maxBytes));
   return { ...checked, body: validate(route.body, body, "body") as never };
 }

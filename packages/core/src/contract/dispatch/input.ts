@@ -58,7 +58,8 @@ export function parseJson(bytes: Uint8Array): unknown {
 }
 
 function assertShape(text: string): void {
-  const { maxJsonDepth, maxJsonMembers } = LIMITS.http;
+  const maxDepth = LIMITS.http.maxJsonDepth;
+  const maxMembers = LIMITS.http.maxJsonMembers;
   let depth = 0;
   let members = 0;
   let inString = false;
@@ -71,12 +72,11 @@ function assertShape(text: string): void {
     else if (char === 44) members++;
     else if (char === 123 || char === 91) {
       members++;
-      if (++depth > maxJsonDepth)
-        throw new SkerryError("invalid", `The JSON is nested deeper than ${maxJsonDepth} levels.`);
+      if (++depth > maxDepth) throw new SkerryError("invalid", `The JSON is nested deeper than ${maxDepth} levels.`);
     } else if (char === 125 || char === 93) depth--;
   }
-  if (members > maxJsonMembers) {
-    throw new SkerryError("invalid/too-large", `The JSON has more than ${maxJsonMembers} members.`);
+  if (members > maxMembers) {
+    throw new SkerryError("invalid/too-large", `The JSON has more than ${maxMembers} members.`);
   }
 }
 

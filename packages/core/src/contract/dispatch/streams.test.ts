@@ -230,34 +230,41 @@ const ENDS: Record<string, (stream: Stream, w: ReturnType<typeof world>) => Prom
   },
 };
 
-for (const [name, { own, total }] of Object.entries(KINDS)) {
-  const kind = name as KindName;
-  describe(`at once: ${kind}`, () => {
-    test(`one user has at most its own bound, with all tokens together, and leaves the rest to others: ${kind}`, async () => {
-      const w = world();
-      assert.equal((await w.fill(kind, "a.1", "exhausted/rate")).length, own);
-      await assert.rejects(w.open(kind, "a.2"), { code: "exhausted", reason: "rate" });
-      await w.open(kind, "b.1");
-    });
+const kinds = Object.keys(KINDS) as KindName[];
 
-    test(`all users together have at most the total, and a place that is given back goes to anyone: ${kind}`, async () => {
-      const w = world();
-      const held: Stream[] = [];
-      for (let user = 0; held.length < total; user++) {
-        const left = total - held.length;
-        held.push(...(await w.fill(kind, `u${user}.1`, left > own ? "exhausted/rate" : "exhausted/overload")));
-      }
-      assert.equal(held.length, total);
-      await assert.rejects(w.open(kind, "late.1"), { code: "exhausted", reason: "overload" });
-      const [first] = held;
-      assert.ok(first);
-      first.pipe.end();
-      await readToEnd(first);
-      assert.equal((await w.fill(kind, "late.1", "exhausted/overload")).length, 1);
-    });
+test("one user has at most its own bound, with all tokens together, and leaves the rest to others", async () => {
+  for (const kind of kinds) {
+    const w = world();
+    assert.equal((await w.fill(kind, "a.1", "exhausted/rate")).length, KINDS[kind].own, kind);
+    await assert.rejects(w.open(kind, "a.2"), { code: "exhausted", reason: "rate" });
+    await w.open(kind, "b.1");
+  }
+});
 
+test("all users together have at most the total, and a place that is given back goes to anyone", async () => {
+  for (const kind of kinds) {
+    const w = world();
+    const { own, total } = KINDS[kind];
+    const held: Stream[] = [];
+    for (let user = 0; held.length < total; user++) {
+      const left = total - held.length;
+      held.push(...(await w.fill(kind, `u${user}.1`, left > own ? "exhausted/rate" : "exhausted/overload")));
+    }
+    assert.equal(held.length, total, kind);
+    await assert.rejects(w.open(kind, "late.1"), { code: "exhausted", reason: "overload" });
+    const [first] = held;
+    assert.ok(first);
+    first.pipe.end();
+    await readToEnd(first);
+    assert.equal((await w.fill(kind, "late.1", "exhausted/overload")).length, 1, kind);
+  }
+});
+
+for (const kind of kinds) {
+  const { own } = KINDS[kind];
+  describe(`a place of one ${kind}`, () => {
     for (const [end, ends] of Object.entries(ENDS)) {
-      test(`a place comes back, once, after ${end}: ${kind}`, async () => {
+      test(`comes back, once, after ${end}`, async () => {
         const w = world();
         const stream = await w.open(kind, "a.2");
         const held = await w.fill(kind, "a.1", "exhausted/rate");
@@ -272,7 +279,7 @@ for (const [name, { own, total }] of Object.entries(KINDS)) {
       });
     }
 
-    test(`a client that went before its handler answered keeps no place: ${kind}`, async () => {
+    test("is not kept by a client that went before its handler answered", async () => {
       const w = world();
       const gone = new AbortController();
       gone.abort(GONE);

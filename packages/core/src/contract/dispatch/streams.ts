@@ -54,15 +54,21 @@ class Slots {
   }
 }
 
-const { maxStreams, maxStreamsPerPrincipal, maxDownloads, maxTransfersPerPrincipal } = LIMITS.http;
-
 export class StreamGate {
-  readonly #watches = new Slots({ what: "watches", total: maxStreams, perOwner: maxStreamsPerPrincipal });
-  readonly #downloads = new Slots({ what: "downloads", total: maxDownloads, perOwner: maxTransfersPerPrincipal });
+  readonly #watches = new Slots({
+    what: "watches",
+    total: LIMITS.http.maxStreams,
+    perOwner: LIMITS.http.maxStreamsPerPrincipal,
+  });
+  readonly #downloads = new Slots({
+    what: "downloads",
+    total: LIMITS.http.maxDownloads,
+    perOwner: LIMITS.http.maxTransfersPerPrincipal,
+  });
   readonly #uploads = new Slots({
     what: "uploads",
     total: LIMITS.objects.maxUploads,
-    perOwner: maxTransfersPerPrincipal,
+    perOwner: LIMITS.http.maxTransfersPerPrincipal,
   });
 
   /** An upload: counted, and aborted when the right is lost. @throws `exhausted/overload`, `exhausted/rate`. */
