@@ -51,6 +51,7 @@ export interface ChunkReader {
   close(): Promise<void>;
 }
 
+/** Besides what each names, all throw `exhausted/overload` when this process is at its limits (open files, memory). */
 export interface ChunkServer extends AsyncDisposable {
   readonly name: string;
   readonly state: ChunkServerState;

@@ -5,6 +5,9 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
+/** Conditions of this process or this moment; they say nothing about the disk. */
+const PASSING: readonly string[] = ["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EINTR"];
+
 /** A link, a pipe or a directory in a file's place. */
 export const NOT_A_FILE: readonly string[] = ["EFTYPE", "ELOOP", "EISDIR", "ENOTDIR", "ENOTEMPTY"];
 
@@ -15,11 +18,19 @@ export function diskFull(server: string, cause?: unknown): SkerryError {
   });
 }
 
-/** `exhausted/disk` when there was no room, else `unavailable/replicas`; ours stay as they are. */
+/**
+ * `exhausted/disk` when there was no room, `exhausted/overload` when this process could not ask, `internal/corrupt` when
+ * what lies there is no file, else `unavailable/replicas`; ours stay as they are.
+ */
 export function fromDiskError(server: string, what: string, error: unknown): SkerryError {
   if (error instanceof SkerryError) return error;
   const code = systemCode(error);
   if (code === "ENOSPC" || code === "EDQUOT") return diskFull(server, error);
+  if (code !== undefined && PASSING.includes(code)) {
+    return new SkerryError("exhausted/overload", `Chunkserver ${server} could not ${what} just now (${code}).`, {
+      cause: error,
+    });
+  }
   if (code !== undefined && NOT_A_FILE.includes(code)) {
     return new SkerryError("internal/corrupt", `Chunkserver ${server} could not ${what}: what lies there is no file.`, {
       cause: error,

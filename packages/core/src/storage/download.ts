@@ -1,5 +1,5 @@
 /** The read path: verified blocks from any good replica, changing to another one in the middle when one turns out bad. */
-import { SkerryError } from "../domain/errors.ts";
+import { isError, SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { ChunkRef, ObjectIndex, ObjectRecord } from "../domain/objects.ts";
 import type { Random } from "../domain/ports.ts";
@@ -86,7 +86,7 @@ class ReplicaChain {
   readonly #tried = new Set<string>();
   #chunk: ChunkRef;
   #current: { readonly server: ChunkServer; readonly reader: ChunkReader } | undefined;
-  /** A replica that was not tried because its chunkserver is away may be good. */
+  /** A replica that could not be looked at, because its chunkserver is away or this process at its limits, may be good. */
   #someAway = false;
   #refreshed = false;
 
@@ -164,6 +164,11 @@ class ReplicaChain {
 
   #bad(server: ChunkServer, error: unknown): void {
     if (!server.state.available) this.#someAway = true;
+    if (isError(error, "exhausted")) {
+      // It could not be looked at: that says nothing about it.
+      this.#someAway = true;
+      return;
+    }
     this.#world.onBadReplica(this.#chunk, server.name, error);
   }
 

@@ -21,7 +21,7 @@ export interface InventoryOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
   /** As in `UploadWorld`. */
-  readonly active: ReadonlySet<string>;
+  readonly active: Set<string>;
 }
 
 export interface Inventory {
@@ -57,13 +57,17 @@ async function takeInventory(options: InventoryOptions, { signal, progress }: Jo
   await Promise.all(servers.map((server) => server.probe()));
   for (const server of servers) if (server.state.available) await sweepStaging(options, server);
   const unknown: string[] = [];
+  const unlisted = new Map<string, unknown>();
   let unknownCount = 0;
   for (const prefix of PREFIXES) {
     signal.throwIfAborted();
     progress(`at ${prefix} of ff`);
-    const found = await compare(options, prefix);
+    const found = await compare(options, prefix, unlisted);
     unknownCount += found.length;
     unknown.push(...found.slice(0, SHOWN_UNKNOWN - unknown.length));
+  }
+  for (const [server, error] of unlisted) {
+    log.warn({ server, error }, "replicas could not be listed; the repair looks at each of them");
   }
   if (unknownCount > 0) {
     log.warn(
@@ -74,19 +78,23 @@ async function takeInventory(options: InventoryOptions, { signal, progress }: Jo
   return unknownCount;
 }
 
-/** One 256th of all chunks. Gives the files that the index does not know. */
+/** One 256th of all chunks. Gives the files that the index does not know; `unlisted` gets who could not list them. */
 async function compare(
   { index, servers, repair, garbage, active }: InventoryOptions,
   prefix: string,
+  unlisted: Map<string, unknown>,
 ): Promise<string[]> {
   const names = new Map<string, Set<string>>();
   const unknown: string[] = [];
   // Files first: a chunk that comes afterwards is then only missing here, which the repair looks at again.
   for (const server of servers) {
     if (!server.state.available) continue;
-    const { chunks, strangers } = await server.inventory(prefix);
-    names.set(server.name, new Set(chunks.map(chunkFileName)));
-    unknown.push(...strangers.map((name) => `${server.state.directory}/${name}`));
+    const listed = await server.inventory(prefix).catch((error: unknown) => {
+      unlisted.set(server.name, error);
+    });
+    if (listed === undefined) continue;
+    names.set(server.name, new Set(listed.chunks.map(chunkFileName)));
+    unknown.push(...listed.strangers.map((name) => `${server.state.directory}/${name}`));
   }
   const known = new Set<string>();
   const dead: ChunkRef[] = [];
@@ -133,31 +141,41 @@ async function* chunksFrom(
 
 /**
  * Presumed abort: a staged replica that the index decided for is rolled forward, any other is removed. What this process
- * still works on is left alone. @throws what the index and the chunkserver throw; then nothing was decided.
+ * still works on is left alone, and what the chunkserver cannot do is left to the next time: a decided replica is read
+ * where it is. @throws what the index throws; then nothing was decided.
  */
 export async function sweepStaging(
   { index, log, active, repair }: Pick<InventoryOptions, "index" | "log" | "active" | "repair">,
   server: ChunkServer,
 ): Promise<void> {
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown): void => {
+    failures.push(error);
+  };
   let forward = 0;
   let discarded = 0;
-  for (const staged of await server.staged()) {
+  for (const staged of (await server.staged().catch(onFailure)) ?? []) {
     if (active.has(staged.id)) continue;
-    const chunk = await index.chunk(staged.id);
-    const decided = chunk?.referenced === true && chunk.generation === staged.generation;
-    // Asked again: an upload may have begun and ended while the index answered.
-    if (active.has(staged.id)) continue;
-    if (decided && chunk.replicas.includes(server.name)) {
-      await server.commit(staged);
-      // A copy that a crash cut short may be under this name as well as a sealed one: the repair reads it in full.
-      repair.enqueue(staged, server.name);
-      forward += 1;
-    } else {
-      await server.discard(staged);
-      discarded += 1;
+    // Neither a repair nor the garbage job may touch it between the index's answer and what follows from it.
+    active.add(staged.id);
+    try {
+      const chunk = await index.chunk(staged.id);
+      const decided = chunk?.referenced === true && chunk.generation === staged.generation;
+      if (decided && chunk.replicas.includes(server.name)) {
+        await server.commit(staged).then(() => (forward += 1), onFailure);
+        // A copy that a crash cut short may be under this name as well as a sealed one: the repair reads it in full.
+        repair.enqueue(staged, server.name);
+      } else {
+        await server.discard(staged).then(() => (discarded += 1), onFailure);
+      }
+    } finally {
+      active.delete(staged.id);
     }
   }
   if (forward + discarded > 0) {
     log.info({ server: server.name, forward, discarded }, "staged replicas of an earlier run were settled");
   }
+  if (failures.length === 0) return;
+  const fields = { server: server.name, failures: failures.length, error: failures[0] };
+  log.warn(fields, "staged replicas of an earlier run could not be settled");
 }

@@ -24,9 +24,6 @@ import { fromDiskError, NOT_A_FILE, systemCode } from "./disk-error.ts";
 import { type DirectoryToOpen, type IdentityWorld, isRefusal, openIdentity, type ServerIdentity } from "./identity.ts";
 import { DiskReserve, reserveBytes } from "./reserve.ts";
 
-/** Conditions of this process or this moment; they say nothing about the directory. */
-const PASSING_CODES = ["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EINTR"];
-
 type OnIdentity = (identity: ServerIdentity) => Promise<void>;
 
 const FAN = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, "0"));
@@ -114,8 +111,7 @@ export class LocalChunkServer implements ChunkServer {
       return this.#writer(chunk, file, path);
     } catch (error) {
       const known = fromDiskError(this.name, "take a new replica", error);
-      const passing = PASSING_CODES.includes(systemCode(error) ?? "");
-      if (known.is("unavailable") && !passing) this.#leave(known.message);
+      if (known.is("unavailable")) this.#leave(known.message);
       throw known;
     }
   }
@@ -223,15 +219,18 @@ export class LocalChunkServer implements ChunkServer {
   async remove(chunks: readonly ChunkId[]): Promise<void> {
     await this.#attempt("remove replicas", async () => {
       const touched = new Set<string>();
+      const failures: unknown[] = [];
       for (const chunk of chunks) {
         assertChunkId(chunk);
         for (const directory of [this.#fanDirectory(chunk), this.#inside("staging"), this.#inside("quarantine")]) {
           // Also where there is none: an earlier attempt may have removed it and failed before the sync.
           touched.add(directory);
-          await this.#removeIfThere(join(directory, chunkFileName(chunk)));
+          // One that cannot go must not keep the others.
+          await this.#removeIfThere(join(directory, chunkFileName(chunk))).catch((error) => failures.push(error));
         }
       }
       for (const directory of touched) await this.#sync.sync(directory);
+      if (failures.length > 0) throw failures[0];
     });
   }
 

@@ -11,6 +11,9 @@ import {
   pieces,
   SMALL_CHUNK_BYTES,
 } from "../testing/sim-storage.ts";
+import { createCollectingMetrics } from "../testing/sim-telemetry.ts";
+import { createObjectService } from "./objects.ts";
+import { openChunkServers } from "./open-chunkservers.ts";
 
 const TYPE = { contentType: "text/plain", metadata: { colour: "green" } };
 
@@ -178,6 +181,26 @@ test("bodies that are short, long, broken or cancelled leave nothing behind", as
   assertSameBytes(await storage.get("k"), Buffer.from("before"));
   assert.equal(storage.metrics.value("skerry_storage_pool_used_buffers"), 0);
   assert.equal(storage.metrics.value("skerry_storage_uploads"), 0);
+  assert.equal(storage.disk.openFiles, 0);
+});
+
+test("an upload whose digest cannot be begun is refused and keeps no buffer", async () => {
+  const { disk, random, clock, index, log } = await createSimStorage();
+  const metrics = createCollectingMetrics();
+  const directories = ["a", "b", "c"].map((name) => ({ name, directory: `/data/${name}` }));
+  const world = { disk, random, clock, index, log, metrics, cluster: "c", registryFile: "/data/other" };
+  const servers = await openChunkServers({ ...world, directories });
+  const md5 = (): never => {
+    throw new Error("no more threads");
+  };
+  const digests = { md5, [Symbol.asyncDispose]: async () => undefined };
+  await using objects = await createObjectService({ ...world, servers, digests });
+  await assert.rejects(objects.put(putRequest("k", random.bytes(2_000_000))), /no more threads/);
+  assert.equal(metrics.value("skerry_storage_pool_used_buffers"), 0);
+  assert.deepEqual(
+    disk.files().filter((path) => path.includes("/staging/")),
+    [],
+  );
 });
 
 test("bad keys, metadata and a missing bucket are refused", async () => {

@@ -161,6 +161,22 @@ test("a new disk is taken when the operator says so, at a start and while runnin
   }
 });
 
+test("a registry that could not be written once does not keep a new disk away", async () => {
+  const { disk, options } = await world();
+  const [, server] = await openChunkServers(options);
+  disk.vanish("/mnt/s2");
+  await server?.stage({ id: "0".repeat(32), generation: 1 }).catch(() => undefined);
+  await disk.makeDirectory("/mnt/s2");
+  await writeFile(disk, "/mnt/s2/new-disk", "");
+  disk.inject((_, path) => (path === "/mnt/registry.new" ? "ENOSPC" : undefined));
+  await server?.probe();
+  assert.equal(server?.state.available, false);
+  disk.inject(undefined);
+  await server?.probe();
+  assert.equal(server?.state.available, true);
+  assert.deepEqual(await states(options), [true, true, true]);
+});
+
 test("a damaged registry is said so", async () => {
   const { disk, options } = await world();
   await openChunkServers(options);

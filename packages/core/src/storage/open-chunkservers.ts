@@ -36,9 +36,12 @@ export async function openChunkServers(options: ChunkServersOptions): Promise<re
   let known: KnownServers = await readRegistry(disk, registryFile);
   let written: Promise<void> = Promise.resolve();
   const remember = ({ name, server, disk: diskUid }: ServerIdentity): Promise<void> => {
-    if (known[name]?.server === server && known[name]?.disk === diskUid) return written;
-    known = { ...known, [name]: { server, disk: diskUid } };
-    const write = (): Promise<void> => writeRegistry(disk, registryFile, known);
+    const write = async (): Promise<void> => {
+      if (known[name]?.server === server && known[name]?.disk === diskUid) return;
+      const next = { ...known, [name]: { server, disk: diskUid } };
+      await writeRegistry(disk, registryFile, next);
+      known = next;
+    };
     written = written.then(write, write);
     return written;
   };

@@ -174,7 +174,7 @@ export class Repair {
       return "good";
     } catch (error) {
       if (isError(error, "not_found")) return "missing";
-      if (!server.state.available) return "away";
+      if (!server.state.available || isError(error, "exhausted")) return "away";
       this.#options.log.warn({ chunk: chunk.id, server: name, error }, "a replica is bad and will be replaced");
       return "bad";
     } finally {

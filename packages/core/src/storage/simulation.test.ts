@@ -94,6 +94,7 @@ async function oneRun(seed: number): Promise<void> {
   await model.check(storage);
   await storage.settle();
   await assertConverged(storage, weak);
+  assert.equal(disk.openFiles, 0);
 }
 
 function flipSomewhere(storage: SimStorage, directory: string): void {

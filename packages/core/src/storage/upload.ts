@@ -164,6 +164,7 @@ export class Upload {
     const chunk = this.#open;
     while (this.#writes.size >= WRITES_AT_ONCE) await Promise.race(this.#writes);
     chunk.fanOut.assertQuorum();
+    this.#md5 ??= this.#world.digests?.md5() ?? inlineMd5();
     const buffer = await this.#world.pool.acquire(this.#signal);
     const sizeBytes = this.#gathered;
     const pages = buffer.subarray(0, wholePages(sizeBytes));
@@ -171,7 +172,6 @@ export class Upload {
     pages.fill(0, sizeBytes);
     this.#gathered = 0;
     this.#checksum(chunk, pages.subarray(0, sizeBytes));
-    this.#md5 ??= this.#world.digests?.md5() ?? inlineMd5();
     const uses = [this.#md5.update(pages.subarray(0, sizeBytes)), chunk.fanOut.write(pages, sizeBytes)];
     const write = this.#finishWrite(buffer, uses);
     this.#writes.add(write);

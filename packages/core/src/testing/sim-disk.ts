@@ -49,6 +49,8 @@ function systemError(code: string, what: string): Error {
 export interface SimDisk extends Disk {
   /** Counts operations that reached the disk. */
   readonly operations: number;
+  /** Files that were opened and not closed. */
+  readonly openFiles: number;
   /** From the next operations on: `undefined` lets it pass, a code (`EIO`, `ENOSPC`) makes it fail. */
   inject(fault: ((operation: SimOperation, path: string) => string | undefined) | undefined): void;
   /** Crashes in the middle of the operation that comes after `count` more; what is under way then fails. */
@@ -90,11 +92,17 @@ class SimulatedDisk implements SimDisk {
   #life = 0;
   #crashed = false;
   operations = 0;
+  /** One object for each open file. */
+  readonly #open = new Set<object>();
 
   constructor({ seed = 1, capacityBytes = Number.POSITIVE_INFINITY, devices = {} }: SimDiskOptions) {
     this.#random = createSimRandom(seed);
     this.#capacityBytes = capacityBytes;
     this.#devices = devices;
+  }
+
+  get openFiles(): number {
+    return this.#open.size;
   }
 
   get crashed(): boolean {
@@ -121,6 +129,7 @@ class SimulatedDisk implements SimDisk {
   crash(mode: "dropAll" | "someKept"): void {
     this.#life += 1;
     this.#crashed = true;
+    this.#open.clear();
     if (mode === "someKept") {
       for (const change of [...this.#pending]) if (this.#random.chance(0.5)) this.#makeDurable(change);
     }
@@ -233,6 +242,11 @@ class SimulatedDisk implements SimDisk {
       await this.#step(operation, path, life);
     };
     const disk = this;
+    const handle = {};
+    this.#open.add(handle);
+    const close = async (): Promise<void> => {
+      this.#open.delete(handle);
+    };
     return {
       async read(into, position) {
         await step("read");
@@ -260,8 +274,8 @@ class SimulatedDisk implements SimDisk {
         inode.content = next;
       },
       size: async () => inode.content.byteLength,
-      close: async () => undefined,
-      [Symbol.asyncDispose]: async () => undefined,
+      close,
+      [Symbol.asyncDispose]: close,
     };
   }
 

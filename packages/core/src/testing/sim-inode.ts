@@ -11,7 +11,7 @@ interface Write {
 export class Inode {
   content: Buffer = Buffer.alloc(0);
   durable: Buffer = Buffer.alloc(0);
-  /** Since the last sync, oldest first. A truncation is a write without data. */
+  /** Since the last sync, oldest first. Truncations are not among them: `tear` may bring what they cut back. */
   unsynced: Write[] = [];
   modifiedMs = 0;
 }
