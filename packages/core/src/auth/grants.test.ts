@@ -130,3 +130,44 @@ test("a principal that is no longer good, or was never one, gives nothing", asyn
   await world.auth.tokens.delete(by.projectUid, "full");
   await assert.rejects(world.auth.users.create({ name: "eve", role: "admin", by }), is("unauthenticated"));
 });
+
+/** Something happens while a password is hashed, which takes its time. */
+function whileHashing(world: AuthWorld, event: () => Promise<unknown>): void {
+  const { hash } = world.hasher;
+  Object.assign(world.hasher, {
+    hash: async (password: string) => {
+      Object.assign(world.hasher, { hash });
+      await event();
+      return hash(password);
+    },
+  });
+}
+
+test("a user who is raised while the password is hashed is not given to a narrow token", async () => {
+  await using world = await createAuthWorld();
+  const by = await askers(world, { members: OF_A_MEMBER });
+  await world.addUser("mia");
+  whileHashing(world, () => world.auth.users.update("mia", { role: "admin" }));
+  const set = world.auth.users.changePassword({ name: "mia", password: NEW_PASSWORD, by: by("members") });
+  await assert.rejects(set, refusedFor("password"));
+  await world.auth.sessions.login({ name: "mia", password: PASSWORD });
+});
+
+test("who is revoked, or loses a right, while a password is hashed makes no user and sets no password", async () => {
+  for (const what of ["user", "password"] as const) {
+    await using world = await createAuthWorld();
+    await world.addUser("mia");
+    await world.addUser("second", "admin");
+    const by = await askers(world, { narrow: { "*": ["*"] } });
+    const act = (who: string) =>
+      what === "user"
+        ? world.auth.users.create({ name: "eve", role: "admin", by: by(who) })
+        : world.auth.users.changePassword({ name: "mia", password: NEW_PASSWORD, by: by(who) });
+    whileHashing(world, () => world.auth.tokens.delete(by("narrow").projectUid, "narrow"));
+    await assert.rejects(act("narrow"), is("unauthenticated/revoked"));
+    whileHashing(world, () => world.auth.users.update("root", { role: "member" }));
+    await assert.rejects(act("full"), is("forbidden"));
+    await assert.rejects(world.auth.users.get("eve"), is("not_found"));
+    await world.auth.sessions.login({ name: "mia", password: PASSWORD });
+  }
+});

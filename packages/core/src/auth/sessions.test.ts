@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ErrorId, isError, type SkerryError } from "../domain/errors.ts";
+import type { Principal } from "../domain/identity.ts";
 import { LIMITS } from "../domain/limits.ts";
-import { createAuthWorld, PASSWORD } from "../testing/auth-world.ts";
+import { createAuthWorld, intercept, PASSWORD } from "../testing/auth-world.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { addressKey, LoginLimits } from "./login-limits.ts";
+import type { LoggedIn } from "./sessions.ts";
 
 const is = (id: ErrorId) => (error: unknown) => isError(error, id);
 const WRONG = "wrong wrong wrong";
@@ -212,4 +214,30 @@ test("a password that changes while a login is verified gives no session", async
   assert.deepEqual(open, []);
   if (login.status === "fulfilled")
     assert.throws(() => world.auth.authenticate(login.value.bearer), is("unauthenticated"));
+});
+
+test("a session that a login opens just before the password changes ends with the others", async () => {
+  let late: Promise<LoggedIn> | undefined;
+  let root: Principal | undefined;
+  await using world = await createAuthWorld({
+    wrapStore: (store) =>
+      intercept(store, async ({ then }) => {
+        const [op] = then;
+        if (late !== undefined || root === undefined || op?.op !== "put" || op.key !== "/user/cloud/mia") return;
+        late = world.auth.sessions.login({ name: "mia", password: PASSWORD });
+        await late;
+      }),
+  });
+  const { bearer } = await world.addUser("root", "admin");
+  const mia = await world.addUser("mia");
+  const own = await world.auth.sessions.login({ name: "mia", password: PASSWORD });
+  for (const by of [world.auth.authenticate(own.bearer), world.auth.authenticate(bearer)]) {
+    root = by;
+    late = undefined;
+    const current = by.userUid === mia.uid ? { current: PASSWORD } : {};
+    await world.auth.users.changePassword({ name: "mia", password: PASSWORD, by, ...current });
+    const opened = (await late) as LoggedIn | undefined;
+    assert.ok(opened, "the login came in between");
+    assert.throws(() => world.auth.authenticate(opened.bearer), is("unauthenticated"));
+  }
 });

@@ -3,8 +3,7 @@ import { test } from "node:test";
 import { type ErrorId, isError } from "../domain/errors.ts";
 import type { Principal } from "../domain/identity.ts";
 import { LIMITS } from "../domain/limits.ts";
-import type { Store, Transaction } from "../domain/store.ts";
-import { type AuthWorld, createAuthWorld, until } from "../testing/auth-world.ts";
+import { type AuthWorld, createAuthWorld, intercept, PASSWORD, until } from "../testing/auth-world.ts";
 
 const is = (id: ErrorId) => (error: unknown) => isError(error, id);
 
@@ -63,7 +62,7 @@ test("a token makes none that outlives it, with scopes or without", async () => 
 test("what a session makes, and what a token without end makes, may live as long as it likes", async () => {
   await using world = await createAuthWorld();
   const mia = await world.addUser("mia");
-  const { bearer } = await world.auth.sessions.login({ name: "mia", password: "correct horse battery" });
+  const { bearer } = await world.auth.sessions.login({ name: "mia", password: PASSWORD });
   const long = await make(world, bearer, "by-session", { expiresInMs: LIMITS.auth.maxTokenMs });
   const endless = await make(world, mia.bearer, "by-token", { expiresInMs: LIMITS.auth.maxTokenMs });
   await world.clock.advance(LIMITS.auth.sessionMs);
@@ -142,30 +141,36 @@ test("a view that is listed anew knows the makers, in whatever order they come",
   assert.throws(() => world.auth.authenticate(memory.child), is("unauthenticated"));
 });
 
-test("a token that is revoked while it makes one has made none", async () => {
-  let before: ((transaction: Transaction) => Promise<void>) | undefined;
-  const wrapStore = (store: Store): Store =>
-    new Proxy(store, {
-      get(target, property) {
-        const value = Reflect.get(target, property, target);
-        if (property === "transact") {
-          return async (transaction: Transaction) => {
-            await before?.(transaction);
-            return target.transact(transaction);
-          };
-        }
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
-  await using world = await createAuthWorld({ wrapStore });
+test("a credential that is revoked while it makes a token has made none", async () => {
+  let before: (() => Promise<void>) | undefined;
+  await using world = await createAuthWorld({
+    wrapStore: (store) =>
+      intercept(store, async ({ then }) => {
+        const revoke = then[0]?.op === "put" ? before : undefined;
+        if (revoke !== undefined) before = undefined;
+        await revoke?.();
+      }),
+  });
   const mia = await world.addUser("mia");
-  before = async ({ then }) => {
-    if (then[0]?.op !== "put") return;
-    before = undefined;
-    await world.auth.tokens.delete(mia.project, "full");
-  };
+  const { bearer, session } = await world.auth.sessions.login({ name: "mia", password: PASSWORD });
+  before = () => world.auth.sessions.delete(mia.project, session.resource.meta.uid);
+  await assert.rejects(make(world, bearer, "child"), is("unauthenticated/revoked"));
+  before = () => world.auth.tokens.delete(mia.project, "full");
   await assert.rejects(make(world, mia.bearer, "child"), is("unauthenticated/revoked"));
   assert.deepEqual(await namesOf(world, mia.project), []);
+});
+
+test("tokens that have expired count for nothing, also before they are removed", async () => {
+  await using world = await createAuthWorld();
+  const mia = await world.addUser("mia");
+  for (let i = 1; i < LIMITS.auth.maxTokensPerUser; i++) await world.addToken("mia", `t-${i}`, undefined, 1000);
+  await assert.rejects(world.addToken("mia", "next"), is("exhausted/quota"));
+  await world.clock.advance(1000);
+  for (let i = 1; i < LIMITS.auth.maxTokensPerUser; i++) {
+    await world.addToken("mia", `u-${i}`);
+    assert.ok((await namesOf(world, mia.project)).length <= LIMITS.auth.maxTokensPerUser, "nor is there room for more");
+  }
+  await assert.rejects(world.addToken("mia", "next"), is("exhausted/quota"));
 });
 
 test("nobody is shown who made a token", async () => {

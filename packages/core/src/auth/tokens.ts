@@ -24,6 +24,7 @@ import {
   untilDone,
   userKey,
 } from "./context.ts";
+import type { Session } from "./records.ts";
 import { parseScopes } from "./scopes.ts";
 import { newSecret } from "./secrets.ts";
 
@@ -55,6 +56,11 @@ export interface Tokens {
   get(projectUid: string, name: string): Promise<Stored<Token>>;
   /** Revokes it and the tokens that it made: refused at once. @throws `not_found`. */
   delete(projectUid: string, name: string): Promise<void>;
+}
+
+/** Nothing of an entry that cannot be read: it must not keep its owner from the others. */
+function specOf(entry: Entry): Partial<TokenSpec> {
+  return (entry.value as { spec?: Partial<TokenSpec> } | null)?.spec ?? {};
 }
 
 /** A token and its bearer, and what puts it. */
@@ -99,28 +105,30 @@ function assertCovered(context: AuthContext, by: Principal | undefined, scopes: 
 }
 
 interface Maker {
-  readonly uid: string;
-  readonly expiresAt?: string;
+  /** Of the token that asks; absent for a session, which may make what outlives it. */
+  readonly token?: { readonly uid: string; readonly expiresAt?: string };
   /** It is still there when what it makes comes into being. */
   readonly compare: Compare;
 }
 
-/** The token that asks; undefined for a session, which may make what outlives it. @throws `unauthenticated/revoked`. */
+/** The credential that asks; undefined for the daemon itself. @throws `unauthenticated/revoked`. */
 async function makerOf(context: AuthContext, by: Principal | undefined): Promise<Maker | undefined> {
-  if (by?.credential?.kind !== "token") return undefined;
-  const { uid, name } = by.credential;
-  const key = resourceKey("token", by.projectUid, name);
+  if (by?.credential === undefined) return undefined;
+  const { kind, uid, name } = by.credential;
+  const key = resourceKey(kind, by.projectUid, name);
   const entry = await context.store.get(key);
-  const stored = entry === undefined ? undefined : storedOf<Token>(entry);
+  const stored = entry === undefined ? undefined : storedOf<Token | Session>(entry);
   if (stored?.resource.meta.uid !== uid) {
-    throw new SkerryError("unauthenticated/revoked", "The token that asks was revoked.");
+    throw new SkerryError("unauthenticated/revoked", "The credential that asks was revoked.");
   }
+  const compare = { key, modRevision: stored.revision };
+  if (kind === "session") return { compare };
   const { expiresAt } = stored.resource.spec;
-  return { uid, compare: { key, modRevision: stored.revision }, ...(expiresAt === undefined ? {} : { expiresAt }) };
+  return { compare, token: { uid, ...(expiresAt === undefined ? {} : { expiresAt }) } };
 }
 
 /** When the new token expires; undefined = never. @throws `forbidden` when it would outlive its maker. */
-function expiryOf(clock: Clock, expiresInMs: number | undefined, maker: Maker | undefined): string | undefined {
+function expiryOf(clock: Clock, expiresInMs: number | undefined, maker: Maker["token"]): string | undefined {
   if (expiresInMs === undefined) return maker?.expiresAt;
   const asked = new Date(clock.wallMs() + expiresInMs);
   if (maker?.expiresAt === undefined || asked.getTime() <= Date.parse(maker.expiresAt)) return asked.toISOString();
@@ -134,6 +142,28 @@ function expiryOf(clock: Clock, expiresInMs: number | undefined, maker: Maker | 
   );
 }
 
+/**
+ * What makes room for one more token: some that have expired go first, before the job removes them. @throws
+ * `conflict/exists`, `exhausted/quota`.
+ */
+async function roomFor(context: AuthContext, projectUid: string, name: string): Promise<readonly Entry[]> {
+  const { maxTokensPerUser } = LIMITS.auth;
+  const key = resourceKey("token", projectUid, name);
+  const expired: Entry[] = [];
+  let count = 0;
+  for await (const entry of entriesUnder(context.store, `/token/${projectUid}/`)) {
+    if (entry.key === key) throw new SkerryError("conflict/exists", `There is a token ${name} already.`);
+    count += 1;
+    const { expiresAt } = specOf(entry);
+    if (expiresAt !== undefined && Date.parse(expiresAt) <= context.clock.wallMs()) expired.push(entry);
+  }
+  if (count < maxTokensPerUser) return [];
+  if (expired.length > 0) return expired.slice(0, LIMITS.store.maxTransactionOps / 4);
+  throw new SkerryError("exhausted/quota", `A user has at most ${maxTokensPerUser} tokens.`, {
+    hint: "Revoke one that is not used any more: skerry token ls",
+  });
+}
+
 async function createToken(context: AuthContext, input: NewToken): ReturnType<Tokens["create"]> {
   const { name, expiresInMs, labels } = input;
   assertName(name, "token");
@@ -145,7 +175,7 @@ async function createToken(context: AuthContext, input: NewToken): ReturnType<To
     assertNotDeleting(user.resource);
     const projectUid = project.resource.meta.uid;
     const maker = await makerOf(context, input.by);
-    const expiresAt = expiryOf(context.clock, expiresInMs, maker);
+    const expiresAt = expiryOf(context.clock, expiresInMs, maker?.token);
     const creation = tokenCreation(
       {
         user: user.resource.meta.uid,
@@ -153,28 +183,20 @@ async function createToken(context: AuthContext, input: NewToken): ReturnType<To
         name,
         ...(scopes === undefined ? {} : { scopes }),
         ...(expiresAt === undefined ? {} : { expiresAt }),
-        ...(maker === undefined ? {} : { madeBy: maker.uid }),
+        ...(maker?.token === undefined ? {} : { madeBy: maker.token.uid }),
         ...(labels === undefined ? {} : { labels }),
       },
       context,
     );
-    let count = 0;
-    for await (const entry of entriesUnder(context.store, `/token/${projectUid}/`)) {
-      count += 1;
-      if (entry.key === creation.put.key) throw new SkerryError("conflict/exists", `There is a token ${name} already.`);
-    }
-    if (count >= LIMITS.auth.maxTokensPerUser) {
-      throw new SkerryError("exhausted/quota", `A user has at most ${LIMITS.auth.maxTokensPerUser} tokens.`, {
-        hint: "Revoke one that is not used any more: skerry token ls",
-      });
-    }
+    const expired = await roomFor(context, projectUid, name);
     const revision = await commit(context, {
       compare: [
         creation.compare,
         { key: userKey(input.user), modRevision: user.revision },
         ...(maker === undefined ? [] : [maker.compare]),
+        ...expired.map(({ key, modRevision }) => ({ key, modRevision })),
       ],
-      then: [creation.put],
+      then: [creation.put, ...expired.map(({ key }) => ({ op: "delete", key }) as const)],
     });
     if (revision === undefined) return undefined;
     return { token: { resource: publicResource(creation.token), revision }, bearer: creation.bearer };
@@ -185,7 +207,7 @@ async function createToken(context: AuthContext, input: NewToken): ReturnType<To
 async function descendantsOf(context: AuthContext, projectUid: string, uid: string): Promise<Entry[]> {
   const made = new Map<string, Entry[]>();
   for await (const entry of entriesUnder(context.store, `/token/${projectUid}/`)) {
-    const { madeBy } = storedOf<Token>(entry).resource.spec;
+    const { madeBy } = specOf(entry);
     if (madeBy !== undefined) made.set(madeBy, [...(made.get(madeBy) ?? []), entry]);
   }
   const found: Entry[] = [];

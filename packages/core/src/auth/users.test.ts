@@ -4,8 +4,8 @@ import { type ErrorId, isError } from "../domain/errors.ts";
 import type { Permission } from "../domain/identity.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { CLOUD } from "../domain/resource.ts";
-import type { Store, Transaction } from "../domain/store.ts";
-import { createAuthWorld, PASSWORD } from "../testing/auth-world.ts";
+import type { Store } from "../domain/store.ts";
+import { createAuthWorld, intercept, PASSWORD } from "../testing/auth-world.ts";
 
 const is = (id: ErrorId) => (error: unknown) => isError(error, id);
 const CREATE_BUCKETS: Permission = { root: "storage", resource: "buckets", action: "create" };
@@ -180,22 +180,6 @@ test("a user whose project owns something stays as it was", async () => {
   world.occupied.delete(mia.project);
   await world.auth.users.delete("mia");
 });
-
-/** Lets the test act just before, or instead of, a transaction. */
-function intercept(store: Store, before: (transaction: Transaction) => Promise<void>): Store {
-  return new Proxy(store, {
-    get: (target, name) => {
-      if (name === "transact") {
-        return async (transaction: Transaction) => {
-          await before(transaction);
-          return target.transact(transaction);
-        };
-      }
-      const value = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}
 
 test("what comes into a project while it is deleted is found, and the deletion taken back", async () => {
   let occupy: (() => void) | undefined;

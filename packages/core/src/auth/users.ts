@@ -165,6 +165,8 @@ async function createUser(context: AuthContext, input: NewUser): ReturnType<User
   assertPassword(password, name);
   if ((await context.store.get(projectKey(name))) !== undefined) throw taken;
   const passwordHash = await context.hasher.hash(password);
+  // That took its time: who asks may have been revoked, or may less by now.
+  input.by?.changed.throwIfAborted();
   const creation = userCreation({ name, role, passwordHash, ...(labels === undefined ? {} : { labels }) }, context);
   const revision = await commit(context, creation);
   if (revision === undefined) throw taken;
@@ -230,29 +232,51 @@ async function assertCurrentPassword(context: AuthContext, user: User, change: P
 async function changePassword(context: AuthContext, change: PasswordChange): Promise<void> {
   const { name, password, by } = change;
   const asked = await getStored<User>(context.store, "user", CLOUD, name);
-  if (by.userUid === asked.resource.meta.uid) await assertCurrentPassword(context, asked.resource, change);
-  else {
-    // Whoever knows the password may all of it.
-    const given = context.view.records.scopesOf(asked.resource);
-    assertMayGive(context, by, { what: `the user ${name} may`, given, field: "password" });
-  }
+  const isOwn = by.userUid === asked.resource.meta.uid;
+  if (isOwn) await assertCurrentPassword(context, asked.resource, change);
+  else assertMaySetPassword(context, asked.resource, by);
   assertPassword(password, name);
   const passwordHash = await context.hasher.hash(password);
-  await untilDone(async () => {
+  const { revision, projectUid } = await untilDone(async () => {
     const { user: stored, project } = await getOwner(context.store, name);
     // Deleted and made again in the meantime, or changed by someone else: what was verified does not hold any more.
     if (stored.resource.meta.uid !== asked.resource.meta.uid) throw notFound("user", name);
     if (stored.resource.spec.passwordHash !== asked.resource.spec.passwordHash) {
       throw new SkerryError("conflict", "The password was changed at the same time.", { hint: "Try again." });
     }
-    const change = withPassword(stored, passwordHash, context.clock);
-    const then: Op[] = [change.put];
-    for await (const session of entriesUnder(context.store, `/session/${project.resource.meta.uid}/`)) {
-      const uid = storedOf<Resource<unknown>>(session).resource.meta.uid;
-      if (uid !== by.credential?.uid) then.push({ op: "delete", key: session.key });
-    }
-    return commit(context, { compare: [change.compare], then });
+    // The hash took its time: the user may be mightier by now, who asks may less or be revoked.
+    by.changed.throwIfAborted();
+    if (!isOwn) assertMaySetPassword(context, stored.resource, by);
+    const { put, compare } = withPassword(stored, passwordHash, context.clock);
+    const projectUid = project.resource.meta.uid;
+    const then = [put, ...(await endsOfSessions(context, projectUid, by))];
+    const revision = await commit(context, { compare: [compare], then });
+    return revision === undefined ? undefined : { revision, projectUid };
   });
+  // A login with the password before may have opened one after they were listed; none can any more.
+  const late = await endsOfSessions(context, projectUid, by, revision);
+  if (late.length > 0) await commit(context, { then: late });
+}
+
+/** Whoever knows the password may all that its user may. @throws `forbidden`, `unauthenticated`. */
+function assertMaySetPassword(context: AuthContext, user: User, by: Principal): void {
+  const given = context.view.records.scopesOf(user);
+  assertMayGive(context, by, { what: `the user ${user.meta.name} may`, given, field: "password" });
+}
+
+/** For all sessions in the project but the one that asks; `before`: that were opened before this revision. */
+async function endsOfSessions(
+  context: AuthContext,
+  projectUid: string,
+  by: Principal,
+  before = Number.POSITIVE_INFINITY,
+): Promise<Op[]> {
+  const ends: Op[] = [];
+  for await (const entry of entriesUnder(context.store, `/session/${projectUid}/`)) {
+    const { uid } = storedOf<Resource<unknown>>(entry).resource.meta;
+    if (uid !== by.credential?.uid && entry.createRevision < before) ends.push({ op: "delete", key: entry.key });
+  }
+  return ends;
 }
 
 export function withPassword(stored: Stored<User>, passwordHash: string, clock: Clock) {

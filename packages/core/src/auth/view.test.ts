@@ -142,4 +142,9 @@ test("an entry that cannot be read gives nobody anything and harms nobody else",
   assert.throws(() => world.auth.authenticate(mia.bearer), is("unauthenticated"));
   await until(() => world.log.lines.filter(({ level }) => level === "error").length === values.length);
   assert.equal(world.auth.authenticate(await world.addToken("mia", "next")).userName, "mia");
+  for (const value of values) {
+    await world.store.transact({ then: [{ op: "put", key, value }] });
+    await world.addToken("mia", "later");
+    await world.auth.tokens.delete(mia.project, "later");
+  }
 });

@@ -1,7 +1,7 @@
 /** Identity on a store in memory, with a clock that the test moves and passwords that cost little. */
 import { type Auth, createAuth } from "../auth/auth.ts";
 import { createPasswordHasher, type PasswordHasher } from "../auth/passwords.ts";
-import type { Store } from "../domain/store.ts";
+import type { Store, Transaction } from "../domain/store.ts";
 import { MemoryLog, openMemoryStore } from "../store/drivers/memory/memory.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createSimDisk, type SimDisk } from "./sim-disk.ts";
@@ -87,6 +87,22 @@ export async function createAuthWorld(
       await store[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Lets the test act just before, or instead of, a transaction. */
+export function intercept(store: Store, before: (transaction: Transaction) => Promise<void>): Store {
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (name === "transact") {
+        return async (transaction: Transaction) => {
+          await before(transaction);
+          return target.transact(transaction);
+        };
+      }
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
 
 /** Waits for what happens soon but not at once. Fails after ten seconds. */
