@@ -40,6 +40,18 @@ const word = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
 const keys = fc.uniqueArray(word(1, 6), { maxLength: 24, size: "max" });
 const delimiter = fc.oneof(fc.constantFrom("", "/", "a", "//", "ab", "\u{1F600}", "\u{10ffff}"), word(1, 3));
 
+/** Many common prefixes beside one another, a few keys between them, some of which are the prefix and the delimiter. */
+const folders = fc
+  .record({
+    by: fc.constantFrom("/", "//", "a", "ab", "aa", "\u00e9", "\u0000", "\u{1F600}", "\u{10ffff}", "\uffff\u{10ffff}"),
+    root: word(0, 2),
+    parts: fc.uniqueArray(fc.tuple(word(0, 2), fc.boolean(), word(0, 1)), { minLength: 2, maxLength: 16, size: "max" }),
+  })
+  .map(({ by, root, parts }) => {
+    const names = parts.map(([name, folder, rest]) => root + name + (folder ? by : "") + rest);
+    return { by, root, keys: [...new Set(names)].filter((name) => name !== "") };
+  });
+
 export function describeProperties(get: () => ObjectIndex): void {
   test("random listings, with every page size, show what the model shows", async () => {
     let runs = 0;
@@ -55,6 +67,30 @@ export function describeProperties(get: () => ObjectIndex): void {
         for (let limit = 1; limit <= all.length; limit += 1) await walk(get(), model, { ...options, limit });
       }),
       { numRuns: LISTING_RUNS },
+    );
+  });
+
+  test("random folders, one after another, from every place, show what the model shows", async () => {
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(folders, fc.boolean(), async ({ by, root, keys: all }, wide) => {
+        const bucket = `folders-${runs++}`;
+        const model = new ModelIndex();
+        const metadata = { flag: wide ? "\u{1F600}" : "\u00e9" };
+        const puts = all.map((one) => put(sampleRecord(bucket, one, { metadata })));
+        for (const ops of [[createBucket(bucket)], puts]) {
+          await get().batch(ops);
+          model.batch(ops);
+        }
+        for (const prefix of ["", root, root + by]) {
+          const options = { bucket, prefix, delimiter: by };
+          const { objects, prefixes } = model.list(options);
+          for (const limit of [1, 2, 3, 1000]) await walk(get(), model, { ...options, limit });
+          for (const after of [...prefixes, ...objects.map((object) => object.key), ...all])
+            assert.deepEqual(await get().list({ ...options, after }), model.list({ ...options, after }));
+        }
+      }),
+      { numRuns: LISTING_RUNS / 2 },
     );
   });
 

@@ -11,6 +11,7 @@ import type {
 } from "../../../domain/objects.ts";
 import { afterPrefix, commonPrefixOf, firstKey } from "../keys.ts";
 import { assertCursor, pageLimit } from "../rules.ts";
+import { Folders } from "./folders.ts";
 import { Lookups } from "./lookups.ts";
 import {
   type ChunkRow,
@@ -32,6 +33,7 @@ export type ChunkState = ChunkRef & { readonly referenced: boolean };
 export class IndexReader {
   readonly #db: DatabaseSync;
   readonly #lookups: Lookups;
+  readonly #folders: Folders;
   readonly #state: StatementSync;
   readonly #objects: StatementSync;
   readonly #changes: StatementSync;
@@ -41,6 +43,7 @@ export class IndexReader {
   constructor(db: DatabaseSync) {
     this.#db = db;
     this.#lookups = new Lookups(db);
+    this.#folders = new Folders(db, this.#lookups);
     this.#state = prepare(db, "SELECT * FROM state");
     // Without an upper bound: the row that ends a page must pass its checksum too, else a flipped byte could end it early.
     this.#objects = prepare(db, "SELECT * FROM objects WHERE place >= ? ORDER BY place, version DESC");
@@ -66,7 +69,7 @@ export class IndexReader {
     return { ...objectInfo(found, bucket), chunks: this.#lookups.chunksOf(found).map(chunkRef) };
   }
 
-  /** One walk, and one seek for each common prefix: what lies under a common prefix is never read. */
+  /** One walk, and a seek for each common prefix: what lies under a common prefix is never read. */
   list(options: ListObjectsOptions): ObjectPage {
     const limit = pageLimit(options.limit);
     const { prefix = "", delimiter = "" } = options;
@@ -91,8 +94,11 @@ export class IndexReader {
         const common = commonPrefixOf(found.key, prefix, delimiter);
         last = common ?? found.key;
         if (common !== undefined) {
-          prefixes.push(common);
-          from = afterPrefix(common);
+          const left = limit - objects.length - prefixes.length - 1;
+          const scan = { bucket: shard.number, prefix, delimiter, after: common, limit: left };
+          prefixes.push(common, ...(left > 0 ? this.#folders.following(scan) : []));
+          last = prefixes.at(-1) as string;
+          from = afterPrefix(last);
           break;
         }
         lastKey = found.key;

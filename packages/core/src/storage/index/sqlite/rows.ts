@@ -38,6 +38,11 @@ function checksum(values: readonly unknown[], count: number): number {
   return crc32c(rest, crc);
 }
 
+/** What `checksum` makes of a row of the table objects after its place, as SQLite says it. */
+export const OBJECT_SEALED_TEXT = `'"', length(version), ':', version, ',', size, '"', length(etag), ':', etag,
+  '"', length(content_type), ':', content_type, '"', length(modified_at), ':', modified_at,
+  '"', length(metadata), ':', metadata, ',', cursor, ',', first_chunk, ',', chunk_count`;
+
 /** The same bytes with the methods of a Buffer. @throws `internal/corrupt` when the column holds something else. */
 function bytesOf(column: SQLOutputValue | undefined): Buffer {
   if (!(column instanceof Uint8Array)) throw damaged("a column of bytes holds something else");
