@@ -12,7 +12,7 @@ const SQLITE_FULL = 13;
 const SQLITE_TOOBIG = 18; // what we write never is
 const SQLITE_CONSTRAINT = 19;
 const SQLITE_NOTADB = 26;
-/** The shared memory beside the log could not grow: nothing was written, as with SQLITE_FULL. */
+/** The shared memory beside the log could not grow, for want of room. */
 const SQLITE_IOERR_SHMSIZE = 4874;
 
 export function faultOf(error: unknown): Fault {
@@ -22,7 +22,7 @@ export function faultOf(error: unknown): Fault {
   if (code === "ENOSPC" || code === "EDQUOT") return "full";
   if (code === "EIO" || code === "EROFS") return "failed";
   if (code !== "ERR_SQLITE_ERROR" || errcode === undefined) return "none";
-  if (errcode === SQLITE_IOERR_SHMSIZE) return "full";
+  if (isSharedMemoryFull(error)) return "full";
   switch (errcode & 0xff) {
     case SQLITE_FULL:
       return "full";
@@ -39,6 +39,12 @@ export function faultOf(error: unknown): Fault {
 export function isConstraint(error: unknown): boolean {
   const { code, errcode = 0 } = error as { code?: string; errcode?: number };
   return code === "ERR_SQLITE_ERROR" && (errcode & 0xff) === SQLITE_CONSTRAINT;
+}
+
+/** The one full disk that shows only after a commit has written and synced all its frames. */
+export function isSharedMemoryFull(error: unknown): boolean {
+  const { code, errcode } = error as { code?: string; errcode?: number };
+  return code === "ERR_SQLITE_ERROR" && errcode === SQLITE_IOERR_SHMSIZE;
 }
 
 /** The error that callers see. */

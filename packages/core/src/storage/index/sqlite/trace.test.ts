@@ -11,14 +11,18 @@ const ANSWER = "answer";
 
 /** Runs the writer with one client under strace; what it said, line by line. */
 function trace(site: Site, ...options: string[]): string[] {
-  const script = join(import.meta.dirname, "writer-child.ts");
-  const program = [process.execPath, "--conditions=source", script, site.path("index"), "traced", "1", String(BATCHES)];
+  const lines = traceChild(site, options, "writer-child.ts", site.path("index"), "traced", "1", String(BATCHES));
+  assert.ok(lines.length > 3, lines.join(", "));
+  return lines;
+}
+
+function traceChild(site: Site, options: readonly string[], script: string, ...args: string[]): string[] {
+  const program = [process.execPath, "--conditions=source", join(import.meta.dirname, script), ...args];
   const output = ["-f", "-y", "-o", site.path("trace")];
   const { stdout, stderr, error } = spawnSync("strace", [...output, ...options, ...program], { encoding: "utf8" });
   assert.equal(error, undefined, "strace must be installed");
-  const lines = stdout.trim().split("\n");
-  assert.ok(lines.length > 3, stderr);
-  return lines;
+  assert.ok(stdout !== "", stderr);
+  return stdout.trim().split("\n");
 }
 
 /** The calls that succeeded, in the order in which they ended: `fsync index.sqlite-wal`. */
@@ -85,4 +89,17 @@ describe("the object index, as the kernel sees it", () => {
         for (const part of ["x", "y", "z"]) assert.ok(keys.includes(`traced/0/${number}-${part}`), `${number}-${part}`);
       assert.equal(keys.length % 3, 1, "no half of a batch");
     });
+
+  test("a batch that is refused because the log's index cannot grow is not there after a kill", async (t) => {
+    const site = makeSite(t);
+    const only = ["-P", site.path("index.sqlite-shm")];
+    // The first 32 KiB are 8 writes; the commit that needs more has synced all its frames by then.
+    const inject = ["-e", "inject=pwrite64:error=ENOSPC:when=9+"];
+    const [said = ""] = traceChild(site, [...only, ...inject], "full-child.ts", site.path("index.sqlite"));
+    const [refused, id] = said.split(" ");
+    assert.equal(id, "exhausted/disk");
+    const index = await site.open();
+    assert.equal(await index.get("b", refused as string), undefined);
+    assert.equal((await index.totals()).objects, Number(refused));
+  });
 });

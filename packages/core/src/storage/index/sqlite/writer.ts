@@ -1,8 +1,8 @@
 /** Commits batches: many with one sync, each all or nothing. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { IndexChange, IndexOp, ObjectRecord } from "../../../domain/objects.ts";
-import { assertCondition, bucketMissing, bucketNotEmpty, chunkExists } from "../rules.ts";
-import { isConstraint } from "./faults.ts";
+import { assertCondition, bucketMissing, bucketNotEmpty, chunkExists, indexClosed } from "../rules.ts";
+import { isConstraint, isSharedMemoryFull } from "./faults.ts";
 import { Lookups } from "./lookups.ts";
 import {
   type BucketRow,
@@ -74,10 +74,12 @@ export class IndexWriter {
 
   /**
    * Applies the batches in their order and makes them durable with one sync. A batch that is refused leaves nothing and
-   * does not touch its neighbours. When it throws, an error of SQLite, all batches have been taken back.
+   * does not touch its neighbours. When it throws an error of SQLite that says the disk is full, all batches have been
+   * taken back; after any other they may show at the next start.
    */
   commit(batches: readonly Batch[]): Outcome[] {
     const before = { ...this.#state };
+    let committing = false;
     this.#dirty = false;
     this.#db.exec("BEGIN IMMEDIATE");
     try {
@@ -89,12 +91,30 @@ export class IndexWriter {
       this.#trim();
       this.#state.commits += 1;
       this.#writeState.run(...stateRow(this.#state));
+      committing = true;
       this.#db.exec("COMMIT");
       return outcomes;
     } catch (error) {
       this.#state = before;
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      if (committing && isSharedMemoryFull(error)) this.#overwriteLog();
       throw error;
+    }
+  }
+
+  /**
+   * The frames of a commit that failed are whole in the log: a recovery would bring back what is refused now. A small
+   * commit takes the place of the first of them, and the rest counts no more. @throws `unavailable/closed`.
+   */
+  #overwriteLog(): void {
+    try {
+      const state = { ...this.#state, commits: this.#state.commits + 1 };
+      this.#db.exec("BEGIN IMMEDIATE");
+      this.#writeState.run(...stateRow(state));
+      this.#db.exec("COMMIT");
+      this.#state = state;
+    } catch (error) {
+      throw indexClosed(error);
     }
   }
 
