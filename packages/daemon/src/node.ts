@@ -26,6 +26,7 @@ import { type FirstStart, firstStart, forgetFirstPassword } from "./first-start.
 import { createHandlers } from "./http/handlers.ts";
 import { ApiServer, type RequestRecord } from "./http/server.ts";
 import type { Services } from "./http/services.ts";
+import type { PeerTimeouts } from "./http/timeouts.ts";
 import { createDiskPressure, type DiskPressure } from "./pressure.ts";
 import { VERSION } from "./version.ts";
 
@@ -39,6 +40,8 @@ export interface NodeOptions {
   readonly onFirstStart?: (first: FirstStart) => Promise<void>;
   /** Tests: every JSON answer must fit its schema. */
   readonly verifyOutput?: boolean;
+  /** Tests: shorter ones. */
+  readonly timeouts?: PeerTimeouts;
 }
 
 export interface Node extends AsyncDisposable {
@@ -198,8 +201,12 @@ function credentialText({ kind, name }: NonNullable<Principal["credential"]>): s
 }
 
 async function listen(options: NodeOptions, dispatch: Dispatch): Promise<{ all: readonly ApiServer[]; url: string }> {
-  const { config, data, onRequest } = options;
-  const shared = { dispatch, monotonicMs: () => clock.monotonicMs(), onRequest };
+  const { config, data, onRequest, timeouts } = options;
+  const shared = {
+    ...{ dispatch, onRequest },
+    monotonicMs: () => clock.monotonicMs(),
+    ...(timeouts === undefined ? {} : { timeouts }),
+  };
   const unix = new ApiServer({ ...shared, listener: { kind: "unix" } });
   const { host, port } = config.listen.api;
   const tcp: ApiServer = new ApiServer({ ...shared, listener: { kind: "tcp", host, port: () => tcp.port } });

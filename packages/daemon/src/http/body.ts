@@ -1,38 +1,52 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
-import { LIMITS } from "@skerry/core/domain/limits.ts";
+import type { PeerTimeouts } from "./timeouts.ts";
 
 export interface RequestBody extends AsyncIterable<Uint8Array> {
   readonly bytesRead: number;
   /**
-   * The answer went out before the body was read: takes and drops what is still coming for a moment, so that the answer
-   * is not lost in a reset, then cuts the connection.
+   * The client waits for a word to send its body. When the answer goes out instead, nobody can tell whether the body comes
+   * after all: the connection must end with the answer.
    */
-  discard(): void;
+  readonly awaited: boolean;
+  /**
+   * The answer went out before the body was read: takes and drops what is still coming for a while, because closing at
+   * once would be a reset, in which the answer is lost. Then the connection is cut. Resolves when nothing more comes.
+   */
+  discard(): Promise<void>;
 }
 
-const DISCARD_MS = 2_000;
-
 /** The body of a request. The first read tells a client that waits for it to continue. */
-export function readRequestBody(incoming: IncomingMessage, outgoing: ServerResponse): RequestBody {
+export function readRequestBody(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  timeouts: PeerTimeouts,
+): RequestBody {
   let bytesRead = 0;
   let started = false;
+  const asks = /100-continue/i.test(incoming.headers.expect ?? "");
   async function* read(): AsyncGenerator<Uint8Array> {
     if (started) throw new Error("the body of a request is read once");
     started = true;
-    if (/100-continue/i.test(incoming.headers.expect ?? "") && !outgoing.headersSent) outgoing.writeContinue();
-    incoming.setTimeout(LIMITS.http.bodyIdleTimeoutMs, () => incoming.destroy(stalled()));
+    if (asks && !outgoing.headersSent) outgoing.writeContinue();
+    const giveUp = () => void incoming.destroy(stalled(timeouts.bodyIdleMs));
+    incoming.on("timeout", giveUp);
+    // Only while the next part is waited for: the pauses of who takes the parts are not the client's.
+    incoming.setTimeout(timeouts.bodyIdleMs);
     try {
       // `destroyOnReturn: false`: leaving early must not cut the connection before the answer is out.
       for await (const part of incoming.iterator({ destroyOnReturn: false })) {
+        incoming.setTimeout(0);
         bytesRead += (part as Buffer).length;
         yield part as Buffer;
+        incoming.setTimeout(timeouts.bodyIdleMs);
       }
     } catch (error) {
       if (error instanceof SkerryError) throw error;
       throw new SkerryError("internal/aborted", "The client went away before the body was complete.", { cause: error });
     } finally {
       incoming.setTimeout(0);
+      incoming.off("timeout", giveUp);
     }
     if (!incoming.complete) {
       throw new SkerryError("internal/aborted", "The client went away before the body was complete.");
@@ -43,17 +57,31 @@ export function readRequestBody(incoming: IncomingMessage, outgoing: ServerRespo
     get bytesRead() {
       return bytesRead;
     },
-    discard() {
-      if (incoming.destroyed) return;
-      incoming.on("error", () => undefined);
-      const cut = setTimeout(() => incoming.socket.destroy(), DISCARD_MS).unref();
-      incoming.on("end", () => clearTimeout(cut));
-      incoming.resume();
+    get awaited() {
+      return asks && !started;
     },
+    discard: () => discard(incoming, timeouts),
   };
 }
 
-function stalled(): SkerryError {
-  const seconds = LIMITS.http.bodyIdleTimeoutMs / 1000;
-  return new SkerryError("unavailable/timeout", `The request's body stood still for ${seconds} s.`);
+function discard(incoming: IncomingMessage, { lingerIdleMs, lingerMs }: PeerTimeouts): Promise<void> {
+  if (incoming.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const cut = () => void incoming.socket.destroy();
+    const timer = setTimeout(cut, lingerMs).unref();
+    const done = () => {
+      clearTimeout(timer);
+      incoming.setTimeout(0);
+      incoming.off("timeout", cut).off("end", done).off("close", done);
+      resolve();
+    };
+    incoming.on("error", () => undefined);
+    incoming.on("timeout", cut).on("end", done).on("close", done);
+    incoming.setTimeout(lingerIdleMs);
+    incoming.resume();
+  });
+}
+
+function stalled(idleMs: number): SkerryError {
+  return new SkerryError("unavailable/timeout", `The request's body stood still for ${idleMs / 1000} s.`);
 }

@@ -11,6 +11,8 @@ import { SkerryError, toSkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { readRequestBody } from "./body.ts";
 import { assertOurs, type Listener } from "./hosts.ts";
+import { finish, send } from "./send.ts";
+import { PEER_TIMEOUTS, type PeerTimeouts } from "./timeouts.ts";
 
 export interface RequestRecord extends RequestFacts {
   readonly id: string;
@@ -28,11 +30,14 @@ export interface ApiServerOptions {
   readonly listener: Listener;
   readonly monotonicMs: () => number;
   readonly onRequest: (record: RequestRecord) => void;
+  /** Tests: shorter ones. */
+  readonly timeouts?: PeerTimeouts;
 }
 
 /** One listener of the API. Not listening yet. */
 export class ApiServer {
   readonly #options: ApiServerOptions;
+  readonly #timeouts: PeerTimeouts;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   /** Aborted when the drain begins: long streams end, uploads and downloads go on. */
@@ -41,9 +46,10 @@ export class ApiServer {
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
+    this.#timeouts = options.timeouts ?? PEER_TIMEOUTS;
     this.#server = createServer({
       maxHeaderSize: LIMITS.http.maxHeaderBytes,
-      headersTimeout: LIMITS.http.headerTimeoutMs,
+      headersTimeout: this.#timeouts.headerMs,
       requestTimeout: 0, // an upload may take hours; standing still is bounded per read
       keepAliveTimeout: LIMITS.http.keepAliveMs,
       connectionsCheckingInterval: 2_000,
@@ -60,7 +66,9 @@ export class ApiServer {
     this.#server.on("request", serve);
     // Nothing is asked of the client before who it is and whether it may are known; the first read says "continue".
     this.#server.on("checkContinue", serve);
-    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseUnparsed(error, socket as Socket));
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      refuseUnparsed(error, socket as Socket, this.#timeouts.lingerIdleMs);
+    });
   }
 
   get inFlight(): number {
@@ -106,12 +114,14 @@ export class ApiServer {
     outgoing.on("close", () => gone.abort(new SkerryError("internal/aborted", "The client has gone.")));
     this.#inFlight++;
     let bytesOut = 0;
-    const body = readRequestBody(incoming, outgoing);
+    const { readerIdleMs } = this.#timeouts;
+    const body = readRequestBody(incoming, outgoing, this.#timeouts);
     try {
       const response = await this.#dispatch(incoming, body, id, facts, gone.signal);
       // A client that asks again and again on one connection would outlast every drain.
-      if (this.#drain.signal.aborted) outgoing.setHeader("connection", "close");
-      bytesOut = await send(outgoing, response, { id, headOnly: incoming.method === "HEAD" });
+      if (this.#drain.signal.aborted || (body.awaited && !incoming.complete)) outgoing.setHeader("connection", "close");
+      bytesOut = await send(outgoing, response, { id, headOnly: incoming.method === "HEAD", readerIdleMs });
+      if (incoming.complete) await finish(outgoing, readerIdleMs);
     } catch (error) {
       // The head is out: there is nobody left to tell. A client that went away is no fault of ours.
       facts.error ??= gone.signal.aborted
@@ -123,7 +133,6 @@ export class ApiServer {
       // 499 as nginx has it: the client went away first, which is no fault of ours.
       const status = gone.signal.aborted && !outgoing.writableFinished ? 499 : outgoing.statusCode;
       gone.abort(new SkerryError("internal/aborted", "The request has ended."));
-      if (!incoming.complete) body.discard();
       this.#options.onRequest({
         ...facts,
         id,
@@ -136,6 +145,9 @@ export class ApiServer {
         remote: remoteAddress(incoming),
       });
     }
+    // Before the end of the answer, which may close the connection.
+    if (!incoming.complete) await body.discard();
+    await finish(outgoing, readerIdleMs);
   }
 
   async #dispatch(
@@ -174,7 +186,6 @@ export class ApiServer {
   }
 }
 
-const WRITE_BYTES = 256 * 1024;
 const NEVER = new AbortController().signal;
 
 function headerText(value: string | string[] | undefined): string | undefined {
@@ -185,61 +196,8 @@ function remoteAddress(incoming: IncomingMessage): string {
   return incoming.socket.remoteAddress ?? "local";
 }
 
-/** Writes the answer with backpressure. Resolves with the bytes of the body when they are handed over. */
-async function send(
-  outgoing: ServerResponse,
-  response: ApiResponse,
-  options: { id: string; headOnly: boolean },
-): Promise<number> {
-  const { body } = response;
-  const headers: Record<string, string> = {
-    ...response.headers,
-    "x-request-id": options.id,
-    "x-content-type-options": "nosniff",
-  };
-  if (body === undefined || typeof body === "string" || body instanceof Uint8Array) {
-    const bytes = body === undefined ? undefined : Buffer.from(body);
-    if (bytes !== undefined) headers["content-length"] = String(bytes.length);
-    outgoing.writeHead(response.status, headers);
-    outgoing.end(options.headOnly ? undefined : bytes);
-    return options.headOnly ? 0 : (bytes?.length ?? 0);
-  }
-  outgoing.writeHead(response.status, headers);
-  outgoing.flushHeaders();
-  let bytesOut = 0;
-  for await (const part of body) {
-    if (outgoing.destroyed) break;
-    // In slices: what waits for a slow reader in the socket is one of them, not a buffer of the storage.
-    for (let at = 0; at < part.length && !outgoing.destroyed; at += WRITE_BYTES) {
-      const slice = part.subarray(at, at + WRITE_BYTES);
-      bytesOut += slice.length;
-      if (!outgoing.write(slice)) await drained(outgoing, response.cut);
-    }
-  }
-  // An error in the body leaves the loop before this: the connection is cut and the client sees a short answer.
-  outgoing.end();
-  return bytesOut;
-}
-
-/** The reader has taken what waits. Else, or when the answer's right is lost meanwhile, the connection is cut. */
-function drained(outgoing: ServerResponse, cut: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const destroy = () => outgoing.destroy();
-    const timer = setTimeout(destroy, LIMITS.http.readerIdleTimeoutMs).unref();
-    const done = () => {
-      clearTimeout(timer);
-      outgoing.off("drain", done).off("close", done);
-      cut?.removeEventListener("abort", destroy);
-      resolve();
-    };
-    outgoing.on("drain", done).on("close", done);
-    cut?.addEventListener("abort", destroy, { once: true });
-    if (cut?.aborted) destroy();
-  });
-}
-
 /** What Node's parser refuses before there is a request. */
-function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
+function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, lingerMs: number): void {
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
     return;
@@ -256,4 +214,7 @@ function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
   socket.end(
     `HTTP/1.1 ${refused.status} Refused\r\n${lines.join("")}content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
   );
+  // One that does not close its side either would keep the connection for ever.
+  const cut = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.on("close", () => clearTimeout(cut));
 }

@@ -10,6 +10,7 @@ import type { Role } from "@skerry/core/domain/identity.ts";
 import { loadConfig } from "../config/load.ts";
 import { openDataDirectory } from "../data/directory.ts";
 import type { RequestRecord } from "../http/server.ts";
+import { PEER_TIMEOUTS, type PeerTimeouts } from "../http/timeouts.ts";
 import { type Node, startNode } from "../node.ts";
 import { recordRequests } from "../requests.ts";
 import { createLogger } from "../telemetry/logger.ts";
@@ -38,12 +39,14 @@ export interface TestClusterOptions {
   readonly argv?: readonly string[];
   /** Default: a fresh directory, removed afterwards. */
   readonly directory?: string;
+  /** Instead of the product's. */
+  readonly timeouts?: Partial<PeerTimeouts>;
 }
 
 export async function startTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
   const root = options.directory ?? (await mkdtemp(join(tmpdir(), "skerry-cluster-")));
   const requests: RequestRecord[] = [];
-  let running = await start(root, options.argv ?? [], requests);
+  let running = await start(root, options, requests);
   const adminPassword = (await readFile(join(root, "data", "first-password"), "utf8")).trim();
   const client = (token?: string) =>
     new Client({
@@ -76,7 +79,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
     },
     async restart() {
       await running.stop();
-      running = await start(root, options.argv ?? [], requests);
+      running = await start(root, options, requests);
     },
     async [Symbol.asyncDispose]() {
       await running.stop();
@@ -85,7 +88,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   };
 }
 
-async function start(root: string, argv: readonly string[], requests: RequestRecord[]) {
+async function start(root: string, { argv = [], timeouts }: TestClusterOptions, requests: RequestRecord[]) {
   await using parts = new AsyncDisposableStack();
   const flags = ["--data", join(root, "data"), "--listen-api", "127.0.0.1:0", "--log-level", "error", ...argv];
   const config = await loadConfig({ argv: flags, env: {}, homeDir: root, isTty: false });
@@ -97,7 +100,12 @@ async function start(root: string, argv: readonly string[], requests: RequestRec
     keep(record);
     requests.push(record);
   };
-  const node = parts.use(await startNode({ config, data, log, metrics, onRequest, verifyOutput: true }));
+  const node = parts.use(
+    await startNode({
+      ...{ config, data, log, metrics, onRequest, verifyOutput: true },
+      timeouts: { ...PEER_TIMEOUTS, ...timeouts },
+    }),
+  );
   const owned = parts.move();
   return {
     node,
