@@ -122,4 +122,6 @@ export interface ObjectIndex extends AsyncDisposable {
   chunk(id: string): Promise<(ChunkRef & { readonly referenced: boolean }) | undefined>;
   /** Garbage, oldest first. */
   garbage(limit: number): Promise<readonly ChunkRef[]>;
+  /** Why it takes no more requests; absent while it does. */
+  readonly failure?: Error | undefined;
 }

@@ -49,7 +49,7 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Obje
 class SqliteIndex implements ObjectIndex {
   readonly #writer: Lane<readonly IndexOp[]>;
   readonly #reader: Lane<ReadRequest>;
-  #failed = false;
+  #failure: Error | undefined;
 
   constructor({ directory, cluster, log, metrics, keepChanges, maxPages }: SqliteIndexOptions) {
     const thread = {
@@ -59,7 +59,7 @@ class SqliteIndex implements ObjectIndex {
       ...(maxPages === undefined ? {} : { maxPages }),
     };
     const onFailure = (error: Error): void => {
-      this.#failed = true;
+      this.#failure ??= error;
       log?.error(
         { err: error, cause: error.cause },
         "the object index failed; it takes no more requests until a restart",
@@ -85,6 +85,10 @@ class SqliteIndex implements ObjectIndex {
       () => this.#writer.pending,
     );
     metrics?.gauge("skerry_index_pending_reads", "Reads that wait for the object index", () => this.#reader.pending);
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** The writer first: it checks and makes the file. */
@@ -136,7 +140,7 @@ class SqliteIndex implements ObjectIndex {
    * reader is the last, which cannot.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    const lanes = this.#failed ? [this.#writer, this.#reader] : [this.#reader, this.#writer];
+    const lanes = this.#failure ? [this.#writer, this.#reader] : [this.#reader, this.#writer];
     for (const lane of lanes) await lane.close();
   }
 }
