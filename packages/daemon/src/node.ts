@@ -28,6 +28,7 @@ import { ApiServer, type RequestRecord } from "./http/server.ts";
 import type { Services } from "./http/services.ts";
 import type { PeerTimeouts } from "./http/timeouts.ts";
 import { createDiskPressure, type DiskPressure } from "./pressure.ts";
+import { createFailureCheck } from "./readiness.ts";
 import { VERSION } from "./version.ts";
 
 export interface NodeOptions {
@@ -57,8 +58,8 @@ export interface Node extends AsyncDisposable {
 export async function startNode(options: NodeOptions): Promise<Node> {
   await using parts = new AsyncDisposableStack();
   const { data, metrics } = options;
-  const readiness = { ready: false, reason: "starting" };
-  const { services, pressure, firstStart } = await openServices(options, parts, readiness);
+  const phase: { state: "starting" | "serving" | "draining" } = { state: "starting" };
+  const { services, pressure, firstStart } = await openServices(options, parts, phase);
   const { audit, auth } = services;
   const dispatch = createDispatcher({
     routes: ROUTES,
@@ -79,7 +80,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   metrics.gauge("skerry_http_requests_in_flight", "Requests that are being served.", () =>
     apis.all.reduce((sum, api) => sum + api.inFlight, 0),
   );
-  readiness.ready = true;
+  phase.state = "serving";
   const owned = parts.move();
   return {
     apiUrl: apis.url,
@@ -87,7 +88,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     firstStart,
     dispatch,
     async drain() {
-      Object.assign(readiness, { ready: false, reason: "draining" });
+      phase.state = "draining";
       await closeAll(apis.all, AbortSignal.timeout(LIMITS.http.drainMs));
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -97,8 +98,6 @@ export async function startNode(options: NodeOptions): Promise<Node> {
 async function closeAll(apis: readonly ApiServer[], deadline: AbortSignal): Promise<void> {
   await Promise.all(apis.map((api) => api.close(deadline)));
 }
-
-const STORE_CLOSED = { ready: false, reason: "the store takes no more writes: restart the daemon" };
 
 interface Opened {
   readonly services: Services;
@@ -110,7 +109,7 @@ interface Opened {
 async function openServices(
   options: NodeOptions,
   parts: AsyncDisposableStack,
-  readiness: { readonly ready: boolean; readonly reason?: string },
+  phase: { readonly state: "starting" | "serving" | "draining" },
 ): Promise<Opened> {
   const { config, data, log, metrics } = options;
   const world = { clock, disk, log, metrics, random };
@@ -141,11 +140,15 @@ async function openServices(
   const jobs = parts.use(createJobRunner(world));
   for (const job of [...objects.jobs, ...auth.jobs, pressure.job]) jobs.add(job);
   wake = (job) => jobs.wake(job);
+  const findFailure = createFailureCheck({ audit, auth, index, servers, store });
   const services: Services = {
     ...{ audit, auth, buckets, clock, index, jobs, objects, store },
     node: {
       ...{ cluster, name: config.node.name, version: VERSION, startedMs },
-      readiness: () => (readiness.ready && store.failure !== undefined ? STORE_CLOSED : readiness),
+      readiness: async () => {
+        const reason = phase.state === "serving" ? await findFailure() : undefined;
+        return reason === undefined ? { state: phase.state } : { state: "failing", reason };
+      },
       passwordChanged: (userName) => forgetFirstPassword(data.firstPasswordFile, userName),
     },
     renderMetrics: () => metrics.render(),

@@ -5,6 +5,7 @@ import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import type { ApiResponse } from "@skerry/core/contract/dispatch/exchange.ts";
 import { createOpenApi } from "@skerry/core/contract/openapi.ts";
 import { ROUTES } from "@skerry/core/contract/routes.ts";
+import type { Readiness } from "../readiness.ts";
 import type { Services } from "./services.ts";
 
 const AUDIT_LINES = 100;
@@ -16,12 +17,10 @@ export function nodeHandlers(services: Services) {
     handle.json(nodeRoutes.status, async (call) => {
       authorizeCloud(call, "the status of the cloud");
       const storage = await objects.status();
-      const problems = problemsOf(services, storage);
-      const state: "ok" | "degraded" | "draining" = !node.readiness().ready
-        ? "draining"
-        : problems.length > 0
-          ? "degraded"
-          : "ok";
+      const readiness = await node.readiness();
+      const problems = problemsOf(services, storage, readiness);
+      const working = problems.length > 0 ? "degraded" : "ok";
+      const state: "ok" | "degraded" | "draining" = readiness.state === "draining" ? "draining" : working;
       return {
         cluster: node.cluster,
         version: node.version,
@@ -68,8 +67,9 @@ export function nodeHandlers(services: Services) {
     handle.download(nodeRoutes.live, async () => text(200, "text/plain", "live\n")),
 
     handle.download(nodeRoutes.ready, async () => {
-      const { ready, reason } = node.readiness();
-      return ready ? text(200, "text/plain", "ready\n") : text(503, "text/plain", `${reason ?? "not ready"}\n`);
+      const { state, reason } = await node.readiness();
+      if (state === "serving") return text(200, "text/plain", "ready\n");
+      return text(503, "text/plain", `${reason ?? state}\n`);
     }),
   ];
 }
@@ -83,10 +83,13 @@ function text(status: number, contentType: string, body: string): ApiResponse {
 }
 
 /** What is not as it should be, in sentences that say what to do. */
-function problemsOf(services: Services, storage: Awaited<ReturnType<Services["objects"]["status"]>>): string[] {
+function problemsOf(
+  services: Services,
+  storage: Awaited<ReturnType<Services["objects"]["status"]>>,
+  { state, reason }: Readiness,
+): string[] {
   const problems: string[] = [];
-  const { failure } = services.store;
-  if (failure !== undefined) problems.push(`The store takes no more writes: ${failure.message} Restart the daemon.`);
+  if (state === "failing") problems.push(`Not ready: ${reason}`);
   for (const server of storage.servers) {
     if (server.state === "ok") continue;
     problems.push(

@@ -6,6 +6,7 @@ import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
 import type { BucketService } from "@skerry/core/storage/buckets.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
+import type { Readiness } from "../readiness.ts";
 
 /** What the handlers work with. Made in `node.ts`. */
 export interface Services {
@@ -30,5 +31,5 @@ export interface NodeFacts {
   /** Told after a user's password has changed. */
   readonly passwordChanged: (userName: string) => Promise<void>;
   /** Whether requests are served; the reason when they are not. */
-  readonly readiness: () => { readonly ready: boolean; readonly reason?: string };
+  readonly readiness: () => Promise<Readiness>;
 }
