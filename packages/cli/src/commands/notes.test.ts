@@ -1,0 +1,61 @@
+/** What commands say besides their result, on standard error, when it helps a person. */
+import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { afterEach, beforeEach, test } from "node:test";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { LIMITS } from "@skerry/core/contract/terms.ts";
+import { FakeCloud } from "../testing/fake-cloud.ts";
+import { Cli } from "../testing/run-cli.ts";
+
+let cloud: FakeCloud;
+let cli: Cli;
+beforeEach(async () => {
+  cloud = await FakeCloud.start();
+  cli = await Cli.create(cloud.socketPath);
+});
+afterEach(async () => {
+  await cli[Symbol.asyncDispose]();
+  await cloud[Symbol.asyncDispose]();
+});
+
+test("cp -r that cannot go on says how far it came before it says why", async () => {
+  for (let i = 0; i < 20; i++) cloud.put(`docs:f${i}`, "n");
+  let downloads = 0;
+  cloud.cutAt = () => {
+    downloads++;
+    if (downloads === 5) {
+      cloud.answers.set("object.get", () => {
+        throw new SkerryError("unauthenticated/revoked", "The token was revoked.");
+      });
+    }
+    return false;
+  };
+  const { status, stdout, stderr } = await cli.run(["cp", "-r", "docs:", cli.path("down")]);
+  assert.deepEqual([status, stdout], [4, ""]);
+  const copied = Number(/^ended early: (\d+)(?: of 20)? files? copied\n/.exec(stderr)?.[1]);
+  assert.ok(copied > 0 && copied < 20, stderr);
+  // One whose end was not waited for may be there besides.
+  assert.ok((await readdir(cli.path("down"))).length >= copied);
+  assert.match(stderr, /The token was revoked/);
+});
+
+test("user passwd says the rule for passwords before it asks, and not to a script", async () => {
+  const user = { userUid: "u1", userName: "alice", role: "member", projectUid: "p1" };
+  cloud.answers.set("whoami", () => user);
+  cloud.answers.set("user.password", () => undefined);
+  const words = ["present password", "a new password", "a new password"];
+  const asked = await cli.run(["user", "passwd"], { tty: { columns: 80 }, stdin: `${words.join("\r")}\r` });
+  assert.equal(asked.status, 0, asked.stderr);
+  const rule = `A password has at least ${LIMITS.auth.minPasswordLength} characters and is not the name of the user.`;
+  const [before, after] = asked.stderr.split(rule);
+  assert.match(before ?? "", /Present password/);
+  assert.match(after ?? "", /New password: [\s\S]*Again: /);
+  assert.equal(asked.stderr.split(rule).length, 2);
+  assert.ok(!asked.stderr.includes("a new password\n"), "what is typed is not shown");
+  const { body } = cloud.requests.at(-1) ?? {};
+  assert.deepEqual(body, { password: "a new password", current: "present password" });
+
+  const scripted = await cli.run(["user", "passwd", "bob", "--password-file", "-"], { stdin: "a new password\n" });
+  assert.equal(scripted.status, 0, scripted.stderr);
+  assert.ok(!scripted.stderr.includes(rule));
+});
