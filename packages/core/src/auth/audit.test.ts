@@ -228,6 +228,44 @@ test("records that wait are bounded", async () => {
   assert.equal(lines(world.disk).length, all.length - refused.length + 1);
 });
 
+test("a full queue is no broken log: denials left out are written all the same", async () => {
+  const world = parts();
+  let open = Promise.resolve();
+  const disk = new Proxy(world.disk, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name, target);
+      if (name !== "open") return typeof value === "function" ? value.bind(target) : value;
+      return async (...input: Parameters<SimDisk["open"]>) => {
+        const file = await target.open(...input);
+        const { write } = file;
+        return Object.assign(file, {
+          write: async (...bytes: Parameters<typeof write>) => open.then(() => write.apply(file, bytes)),
+        });
+      };
+    },
+  });
+  await using audit = await createAudit({ ...world, disk });
+  for (let i = 0; i <= LIMITS.auth.maxAuditDenialsPerSecond; i++) audit.denied(denial);
+  await audit.record(event());
+  const gate = Promise.withResolvers<void>();
+  using _ = { [Symbol.dispose]: gate.resolve };
+  open = gate.promise;
+  const slow = audit.record(event("bucket/slow"));
+  await new Promise((resolve) => setImmediate(resolve));
+  const waiting = Array.from({ length: LIMITS.auth.maxAuditPending }, () => audit.record(event()));
+  await second(world.clock);
+  await assert.rejects(audit.record(event()), is("exhausted/overload"));
+  gate.resolve();
+  await Promise.all([slow, ...waiting]);
+  await audit.assertWritable();
+  await second(world.clock);
+  const found = lines(world.disk);
+  assert.deepEqual(
+    found.filter(({ action }) => action === "audit.suppressed" || action === "audit.gap").map(({ action }) => action),
+    ["audit.suppressed"],
+  );
+});
+
 test("a line holds no secret, nothing that a terminal acts on, and is bounded", () => {
   const random = createSimRandom(5);
   const { bearer } = newSecret("token", newUid(random), random);

@@ -145,6 +145,11 @@ class FileAudit implements Audit {
 
   async record(event: AuditEvent): Promise<void> {
     await this.assertWritable();
+    if (this.#pending.length >= LIMITS.auth.maxAuditPending) {
+      throw new SkerryError("exhausted/overload", "Too many records wait for the audit log.", {
+        retryAfterMs: RETRY_MS,
+      });
+    }
     await this.#enqueue(formatAudit(event, this.#clock.wallMs()));
     this.#countLine(1, { fate: "written" });
   }
@@ -197,12 +202,8 @@ class FileAudit implements Audit {
     this.#tick();
   }
 
+  /** What `#flush` adds, one line in a second, needs no bound: a full queue is no broken log. */
   #enqueue(line: string): Promise<void> {
-    if (this.#pending.length >= LIMITS.auth.maxAuditPending) {
-      throw new SkerryError("exhausted/overload", "Too many records wait for the audit log.", {
-        retryAfterMs: RETRY_MS,
-      });
-    }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#pending.push({ line, resolve, reject });
     this.#writing ??= this.#write().finally(() => {
