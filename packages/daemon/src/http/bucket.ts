@@ -2,7 +2,6 @@ import { bucketAccess } from "@skerry/core/auth/access.ts";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
-import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Permission, Principal } from "@skerry/core/domain/identity.ts";
 import type { Bucket } from "@skerry/core/domain/objects.ts";
 import type { Entry } from "@skerry/core/domain/store.ts";
@@ -64,9 +63,6 @@ export async function openBucket(services: Services, call: Call, name: string): 
   if (found === undefined) call.hide(`bucket ${name}`);
   const { bucket } = found;
   call.decide(`bucket ${name}`, access(services, call.permission, bucket));
-  if (bucket.meta.deletingSince !== undefined && call.permission.action !== "read") {
-    throw new SkerryError("conflict", `The bucket ${name} is being deleted.`);
-  }
   return found;
 }
 
