@@ -39,6 +39,10 @@ function assertRecord(record: ObjectRecord): void {
   for (const text of [record.etag, record.contentType, record.modifiedAt])
     assertShape(typeof text === "string" && text.isWellFormed(), "an object with a field that is not well-formed text");
   assertShape(typeof record.metadata === "object" && record.metadata !== null, "an object without metadata");
+  assertShape(
+    Object.values(record.metadata).every((value) => typeof value === "string"),
+    "metadata that is not text",
+  );
   assertShape(Array.isArray(record.chunks) && record.chunks.length <= MOST_CHUNKS, "an object with too many chunks");
   for (const chunk of record.chunks) assertChunk(chunk);
 }

@@ -5,7 +5,7 @@
 import { Worker } from "node:worker_threads";
 import { SkerryError } from "../../../domain/errors.ts";
 import { indexClosed } from "../rules.ts";
-import { fromWire } from "./faults.ts";
+import { fromWire, publicError } from "./faults.ts";
 import type { FromThread, Request, ThreadOptions, ToThread } from "./messages.ts";
 
 interface Waiting<R> {
@@ -34,11 +34,12 @@ export class Lane<R extends Request> {
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
   #waiting: Waiting<R>[] = [];
-  #underWay: readonly Waiting<R>[] = [];
+  #underWay: Waiting<R>[] = [];
   #scheduled = false;
   #closing = false;
   #reported = false;
   #failure: Error | undefined;
+  #ended: Promise<void> | undefined;
   #opened: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #idle: (() => void) | undefined;
 
@@ -66,7 +67,7 @@ export class Lane<R extends Request> {
 
   open(): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#failure !== undefined) return reject(this.#failure);
+      if (this.#failure !== undefined) return reject(indexClosed(this.#failure));
       this.#opened = { resolve, reject };
       this.#post({ open: true });
     });
@@ -86,7 +87,18 @@ export class Lane<R extends Request> {
   }
 
   /** Answers what waits, then ends the thread. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+
+  /** Ends the thread where it is: what waits is refused. `close` must follow. */
+  kill(): void {
+    this.#closing = true;
+    void this.#worker.terminate(); // resolves with the exit, which `close` waits for
+  }
+
+  async #end(): Promise<void> {
     this.#closing = true;
     if (this.pending > 0 && this.#failure === undefined)
       await new Promise<void>((resolve) => {
@@ -108,8 +120,22 @@ export class Lane<R extends Request> {
       this.#scheduled = false;
       if (this.#failure !== undefined) return;
       this.#underWay = this.#waiting.splice(0, Math.max(1, this.#options.take(this.#waiting)));
-      this.#post({ requests: this.#underWay.map((waiting) => waiting.request) });
+      try {
+        this.#post({ requests: this.#underWay.map((waiting) => waiting.request) });
+      } catch (error) {
+        this.#refuse(this.#underWay.splice(0), publicError(error)); // something in them is not plain data
+        this.#goOn();
+      }
     });
+  }
+
+  #refuse(requests: readonly Waiting<R>[], error: Error): void {
+    for (const { reject } of requests) reject(error);
+  }
+
+  #goOn(): void {
+    this.#schedule();
+    if (this.pending === 0) this.#idle?.();
   }
 
   #onMessage(message: FromThread): void {
@@ -119,8 +145,8 @@ export class Lane<R extends Request> {
   }
 
   #onAnswers(message: Extract<FromThread, { answers: unknown }>): void {
-    const asked = this.#underWay;
-    this.#underWay = [];
+    const asked = this.#underWay.splice(0, message.answers.length);
+    this.#waiting.unshift(...this.#underWay.splice(0)); // it stopped early: those are asked again
     for (const [at, { resolve, reject }] of asked.entries()) {
       const error = message.answers[at]?.error;
       if (error === undefined) resolve(message.answers[at]?.value);
@@ -128,8 +154,7 @@ export class Lane<R extends Request> {
     }
     this.#options.onAnswer?.(asked.length, message.durationMs);
     if (message.failure !== undefined) this.#reportOnce(fromWire(message.failure));
-    this.#schedule();
-    if (this.pending === 0) this.#idle?.();
+    this.#goOn();
   }
 
   #reportOnce(error: Error): void {
@@ -143,9 +168,7 @@ export class Lane<R extends Request> {
     this.#failure = cause;
     if (!this.#closing) this.#reportOnce(cause);
     this.#opened?.reject(indexClosed(cause));
-    for (const { reject } of [...this.#underWay, ...this.#waiting]) reject(indexClosed(cause));
-    this.#underWay = [];
-    this.#waiting = [];
+    this.#refuse([...this.#underWay.splice(0), ...this.#waiting.splice(0)], indexClosed(cause));
     this.#idle?.();
   }
 }

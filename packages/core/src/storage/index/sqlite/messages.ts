@@ -2,9 +2,9 @@
 import type { IndexOp, ListObjectsOptions } from "../../../domain/objects.ts";
 import type { WireError } from "./faults.ts";
 
-/** `workerData` of both threads. */
+/** `workerData` of the threads. */
 export interface ThreadOptions {
-  readonly role: "writer" | "reader";
+  readonly role: "writer" | "reader" | "verifier";
   /** Absolute path of the database. */
   readonly path: string;
   readonly cluster: string;
@@ -22,7 +22,12 @@ export type ReadRequest =
   | { readonly read: "chunk"; readonly id: string }
   | { readonly read: "garbage"; readonly limit: number };
 
-export type Request = readonly IndexOp[] | ReadRequest;
+/** To the verifier. */
+export interface VerifyRequest {
+  readonly verify: "all";
+}
+
+export type Request = readonly IndexOp[] | ReadRequest | VerifyRequest;
 
 export type ToThread = { readonly open: true } | { readonly close: true } | { readonly requests: readonly Request[] };
 

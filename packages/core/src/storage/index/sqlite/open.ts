@@ -1,5 +1,6 @@
 /** The object index on disk: SQLite in a thread that commits in groups and one that reads. */
 import { join } from "node:path";
+import { SkerryError } from "../../../domain/errors.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import type {
   ChunkRef,
@@ -12,10 +13,11 @@ import type {
   ObjectRecord,
 } from "../../../domain/objects.ts";
 import type { Logger, Metrics } from "../../../domain/telemetry.ts";
-import { assertAfter, assertBatch, assertLimit, assertListing } from "../rules.ts";
+import { assertAfter, assertBatch, assertLimit, assertListing, indexClosed } from "../rules.ts";
 import { Lane } from "./lane.ts";
-import type { ReadRequest } from "./messages.ts";
+import type { ReadRequest, ThreadOptions, VerifyRequest } from "./messages.ts";
 import type { ChunkState } from "./reader.ts";
+import type { IndexFindings } from "./verify.ts";
 
 export interface SqliteIndexOptions {
   /** Absolute; made (0700) when it is not there. The index's files are `index.sqlite` and what stands beside it. */
@@ -30,13 +32,24 @@ export interface SqliteIndexOptions {
   readonly maxPages?: number;
 }
 
+export interface SqliteIndex extends ObjectIndex {
+  /** Why it takes no more requests, or no more batches, until a restart; undefined while it does. */
+  readonly failure: Error | undefined;
+  /**
+   * Looks at every row, in a thread and a connection of its own: neither batches nor reads wait for it, but it takes a core
+   * for some seconds per million objects. Rejects with the signal's reason when it is aborted.
+   * @throws `internal/corrupt` (damage that reads may not have met), `unavailable/closed`, `exhausted/overload` (one at a time).
+   */
+  verify(signal: AbortSignal): Promise<IndexFindings>;
+}
+
 /**
  * Opens the index of a cluster, or makes it.
  * @throws `conflict` (the file belongs to another cluster), `unsupported/version` (a newer Skerry wrote it),
  * `internal/corrupt` (damaged, or shorter than what was acknowledged; the files are as they were), `exhausted/disk`.
  */
-export async function openSqliteIndex(options: SqliteIndexOptions): Promise<ObjectIndex> {
-  const index = new SqliteIndex(options);
+export async function openSqliteIndex(options: SqliteIndexOptions): Promise<SqliteIndex> {
+  const index = new ThreadedIndex(options);
   try {
     await index.open();
     return index;
@@ -46,10 +59,13 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Obje
   }
 }
 
-class SqliteIndex implements ObjectIndex {
+class ThreadedIndex implements SqliteIndex {
+  readonly #thread: Omit<ThreadOptions, "role">;
   readonly #writer: Lane<readonly IndexOp[]>;
   readonly #reader: Lane<ReadRequest>;
+  #verifier: Lane<VerifyRequest> | undefined;
   #failure: Error | undefined;
+  #closing = false;
 
   constructor({ directory, cluster, log, metrics, keepChanges, maxPages }: SqliteIndexOptions) {
     const thread = {
@@ -58,6 +74,7 @@ class SqliteIndex implements ObjectIndex {
       keepChanges: keepChanges ?? LIMITS.index.keepChanges,
       ...(maxPages === undefined ? {} : { maxPages }),
     };
+    this.#thread = thread;
     const onFailure = (error: Error): void => {
       this.#failure ??= error;
       log?.error(
@@ -135,12 +152,41 @@ class SqliteIndex implements ObjectIndex {
     return (await this.#reader.ask({ read: "garbage", limit })) as ChunkRef[];
   }
 
+  async verify(signal: AbortSignal): Promise<IndexFindings> {
+    signal.throwIfAborted();
+    if (this.#closing) throw indexClosed(this.#failure);
+    if (this.#verifier !== undefined)
+      throw new SkerryError("exhausted/overload", "The object index is being verified already.");
+    const lane = new Lane<VerifyRequest>({
+      thread: { ...this.#thread, role: "verifier" },
+      maxPending: 1,
+      take: () => 1,
+    });
+    this.#verifier = lane;
+    const stop = (): void => lane.kill();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      await lane.open();
+      return (await lane.ask({ verify: "all" })) as IndexFindings;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", stop);
+      await lane.close();
+      this.#verifier = undefined;
+    }
+  }
+
   /**
    * Closing the last connection moves the log into the database. After a failure nothing more is to be written: then the
    * reader is the last, which cannot.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    const lanes = this.#failure ? [this.#writer, this.#reader] : [this.#reader, this.#writer];
+    this.#closing = true;
+    this.#verifier?.kill();
+    await this.#verifier?.close();
+    const lanes = this.#failure === undefined ? [this.#reader, this.#writer] : [this.#writer, this.#reader];
     for (const lane of lanes) await lane.close();
   }
 }

@@ -4,8 +4,8 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import type { ObjectIndex } from "../../../domain/objects.ts";
-import { openSqliteIndex, type SqliteIndexOptions } from "./open.ts";
+
+import { openSqliteIndex, type SqliteIndex, type SqliteIndexOptions } from "./open.ts";
 
 export const CLUSTER = "cluster-a";
 
@@ -14,7 +14,7 @@ export interface Site {
   /** Of a file in the directory. */
   path(name: string): string;
   /** Opens the index; it is closed when the test ends. */
-  open(options?: Partial<SqliteIndexOptions>): Promise<ObjectIndex>;
+  open(options?: Partial<SqliteIndexOptions>): Promise<SqliteIndex>;
   /** Done after the indexes are closed, before the directory is removed. */
   onEnd(cleanup: () => void): void;
   /** The files as they are now, as after a power cut that kept every write, at a place of their own. */
@@ -23,7 +23,7 @@ export interface Site {
 
 export function makeSite(t: TestContext): Site {
   const directory = mkdtempSync(join(tmpdir(), "skerry-index-"));
-  const opened: ObjectIndex[] = [];
+  const opened: SqliteIndex[] = [];
   const cleanups: (() => void)[] = [];
   t.after(async () => {
     for (const index of opened) await index[Symbol.asyncDispose]();

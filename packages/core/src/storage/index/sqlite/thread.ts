@@ -1,9 +1,10 @@
-/** Entry of the index's threads: one writes, one reads. SQLite does its own I/O, so neither uses the disk port. */
+/** Entry of the index's threads: one writes, one reads, one now and then looks at every row. SQLite does its own I/O, so neither uses the disk port. */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
-import type { IndexOp } from "../../../domain/objects.ts";
+import { LIMITS } from "../../../domain/limits.ts";
+import type { IndexOp, ObjectRecord } from "../../../domain/objects.ts";
 import { indexClosed } from "../rules.ts";
 import { Committer } from "./committer.ts";
 import { toWire } from "./faults.ts";
@@ -11,9 +12,14 @@ import { markPath, openMark } from "./mark.ts";
 import type { Answer, FromThread, ReadRequest, Request, ThreadOptions, ToThread } from "./messages.ts";
 import { IndexReader } from "./reader.ts";
 import { openDatabase, openReadOnly } from "./schema.ts";
+import { verifyIndex } from "./verify.ts";
 import { IndexWriter } from "./writer.ts";
 
+/** Chunks of the objects in one answer, the last object excepted: as many rows as the pages of one have. */
+const MOST_CHUNKS = LIMITS.index.maxPagesPerMessage * LIMITS.objects.maxPageEntries;
+
 interface Server {
+  /** At least one; those that are not answered are asked again. */
   answer(requests: readonly Request[]): Answer[];
   readonly failure?: Error | undefined;
   close(): void;
@@ -56,9 +62,35 @@ function openReader({ path }: ThreadOptions): Server {
   const db = openReadOnly(path);
   const reader = new IndexReader(db);
   return {
-    answer: (requests) => reader.snapshot(() => requests.map((request) => answerRead(reader, request as ReadRequest))),
+    answer: (requests) => reader.snapshot(() => answerReads(reader, requests as readonly ReadRequest[])),
     close: () => db.close(),
   };
+}
+
+/** An object may have tens of thousands of chunks: many of them in one answer are more than the thread's memory holds. */
+function answerReads(reader: IndexReader, requests: readonly ReadRequest[]): Answer[] {
+  const answers: Answer[] = [];
+  let chunks = 0;
+  for (const request of requests) {
+    const answer = answerRead(reader, request);
+    answers.push(answer);
+    if (request.read === "get") chunks += (answer.value as ObjectRecord | undefined)?.chunks.length ?? 0;
+    if (chunks > MOST_CHUNKS) break;
+  }
+  return answers;
+}
+
+function openVerifier({ path }: ThreadOptions): Server {
+  const db = openReadOnly(path);
+  return { answer: () => [answerVerify(db)], close: () => db.close() };
+}
+
+function answerVerify(db: DatabaseSync): Answer {
+  try {
+    return { value: verifyIndex(db) };
+  } catch (error) {
+    return { error: toWire(error) };
+  }
 }
 
 function answerRead(reader: IndexReader, request: ReadRequest): Answer {
@@ -88,6 +120,8 @@ function read(reader: IndexReader, request: ReadRequest): unknown {
   }
 }
 
+const OPEN = { writer: openWriter, reader: openReader, verifier: openVerifier };
+
 /** An error before any request was looked at, e.g. when the disk does not answer at all. */
 function answerSafely(server: Server, requests: readonly Request[]): Answer[] {
   try {
@@ -112,7 +146,7 @@ function serve(options: ThreadOptions): void {
       post({ answers, durationMs, ...(failure === undefined ? {} : { failure: toWire(failure) }) });
     } else if ("open" in message) {
       try {
-        server = options.role === "writer" ? openWriter(options) : openReader(options);
+        server = OPEN[options.role](options);
         post({ opened: true });
       } catch (error) {
         post({ refused: toWire(error) });
