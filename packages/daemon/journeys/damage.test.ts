@@ -6,6 +6,7 @@ import { lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import { mkdtemp, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
@@ -148,6 +149,24 @@ test("replicas that vanish while the daemon is down are made again after its sta
   t.diagnostic(`three copies again ${tookMs.toFixed(0)} ms after the start`);
   assert.equal(await digestOf(client, "second"), expected);
   await until("status is ok", async () => (await client.call(nodeRoutes.status)).storage.state === "ok");
+});
+
+test("a row of the index that is lost is told by the status, also when nobody reads there", async () => {
+  const own = join(directory, "lost-row");
+  const daemon = await startDaemonProcess({ data: own });
+  const admin = daemon.client(await daemon.login());
+  await admin.call(bucketRoutes.create, { body: { name: "box" } });
+  for (const key of ["a", "b", "c"]) await put(admin, key, Buffer.from(key));
+  await daemon.kill("SIGTERM");
+  const db = new DatabaseSync(join(own, "index", "index.sqlite"));
+  assert.equal(db.prepare("DELETE FROM objects WHERE place = (SELECT max(place) FROM objects)").run().changes, 1);
+  db.close();
+  await using again = await startDaemonProcess({ data: own });
+  const client = again.client(await again.login());
+  await until("the status tells of it", async () => {
+    const { problems } = await client.call(nodeRoutes.status);
+    return problems.some((problem) => /index\.verify fails: .*damaged/.test(problem));
+  });
 });
 
 test("a log that is damaged in the middle refuses to start, says where, and is left as it was", async () => {

@@ -16,6 +16,7 @@ import { realDisk as disk } from "@skerry/core/platform/disk.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 import { BucketService } from "@skerry/core/storage/buckets.ts";
 import { openSqliteIndex } from "@skerry/core/storage/index/sqlite/open.ts";
+import { verifyJob } from "@skerry/core/storage/index/sqlite/verify-job.ts";
 import { createObjectService } from "@skerry/core/storage/objects.ts";
 import { openChunkServers } from "@skerry/core/storage/open-chunkservers.ts";
 import { createBallast } from "@skerry/core/storage/reserve.ts";
@@ -138,7 +139,7 @@ async function openServices(
   await buckets.resume();
 
   const jobs = parts.use(createJobRunner(world));
-  for (const job of [...objects.jobs, ...auth.jobs, pressure.job]) jobs.add(job);
+  for (const job of [...objects.jobs, verifyJob(index, log), ...auth.jobs, pressure.job]) jobs.add(job);
   wake = (job) => jobs.wake(job);
   const findFailure = createFailureCheck({ audit, auth, index, servers, store });
   const services: Services = {

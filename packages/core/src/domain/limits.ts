@@ -102,6 +102,8 @@ export const LIMITS = {
     maxGroupCommit: 256,
     /** Changes kept for the change cursor. Older: `conflict/compacted`. */
     keepChanges: 100_000,
+    /** Time between two looks at every row. */
+    verifyEveryMs: 24 * hour,
     /** Operations of one batch. Beyond: `invalid/too-large`. */
     maxBatchOps: 1024,
     /** Operations and their chunks committed with one sync; a single batch may always go. */

@@ -33,8 +33,6 @@ export interface SqliteIndexOptions {
 }
 
 export interface SqliteIndex extends ObjectIndex {
-  /** Why it takes no more requests, or no more batches, until a restart; undefined while it does. */
-  readonly failure: Error | undefined;
   /**
    * Looks at every row, in a thread and a connection of its own: neither batches nor reads wait for it, but it takes a core
    * for some seconds per million objects. Rejects with the signal's reason when it is aborted.
