@@ -264,13 +264,18 @@ class FileAudit implements Audit {
       });
   }
 
+  /** Never rejects. */
   async #flush(): Promise<void> {
+    // Taken at once: another flush may begin before this one is written.
+    const count = this.#suppressed;
+    this.#suppressed = 0;
     try {
-      const count = this.#suppressed;
       if (count > 0) {
         const event: AuditEvent = { actor: SYSTEM, action: "audit.suppressed", outcome: "denied" };
-        await this.#enqueue(formatAudit(event, this.#clock.wallMs(), count));
-        this.#suppressed -= count;
+        await this.#enqueue(formatAudit(event, this.#clock.wallMs(), count)).catch((error: unknown) => {
+          this.#suppressed += count;
+          throw error;
+        });
       }
       await this.#file.sync();
     } catch (error) {
