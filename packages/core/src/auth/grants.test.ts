@@ -131,6 +131,18 @@ test("a principal that is no longer good, or was never one, gives nothing", asyn
   await assert.rejects(world.auth.users.create({ name: "eve", role: "admin", by }), is("unauthenticated"));
 });
 
+test("what a token declares stays when it ends; the tokens that it made do not", async () => {
+  await using world = await createAuthWorld();
+  await world.addUser("root", "admin");
+  const short = world.auth.authenticate(await world.addToken("root", "short", undefined, 1000));
+  await world.auth.users.create({ name: "mia", role: "admin", password: PASSWORD, by: short });
+  const child = await world.auth.tokens.create({ user: "root", name: "child", by: short });
+  await world.clock.advance(1000);
+  const { user } = await world.auth.sessions.login({ name: "mia", password: PASSWORD });
+  assert.equal(user.spec.role, "admin");
+  assert.throws(() => world.auth.authenticate(child.bearer), is("unauthenticated/expired"));
+});
+
 /** Something happens while a password is hashed, which takes its time. */
 function whileHashing(world: AuthWorld, event: () => Promise<unknown>): void {
   const { hash } = world.hasher;
