@@ -40,3 +40,18 @@ test("what answers as something else than Skerry is told, whatever its status", 
     await assert.rejects(new Client({ transport }).call(sessionRoutes.whoami), { name: "SkerryError", code });
   }
 });
+
+test("a body that is returned before it was begun lets go of its connection", async () => {
+  const closed = Promise.withResolvers<void>();
+  const server = createServer((_, response) => response.on("close", closed.resolve).write("it goes on and on"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const transport = createHttpTransport({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    const { body } = await transport({ method: "GET", target: "/", headers: {} });
+    await body[Symbol.asyncIterator]().return?.();
+    await closed.promise;
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});

@@ -2,7 +2,7 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SkerryError } from "../../domain/errors.ts";
-import type { Transport, TransportRequest, TransportResponse } from "./transport.ts";
+import { releasedOnReturn, type Transport, type TransportRequest, type TransportResponse } from "./transport.ts";
 
 /** How long an upload waits to be told to continue before it is sent all the same. */
 const CONTINUE_PATIENCE_MS = 2_000;
@@ -46,7 +46,8 @@ function exchange(outgoing: ClientRequest, request: TransportRequest, target: Ht
       for (const [name, value] of Object.entries(incoming.headers)) {
         headers[name] = Array.isArray(value) ? value.join(", ") : value;
       }
-      resolve({ status: incoming.statusCode ?? 0, headers, body: readAll(incoming, target) });
+      const body = releasedOnReturn(readAll(incoming, target), () => incoming.destroy());
+      resolve({ status: incoming.statusCode ?? 0, headers, body });
     });
     outgoing.on("error", (error: NodeJS.ErrnoException) => {
       // After an early answer the rest of an upload runs into a closed connection: the answer is what counts.

@@ -18,3 +18,13 @@ export interface TransportResponse {
 
 /** @throws `unavailable` when the daemon cannot be reached or the connection breaks. */
 export type Transport = (request: TransportRequest) => Promise<TransportResponse>;
+
+/** The body, with `release` called when it is returned: a generator that was not begun yet would do nothing then. */
+export function releasedOnReturn(body: AsyncGenerator<Uint8Array>, release: () => void): AsyncGenerator<Uint8Array> {
+  const end = body.return.bind(body);
+  body.return = (value) => {
+    release();
+    return end(value);
+  };
+  return body;
+}

@@ -295,7 +295,10 @@ describe("dispatcher", () => {
       await iterator.next();
       await iterator.return?.();
     }
-    for (const stream of [await open(), await open()]) held.push(stream);
+    // Returned before they were begun.
+    for (const { body } of held.slice(2, 4)) await body[Symbol.asyncIterator]().return?.();
+    for (let i = 0; i < 4; i++) held.push(await open());
+    await assert.rejects(open(), { code: "exhausted", reason: "rate" });
     w.change(false);
     for (const { body } of held) for await (const _ of body);
   });
