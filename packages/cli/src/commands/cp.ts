@@ -38,7 +38,8 @@ export default defineCommand({
   details:
     "A place is BUCKET:KEY, a file or folder here, or - for standard input or output. TO that ends with a slash, is " +
     "a folder (for a file), or is the bucket alone means 'into': the name is kept. A file here whose name looks like a " +
-    "place is written ./a:b. A download that breaks leaves the file that was there.",
+    "place is written ./a:b. A download that breaks leaves the file that was there. Files are named as their keys are, " +
+    "with any control character; only what is shown of a name is escaped.",
   async run(invocation, { args, flags }) {
     const [from, to] = [parsePlace(args[0] ?? ""), parsePlace(args[1] ?? "")];
     if (from.at !== "bucket" && to.at !== "bucket") {

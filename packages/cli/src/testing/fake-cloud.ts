@@ -43,12 +43,16 @@ export class FakeCloud implements AsyncDisposable {
   watches: ("end" | "stay")[] = [];
   /** What a watch is sent; then it stays open. */
   events: readonly { readonly event: string; readonly data: unknown }[] = [];
+  /** Said to an upload before any of it has been asked for. */
+  refusesUploads: SkerryError | undefined;
   /** Bytes that come instead of the stored ones. */
   damage: ((bytes: Buffer) => Buffer) | undefined;
   /** An older daemon says only when an object was modified to the second. */
   saysMilliseconds = true;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   readonly #table = new RouteTable(ROUTES);
+  /** What a test's own function threw when it was too late to answer so. Told at the end. */
+  #broken: unknown[] = [];
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -56,6 +60,11 @@ export class FakeCloud implements AsyncDisposable {
 
   static async start(): Promise<FakeCloud> {
     const cloud = new FakeCloud(await mkdtemp(join(tmpdir(), "skerry-cli-")));
+    cloud.#server.on("checkContinue", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      if (cloud.refusesUploads !== undefined) return sendProblem(outgoing, cloud.refusesUploads);
+      outgoing.writeContinue();
+      void cloud.#serve(incoming, outgoing);
+    });
     await new Promise<void>((resolve) => cloud.#server.listen(cloud.socketPath, resolve));
     return cloud;
   }
@@ -76,6 +85,7 @@ export class FakeCloud implements AsyncDisposable {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
     await rm(this.directory, { recursive: true, force: true });
+    if (this.#broken.length > 0) throw this.#broken[0];
   }
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -98,7 +108,7 @@ export class FakeCloud implements AsyncDisposable {
         return sendJson(outgoing, route.status, value);
       }
       if (route.id === "object.put") return sendJson(outgoing, 201, this.#store(request, bytes));
-      if (route.id === "object.get" || route.id === "object.head") return await this.#send(request, outgoing);
+      if (route.id === "object.get" || route.id === "object.head") return await this.#send(request, incoming, outgoing);
       if (route.id === "object.list") return sendJson(outgoing, 200, this.#list(request));
       if (route.id === "object.delete") {
         this.objects.delete(`${params["bucket"]}:${params["key"]}`);
@@ -106,9 +116,9 @@ export class FakeCloud implements AsyncDisposable {
       }
       throw new SkerryError("not_found", `The fake cloud has no answer for ${route.id}.`);
     } catch (error) {
-      const problem = toProblem(toSkerryError(error), "req-1");
-      outgoing.writeHead(problem.status, { "content-type": "application/problem+json" });
-      outgoing.end(JSON.stringify(problem));
+      if (!outgoing.headersSent) return sendProblem(outgoing, toSkerryError(error));
+      this.#broken.push(error);
+      cut(incoming);
     }
   }
 
@@ -158,7 +168,7 @@ export class FakeCloud implements AsyncDisposable {
     return { items, prefixes };
   }
 
-  async #send(request: CloudRequest, outgoing: ServerResponse): Promise<void> {
+  async #send(request: CloudRequest, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { params, headers } = request;
     const { bytes: stored, contentType } =
       this.objects.get(`${params["bucket"]}:${params["key"]}`) ?? notThere(params["key"]);
@@ -179,12 +189,23 @@ export class FakeCloud implements AsyncDisposable {
     if (request.route === "object.head") return void outgoing.end();
     const pieceBytes = 16 * 1024;
     for (let position = offset; position < bytes.length && !outgoing.destroyed; position += pieceBytes) {
-      if (this.cutAt(position, request)) return void outgoing.destroy();
+      if (this.cutAt(position, request)) return cut(incoming);
       outgoing.write(bytes.subarray(position, position + pieceBytes));
       await new Promise((resolve) => setTimeout(resolve, this.pauseMs));
     }
     outgoing.end();
   }
+}
+
+/** The connection, not the answer: one that waits behind another answer has no connection yet that it could take along. */
+function cut(incoming: IncomingMessage): void {
+  incoming.socket.destroy();
+}
+
+function sendProblem(outgoing: ServerResponse, error: SkerryError): void {
+  const problem = toProblem(error, "req-1");
+  outgoing.writeHead(problem.status, { "content-type": "application/problem+json" });
+  outgoing.end(JSON.stringify(problem));
 }
 
 function notThere(key: string | undefined): never {

@@ -6,7 +6,7 @@ import { formatAddress, type ObjectAddress } from "./address.ts";
 import { endsAll } from "./failures.ts";
 import { type FolderTransfer, listObjects } from "./folder-down.ts";
 import { forEachParallel } from "./parallel.ts";
-import { openObject } from "./read-object.ts";
+import { endReading, openObject } from "./read-object.ts";
 import { sendBytes } from "./send-file.ts";
 
 export interface CopyOptions {
@@ -21,6 +21,8 @@ export async function copyObject(
   { client, signal, onBytes }: CopyOptions,
 ): Promise<ObjectView> {
   const object = await openObject(client, from, signal);
+  // What is refused before a byte of it was asked for would stay open.
+  await using _connection = { [Symbol.asyncDispose]: () => endReading(object) };
   const { contentType, metadata, sizeBytes } = object;
   const stored = await sendBytes(object.bytes, sizeBytes, {
     client,
@@ -49,12 +51,18 @@ export async function copyFolderAcross(
   let copied = 0;
   await forEachParallel(listObjects(client, from, signal), async ({ key }) => {
     const source = { bucket: from.bucket, key };
+    let sent = 0;
+    const onBytes = (bytes: number) => {
+      sent += bytes;
+      progress.add(bytes);
+    };
     try {
       const target = { bucket: to.bucket, key: to.key + key.slice(from.key.length) };
-      await copyObject(source, target, { client, signal, onBytes: (bytes) => progress.add(bytes) });
+      await copyObject(source, target, { client, signal, onBytes });
       copied++;
       failures.succeed();
     } catch (error) {
+      progress.add(-sent);
       if (signal.aborted || endsAll(error)) throw error;
       failures.add(formatAddress(source), error);
     }

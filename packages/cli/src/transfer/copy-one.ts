@@ -10,7 +10,7 @@ import { assertKey, baseName, formatAddress, type ObjectAddress, type Place } fr
 import { copyObject } from "./copy-object.ts";
 import { mediaType } from "./media-type.ts";
 import { explainMissing } from "./missing.ts";
-import { lookAtObject, type OpenObject, openObject } from "./read-object.ts";
+import { endReading, lookAtObject, type OpenObject, openObject } from "./read-object.ts";
 import { safeSegments } from "./safe-path.ts";
 import { copyChecked, resolveTarget, type SaveOptions, saveObject, writeThrough } from "./save-object.ts";
 import { sendBytes, sendFile } from "./send-file.ts";
@@ -116,7 +116,7 @@ async function download(
     const { sizeBytes, etag, contentType } = object;
     return [target.path, { path: target.path, ...address, sizeBytes, etag, contentType }];
   } finally {
-    await object.bytes.return(undefined);
+    await endReading(object);
   }
 }
 

@@ -8,7 +8,7 @@ import { formatAddress, type ObjectAddress } from "./address.ts";
 import { Directory } from "./directory.ts";
 import { endsAll, type Failures } from "./failures.ts";
 import { forEachParallel } from "./parallel.ts";
-import { type OpenObject, openObject } from "./read-object.ts";
+import { endReading, openObject } from "./read-object.ts";
 import { retrying } from "./retry.ts";
 import { FileAsFolder, holdTarget, safeSegments } from "./safe-path.ts";
 import { saveInto } from "./save-object.ts";
@@ -53,6 +53,11 @@ export async function copyFolderDown(from: ObjectAddress, root: string, transfer
       const file = filesAsFolders.check(key);
       opened ??= makeRoot(root);
       const directory = await opened;
+      let got = 0;
+      const onBytes = (bytes: number) => {
+        got += bytes;
+        progress.add(bytes);
+      };
       try {
         if (file !== undefined) {
           throw new SkerryError(
@@ -64,10 +69,11 @@ export async function copyFolderDown(from: ObjectAddress, root: string, transfer
         await using target = await holdTarget(directory, segments);
         const object = await retrying(signal, () => openObject(client, address, together));
         await using _connection = { [Symbol.asyncDispose]: () => endReading(object) };
-        await saveInto(object, target, { address, onBytes: (bytes) => progress.add(bytes) });
+        await saveInto(object, target, { address, onBytes });
         copied++;
         failures.succeed();
       } catch (error) {
+        progress.add(-got);
         if (signal.aborted || endsAll(error)) throw error;
         failures.add(formatAddress(address), error);
       }
@@ -91,12 +97,6 @@ async function makeRoot(path: string): Promise<Directory> {
 async function closeRoot(opened: Promise<Directory> | undefined): Promise<void> {
   const directory = await opened?.catch(() => undefined);
   await directory?.[Symbol.asyncDispose]();
-}
-
-/** Gives the connection back. A reading that has not begun lets go of it only when it has. */
-async function endReading({ bytes }: OpenObject): Promise<void> {
-  await bytes.next().catch(() => undefined);
-  await bytes.return(undefined);
 }
 
 /** The whole, for the bar only: what fails here fails there too. */

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, symlinkSync,
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { FakeCloud } from "../testing/fake-cloud.ts";
 import { Cli } from "../testing/run-cli.ts";
@@ -159,7 +160,7 @@ describe("folders", () => {
     assert.equal(await readFile(cli.path("held", "victim"), "utf8"), "whole");
   });
 
-  test("many files, whole and refused, leave nothing open", async () => {
+  test("many files, whole and refused, leave nothing open", { timeout: 60_000 }, async () => {
     const openFiles = () => readdirSync("/proc/self/fd").length;
     await mkdir(cli.path("down"));
     await symlink(cli.directory, cli.path("down", "link"));
@@ -172,11 +173,13 @@ describe("folders", () => {
       cloud.put(`docs:z/${i}/deep`, "x");
     }
     let most = 0;
+    let moved = 0;
     cloud.cutAt = (_, { params }) => {
       most = Math.max(most, openFiles());
       const key = params["key"] ?? "";
       if (key.startsWith("z/") && existsSync(cli.path("down", "z")))
-        renameSync(cli.path("down", "z"), cli.path(`away${key.replaceAll("/", "-")}`));
+        // A name of its own each time: a key is asked for again when a connection breaks.
+        renameSync(cli.path("down", "z"), cli.path(`away${moved++}`));
       return false;
     };
     const before = openFiles();
@@ -287,6 +290,52 @@ describe("folders", () => {
     const resumed = cloud.requests.filter(({ headers }) => headers["range"] !== undefined);
     assert.equal(resumed.length, 6);
     assert.ok(resumed.every(({ headers }) => headers["if-match"] !== undefined));
+  });
+
+  test("a listing that breaks off ends when what has begun has ended, and the bytes of failures do not count", async () => {
+    for (const key of ["a", "b", "bad"]) cloud.put(`docs:${key}`, Buffer.alloc(100_000, "n"));
+    cloud.pauseMs = 30;
+    const page = [...cloud.objects.keys()].map((address) => address.slice("docs:".length));
+    const view = (key: string) => ({
+      bucket: "docs",
+      key,
+      version: "v1",
+      sizeBytes: 100_000,
+      etag: "0".repeat(32),
+      contentType: "x/y",
+      modifiedAt: "2026-08-01T10:00:00Z",
+      metadata: {},
+    });
+    cloud.answers.set("object.list", ({ query }) => {
+      if (query.get("page") !== null) throw new SkerryError("forbidden", "Not this page.");
+      return { items: page.map(view), prefixes: [], nextPage: "2" };
+    });
+    const broken = await cli.run(["cp", "-r", "docs:", cli.path("down")]);
+    assert.equal(broken.status, 4, broken.stderr);
+    assert.deepEqual(await filesBelow(cli.path("down")), ["a", "b", "bad"], "whole, and nothing half");
+
+    cloud.answers.delete("object.list");
+    await mkdir(cli.path("again", "bad"), { recursive: true });
+    cloud.cutAt = (sent, { params }) => {
+      if (params["key"] === "b" && sent > 0) cloud.put("docs:b", "replaced");
+      return params["key"] === "b" && sent > 0;
+    };
+    const { stdout } = await cli.run(["cp", "-r", "docs:", cli.path("again"), "-o", "json"]);
+    const { files, sizeBytes, failed } = JSON.parse(stdout) as { files: number; sizeBytes: number; failed: unknown[] };
+    assert.deepEqual([files, sizeBytes, failed.length], [1, 100_000, 2], stdout);
+  });
+
+  test("from bucket to bucket: what is refused leaves no connection open", async () => {
+    for (let i = 0; i < 40; i++) cloud.put(`docs:f${i}`, "x".repeat(500_000));
+    cloud.refusesUploads = new SkerryError("exhausted/quota", "The quota is used up.");
+    const openFiles = () => readdirSync("/proc/self/fd").length;
+    const before = openFiles();
+    const { status, stdout, stderr } = await cli.run(["cp", "-r", "docs:", "other:", "-o", "json"]);
+    assert.equal(status, 7, stderr);
+    assert.deepEqual([JSON.parse(stdout).files, JSON.parse(stdout).sizeBytes], [0, 0]);
+    for (const deadline = Date.now() + 30_000; openFiles() >= before + 20; await sleep(20)) {
+      assert.ok(Date.now() < deadline, `${openFiles()} open, ${before} before`);
+    }
   });
 
   test("nothing at a prefix is an error, and makes no folder", async () => {

@@ -31,6 +31,12 @@ export async function openObject(client: Client, address: ObjectAddress, signal:
   return { ...facts, bytes: readResumed({ client, address, facts, signal }, response) };
 }
 
+/** Gives the connection back. A reading that has not begun lets go of it only when it has. */
+export async function endReading({ bytes }: OpenObject): Promise<void> {
+  await bytes.next().catch(() => undefined);
+  await bytes.return(undefined);
+}
+
 /** @throws `not_found` and what else the server answers. */
 export async function lookAtObject(client: Client, address: ObjectAddress, signal: AbortSignal): Promise<ObjectFacts> {
   const params = { bucket: address.bucket, key: address.key };

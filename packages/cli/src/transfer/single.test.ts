@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -152,6 +152,11 @@ describe("single files", () => {
     await symlink("real", cli.path("link"));
     assert.equal((await cli.run(["cp", "docs:file", cli.path("link")])).status, 0);
     assert.equal(await readFile(cli.path("real"), "utf8"), "new");
+    for (const mode of [0o600, 0o664]) {
+      await chmod(cli.path("real"), mode);
+      assert.equal((await cli.run(["cp", "docs:file", cli.path("real")])).status, 0);
+      assert.equal((await stat(cli.path("real"))).mode & 0o777, mode, "who may read it stays as it was");
+    }
     execFileSync("mkfifo", [cli.path("pipe")]);
     const reading = readFile(cli.path("pipe"), "utf8");
     assert.equal((await cli.run(["cp", "docs:file", cli.path("pipe")])).status, 0);

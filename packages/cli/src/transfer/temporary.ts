@@ -30,8 +30,9 @@ export async function createTemporary(target: HeldTarget): Promise<TemporaryFile
   const name = `${beginning}.${randomBytes(6).toString("hex")}.part`;
   const removeNow = () => directory.unlinkNow(name);
   await target.assertInPlace();
+  const mode = await modeBefore(target);
   alive.add(removeNow);
-  const handle = await directory.openFile(name, O_CREAT | O_EXCL | O_WRONLY, 0o666).catch((error: unknown) => {
+  const handle = await directory.openFile(name, O_CREAT | O_EXCL | O_WRONLY, mode ?? 0o666).catch((error: unknown) => {
     alive.delete(removeNow);
     throw error;
   });
@@ -39,6 +40,8 @@ export async function createTemporary(target: HeldTarget): Promise<TemporaryFile
   return {
     handle,
     async commit() {
+      // Whatever the umask: a file that only its owner may read stays so, and so does one for the group.
+      if (mode !== undefined) await handle.chmod(mode);
       await handle.sync();
       await handle.close();
       open = false;
@@ -54,6 +57,16 @@ export async function createTemporary(target: HeldTarget): Promise<TemporaryFile
       alive.delete(removeNow);
     },
   };
+}
+
+/** Who may read and write the file that will be replaced; a set-uid bit does not go over to new content. */
+async function modeBefore({ directory, name }: HeldTarget): Promise<number | undefined> {
+  try {
+    return (await directory.look(name)).mode & 0o777;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 function removeAtExit(): void {
