@@ -30,7 +30,7 @@ export default defineCommand({
     "it the current one, and skerry context use goes back. Only a login of the same user, or --name, replaces one.",
   async run(invocation, { flags }) {
     const { terminal, signal, output, globals } = invocation;
-    const contexts = await readContexts(terminal.env);
+    if (flags.name !== undefined) assertContextName(flags.name);
     const target = await chooseTarget(invocation, flags);
     const userName = flags.user ?? (await askLine(terminal, "User", "--user"));
     const file = flags["password-file"];
@@ -38,10 +38,12 @@ export default defineCommand({
       file === undefined
         ? await askPassword(terminal, `Password of ${userName}`, "--password-file")
         : await readSecretFile(file, "--password-file", terminal.stdin);
-    const base = baseName(contexts, target);
-    const name = flags.name ?? nameForLogin(contexts, base, { ...target, user: userName });
-    assertContextName(name);
     const session = await clientFor(target).call(sessionRoutes.create, { body: { name: userName, password }, signal });
+    // Read only now: somebody may have sat before the prompt for long, and logged in elsewhere meanwhile.
+    const contexts = await readContexts(terminal.env);
+    const base = baseName(contexts, target);
+    const name = flags.name ?? nameForLogin(contexts, base, { ...target, user: session.userName });
+    assertContextName(name);
     const context = loginContext(contexts, { ...target, name }, { user: session.userName, token: session.token });
     const project = globals.project ?? context.project;
     await writeContexts(terminal.env, {

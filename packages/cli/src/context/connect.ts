@@ -94,9 +94,15 @@ async function chooseContext({ env, context: wanted }: ConnectOptions): Promise<
 
 /** `--token-file`, `SKERRY_TOKEN`, the context's, in this order. */
 async function chooseToken(options: ConnectOptions, ofContext: string | undefined): Promise<string | undefined> {
-  if (options.tokenFile !== undefined) return readSecretFile(options.tokenFile, "--token-file", options.stdin);
+  const { tokenFile } = options;
+  if (tokenFile !== undefined)
+    return assertToken(await readSecretFile(tokenFile, "--token-file", options.stdin), tokenFile);
   const token = options.env["SKERRY_TOKEN"];
-  if (token === undefined || token === "") return ofContext;
-  if (/[^\u0021-\u007e]/.test(token)) throw new SkerryError("invalid", "SKERRY_TOKEN does not hold a token.");
+  return token === undefined || token === "" ? ofContext : assertToken(token, "SKERRY_TOKEN");
+}
+
+/** What a header can carry. @throws `invalid` */
+function assertToken(token: string, source: string): string {
+  if (/[^\u0021-\u007e]/.test(token)) throw new SkerryError("invalid", `${source} does not hold a token.`);
   return token;
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { can } from "../testing/canned.ts";
@@ -84,6 +85,25 @@ test("login makes a context, its token is never shown; logout ends the session a
   assert.equal((await readContexts(cli.env)).contexts[0]?.token, undefined);
 });
 
+test("what is written while somebody sits before the prompt is not lost, and a name cannot steer the terminal", async () => {
+  await using cloud = await FakeCloud.start();
+  await using cli = await Cli.create();
+  can(cloud);
+  const elsewhere = { name: "office", url: "https://office.example", user: "amy", token: "sky_office" };
+  cloud.answers.set("session.create", () => {
+    // Before the answer: another terminal has logged in elsewhere.
+    mkdirSync(cli.path("config"));
+    writeFileSync(contextsPath(cli.env), JSON.stringify({ version: 1, current: "office", contexts: [elsewhere] }));
+    return { token: "sky_session", expiresAt: "2026-08-03T12:00:00.000Z", userName: "amy\x1b]0;owned\x07" };
+  });
+  const login = ["login", "--socket", cloud.socketPath, "--user", "a\x1b[2Jb"];
+  const { status, stdout, stderr } = await cli.run(login, { stdin: "correct horse\r", tty: { columns: 80 } });
+  assert.equal(status, 0, stderr);
+  assert.ok(!`${stdout}${stderr}`.includes("\x1b"), JSON.stringify(stdout + stderr));
+  const { contexts, current } = await readContexts(cli.env);
+  assert.deepEqual([current, contexts.map(({ token }) => token)], ["local", ["sky_session", "sky_office"]]);
+});
+
 test("another user's login leaves the context that was there; the same user's, or --name, replaces it", async () => {
   await using cloud = await FakeCloud.start();
   await using cli = await Cli.create();
@@ -151,6 +171,10 @@ test("the token: --token-file before SKERRY_TOKEN before the context's", async (
   await chmod(cli.path("token"), 0o600);
   await writeFile(cli.path("token"), "two\nlines\n");
   assert.match((await sent(["--token-file", cli.path("token")])) as string, /more than one line/);
+  await writeFile(cli.path("token"), "sky_é\n");
+  const odd = await cli.run(["whoami", "--token-file", cli.path("token")]);
+  assert.equal(odd.status, 2, odd.stderr);
+  assert.match(odd.stderr, /token does not hold a token/);
 });
 
 test("addresses: secrets go over plain HTTP to this machine only", () => {

@@ -66,7 +66,7 @@ export class Output {
   async done(kind: string, name: string, verb: string, value: unknown = { kind, name, result: verb }): Promise<void> {
     if (this.format === "name") await this.text(`${escapeText(name)}\n`);
     else if (this.quiet && this.format === "table") return;
-    else await this.value(value, () => `${kind}/${escapeText(name)} ${verb}\n`);
+    else await this.value(value, () => `${kind}/${escapeText(name)} ${escapeText(verb)}\n`);
   }
 
   /** Text on stdout as it is: already escaped, or bytes that the user asked for. */

@@ -49,12 +49,12 @@ export async function confirm(terminal: Terminal, question: string, yes: boolean
   if (!canAsk(terminal)) {
     throw new SkerryError("invalid", `${question} There is no terminal to ask on.`, { hint: "Say --yes to go on." });
   }
-  const answer = await readKeys(terminal, `${escapeText(question)} [y/N] `, true);
+  const answer = await readKeys(terminal, `${question} [y/N] `, true);
   if (!/^y(es)?$/i.test(answer.trim())) throw new SkerryError("invalid", "Nothing was done: you did not say yes.");
 }
 
 async function readKeys({ stdin, stderr, signal }: Terminal, prompt: string, echo: boolean): Promise<string> {
-  stderr.write(prompt);
+  stderr.write(escapeText(prompt));
   stdin.setRawMode?.(true);
   stdin.setEncoding("utf8");
   let text = "";
