@@ -152,6 +152,18 @@ describe("the commands", () => {
     assert.ok(lines.every(({ time }) => time === "2026-08-02T12:00:00.000Z"));
   });
 
+  test("watch shows names for uids too", async () => {
+    await using cloud = await FakeCloud.start();
+    await using cli = await Cli.create(cloud.socketPath);
+    can(cloud);
+    const { signal, press } = interrupted();
+    const running = cli.run(["token", "watch"], { signal });
+    const asked = () => cloud.requests.some(({ query }) => query.get("watch") === "1");
+    while (!asked()) await new Promise((resolve) => setTimeout(resolve, 20));
+    press();
+    assert.match((await running).stdout, /ADDED +ci +storage\.@alice\.objects\.@photos=read,create/);
+  });
+
   test("watch says once that the connection is lost, and once that it is there again", {
     timeout: 60_000,
   }, async () => {

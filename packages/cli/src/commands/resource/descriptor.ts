@@ -1,5 +1,6 @@
 /** What the plain verbs need to know of a kind of resource. Each kind says it in `commands/<kind>/resource.ts`. */
 import type { Client } from "@skerry/core/contract/client/client.ts";
+import { isError } from "@skerry/core/contract/errors.ts";
 import type { Presentation } from "@skerry/core/contract/present/presentation.ts";
 import type { Route } from "@skerry/core/contract/route.ts";
 import type { Meta } from "@skerry/core/contract/schema.ts";
@@ -70,6 +71,21 @@ export async function* readableItems(
   if (readable === undefined || output.format !== "table") return yield* items;
   // Together: what one name costs serves them all.
   yield* await readable(await client(), await Array.fromAsync(items), signal);
+}
+
+/** The same while they change. What cannot be looked up just now is shown as it is: following goes on. */
+export async function readableNow(
+  { client, signal }: Pick<Invocation, "client" | "signal">,
+  { readable }: Descriptor,
+  items: readonly AnyResource[],
+): Promise<readonly AnyResource[]> {
+  if (readable === undefined || items.length === 0) return items;
+  try {
+    return await readable(await client(), items, signal);
+  } catch (error) {
+    if (isError(error, "unavailable") || isError(error, "exhausted")) return items;
+    throw error;
+  }
 }
 
 export const LABELS_OPTION = {

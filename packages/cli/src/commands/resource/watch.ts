@@ -3,7 +3,7 @@ import type { Presentation } from "@skerry/core/contract/present/presentation.ts
 import { formatTime } from "@skerry/core/contract/present/values.ts";
 import { escapeJson } from "../../output/escape.ts";
 import { defineCommand } from "../command.ts";
-import { type AnyResource, type Descriptor, LABELS_OPTION, listQuery } from "./descriptor.ts";
+import { type AnyResource, type Descriptor, LABELS_OPTION, listQuery, readableNow } from "./descriptor.ts";
 
 interface Change {
   readonly type: "ADDED" | "CHANGED" | "DELETED";
@@ -26,6 +26,14 @@ export function watchOf(descriptor: Descriptor) {
       const { output, signal, terminal } = invocation;
       const query = await listQuery({ ...invocation, client }, descriptor, flags.labels);
       const writer = output.format === "table" ? output.rows(presentChange(descriptor.presentation)) : undefined;
+      const readable = async (changes: readonly Change[]) => {
+        const items = await readableNow(
+          { ...invocation, client },
+          descriptor,
+          changes.map(({ item }) => item),
+        );
+        return changes.map((change, i) => ({ ...change, item: items[i] ?? change.item }));
+      };
       const known = new Known();
       let lost = false;
       const events = (await client()).watch(descriptor.list, { query, signal }) as AsyncGenerator<
@@ -42,7 +50,7 @@ export function watchOf(descriptor: Descriptor) {
         lost = false;
         const time = new Date(terminal.nowMs()).toISOString();
         const changes = known.take(event).map((change) => ({ ...change, time }));
-        if (writer !== undefined) await writer(changes);
+        if (writer !== undefined) await writer(await readable(changes));
         else for (const change of changes) await output.text(await formatChange(change, output.format, descriptor));
       }
     },
