@@ -1,7 +1,7 @@
 /** The program itself, as a process: statuses, signals, broken pipes, and the daemon in the foreground. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -88,8 +88,33 @@ describe("the program", () => {
     assert.deepEqual([stdout, stderr], ["x".repeat(10), ""]);
   });
 
+  test("nobody listens to standard error: the work is done all the same, and the status tells", async () => {
+    for (let i = 0; i < 30; i++) cloud.put(`docs:f${i}`, "x");
+    for (let i = 0; i < 5; i++) cloud.put(`docs:bad${i}/../x`, "x");
+    const child = spawn(PROGRAM, ["cp", "-r", "docs:", cli.path("down")], {
+      env: { ...process.env, ...cli.env },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    child.stderr.destroy();
+    assert.equal(await new Promise((resolve) => child.on("close", resolve)), 2);
+    assert.equal((await readdir(cli.path("down"))).length, 30);
+  });
+
+  test("no call loads yargs but for help, and one that calls nobody no schemas", async () => {
+    const hooks = `import { registerHooks } from "node:module";
+      registerHooks({ load: (url, context, next) => (/\\/node_modules\\/(yargs|zod)\\//.exec(url)
+        && process.stderr.write("loads " + url + "\\n"), next(url, context)) });`;
+    const env = { ...cli.env, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hooks)}` };
+    const loaded = async (...argv: string[]) => {
+      const { stderr } = await start(argv, env).ended;
+      return [...new Set([...stderr.matchAll(/^loads .*\/node_modules\/(\w+)\//gm)].map(([, name]) => name))];
+    };
+    assert.deepEqual(await loaded("version"), []);
+    assert.deepEqual(await loaded("bucket", "ls"), ["zod"]);
+    assert.deepEqual(await loaded("version", "-h"), ["yargs"]);
+  });
+
   test("--version loads nothing but itself", async () => {
-    // What is loaded takes time at each start. yargs and zod are the heavy ones.
     const text = await readFile(join(import.meta.dirname, "main.ts"), "utf8");
     const imports = [...text.matchAll(/^import (type )?.* from "([^"]+)"/gm)];
     assert.ok(

@@ -20,10 +20,10 @@ if (argv[0] === "--version" && argv.length === 1) {
     setTimeout(() => process.exit(reason.exitStatus), LIMITS.cli.interruptMs).unref();
   };
   for (const signal of signals) process.on(signal, onSignal);
-  for (const stream of [process.stdout, process.stderr]) {
-    // The reader has gone (`skerry ls | head`): there is nobody to tell.
-    stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-  }
+  // The reader has gone (`skerry ls | head`): there is nobody to give results to.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  // Nobody listens to what is said beside the results: the work goes on, and the status tells.
+  process.stderr.on("error", () => undefined);
   const terminal: Terminal = {
     // Opened when it is read: opening it has effects.
     get stdin() {
