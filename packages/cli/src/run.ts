@@ -46,7 +46,7 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
 async function invoke(entry: Entry, command: AnyCommand, rest: readonly string[], terminal: Terminal): Promise<number> {
   const { parseCommand } = await import("./commands/parse.ts");
   const columns = terminal.stdout.columns ?? 80;
-  const parsed = parseCommand(entry.words, entry.summary, command, rest, columns);
+  const parsed = await parseCommand(entry.words, entry.summary, command, rest, columns);
   if (parsed.globals.help) {
     terminal.stdout.write(`${await parsed.help()}\n`);
     return 0;

@@ -1,6 +1,6 @@
-/** From words to flags and arguments; what is wrong is said here, with exit status 2. yargs lays out the help. */
-import { parseArgs } from "node:util";
+/** From words to flags and arguments. yargs reads them; what is wrong is said here, with exit status 2. */
 import { SkerryError } from "@skerry/core/contract/errors.ts";
+import yargs from "yargs";
 import { type AnyCommand, type Flags, GLOBAL_OPTIONS, type GlobalFlags, type OptionSpecs } from "./command.ts";
 import { closest } from "./suggest.ts";
 
@@ -14,68 +14,32 @@ export interface Parsed {
 /** Text that is wider is hard to read. */
 const MAX_HELP_COLUMNS = 80;
 
+const CONFIGURATION = {
+  "boolean-negation": false,
+  "camel-case-expansion": false,
+  "dot-notation": false,
+  "duplicate-arguments-array": true,
+  "greedy-arrays": false,
+  "parse-numbers": false,
+  "parse-positional-numbers": false,
+  "populate--": true,
+  "unknown-options-as-args": true,
+};
+
 /** @throws `invalid`: an unknown or incomplete flag, a value that is not among the choices, too many or few arguments. */
-export function parseCommand(
+export async function parseCommand(
   words: string,
   summary: string,
   command: AnyCommand,
   argv: readonly string[],
   columns: number,
-): Parsed {
-  const specs: OptionSpecs = { ...(command.options as OptionSpecs), ...GLOBAL_OPTIONS };
-  const { args, values } = readTokens(argv, specs, words);
-  const flags = Object.fromEntries(
-    Object.entries(specs).map(([name, spec]) => [name, readFlag(name, spec, values.get(name) ?? [])]),
-  ) as Flags<OptionSpecs>;
-  const globals = flags as unknown as GlobalFlags;
-  if (!globals.help) assertCount(args, command, words);
-  return { args, flags, globals, help: () => helpOf(words, summary, command, specs, columns) };
-}
-
-/** The arguments, and each flag with what it was given: nothing is guessed. */
-function readTokens(
-  argv: readonly string[],
-  specs: OptionSpecs,
-  words: string,
-): { args: readonly string[]; values: ReadonlyMap<string, readonly (string | undefined)[]> } {
-  const options = Object.fromEntries(
-    Object.entries(specs).map(([name, { type, alias }]) => [
-      name,
-      { type: type === "boolean" ? type : ("string" as const), ...(alias === undefined ? {} : { short: alias }) },
-    ]),
-  );
-  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
-  const args: string[] = [];
-  const values = new Map<string, (string | undefined)[]>();
-  for (const token of tokens) {
-    if (token.kind === "positional") args.push(token.value);
-    if (token.kind !== "option") continue;
-    const { name, rawName, value, inlineValue } = token;
-    const type = Object.hasOwn(specs, name) ? specs[name]?.type : undefined;
-    if (type === undefined) throw unknownFlag(argv[token.index] ?? rawName, specs, words);
-    if (type === "boolean" && value !== undefined) throw usageError(`--${name} takes no value.`, words);
-    // Another flag is not taken for a value; a lone dash is one.
-    const isFlag = !inlineValue && value?.startsWith("-") && value !== "-";
-    if (type !== "boolean" && (value === undefined || isFlag)) throw usageError(`${rawName} needs a value.`, words);
-    // `-o=json` as `-ojson`.
-    const given = inlineValue && !rawName.startsWith("--") ? value?.replace(/^=/, "") : value;
-    values.set(name, [...(values.get(name) ?? []), given]);
-  }
-  return { args, values };
-}
-
-/** yargs is heavy to load, and most calls need no help. */
-async function helpOf(
-  words: string,
-  summary: string,
-  command: AnyCommand,
-  specs: OptionSpecs,
-  columns: number,
-): Promise<string> {
-  const { default: yargs } = await import("yargs");
-  const help = yargs([])
+): Promise<Parsed> {
+  const own = command.options as OptionSpecs;
+  const specs: OptionSpecs = { ...own, ...GLOBAL_OPTIONS };
+  const parser = yargs(joinValues(argv, specs, words))
     .scriptName("skerry")
     .locale("en")
+    .parserConfiguration(CONFIGURATION)
     .help(false)
     .version(false)
     .exitProcess(false)
@@ -84,9 +48,27 @@ async function helpOf(
     .wrap(Math.min(columns, MAX_HELP_COLUMNS));
   for (const [name, { type, describe, alias }] of Object.entries(specs)) {
     const group = name in GLOBAL_OPTIONS ? "Everywhere:" : "Flags:";
-    help.option(name, { type, describe, group, ...(alias === undefined ? {} : { alias }) });
+    parser.option(name, { type, describe, group, ...(alias === undefined ? {} : { alias }) });
   }
-  return help.getHelp();
+  const parsed = await parser.parseAsync();
+  const plain = parsed._.map(String);
+  const known = new Set(["_", "$0", "--", ...Object.entries(specs).flatMap(([name, { alias }]) => [name, alias])]);
+  // "-" alone is standard input or output; anything else that begins so was not understood as a flag.
+  const unknown =
+    plain.find((token) => token.startsWith("-") && token !== "-") ??
+    Object.keys(parsed)
+      .find((key) => !known.has(key))
+      ?.replace(/^/, "--");
+  if (unknown !== undefined) throw unknownFlag(unknown, specs, words);
+  const flags = Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [name, readFlag(name, spec, parsed[name])]),
+  ) as Flags<OptionSpecs>;
+  const rest = (parsed["--"] ?? []) as readonly unknown[];
+  const args = [...plain, ...rest.map(String)];
+  const help = () => parser.getHelp();
+  const globals = flags as unknown as GlobalFlags;
+  if (!globals.help) assertCount(args, command, words);
+  return { args, flags, globals, help };
 }
 
 function usageText(words: string, summary: string, command: AnyCommand): string {
@@ -94,16 +76,40 @@ function usageText(words: string, summary: string, command: AnyCommand): string 
   return `${usage}\n\n${summary}.${command.details === undefined ? "" : `\n\n${command.details}`}`;
 }
 
-function readFlag(
-  name: string,
-  { type, choices }: OptionSpecs[string],
-  given: readonly (string | undefined)[],
-): unknown {
-  if (type === "array") return given;
-  if (given.length > 1) throw new SkerryError("invalid", `--${name} is there more than once.`);
-  if (type === "boolean") return given.length === 1;
-  const [text] = given;
-  if (text === undefined) return undefined;
+/**
+ * A flag that takes a value must have one, and another flag is not taken for it. `--file -` becomes `--file=-`: to yargs a
+ * lone dash is no value.
+ */
+function joinValues(argv: readonly string[], specs: OptionSpecs, words: string): string[] {
+  const named = new Map<string, readonly [name: string, spec: OptionSpecs[string]]>(
+    Object.entries(specs).flatMap(([name, spec]) => [
+      [`--${name}`, [name, spec]] as const,
+      ...(spec.alias === undefined ? [] : [[`-${spec.alias}`, [name, spec]] as const]),
+    ]),
+  );
+  const joined: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const token = argv[i] ?? "";
+    if (token === "--") return [...joined, ...argv.slice(i)];
+    const [name, spec] = named.get(token) ?? [];
+    if (spec === undefined || spec.type === "boolean") {
+      joined.push(token);
+      continue;
+    }
+    const value = argv[++i];
+    if (value === undefined || (value.startsWith("-") && value !== "-"))
+      throw usageError(`${token} needs a value.`, words);
+    joined.push(`--${name}=${value}`);
+  }
+  return joined;
+}
+
+function readFlag(name: string, { type, choices }: OptionSpecs[string], value: unknown): unknown {
+  if (type === "array") return value === undefined ? [] : (Array.isArray(value) ? value : [value]).map(String);
+  if (Array.isArray(value)) throw new SkerryError("invalid", `--${name} is there more than once.`);
+  if (type === "boolean") return value === true;
+  if (value === undefined) return undefined;
+  const text = String(value);
   if (choices !== undefined && !choices.includes(text)) {
     const near = closest(text, choices);
     throw new SkerryError("invalid", `--${name} is one of ${choices.join(", ")}, not ${JSON.stringify(text)}.`, {
