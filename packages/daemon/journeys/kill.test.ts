@@ -116,8 +116,16 @@ async function writeObject(client: Client, ledger: Ledger, key: string): Promise
 /** Reads everything back. What was in doubt is settled by what is there now. */
 async function verify(client: Client, ledger: Ledger): Promise<void> {
   const listed = new Set<string>();
-  for await (const { meta } of client.items(projectRoutes.list)) listed.add(meta.name);
-  for (const [name, entry] of ledger.projects) settle(`project ${name}`, entry, listed.has(name) ? "there" : undefined);
+  const goes = new Set<string>();
+  for await (const { meta } of client.items(projectRoutes.list)) {
+    listed.add(meta.name);
+    if (meta.deletingSince !== undefined) goes.add(meta.name);
+  }
+  for (const [name, entry] of ledger.projects) {
+    settle(`project ${name}`, entry, listed.has(name) ? "there" : undefined);
+    // A kill cut its deletion in half: a later start ends that, after a grace.
+    if (goes.has(name)) entry.pending = { value: undefined };
+  }
   for (const [key, entry] of ledger.objects) settle(`object ${key}`, entry, await readDigest(client, key));
 }
 
