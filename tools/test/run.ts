@@ -57,6 +57,7 @@ export async function runTests(options: RunOptions): Promise<RunResult> {
       ...(status === 0 || timedOut ? [] : [`node --test ended with ${status}`]),
       ...(account.counts || timedOut ? [] : ["node --test gave no summary"]),
       ...(account.counts?.tests === 0 ? ["no test ran"] : []),
+      ...account.lost,
       ...(options.ci && account.skipped.length > 0
         ? [`skipped, which CI refuses:\n  ${account.skipped.join("\n  ")}`]
         : []),
