@@ -65,6 +65,39 @@ test("SIGTERM: an upload under way is finished and kept, a watch is told, then t
   assert.equal(head.headers["content-length"], "2000000");
 });
 
+test("a signal that comes twice at once, as Ctrl-C does under npm, drains; another one later ends it at once", async () => {
+  for (const [again, pauseMs, status] of [
+    ["SIGINT", 0, 0],
+    ["SIGTERM", 1_500, 1],
+  ] as const) {
+    await using daemon = await startDaemonProcess({ data: join(directory, "twice") });
+    const client = daemon.client(await daemon.login());
+    const name = `box${pauseMs}`;
+    await client.call(bucketRoutes.create, { body: { name } });
+    const gate = Promise.withResolvers<void>();
+    let started = false;
+    const bytes = (async function* () {
+      started = true;
+      yield Buffer.alloc(100_000);
+      await gate.promise;
+    })();
+    const upload = client.upload(objectRoutes.put, { params: { bucket: name, key: "slow" }, bytes }).then(
+      () => "stored",
+      () => "cut",
+    );
+    await until("the upload has begun", () => started);
+    const ended = daemon.kill("SIGINT");
+    if (pauseMs > 0) {
+      await until("it drains", () => daemon.lines.some((line) => line.includes("draining")));
+      await sleep(pauseMs);
+    }
+    process.kill(daemon.pid, again);
+    await sleep(100);
+    gate.resolve();
+    assert.deepEqual([await upload, await ended], status === 0 ? ["stored", 0] : ["cut", 1]);
+  }
+});
+
 test("SIGHUP: the level of the log changes, a bad file changes nothing and is named", async () => {
   const config = join(directory, "skerry.yaml");
   await writeFile(config, "log:\n  level: info\n");

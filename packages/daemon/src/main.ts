@@ -100,15 +100,19 @@ function print(text: string): number {
   return 0;
 }
 
-/** Resolves with the first signal that asks to stop; a second one ends the process at once. */
+/** One Ctrl-C comes twice under npm: from the terminal, and passed on by npm. */
+const SAME_KEY_MS = 500;
+
+/** Resolves with the first signal that asks to stop; another one, a moment later, ends the process at once. */
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.once(signal, () => {
-        resolve(signal);
-        process.once(signal, () => process.exit(1));
-      });
-    }
+    let firstMs: number | undefined;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (firstMs !== undefined && clock.monotonicMs() - firstMs > SAME_KEY_MS) process.exit(1);
+      firstMs ??= clock.monotonicMs();
+      resolve(signal);
+    };
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, onSignal);
   });
 }
 

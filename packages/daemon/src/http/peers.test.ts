@@ -6,7 +6,7 @@ import { mkdtemp, open, readdir, readlink, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
@@ -34,11 +34,18 @@ interface Peer {
   readonly error: () => string | undefined;
 }
 
+const peers = new Set<Socket>();
+afterEach(() => {
+  for (const socket of peers) socket.destroy();
+  peers.clear();
+});
+
 /** Takes nothing before it is resumed. */
 function peer(where: { port: number } | { path: string }, text: string, allowHalfOpen = false): Peer {
   const socket = connect({ ...where, ...("port" in where ? { host: "127.0.0.1" } : {}), allowHalfOpen });
   const parts: Buffer[] = [];
   let error: string | undefined;
+  peers.add(socket);
   socket.on("error", (thrown: NodeJS.ErrnoException) => {
     error = thrown.code;
   });
@@ -250,6 +257,28 @@ test("a connection that brings no request is told so, and not kept half open", a
       return socket.destroyed;
     });
   }
+});
+
+test("a connection that has begun a request does not hold up the drain; one that is served does", async () => {
+  const gate = Promise.withResolvers<void>();
+  const dispatch: Dispatch = async () => {
+    await gate.promise;
+    return answer("done");
+  };
+  await using server = await serve(dispatch, {});
+  const begun = peer(server, "GET / HT");
+  const served = peer(server, GET);
+  await until("one is served", () => server.api.inFlight === 1);
+  await sleep(50);
+  const closed = server.api.close(new AbortController().signal);
+  begun.socket.resume();
+  await begun.closed;
+  assert.equal(begun.text(), "", "at once, not when its time was up");
+  gate.resolve();
+  served.socket.resume();
+  await served.closed;
+  assert.match(served.text(), /connection: close\r\n.*done$/is);
+  await closed;
 });
 
 describe("a cloud", () => {

@@ -39,7 +39,8 @@ export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #timeouts: PeerTimeouts;
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  /** Each connection, and how many of its requests are being served. */
+  readonly #sockets = new Map<Socket, number>();
   /** Aborted when the drain begins: long streams end, uploads and downloads go on. */
   readonly #drain = new AbortController();
   #inFlight = 0;
@@ -57,11 +58,15 @@ export class ApiServer {
     });
     this.#server.maxConnections = LIMITS.http.maxConnections;
     this.#server.on("connection", (socket) => {
-      this.#sockets.add(socket);
+      this.#sockets.set(socket, 0);
       socket.on("close", () => this.#sockets.delete(socket));
     });
     const serve = (request: IncomingMessage, response: ServerResponse) => {
-      this.#serve(request, response).catch((error: unknown) => response.destroy(error as Error));
+      const { socket } = request;
+      this.#count(socket, 1);
+      this.#serve(request, response)
+        .catch((error: unknown) => response.destroy(error as Error))
+        .finally(() => this.#count(socket, -1));
     };
     this.#server.on("request", serve);
     // Nothing is asked of the client before who it is and whether it may are known; the first read says "continue".
@@ -96,14 +101,20 @@ export class ApiServer {
   async close(deadline: AbortSignal): Promise<void> {
     this.#drain.abort(new SkerryError("unavailable/draining", "This node is shutting down."));
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
+    // Also those that have begun to send a request: it would not be served.
+    for (const [socket, serving] of this.#sockets) if (serving === 0) socket.destroy();
     const cut = () => {
-      for (const socket of this.#sockets) socket.destroy();
+      for (const socket of this.#sockets.keys()) socket.destroy();
     };
     if (deadline.aborted) cut();
     else deadline.addEventListener("abort", cut, { once: true });
     await closed;
     deadline.removeEventListener("abort", cut);
+  }
+
+  #count(socket: Socket, change: number): void {
+    const serving = this.#sockets.get(socket);
+    if (serving !== undefined) this.#sockets.set(socket, serving + change);
   }
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
