@@ -23,7 +23,7 @@ export function assertOurs(listener: Listener, request: IncomingMessage): void {
     throw new SkerryError("invalid/encoding", "Of transfer codings only chunked is taken.");
   }
   if (listener.kind === "unix") return;
-  const names = ourNames(listener.host).map((name) => `${name}:${listener.port()}`);
+  const names = ourNames(listener.host, listener.port());
   const host = request.headers.host?.toLowerCase() ?? "";
   if (!names.includes(host)) {
     throw new SkerryError("invalid/host", "This address serves Skerry's API under its own name only.", {
@@ -39,7 +39,9 @@ export function assertOurs(listener: Listener, request: IncomingMessage): void {
   }
 }
 
-function ourNames(host: string): string[] {
+/** Clients leave out the port of the scheme. */
+function ourNames(host: string, port: number): string[] {
   const literal = host.includes(":") ? `[${host}]` : host;
-  return [...new Set([literal, "localhost", "127.0.0.1", "[::1]"])];
+  const names = [...new Set([literal, "localhost", "127.0.0.1", "[::1]"])];
+  return [...names.map((name) => `${name}:${port}`), ...(port === 80 ? names : [])];
 }
