@@ -2,7 +2,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { IndexChange, IndexOp, ObjectRecord } from "../../../domain/objects.ts";
 import { assertCondition, bucketMissing, bucketNotEmpty, chunkExists, indexClosed } from "../rules.ts";
-import { isConstraint, isSharedMemoryFull } from "./faults.ts";
+import { faultOf, isConstraint, isSharedMemoryFull } from "./faults.ts";
 import { Lookups } from "./lookups.ts";
 import {
   type BucketRow,
@@ -104,10 +104,12 @@ export class IndexWriter {
 
   /**
    * The frames of a commit that failed are whole in the log: a recovery would bring back what is refused now. A small
-   * commit takes the place of the first of them, and the rest counts no more. @throws `unavailable/closed`.
+   * commit takes the place of the first of them, and the rest counts no more. The checkpoint gives it room in the log's
+   * index even where that one is full to its last entry. @throws `unavailable/closed`.
    */
   #overwriteLog(): void {
     try {
+      this.#checkpointAsRoomAllows();
       const state = { ...this.#state, commits: this.#state.commits + 1 };
       this.#db.exec("BEGIN IMMEDIATE");
       this.#writeState.run(...stateRow(state));
@@ -115,6 +117,14 @@ export class IndexWriter {
       this.#state = state;
     } catch (error) {
       throw indexClosed(error);
+    }
+  }
+
+  #checkpointAsRoomAllows(): void {
+    try {
+      this.checkpoint();
+    } catch (error) {
+      if (faultOf(error) !== "full") throw error;
     }
   }
 
