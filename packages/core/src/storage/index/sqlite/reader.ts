@@ -28,6 +28,9 @@ import {
 } from "./rows.ts";
 import { getRow, prepare } from "./schema.ts";
 
+/** Common prefixes in a row that are sought one by one: a statement for many costs as much before its first as seven do. */
+const SINGLE_SEEKS = 7;
+
 export type ChunkState = ChunkRef & { readonly referenced: boolean };
 
 export class IndexReader {
@@ -79,6 +82,8 @@ export class IndexReader {
     if (shard === undefined) return { objects, prefixes };
     let last: string | undefined;
     let lastKey: string | undefined;
+    let inARow = 0;
+    let singleSeeks = SINGLE_SEEKS;
     for (let from: Buffer | undefined = firstKey(options); from !== undefined; ) {
       let place: Uint8Array = placeOf(shard.number, from);
       this.#lookups.verifyBefore(place);
@@ -94,13 +99,21 @@ export class IndexReader {
         const common = commonPrefixOf(found.key, prefix, delimiter);
         last = common ?? found.key;
         if (common !== undefined) {
-          const left = limit - objects.length - prefixes.length - 1;
-          const scan = { bucket: shard.number, prefix, delimiter, after: common, limit: left };
-          prefixes.push(common, ...(left > 0 ? this.#folders.following(scan) : []));
+          prefixes.push(common);
+          const left = limit - objects.length - prefixes.length;
+          inARow += 1;
+          if (inARow > singleSeeks && left > 0) {
+            const scan = { bucket: shard.number, prefix, delimiter, after: common, limit: left };
+            const more = this.#folders.following(scan);
+            prefixes.push(...more);
+            inARow = 0;
+            if (more.length < 2 * SINGLE_SEEKS) singleSeeks *= 2; // not worth it: keys stand between
+          }
           last = prefixes.at(-1) as string;
           from = afterPrefix(last);
           break;
         }
+        inARow = 0;
         lastKey = found.key;
         objects.push(objectInfo(found, options.bucket));
       }
