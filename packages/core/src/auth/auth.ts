@@ -39,8 +39,6 @@ export interface Auth extends AsyncDisposable {
    * `unauthenticated/expired`, `unavailable`.
    */
   authenticate(bearer: string | undefined): Principal;
-  /** The principal as it is now, after its `changed` has fired. @throws as `authenticate`. */
-  renew(principal: Principal): Principal;
   readonly authorizer: AuthAuthorizer;
   /** About anything but buckets and objects (`bucketAccess`). */
   readonly decide: Decide;
@@ -81,7 +79,6 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
 
   return {
     authenticate: (bearer) => principals.authenticate(bearer),
-    renew: (principal) => principals.renew(principal),
     authorizer: principals,
     decide: (principal, permission, target) => decide(principals, principal, permission, target),
     users: createUsers(context),

@@ -2,6 +2,7 @@
  * Bounds guessing: failed logins per address and per user name in a sliding window. An attempt counts from the moment it
  * begins, so that many at once get no more guesses than one after another; a success gives its count back.
  */
+import { addressKey } from "../domain/addresses.ts";
 import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Clock } from "../domain/ports.ts";
@@ -69,13 +70,14 @@ export class LoginLimits {
   }
 
   /**
-   * Begins an attempt. `ip` undefined: it came over the unix socket, whose file says who may. User names need not exist.
+   * Begins an attempt. `ip` undefined: it came over the unix socket, whose file says who may; it is counted apart, so that
+   * nobody on the network can keep an administrator out of the machine. User names need not exist.
    * @throws `exhausted/rate` with `retryAfterMs`; that attempt does not count.
    */
   begin(name: string, ip: string | undefined): LoginAttempt {
     const nowMs = this.#clock.monotonicMs();
     // Longer names belong to nobody; the cut keeps memory bounded.
-    const user = name.slice(0, LIMITS.name.maxLength + 1);
+    const user = `${ip === undefined ? "local" : "remote"}:${name.slice(0, LIMITS.name.maxLength + 1)}`;
     const address = ip === undefined ? undefined : addressKey(ip);
     const addressWaitMs = address === undefined ? 0 : this.#addresses.waitMs(address, nowMs);
     const retryAfterMs = Math.max(addressWaitMs, this.#users.waitMs(user, nowMs));
@@ -94,18 +96,4 @@ export class LoginLimits {
       },
     };
   }
-}
-
-/** An IPv4 address, or the /64 of an IPv6 address: whoever has one IPv6 address has the whole /64. */
-export function addressKey(ip: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
-  if (mapped?.[1] !== undefined) return mapped[1];
-  const text = (ip.split("%")[0] ?? "").toLowerCase();
-  if (!text.includes(":")) return text.slice(0, 64);
-  const [head = "", tail] = text.split("::");
-  const left = head === "" ? [] : head.split(":");
-  const right = tail === undefined || tail === "" ? [] : tail.split(":");
-  const middle = tail === undefined ? [] : Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0");
-  const groups = [...left, ...middle, ...right].slice(0, 4);
-  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(":")}::/64`;
 }

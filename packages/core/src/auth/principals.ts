@@ -76,16 +76,6 @@ export class Principals implements AuthAuthorizer, ViewListener {
     return principal;
   }
 
-  /** The principal as it is now, after `changed`. @throws as `authenticate`. */
-  renew(principal: Principal): Principal {
-    if (principal === ANONYMOUS) return principal;
-    this.#view.assertFresh();
-    const before = this.#credentials.get(principal);
-    const credential = before === undefined ? undefined : this.#view.records.credential(before.uid);
-    if (credential === undefined || credential.secretHash !== before?.secretHash) throw refusal();
-    return this.#principalOf(credential);
-  }
-
   allows(principal: Principal, permission: Permission, target: Target): boolean {
     const now = this.#now(principal);
     if (now === undefined || !now.access.trie.allows(permission, target)) return false;

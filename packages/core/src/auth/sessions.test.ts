@@ -5,7 +5,7 @@ import type { Principal } from "../domain/identity.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { createAuthWorld, intercept, PASSWORD } from "../testing/auth-world.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { addressKey, LoginLimits } from "./login-limits.ts";
+import { LoginLimits } from "./login-limits.ts";
 import type { LoggedIn } from "./sessions.ts";
 
 const is = (id: ErrorId) => (error: unknown) => isError(error, id);
@@ -106,6 +106,7 @@ test("ten wrong passwords for one user, then a pause, known or not", async () =>
     });
     assert.deepEqual(world.hasher.verified, [], "no password is looked at");
   }
+  await world.auth.sessions.login({ name: "mia", password: PASSWORD }); // on the machine itself
   await world.clock.advance(LIMITS.auth.loginWindowMs);
   await world.auth.sessions.login({ name: "mia", password: PASSWORD, ip: "10.0.0.1" });
 });
@@ -160,14 +161,6 @@ test("what is remembered of failed logins is bounded", () => {
   assert.equal(limits.size, 2 * LIMITS.auth.maxLoginKeys);
 });
 
-test("an IPv6 address counts as its /64", () => {
-  const same = ["2001:db8:1:2::1", "2001:DB8:1:2:ffff::", "2001:0db8:0001:0002:0:0:0:9", "2001:db8:1:2::%eth0"];
-  assert.equal(new Set(same.map(addressKey)).size, 1);
-  assert.notEqual(addressKey("2001:db8:1:3::1"), addressKey("2001:db8:1:2::1"));
-  assert.equal(addressKey("::1"), addressKey("0:0:0:0:0:0:0:1"));
-  assert.equal(addressKey("::ffff:192.0.2.1"), "192.0.2.1");
-});
-
 test("beyond the bound the oldest session ends", async () => {
   await using world = await createAuthWorld();
   const mia = await world.addUser("mia");
@@ -196,7 +189,6 @@ test("logging out ends the session at once, and only in the own project", async 
   await world.auth.sessions.delete(mia.project, uid);
   assert.throws(() => world.auth.authenticate(bearer), is("unauthenticated"));
   assert.equal(principal.changed.aborted, true);
-  assert.throws(() => world.auth.renew(principal), is("unauthenticated"));
   await assert.rejects(world.auth.sessions.delete(mia.project, uid), is("not_found"));
 });
 

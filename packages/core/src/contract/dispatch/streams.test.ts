@@ -294,9 +294,10 @@ for (const kind of kinds) {
 test("nobody in particular is bounded by address", async () => {
   const w = world();
   const own = LIMITS.http.maxTransfersPerPrincipal;
-  assert.equal((await w.fill("download", undefined, "exhausted/rate", "10.0.0.1")).length, own);
+  assert.equal((await w.fill("download", undefined, "exhausted/rate", "2001:db8::1")).length, own);
+  await assert.rejects(w.open("download", undefined, "2001:db8::2"), { reason: "rate" }, "the same /64");
   await w.open("download", undefined, "10.0.0.2");
-  await w.open("download", "a.1", "10.0.0.1");
+  await w.open("download", "a.1", "2001:db8::1");
 });
 
 test("kinds do not take places from one another", async () => {

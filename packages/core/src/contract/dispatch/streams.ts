@@ -1,4 +1,5 @@
 /** Long streams: how many there may be, and that each is authorised again when its principal changes. */
+import { addressKey } from "../../domain/addresses.ts";
 import { SkerryError, toSkerryError } from "../../domain/errors.ts";
 import type { Principal } from "../../domain/identity.ts";
 import { LIMITS } from "../../domain/limits.ts";
@@ -23,7 +24,7 @@ class Slots {
   /** Gives the slot back, once. @throws `exhausted/overload`, `exhausted/rate`. */
   take({ principal, request }: Call): () => void {
     const { what, total, perOwner } = this.#limits;
-    const owner = principal.kind === "anonymous" ? request.remoteAddress : principal.userUid;
+    const owner = principal.kind === "anonymous" ? addressKey(request.remoteAddress) : principal.userUid;
     const own = this.#owners.get(owner) ?? 0;
     if (this.#taken >= total) {
       throw new SkerryError("exhausted/overload", `Too many ${what} are under way on this node.`, {
