@@ -204,6 +204,19 @@ export const LIMITS = {
     /** In-flight requests may finish within this after SIGTERM. */
     drainMs: 10 * second,
   },
+  /** The data path of the gateway, in each worker. */
+  proxy: {
+    /** Bytes of one head, request or answer. Beyond: `invalid/headers`, `unavailable/upstream`. */
+    maxHeadBytes: 32 * KiB,
+    /** Bytes of a request's target. Beyond: `invalid/target`. */
+    maxTargetBytes: 8 * KiB,
+    /** Header lines of one head. Beyond: `invalid/headers`, `unavailable/upstream`. */
+    maxHeaders: 128,
+    /** Bytes of the extensions of one chunk. Beyond: `invalid`. */
+    maxChunkExtensionBytes: 256,
+    /** Bytes of all trailers of a message. Beyond: `invalid/headers`. */
+    maxTrailerBytes: 8 * KiB,
+  },
   config: {
     /** Largest configuration file. Beyond: `invalid/too-large`. */
     maxFileBytes: 64 * KiB,

@@ -1,0 +1,182 @@
+/**
+ * Follows a body through the bytes that carry it and says which of them are passed on. Chunked bodies (RFC 9112 7.1) are
+ * passed on as they came, checked byte by byte, without chunk extensions and trailers; or as data without framing.
+ */
+import { COLON, CR, HEX, LF, LINE, Refusal, TOKEN } from "./grammar.ts";
+import { CHUNKED } from "./request-head.ts";
+import { UNTIL_CLOSE } from "./response-head.ts";
+
+export interface BodyLimits {
+  /** Bytes of the extensions of one chunk. Beyond: `invalid`. */
+  readonly maxChunkExtensionBytes: number;
+  /** Bytes of all trailers. Beyond: `invalid/headers`. */
+  readonly maxTrailerBytes: number;
+}
+
+const BAD_SIZE = new Refusal("invalid", "The size of a chunk is not a hexadecimal number.");
+const BAD_CHUNK = new Refusal(
+  "invalid",
+  "A chunk is longer than it says, or a line of the body does not end with CR LF.",
+);
+const LONG_EXTENSION = new Refusal("invalid", "The extensions of a chunk exceed the limit.");
+const BAD_EXTENSION = new Refusal("invalid", "The extensions of a chunk hold a control character.");
+const BAD_TRAILER = new Refusal("invalid", "The trailers are not header lines.");
+const LONG_TRAILER = new Refusal("invalid/headers", "The trailers exceed the limit.");
+
+/** Twelve hexadecimal digits stay below 2^53. */
+const MAX_SIZE_DIGITS = 12;
+
+const SIZE = 0;
+const EXTENSION = 1;
+const SIZE_LF = 2;
+const DATA = 3;
+const DATA_CR = 4;
+const DATA_LF = 5;
+const TRAILER_START = 6;
+const TRAILER_NAME = 7;
+const TRAILER_VALUE = 8;
+const TRAILER_LF = 9;
+const END_LF = 10;
+
+const SEMICOLON = 0x3b;
+
+/** Gets the ranges of a buffer that are passed on, in their order. */
+export type TakeRange = (buffer: Buffer, from: number, to: number) => void;
+
+export class BodyReader {
+  /** The last byte of the body has been seen. Never true for a body that ends with the connection. */
+  done = true;
+  refusal: Refusal | undefined;
+
+  readonly #limits: BodyLimits;
+  #isChunked = false;
+  #untilClose = false;
+  #keepFraming = true;
+  #left = 0;
+  #state = SIZE;
+  #digits = 0;
+  #extra = 0;
+
+  constructor(limits: BodyLimits) {
+    this.#limits = limits;
+  }
+
+  /** `bodyBytes` as heads give it. `keepFraming`: chunks stay chunks; else their data only. */
+  begin(bodyBytes: number, keepFraming: boolean): void {
+    this.#isChunked = bodyBytes === CHUNKED;
+    this.#untilClose = bodyBytes === UNTIL_CLOSE;
+    this.#keepFraming = keepFraming;
+    this.#left = Math.max(bodyBytes, 0);
+    this.#state = SIZE;
+    this.#digits = 0;
+    this.#extra = 0;
+    this.refusal = undefined;
+    this.done = bodyBytes === 0;
+  }
+
+  /** Returns the place behind what belongs to the body. Stops early when `refusal` is set. */
+  take(buffer: Buffer, from: number, to: number, pass: TakeRange): number {
+    if (this.done) return from;
+    if (this.#isChunked) return this.#takeChunks(buffer, from, to, pass);
+    if (this.#untilClose) {
+      pass(buffer, from, to);
+      return to;
+    }
+    const end = Math.min(to, from + this.#left);
+    this.#left -= end - from;
+    this.done = this.#left === 0;
+    pass(buffer, from, end);
+    return end;
+  }
+
+  #takeChunks(buffer: Buffer, from: number, to: number, pass: TakeRange): number {
+    let i = from;
+    // Where the bytes that are passed on begin; -1 while they are left out.
+    let run = -1;
+    while (i < to && !this.done) {
+      const before = this.#state;
+      let end = i + 1;
+      if (before === DATA) {
+        end = Math.min(to, i + this.#left);
+        this.#left -= end - i;
+        if (this.#left === 0) this.#state = DATA_CR;
+      } else {
+        this.refusal = this.#step(before, buffer[i] as number);
+        if (this.refusal !== undefined) return i;
+      }
+      const passes = this.#keepFraming ? isFraming(before, this.#state) : before === DATA;
+      if (passes && run < 0) run = i;
+      if (!passes && run >= 0) {
+        pass(buffer, run, i);
+        run = -1;
+      }
+      i = end;
+    }
+    if (run >= 0) pass(buffer, run, i);
+    return i;
+  }
+
+  #step(state: number, byte: number): Refusal | undefined {
+    switch (state) {
+      case SIZE:
+        return this.#size(byte);
+      case EXTENSION:
+        if (byte === CR) this.#state = SIZE_LF;
+        else if (LINE[byte] !== 1) return BAD_EXTENSION;
+        return ++this.#extra > this.#limits.maxChunkExtensionBytes ? LONG_EXTENSION : undefined;
+      case SIZE_LF:
+        this.#state = this.#left === 0 ? TRAILER_START : DATA;
+        this.#digits = 0;
+        this.#extra = 0;
+        return byte === LF ? undefined : BAD_CHUNK;
+      case DATA_CR:
+        this.#state = DATA_LF;
+        return byte === CR ? undefined : BAD_CHUNK;
+      case DATA_LF:
+        this.#state = SIZE;
+        return byte === LF ? undefined : BAD_CHUNK;
+      case END_LF:
+        this.done = true;
+        return byte === LF ? undefined : BAD_CHUNK;
+      default:
+        return this.#trailer(state, byte);
+    }
+  }
+
+  #size(byte: number): Refusal | undefined {
+    const digit = HEX[byte] as number;
+    if (digit < 16) {
+      this.#left = this.#left * 16 + digit;
+      return ++this.#digits > MAX_SIZE_DIGITS ? BAD_SIZE : undefined;
+    }
+    if (this.#digits === 0) return BAD_SIZE;
+    if (byte === CR) this.#state = SIZE_LF;
+    else if (byte === SEMICOLON) this.#state = EXTENSION;
+    else return BAD_SIZE;
+    return undefined;
+  }
+
+  #trailer(state: number, byte: number): Refusal | undefined {
+    if (++this.#extra > this.#limits.maxTrailerBytes) return LONG_TRAILER;
+    switch (state) {
+      case TRAILER_START:
+        this.#state = byte === CR ? END_LF : TRAILER_NAME;
+        return byte === CR || TOKEN[byte] === 1 ? undefined : BAD_TRAILER;
+      case TRAILER_NAME:
+        if (byte === COLON) this.#state = TRAILER_VALUE;
+        return byte === COLON || TOKEN[byte] === 1 ? undefined : BAD_TRAILER;
+      case TRAILER_VALUE:
+        if (byte === CR) this.#state = TRAILER_LF;
+        return byte === CR || LINE[byte] === 1 ? undefined : BAD_TRAILER;
+      default:
+        this.#state = TRAILER_START;
+        return byte === LF ? undefined : BAD_TRAILER;
+    }
+  }
+}
+
+/** Whether the byte that led from one state to the other belongs to what is passed on. */
+function isFraming(before: number, after: number): boolean {
+  if (before === TRAILER_LF) return false;
+  return after !== EXTENSION && after !== TRAILER_NAME && after !== TRAILER_VALUE && after !== TRAILER_LF;
+}

@@ -1,0 +1,70 @@
+/** The corpus of fixtures/gateway against the parser, in pieces of several sizes. */
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { SkerryError } from "../../domain/errors.ts";
+import { LIMITS } from "../../domain/limits.ts";
+import { BodyReader } from "./body-reader.ts";
+import { Refusal } from "./grammar.ts";
+import { HeadReader } from "./head-reader.ts";
+import { parseRequestHead } from "./request-head.ts";
+
+interface Case {
+  readonly name: string;
+  readonly bytes: readonly (string | { readonly repeat: string; readonly times: number })[];
+  readonly accept?: object;
+  readonly refuse?: number;
+}
+
+const corpus = JSON.parse(
+  readFileSync(new URL("../../../../../fixtures/gateway/requests.json", import.meta.url), "utf8"),
+) as Case[];
+
+function bytesOf({ bytes }: Case): Buffer {
+  const text = bytes.map((part) => (typeof part === "string" ? part : part.repeat.repeat(part.times))).join("");
+  return Buffer.from(text, "latin1");
+}
+
+/** The status of a refusal, what was understood, or "more" when the request has not ended. */
+function decide(bytes: Buffer, pieceBytes: number): unknown {
+  const reader = new HeadReader(LIMITS.proxy);
+  const body = new BodyReader(LIMITS.proxy);
+  let head: ReturnType<typeof parseRequestHead> | undefined;
+  let data = "";
+  const status = ({ id, message }: Refusal): number => new SkerryError(id, message).status;
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    // A copy of its own: a place that is remembered after the call would be found out.
+    const piece = Buffer.from(bytes.subarray(at, at + pieceBytes));
+    let from = 0;
+    if (head === undefined) {
+      from = reader.take(piece, 0, piece.length);
+      if (reader.refusal !== undefined) return status(reader.refusal);
+      if (from < 0) continue;
+      head = parseRequestHead(reader.bytes, reader.from, reader.to, LIMITS.proxy);
+      if (head instanceof Refusal) return status(head);
+      body.begin(head.bodyBytes, false);
+    }
+    if (body.done && from < piece.length) return "bytes behind the request";
+    body.take(piece, from, piece.length, (buffer, start, end) => {
+      data += buffer.toString("latin1", start, end);
+    });
+    if (body.refusal !== undefined) return status(body.refusal);
+    piece.fill(0x58);
+  }
+  if (head === undefined || head instanceof Refusal || !body.done) return "more";
+  return { method: head.method, target: head.target, host: head.host, body: data };
+}
+
+describe("the corpus against the parser", () => {
+  ok(corpus.length > 100, "the corpus is there");
+  for (const one of corpus) {
+    for (const pieceBytes of [Number.MAX_SAFE_INTEGER, 1, 7]) {
+      const how = pieceBytes > 7 ? "in one piece" : `by ${pieceBytes}`;
+      test(`${one.name}, ${how}`, () => deepEqual(decide(bytesOf(one), pieceBytes), one.accept ?? one.refuse));
+    }
+  }
+});
+
+test("names of the corpus are unique", () => {
+  equal(new Set(corpus.map(({ name }) => name)).size, corpus.length);
+});

@@ -1,0 +1,211 @@
+/** Heads of requests: what is not plain HTTP/1.1 or 1.0 is refused (RFC 9112 3, 5, 6). */
+import { ConnectionOptions } from "./connection-options.ts";
+import { BAD_LENGTH, contentLength } from "./content-length.ts";
+import { FieldLines, KeptLines, withoutNames } from "./field-lines.ts";
+import { isName, Refusal, SP, TARGET, TOKEN } from "./grammar.ts";
+import { type HeadLimits, TOO_LARGE_HEAD, TOO_LONG_TARGET } from "./head-reader.ts";
+import { hostName, originForm } from "./request-target.ts";
+
+/** Length of a body that is sent in chunks. */
+export const CHUNKED = -1;
+
+export interface RequestHead {
+  readonly method: string;
+  /** Path and query as they came, or `*`. */
+  readonly target: string;
+  /** Host as it came, with its port. */
+  readonly hostHeader: string;
+  /** In lower case, without a port. */
+  readonly host: string;
+  readonly isHttp10: boolean;
+  readonly keepAlive: boolean;
+  /** Bytes of the body; 0 when there is none, `CHUNKED`. */
+  readonly bodyBytes: number;
+  /** A Content-Length stood there, also when it is 0. */
+  readonly hasLength: boolean;
+  readonly expectsContinue: boolean;
+  /** It asks for a WebSocket. Other protocols are not known: then the request is an ordinary one. */
+  readonly isUpgrade: boolean;
+  /** X-Request-Id as it came, not checked. */
+  readonly requestId: string | undefined;
+  /** The other headers that are passed on, each line with its end. */
+  readonly lines: string;
+}
+
+const BAD_LINE = new Refusal("invalid", "The first line is not a request of HTTP/1.1.");
+const BAD_VERSION = new Refusal("invalid", "The version is neither HTTP/1.1 nor HTTP/1.0.");
+const NO_HOST = new Refusal("invalid", "The request has no Host header.");
+const TWO_HOSTS = new Refusal("invalid", "The request has more than one Host header.");
+const TWO_LENGTHS = new Refusal("invalid", "The request has more than one Content-Length.");
+const TWO_ENCODINGS = new Refusal("invalid", "The request has more than one Transfer-Encoding.");
+const BOTH = new Refusal("invalid", "The request has both Content-Length and Transfer-Encoding.");
+const BAD_ENCODING = new Refusal("invalid", "Transfer-Encoding is something else than chunked.");
+const OLD_CHUNKED = new Refusal("invalid", "HTTP/1.0 has no Transfer-Encoding.");
+const BAD_EXPECT = new Refusal("invalid", "Expect is something else than 100-continue.");
+
+const PASS = 0;
+const DROP = 1;
+const HOST = 2;
+const CONNECTION = 3;
+const LENGTH = 4;
+const ENCODING = 5;
+const UPGRADE = 6;
+const EXPECT = 7;
+const REQUEST_ID = 8;
+
+/** What each header that is not just passed on means, by the length of its name. */
+const NAMES: readonly (readonly (readonly [string, number])[] | undefined)[] = byLength([
+  ["te", DROP],
+  ["host", HOST],
+  ["proxy", DROP],
+  ["expect", EXPECT],
+  ["trailer", DROP],
+  ["upgrade", UPGRADE],
+  ["forwarded", DROP],
+  ["x-real-ip", DROP],
+  ["connection", CONNECTION],
+  ["keep-alive", DROP],
+  ["x-request-id", REQUEST_ID],
+  ["content-length", LENGTH],
+  ["http2-settings", DROP],
+  ["proxy-connection", DROP],
+  ["transfer-encoding", ENCODING],
+  ["proxy-authorization", DROP],
+]);
+
+function byLength(
+  names: readonly (readonly [string, number])[],
+): (readonly (readonly [string, number])[] | undefined)[] {
+  const table: (readonly (readonly [string, number])[] | undefined)[] = new Array(32).fill(undefined);
+  for (const entry of names) table[entry[0].length] = [...(table[entry[0].length] ?? []), entry];
+  return table;
+}
+
+function meaning(text: string, from: number, to: number): number {
+  const length = to - from;
+  const names = length < 32 ? NAMES[length] : undefined;
+  if (names !== undefined) {
+    for (const [name, what] of names) if (isName(text, from, to, name)) return what;
+  }
+  return length > 12 && isName(text, from, from + 12, "x-forwarded-") ? DROP : PASS;
+}
+
+/** What the header lines of one request say; reused for all. */
+const said = {
+  hostHeader: undefined as string | undefined,
+  bodyBytes: 0,
+  hasLength: false,
+  isChunked: false,
+  upgrade: undefined as string | undefined,
+  expectsContinue: false,
+  requestId: undefined as string | undefined,
+};
+const connection = new ConnectionOptions();
+const fields = new FieldLines();
+const kept = new KeptLines();
+
+/** `bytes` from `from` to `to` are a whole head, as the head reader gives it. */
+export function parseRequestHead(bytes: Buffer, from: number, to: number, limits: HeadLimits): RequestHead | Refusal {
+  let i = from;
+  while (TOKEN[bytes[i] as number] === 1) i++;
+  const methodTo = i - from;
+  if (methodTo === 0 || bytes[i] !== SP) return BAD_LINE;
+  i++;
+  const targetFrom = i - from;
+  while (TARGET[bytes[i] as number] === 1) i++;
+  const targetTo = i - from;
+  if (targetTo === targetFrom || bytes[i] !== SP) return BAD_LINE;
+  if (targetTo - targetFrom > limits.maxTargetBytes) return TOO_LONG_TARGET;
+  const text = bytes.toString("latin1", from, to);
+  const versionFrom = targetTo + 1;
+  const isHttp10 = text.startsWith("HTTP/1.0\r\n", versionFrom);
+  if (!isHttp10 && !text.startsWith("HTTP/1.1\r\n", versionFrom)) return BAD_VERSION;
+  const refusal = readFields(bytes, from, text, versionFrom + 10, limits) ?? contradiction(isHttp10);
+  if (refusal !== undefined) return refusal;
+  const hostHeader = said.hostHeader as string;
+  const host = hostName(hostHeader);
+  if (host instanceof Refusal) return host;
+  const method = text.slice(0, methodTo);
+  const target = originForm(method, text.slice(targetFrom, targetTo), hostHeader);
+  if (target instanceof Refusal) return target;
+  const lines = kept.end(text.length - 2);
+  return {
+    method,
+    target,
+    hostHeader,
+    host,
+    isHttp10,
+    keepAlive: !isHttp10 && !connection.close,
+    bodyBytes: said.isChunked ? CHUNKED : said.bodyBytes,
+    hasLength: said.hasLength,
+    expectsContinue: said.expectsContinue && !isHttp10,
+    isUpgrade: isWebSocket(method, isHttp10),
+    requestId: said.requestId,
+    lines: connection.named === undefined ? lines : withoutNames(lines, connection.named),
+  };
+}
+
+function isWebSocket(method: string, isHttp10: boolean): boolean {
+  if (!connection.upgrade || isHttp10 || method !== "GET" || said.isChunked || said.bodyBytes > 0) return false;
+  return said.upgrade?.toLowerCase() === "websocket";
+}
+
+function contradiction(isHttp10: boolean): Refusal | undefined {
+  if (said.hostHeader === undefined) return NO_HOST;
+  if (said.isChunked && said.hasLength) return BOTH;
+  return said.isChunked && isHttp10 ? OLD_CHUNKED : undefined;
+}
+
+function readFields(bytes: Buffer, base: number, text: string, first: number, limits: HeadLimits): Refusal | undefined {
+  said.hostHeader = undefined;
+  said.bodyBytes = 0;
+  said.hasLength = false;
+  said.isChunked = false;
+  said.upgrade = undefined;
+  said.expectsContinue = false;
+  said.requestId = undefined;
+  connection.reset();
+  fields.begin(bytes, base, first);
+  kept.begin(text, first);
+  let count = 0;
+  while (fields.step()) {
+    if (++count > limits.maxHeaders) return TOO_LARGE_HEAD;
+    const what = fields.hasUnderscore ? DROP : meaning(text, fields.lineFrom, fields.nameTo);
+    if (what === PASS) continue;
+    kept.drop(fields.lineFrom, fields.next);
+    if (what === DROP) continue;
+    const refusal = note(what, text.slice(fields.valueFrom, fields.valueTo));
+    if (refusal !== undefined) return refusal;
+  }
+  return fields.refusal;
+}
+
+function note(what: number, value: string): Refusal | undefined {
+  switch (what) {
+    case HOST:
+      if (said.hostHeader !== undefined) return TWO_HOSTS;
+      said.hostHeader = value;
+      return undefined;
+    case CONNECTION:
+      return connection.add(value);
+    case LENGTH:
+      if (said.hasLength) return TWO_LENGTHS;
+      said.hasLength = true;
+      said.bodyBytes = contentLength(value);
+      return said.bodyBytes < 0 ? BAD_LENGTH : undefined;
+    case ENCODING:
+      if (said.isChunked) return TWO_ENCODINGS;
+      said.isChunked = true;
+      return value === "chunked" ? undefined : BAD_ENCODING;
+    case UPGRADE:
+      said.upgrade = said.upgrade === undefined ? value : "";
+      return undefined;
+    case EXPECT:
+      said.expectsContinue = true;
+      return value.toLowerCase() === "100-continue" ? undefined : BAD_EXPECT;
+    default:
+      // Two ids are none.
+      said.requestId = said.requestId === undefined ? value : "";
+      return undefined;
+  }
+}
