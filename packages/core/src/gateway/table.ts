@@ -1,0 +1,36 @@
+/** What a gateway worker knows: compiled routes and nothing else. Plain data: it crosses the control pipe as JSON. */
+
+export interface TableEntry {
+  /** Uid of the route; for logs and to say which route decided. */
+  readonly id: string;
+  /** Lower case, without a port: `app.example.com`, or `*.example.com` (any one or more labels in front). */
+  readonly host: string;
+  /** Prefix that matches at segment boundaries: `/` everything, `/api` matches `/api` and `/api/x`, not `/apix`. */
+  readonly path: string;
+  readonly upstream: Upstream;
+}
+
+export interface Upstream {
+  /** Taken in turn (round robin). Empty: 502 `unavailable/upstream` that says `reason`. */
+  readonly backends: readonly Backend[];
+  /** Why there are none, for the answer; e.g. `container web is not running`. */
+  readonly reason?: string;
+  /**
+   * `restricted`: after resolution, at each connect, loopback, link-local, unspecified, multicast, this machine's own
+   * addresses and the container networks are refused (403 `forbidden/upstream`). `any`: nothing is.
+   */
+  readonly reach: "any" | "restricted";
+}
+
+export type Backend =
+  | {
+      readonly kind: "tcp";
+      readonly host: string;
+      readonly port: number;
+      readonly tls: boolean;
+      /** Put before the request's target; `""` or `/base`, without a slash at the end. */
+      readonly basePath: string;
+      /** What is sent as Host; absent: the client's. */
+      readonly hostHeader?: string;
+    }
+  | { readonly kind: "unix"; readonly path: string; readonly basePath: string };
