@@ -1,21 +1,24 @@
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { type Applied, applyDeclaration } from "../declare/apply.ts";
-import { readDeclaration } from "../declare/declaration.ts";
+import { assertDistinct, type Declaration, readDeclaration } from "../declare/declaration.ts";
+import { assertApplicable, type Change, type Plan, planDeclaration } from "../declare/plan.ts";
 import { readDocuments } from "../declare/source.ts";
-import { escapeText } from "../output/escape.ts";
-import { defineCommand } from "./command.ts";
+import { escapeJson, escapeText } from "../output/escape.ts";
+import { defineCommand, type Invocation } from "./command.ts";
 
 export default defineCommand({
   usage: "-f FILE",
   args: [0, 0],
   options: {
     file: { type: "string", alias: "f", describe: "YAML documents or JSON; - for standard input" },
-    "dry-run": { type: "boolean", describe: "Only say what would be done" },
+    "dry-run": { type: "boolean", describe: "Only show what would change, field by field" },
   },
   example: "apply -f cloud.yaml",
+  more: [["apply -f cloud.yaml --dry-run", "what it would change"]],
   details:
     "A document is {kind, name, project, labels, spec}, of kind bucket, user or project, or what skerry get -o yaml " +
-    "shows. All are checked before the first is sent; then they are created, updated, or left as they are.",
+    "shows. All are checked before the first is sent; then they are created, updated, or left as they are. Whether " +
+    "you may make a change is decided when it is made: --dry-run needs the right to read only.",
   async run(invocation, { flags }) {
     const { terminal, output, signal } = invocation;
     if (flags.file === undefined)
@@ -23,19 +26,55 @@ export default defineCommand({
     const documents = await readDocuments(flags.file, terminal.stdin);
     const declarations = documents.map(readDeclaration);
     if (declarations.length === 0) throw new SkerryError("invalid", `${flags.file} declares nothing.`);
+    assertDistinct(declarations);
+    if (flags["dry-run"]) return dryRun(invocation, declarations);
     const client = await invocation.client();
     const project = await invocation.project();
-    const dryRun = flags["dry-run"];
     for (const declaration of declarations) {
-      const applied = await applyDeclaration(declaration, { client, signal, dryRun, project });
-      if (output.format === "table") await output.text(line(applied, dryRun));
+      const applied = await applyDeclaration(declaration, { client, signal, project });
+      if (output.format === "table") await output.text(line(applied));
       else await output.done(applied.kind, applied.name, applied.result, applied);
     }
   },
 });
 
-function line({ kind, name, result, password }: Applied, dryRun: boolean): string {
-  const verb = dryRun && result !== "unchanged" ? `would be ${result}` : result;
+/** Everything is looked at before anything is shown: a plan that would be refused is none. */
+async function dryRun(invocation: Invocation, declared: readonly Declaration[]): Promise<void> {
+  const { output, signal } = invocation;
+  const client = await invocation.client();
+  const project = await invocation.project();
+  const plans: { declaration: Declaration; plan: Plan }[] = [];
+  for (const one of declared) {
+    const plan = await planDeclaration(one, client, signal);
+    // Where a bucket would go that names no project.
+    const placed = one.kind === "bucket" && project !== undefined && plan.result === "created";
+    plans.push({ declaration: placed ? { project, ...one } : one, plan });
+  }
+  await assertApplicable(plans, client, signal);
+  for (const { declaration, plan } of plans) {
+    const { kind, name } = declaration;
+    const { result, changes } = plan;
+    if (output.format === "table") await output.text(diff(declaration, plan));
+    else await output.done(kind, name, result, { kind, name, result, dryRun: true, changes });
+  }
+}
+
+function line({ kind, name, result, password }: Applied): string {
   const secret = password === undefined ? "" : `, password (shown only now): ${escapeText(password)}`;
-  return `${kind}/${escapeText(name)} ${verb}${secret}\n`;
+  return `${kind}/${escapeText(name)} ${result}${secret}\n`;
+}
+
+function diff({ kind, name }: Declaration, { result, changes }: Plan): string {
+  const verb = result === "unchanged" ? result : `would be ${result}`;
+  return `${kind}/${escapeText(name)} ${verb}\n${changes.map(changeLines).join("")}`;
+}
+
+function changeLines({ field, before, after }: Change): string {
+  const side = (sign: string, value: unknown) =>
+    value === undefined ? "" : `  ${sign} ${escapeText(field)}: ${valueText(value)}\n`;
+  return side("-", before) + side("+", after);
+}
+
+function valueText(value: unknown): string {
+  return typeof value === "string" && value !== "" ? escapeText(value) : escapeJson(JSON.stringify(value));
 }

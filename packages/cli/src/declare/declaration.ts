@@ -60,6 +60,20 @@ export function readDeclaration({ value, at }: SourceDocument): Declaration {
   };
 }
 
+/** One state for each thing: which of two would hold is not ours to choose. @throws `invalid` */
+export function assertDistinct(declarations: readonly Declaration[]): void {
+  const seen = new Map<string, string>();
+  for (const { kind, name, place } of declarations) {
+    const first = seen.get(`${kind}/${name}`);
+    if (first !== undefined) {
+      throw new SkerryError("invalid", `${place}: ${kind} ${name} is declared twice, first at ${first}.`, {
+        hint: "Keep one of the two.",
+      });
+    }
+    seen.set(`${kind}/${name}`, place);
+  }
+}
+
 type Fail = (path: readonly PropertyKey[], why: string, hint?: string) => SkerryError;
 
 /** Both forms: `{kind, name, project, labels, spec}`, and what `skerry get -o yaml` shows, with a `meta`. */

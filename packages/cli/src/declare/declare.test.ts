@@ -15,7 +15,7 @@ async function apply(text: string, argv: readonly string[] = []) {
     return found;
   });
   const result = await cli.run(["apply", "-f", "-", ...argv], { stdin: text });
-  const changes = cloud.requests.filter(({ route }) => !route.endsWith(".get"));
+  const changes = cloud.requests.filter(({ route }) => !/\.(get|list)$/.test(route));
   return { ...result, changes: changes.map(({ route, params, body }) => ({ route, params, body })) };
 }
 
@@ -63,10 +63,71 @@ test("what get shows can be applied, and changes only that revision", async () =
   }
 });
 
-test("--dry-run changes nothing", async () => {
-  const { stdout, changes } = await apply("kind: bucket\nname: new", ["--dry-run"]);
-  assert.equal(stdout, "bucket/new would be created\n");
+test("--dry-run shows each field that would change, and changes nothing", async () => {
+  const text = `
+kind: bucket
+name: new
+labels: {team: a}
+spec: {visibility: visible}
+---
+kind: bucket
+name: photos
+labels: {stage: prod, team: web}
+spec: {visibility: public}
+---
+kind: bucket
+name: evil
+labels: {}
+spec: {visibility: public}
+`;
+  const { status, stdout, stderr, changes } = await apply(text, ["--dry-run"]);
+  assert.equal(status, 0, stderr);
+  assert.equal(
+    stdout,
+    `bucket/new would be created
+  + labels.team: a
+  + spec.visibility: visible
+bucket/photos would be updated
+  - labels.stage: test
+  + labels.stage: prod
+  - spec.visibility: private
+  + spec.visibility: public
+bucket/evil would be updated
+  - labels.note: \\x1b[31mred\\x07\\u202etxt
+`,
+  );
   assert.deepEqual(changes, []);
+  const json = await apply("kind: bucket\nname: photos\nspec: {visibility: public}", ["--dry-run", "-o", "json"]);
+  assert.deepEqual(JSON.parse(json.stdout), {
+    kind: "bucket",
+    name: "photos",
+    result: "updated",
+    dryRun: true,
+    changes: [{ field: "spec.visibility", before: "private", after: "public" }],
+  });
+  const same = await apply("kind: bucket\nname: photos\nspec: {visibility: private}", ["--dry-run"]);
+  assert.equal(same.stdout, "bucket/photos unchanged\n");
+});
+
+test("--dry-run refuses what applying would refuse, and shows nothing of the rest", async () => {
+  const good = "kind: bucket\nname: fresh\n---\n";
+  const inMeta = (meta: string) => `kind: bucket\nmeta: {name: photos, ${meta}}\nspec: {visibility: public}`;
+  const cases: [text: string, status: number, says: RegExp][] = [
+    [inMeta("revision: 6"), 6, /photos has changed: it is at revision 7, and this was read at 6/],
+    ["kind: bucket\nname: photos\nproject: web", 6, /belongs to another project/],
+    ["kind: bucket\nname: other\nproject: nowhere", 5, /there is no project nowhere/],
+    ["kind: project\nname: web\nspec: {description: x}", 9, /a project cannot be changed/],
+    ["kind: bucket\nname: fresh", 2, /:4: bucket fresh is declared twice, first at standard input:1\./],
+  ];
+  for (const [text, exit, says] of cases) {
+    const { status, stdout, stderr, changes } = await apply(good + text, ["--dry-run"]);
+    assert.match(stderr, says, text);
+    assert.equal(status, exit, `${text}: ${stderr}`);
+    assert.equal(stdout, "");
+    assert.deepEqual(changes, []);
+  }
+  const later = "kind: project\nname: nowhere\n---\nkind: bucket\nname: other\nproject: nowhere";
+  assert.equal((await apply(later, ["--dry-run"])).status, 0, "an earlier document makes the project");
 });
 
 test("nothing is sent when one document is wrong, and the line is named", async () => {
