@@ -14,6 +14,8 @@ const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: "strace", program: "strace", reason: "shows that the daemon syncs data and directory before it answers" },
   { name: "curl", program: "curl", reason: "speaks to the API as people do" },
   { name: "tmux", program: "tmux", reason: "gives the CLI a real terminal" },
+  { name: "zsh", program: "zsh", reason: "completes skerry's words" },
+  { name: "fish", program: "fish", reason: "completes skerry's words" },
 ];
 
 export function isOnPath(program: string, path = process.env["PATH"] ?? ""): boolean {

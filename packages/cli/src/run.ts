@@ -39,7 +39,7 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
   }
   const { entry, rest } = resolved;
   const command = await entry.load();
-  if ("passThrough" in command) return command.passThrough(terminal, rest);
+  if ("passThrough" in command) return command.passThrough(terminal, rest, ENTRIES);
   return invoke(entry, command, rest, terminal);
 }
 

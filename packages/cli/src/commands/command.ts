@@ -74,7 +74,9 @@ export function defineCommand<const O extends OptionSpecs>(command: Command<O>):
 
 /** A command that takes what follows as it is. */
 export interface PassThrough {
-  passThrough(terminal: Terminal, argv: readonly string[]): Promise<number>;
+  /** Its flags, for completion. */
+  readonly options?: OptionSpecs;
+  passThrough(terminal: Terminal, argv: readonly string[], entries: readonly Entry[]): Promise<number>;
 }
 
 /** A line of the table of commands. Nothing of a command is loaded before it is called. */
@@ -82,5 +84,7 @@ export interface Entry {
   /** `bucket ls` */
   readonly words: string;
   readonly summary: string;
+  /** For other programs: in no help, and never suggested. */
+  readonly hidden?: true;
   readonly load: () => Promise<AnyCommand | PassThrough>;
 }

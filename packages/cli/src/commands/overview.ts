@@ -2,7 +2,8 @@
 import type { Entry } from "./command.ts";
 
 export function groupHelp(entries: readonly Entry[], group: string): string {
-  const lines = group === "" ? everything(entries) : within(entries, group);
+  const shown = entries.filter(({ hidden }) => hidden !== true);
+  const lines = group === "" ? everything(shown) : within(shown, group);
   const usage = group === "" ? "skerry COMMAND [flags]" : `skerry ${group} COMMAND [flags]`;
   const title = group === "" ? ["The private cloud that you run from a terminal on the machines you own.", ""] : [];
   const more = `skerry ${group === "" ? "" : `${group} `}COMMAND -h shows how one is used.`;

@@ -31,7 +31,7 @@ export function resolveCommand(entries: readonly Entry[], argv: readonly string[
 }
 
 function firstWords(entries: readonly Entry[]): string[] {
-  return [...new Set(entries.map(({ words }) => words.split(" ")[0] ?? ""))];
+  return [...new Set(entries.filter(({ hidden }) => hidden !== true).map(({ words }) => words.split(" ")[0] ?? ""))];
 }
 
 function unknownWord(word: string, group: string, known: readonly string[]): SkerryError {

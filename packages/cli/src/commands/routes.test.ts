@@ -56,6 +56,7 @@ const CALLS = [
   "login --user alice --password-file -",
   "logout",
   "context rm test",
+  "completion bash",
   "version",
 ];
 
@@ -77,6 +78,7 @@ describe("the commands", () => {
     );
     const elsewhere = [
       "up",
+      "__complete",
       "user reset-password",
       ...ENTRIES.map(({ words }) => words).filter((words) => words.endsWith(" watch")),
     ];

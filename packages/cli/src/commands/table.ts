@@ -99,5 +99,16 @@ export const ENTRIES: readonly Entry[] = [
     summary: "Show the API as an OpenAPI document",
     load: async () => (await import("./raw.ts")).openapi as unknown as AnyCommand,
   },
+  command(
+    "completion",
+    "Print what makes a shell complete skerry's commands and names",
+    () => import("./completion.ts"),
+  ),
+  {
+    words: "__complete",
+    summary: "Say which words may come next",
+    hidden: true,
+    load: async () => (await import("./complete.ts")).completeWords,
+  },
   command("version", "Show the version of this program", () => import("./version.ts")),
 ];

@@ -14,7 +14,23 @@ interface Ready {
   readonly firstPassword?: { readonly userName: string; readonly file: string; readonly password: string };
 }
 
+const value = (describe: string) => ({ type: "string", describe }) as const;
+const switchOn = (describe: string) => ({ type: "boolean", describe }) as const;
+
 export const up: PassThrough = {
+  // The daemon's own settings, in short: to load its table would take longer than to type the flag.
+  options: {
+    data: value("Everything that this node keeps"),
+    "listen-api": value("Where the API answers, on loopback"),
+    "storage-dir": { type: "array", describe: "A directory for replicas, best one per disk" },
+    "log-format": { ...value("Lines for people, or JSON"), choices: ["pretty", "json"] },
+    "log-level": { ...value("The least important lines"), choices: ["debug", "info", "warn", "error"] },
+    "log-file": value("Where the log goes"),
+    "node-name": value("The name of this machine in the cloud"),
+    config: value("A YAML file with settings"),
+    "print-config": switchOn("Print the settings in force, and stop"),
+    version: switchOn("Print the version, and stop"),
+  },
   async passThrough(terminal, argv) {
     const { runDaemon } = await import("@skerry/daemon/main.ts");
     terminal.releaseSignals();

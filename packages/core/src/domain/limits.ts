@@ -242,6 +242,8 @@ export const LIMITS = {
     maxDeclarationMembers: 1000,
     /** A file that holds a password, a token or contexts. Beyond: `invalid/too-large`. */
     maxSecretFileBytes: 64 * KiB,
+    /** Completion in a shell gives what it has found by then. */
+    completionMs: 1 * second,
     /** After a signal the command may clean up so long. */
     interruptMs: 2 * second,
   },

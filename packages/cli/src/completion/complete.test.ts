@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { describe, test } from "node:test";
+import { SETTINGS } from "@skerry/daemon/config/settings.ts";
+import { loadDescriptor, RESOURCE_KINDS } from "../commands/resource/kinds.ts";
+import { up } from "../commands/up.ts";
+import { can } from "../testing/canned.ts";
+import { FakeCloud, refuse } from "../testing/fake-cloud.ts";
+import { Cli } from "../testing/run-cli.ts";
+import { quoteForBash, readBashLine } from "./bash-line.ts";
+import { LISTS } from "./sources.ts";
+
+async function asked(words: readonly string[], prepare: (cloud: FakeCloud, cli: Cli) => unknown = () => undefined) {
+  await using cloud = await FakeCloud.start();
+  await using cli = await Cli.create(cloud.socketPath);
+  can(cloud);
+  cloud.put("photos:2026/a.jpg", "x");
+  cloud.put("photos:2026/my album/b.jpg", "x");
+  cloud.put("photos:\x1b]0;owned\x07", "x");
+  cloud.put("photos:list.txt", "x");
+  await prepare(cloud, cli);
+  const { status, stdout, stderr } = await cli.run(["__complete", ...words]);
+  assert.deepEqual([status, stderr], [0, ""]);
+  const lines = stdout.split("\n").slice(0, -1);
+  return { texts: lines.map((line) => line.split("\t")[0]), lines, requests: cloud.requests };
+}
+const texts = async (...words: string[]) => (await asked(["fish", ...words])).texts;
+
+describe("completion", () => {
+  test("commands, groups and verbs, with what they do", async () => {
+    const { lines } = await asked(["fish", "bu"]);
+    assert.deepEqual(lines, ["bucket\tCommands for bucket"]);
+    assert.deepEqual(await texts("user", "pass"), ["passwd"]);
+    assert.deepEqual(await texts("help", "user", "pass"), ["passwd"]);
+    assert.deepEqual(await texts("-o", "json", "wh"), ["whoami"]);
+    assert.deepEqual(await texts("nonsense", ""), []);
+    assert.ok(!(await texts("")).includes("__complete"), "what is for programs is not offered");
+  });
+
+  test("flags and their values, each flag once", async () => {
+    assert.deepEqual(await texts("bucket", "create", "x", "--vis"), ["--visibility"]);
+    assert.deepEqual(await texts("bucket", "create", "x", "--visibility", "pub"), ["public"]);
+    assert.deepEqual(await texts("bucket", "create", "x", "--visibility=pub"), ["--visibility=public"]);
+    assert.deepEqual(await texts("bucket", "ls", "-o", "j"), ["json"]);
+    assert.deepEqual(await texts("bucket", "create", "--visibility", "public", "--vis"), []);
+    assert.deepEqual(await texts("bucket", "create", "--", "--vis"), []);
+    assert.deepEqual(await texts("--context", ""), ["test"]);
+    assert.deepEqual(await texts("up", "--log-level", "w"), ["warn"]);
+    assert.deepEqual(await texts("up", "--listen"), ["--listen-api"]);
+  });
+
+  test("names of what is in the cloud", async () => {
+    assert.deepEqual(await texts("bucket", "get", ""), ["photos", "evil"]);
+    assert.deepEqual(await texts("bucket", "rm", "photos", ""), ["evil"], "one that is named already is not offered");
+    assert.deepEqual(await texts("bucket", "rm", "-y", "ev"), ["evil"]);
+    assert.deepEqual(await texts("bucket", "get", "photos", ""), []);
+    assert.deepEqual(await texts("bucket", "create", ""), []);
+    assert.deepEqual(await texts("user", "passwd", "al"), ["alice"]);
+    assert.deepEqual(await texts("get", "tok"), ["token"]);
+    assert.deepEqual(await texts("get", "tokens", "c"), ["ci"]);
+    assert.deepEqual(await texts("session", "rm", ""), ["abcdefghijklmnopqrstuvwxyz"]);
+    assert.deepEqual(await texts("ls", "--project", ""), ["web"]);
+    const { requests } = await asked(["fish", "bucket", "get", "--project", "web", "ph"]);
+    assert.equal(requests.at(-1)?.query.get("project"), "web");
+  });
+
+  test("keys down to the next slash; what could steer the terminal is left out", async () => {
+    assert.deepEqual(await texts("ls", "ph"), ["photos:"]);
+    assert.deepEqual(await texts("ls", "photos:"), ["photos:2026/", "photos:list.txt"]);
+    assert.deepEqual(await texts("ls", "photos:2026/"), ["photos:2026/my album/", "photos:2026/a.jpg"]);
+    const places = await asked(["zsh", "cp", "photos:"]);
+    assert.deepEqual(places.lines, ["open\tphotos:2026/\t", "word\tphotos:list.txt\t"]);
+  });
+
+  test("files where files may stand", async () => {
+    const prepare = async (_cloud: FakeCloud, cli: Cli) => {
+      await mkdir(cli.path("phone"));
+      await writeFile(cli.path("cloud.yaml"), "");
+      await writeFile(cli.path(".hidden"), "");
+    };
+    const { texts: home } = await asked(["fish", "cp", "~/"], prepare);
+    assert.deepEqual(home.sort(), ["~/cloud.yaml", "~/config/", "~/phone/"]);
+    assert.deepEqual((await asked(["fish", "apply", "-f", "~/clo"], prepare)).texts, ["~/cloud.yaml"]);
+  });
+
+  test("silent when the cloud is away, refuses, or does not answer", async () => {
+    const away = await asked(["fish", "bucket", "get", ""], (cloud) => {
+      for (const route of cloud.answers.keys()) cloud.answers.set(route, refuse("unauthenticated", "No."));
+    });
+    assert.deepEqual(away.lines, []);
+    await using cli = await Cli.create("/nowhere/api.sock");
+    const none = await cli.run(["__complete", "bash", ":=", "skerry cp ph"]);
+    assert.deepEqual(none, { status: 0, stdout: "", stderr: "" });
+    const still = await cli.run(["__complete", "bash", ":=", "skerry wh"]);
+    assert.equal(still.stdout, "whoami \n");
+    for (const argv of [[], ["bash"], ["fish"], ["ksh", "x"]]) {
+      const odd = await cli.run(["__complete", ...argv]);
+      assert.deepEqual([odd.status, odd.stderr], [0, ""]);
+    }
+  });
+
+  test("the short ways to names are those of the contract, and up has the daemon's flags", async () => {
+    for (const kind of RESOURCE_KINDS) {
+      const { list, listsByProject, param } = await loadDescriptor(kind);
+      const short = LISTS[kind];
+      if (short === undefined) continue;
+      assert.deepEqual(
+        [short.path, short.byProject === true, short.byUid === true],
+        [list.path, listsByProject, param === "uid"],
+      );
+    }
+    const flags = Object.values(SETTINGS).map(({ flag }) => flag);
+    const own = Object.keys(up.options ?? {}).filter((flag) => !["config", "print-config", "version"].includes(flag));
+    assert.deepEqual(own.sort(), flags.sort());
+  });
+});
+
+test("the words of a line of bash", () => {
+  const cases: [line: string, words: string[], kept: string, quote: string][] = [
+    ["skerry ", [""], "", ""],
+    ["skerry ls photos:a", ["ls", "photos:a"], "photos:", ""],
+    ["A=1 B='x y' skerry ls", ["ls"], "", ""],
+    ["skerry cp a\\ b 'c d", ["cp", "a b", "c d"], "", "'"],
+    ['skerry cp "a:\\"b', ["cp", 'a:"b'], "", '"'],
+    ["skerry x --visibility=pu", ["x", "--visibility=pu"], "--visibility=", ""],
+    ["skerry cp photos:a:b/", ["cp", "photos:a:b/"], "photos:a:", ""],
+    ["skerry cp 'a:b':c", ["cp", "a:b:c"], "a:b:", ""],
+    ["skerry \\", [""], "", ""],
+  ];
+  for (const [line, words, kept, quote] of cases) {
+    assert.deepEqual(readBashLine(line, ":="), { words, kept, quote }, line);
+  }
+  assert.equal(quoteForBash("a b$(rm)`x`;'\"日", ""), "a\\ b\\$\\(rm\\)\\`x\\`\\;\\'\\\"日");
+  assert.equal(quoteForBash("a $x'", '"'), "a \\$x'");
+  assert.equal(quoteForBash("it's", "'"), "it'\\''s");
+});
