@@ -26,6 +26,21 @@ export const DRIVERS: readonly Driver[] = [
     reason: "SQLite does its own I/O, in a thread of ours that times its batches",
   },
   {
+    path: `${CORE}/gateway/proxy/dial.ts`,
+    may: ["node:dns/promises", "node:net", "node:tls"],
+    reason: "the gateway's data path: nothing wraps its sockets, and it connects to the address that it has checked",
+  },
+  {
+    path: `${CORE}/gateway/proxy/addresses.ts`,
+    may: ["node:net"],
+    reason: "it only computes: Node's lists of networks live beside the sockets",
+  },
+  {
+    path: `${CORE}/gateway/proxy/proxy.ts`,
+    may: ["setInterval"],
+    reason: "one timer for all deadlines of the data path; what time it is comes through a port",
+  },
+  {
     path: `${CORE}/contract/client/http.ts`,
     may: ["node:http", "node:https", "node:timers/promises"],
     reason: "the typed client is how a program outside the daemon reaches it: it has no ports, and uses Node's client",

@@ -216,6 +216,46 @@ export const LIMITS = {
     maxChunkExtensionBytes: 256,
     /** Bytes of all trailers of a message. Beyond: `invalid/headers`. */
     maxTrailerBytes: 8 * KiB,
+    /** Clients' connections. Beyond: the connection is closed. */
+    maxConnections: 8192,
+    /** Requests that wait for their answer or its end. Beyond: `exhausted/overload`. */
+    maxInFlight: 4096,
+    /** Connections to one backend. Beyond: requests wait for one. */
+    maxUpstreamConnections: 512,
+    /** Connections to one backend that are kept for later. More are closed. */
+    maxUpstreamIdle: 128,
+    /** Requests that wait for a connection to one backend. Beyond: `exhausted/overload`. */
+    maxWaiting: 1024,
+    /** Addresses of one name that are tried. More are left out. */
+    maxAddresses: 4,
+    /** Buffer that one connection to a backend reads into; so much of an answer is on its way at most. */
+    upstreamBufferBytes: 64 * KiB,
+    /** A body up to this goes to the client in one write with its head. */
+    smallBodyBytes: 8 * KiB,
+    /** A request's head must be complete within this from its first byte; the first also from the connection. */
+    clientHeadMs: 10 * second,
+    /** A request's body that stands still so long is given up. */
+    clientBodyIdleMs: 60 * second,
+    /** A client that takes nothing of its answer for so long is cut off. */
+    clientReadIdleMs: 60 * second,
+    /** A client's connection without a request is closed after this. */
+    keepAliveMs: 60 * second,
+    /** A connection to an upstream must be there within this. Beyond: `unavailable/timeout`. */
+    connectMs: 5 * second,
+    /** An upstream must begin its answer within this after the request's end. Beyond: `unavailable/timeout`. */
+    upstreamHeadMs: 60 * second,
+    /** An answer's body that stands still so long is cut off. */
+    upstreamBodyIdleMs: 60 * second,
+    /** A connection to a backend is kept without a request for this. Shorter than what common servers keep. */
+    upstreamIdleMs: 4 * second,
+    /** A connection to a backend is not used again when it is older: names may have moved. */
+    upstreamAgeMs: 5 * minute,
+    /** A tunnel (WebSocket) through which nothing goes for so long is cut. */
+    tunnelIdleMs: 1 * hour,
+    /** After the last answer a client has so long to take it and close its side. */
+    lingerMs: 2 * second,
+    /** Time between two looks at what is overdue. */
+    sweepEveryMs: 250,
   },
   config: {
     /** Largest configuration file. Beyond: `invalid/too-large`. */
@@ -291,4 +331,7 @@ assertLimit(LIMITS.resource.maxBytes < LIMITS.store.maxTransactionBytes, "a reso
 assertLimit(LIMITS.http.maxJsonBytes >= LIMITS.resource.maxBytes, "a resource fits a request");
 assertLimit(LIMITS.http.maxStreams < LIMITS.store.maxWatchers, "event streams leave watches for ourselves");
 assertLimit(LIMITS.index.maxBatchOps <= LIMITS.index.maxGroupOps, "a batch fits a group commit");
+assertLimit(LIMITS.proxy.maxTargetBytes < LIMITS.proxy.maxHeadBytes, "a target fits a head");
+assertLimit(LIMITS.proxy.maxUpstreamIdle <= LIMITS.proxy.maxUpstreamConnections, "kept connections are connections");
+assertLimit(LIMITS.proxy.smallBodyBytes < LIMITS.proxy.upstreamBufferBytes, "a small body fits one read");
 assertLimit(LIMITS.http.drainMs > LIMITS.jobs.stopMs, "jobs stop within the drain");

@@ -1,0 +1,35 @@
+/** What the parts of one proxy share. */
+import type { LIMITS } from "../../domain/limits.ts";
+import type { Random } from "../../domain/ports.ts";
+import type { RouteTable } from "../routing/route-table.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { ProxyStats, RequestRecord } from "./records.ts";
+
+export type ProxyLimits = { readonly [K in keyof typeof LIMITS.proxy]: number };
+
+export interface ProxyOptions {
+  readonly monotonicMs: () => number;
+  readonly random: Random;
+  readonly limits: ProxyLimits;
+  /**
+   * For routes whose reach is `restricted`: true for addresses of this machine and of its container networks. Loopback,
+   * link-local, unspecified and multicast addresses are refused anyway. Asked at each connect, with an IP address.
+   */
+  readonly isOwnAddress: (ip: string) => boolean;
+  /** Once for each request that has ended. Must not throw. */
+  readonly onRequest: (record: RequestRecord) => void;
+  /** Addresses of a name, as the system resolves it. For tests. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  /** Certificates that https upstreams are verified with besides the system's. */
+  readonly upstreamCa?: readonly string[];
+}
+
+export interface Context {
+  readonly options: ProxyOptions;
+  readonly limits: ProxyLimits;
+  readonly stats: ProxyStats;
+  readonly deadlines: Deadlines;
+  table: RouteTable;
+  isDraining: boolean;
+  readonly nextRequestId: () => string;
+}

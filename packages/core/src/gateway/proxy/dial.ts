@@ -1,0 +1,65 @@
+/** Opens connections to upstreams: resolves, checks every address, connects to one that was checked. */
+import { lookup } from "node:dns/promises";
+import { createConnection, isIP, type OnReadOpts, type Socket } from "node:net";
+import { connect as connectTls, rootCertificates } from "node:tls";
+import { SkerryError } from "../../domain/errors.ts";
+import type { Backend } from "../table.ts";
+import { isRefusedAddress } from "./addresses.ts";
+import type { ProxyOptions } from "./context.ts";
+
+export type Reach = "any" | "restricted";
+type TcpBackend = Extract<Backend, { kind: "tcp" }>;
+
+/** Addresses of a backend in the order in which they are tried. `forbidden/upstream`, `unavailable/upstream`. */
+export async function addressesOf(backend: Backend, reach: Reach, options: ProxyOptions): Promise<readonly string[]> {
+  if (backend.kind === "unix") return [backend.path];
+  const host = backend.host.replace(/^\[(.*)\]$/, "$1");
+  const found = isIP(host) > 0 ? [host] : await resolveName(host, options);
+  const allowed = reach === "any" ? found : found.filter((address) => !isRefusedAddress(address, options.isOwnAddress));
+  if (allowed.length > 0) return allowed.slice(0, options.limits.maxAddresses);
+  throw new SkerryError("forbidden/upstream", "The route leads to an address that its project may not reach.", {
+    hint: "Point the route elsewhere, or ask an admin, who has gateway.upstreams:any.",
+  });
+}
+
+async function resolveName(host: string, options: ProxyOptions): Promise<readonly string[]> {
+  try {
+    const found = await (options.resolve?.(host) ?? lookupAll(host));
+    if (found.length > 0) return found;
+  } catch (cause) {
+    throw new SkerryError("unavailable/upstream", "The upstream's name has no address.", { cause });
+  }
+  throw new SkerryError("unavailable/upstream", "The upstream's name has no address.");
+}
+
+async function lookupAll(host: string): Promise<string[]> {
+  const found = await lookup(host, { all: true });
+  return found.map(({ address }) => address);
+}
+
+/** The socket, not yet connected. `address` comes from `addressesOf`: nothing is resolved again. */
+export function openSocket(backend: Backend, address: string, options: ProxyOptions, onread: OnReadOpts): Socket {
+  if (backend.kind === "unix") return createConnection({ path: address, allowHalfOpen: true, onread });
+  const { port } = backend;
+  if (!backend.tls) return createConnection({ host: address, port, allowHalfOpen: true, noDelay: true, onread });
+  return openTls(backend, address, options);
+}
+
+function openTls(backend: TcpBackend, address: string, { upstreamCa }: ProxyOptions): Socket {
+  const isName = isIP(backend.host.replace(/^\[(.*)\]$/, "$1")) === 0;
+  const socket = connectTls({
+    host: address,
+    port: backend.port,
+    ALPNProtocols: ["http/1.1"],
+    // Of the name that the route says, not of the address that it led to.
+    ...(isName ? { servername: backend.host } : {}),
+    ...(upstreamCa === undefined ? {} : { ca: [...rootCertificates, ...upstreamCa] }),
+  });
+  socket.setNoDelay(true);
+  return socket;
+}
+
+/** How the log names a backend. */
+export function nameOf(backend: Backend): string {
+  return backend.kind === "unix" ? `unix:${backend.path}` : `${backend.host}:${backend.port}`;
+}

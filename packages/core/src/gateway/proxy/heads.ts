@@ -1,0 +1,92 @@
+/** Heads as they are sent: what was kept of the original, and what the gateway itself says. */
+import { SkerryError, toProblem } from "../../domain/errors.ts";
+import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
+import type { Backend } from "../table.ts";
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+export function isRequestId(text: string | undefined): text is string {
+  return text !== undefined && REQUEST_ID.test(text);
+}
+
+/**
+ * The header lines that tell the upstream who asked. They replace what came from outside. `address` is the client's;
+ * `hostHeader` was checked by the parser and needs no escapes inside quotes.
+ */
+export function forwardedLines(address: string, isSecure: boolean, hostHeader: string): string {
+  const scheme = isSecure ? "https" : "http";
+  const node = address.includes(":") ? `"[${address}]"` : address;
+  return (
+    `Forwarded: for=${node};host="${hostHeader}";proto=${scheme}\r\n` +
+    `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${scheme}\r\nX-Forwarded-Host: ${hostHeader}\r\n`
+  );
+}
+
+export function requestHead(head: RequestHead, backend: Backend, forwarded: string, id: string): string {
+  const target = head.target === "*" ? "*" : backend.basePath + head.target;
+  const host = (backend.kind === "tcp" ? backend.hostHeader : undefined) ?? head.hostHeader;
+  return (
+    `${head.method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${head.lines}${requestFraming(head)}` +
+    `${head.isUpgrade ? "Connection: Upgrade\r\nUpgrade: websocket\r\n" : ""}` +
+    `${head.expectsContinue ? "Expect: 100-continue\r\n" : ""}${forwarded}X-Request-Id: ${id}\r\n\r\n`
+  );
+}
+
+function requestFraming(head: RequestHead): string {
+  if (head.bodyBytes === CHUNKED) return "Transfer-Encoding: chunked\r\n";
+  return head.hasLength ? `Content-Length: ${head.bodyBytes}\r\n` : "";
+}
+
+/** `closes`: the client's connection ends with this answer. */
+export function responseHead(head: ResponseHead, request: RequestHead, id: string, closes: boolean): string {
+  const connection = closes ? "Connection: close\r\n" : "";
+  return `HTTP/1.1${head.statusText}\r\n${head.lines}${responseFraming(head, request)}X-Request-Id: ${id}\r\n${connection}\r\n`;
+}
+
+function responseFraming(head: ResponseHead, request: RequestHead): string {
+  if (head.bodyBytes === CHUNKED) return request.isHttp10 ? "" : "Transfer-Encoding: chunked\r\n";
+  // RFC 9110 8.6: no Content-Length in 204.
+  return head.contentLength === undefined || head.status === 204 ? "" : `Content-Length: ${head.contentLength}\r\n`;
+}
+
+/** 1xx: 100 and 103 as they came; 101 with what makes it an upgrade. */
+export function interimHead(head: ResponseHead, id: string): string {
+  if (head.status !== 101) return `HTTP/1.1${head.statusText}\r\n${head.lines}\r\n`;
+  return `HTTP/1.1${head.statusText}\r\n${head.lines}Connection: Upgrade\r\nUpgrade: websocket\r\nX-Request-Id: ${id}\r\n\r\n`;
+}
+
+/** A whole answer of the gateway's own: a problem document. It never names upstreams. */
+export function ownAnswer(error: SkerryError, id: string, withoutBody: boolean, closes: boolean): string {
+  const problem = toProblem(new SkerryError(errorId(error), error.message, hintOf(error)), id);
+  // Escaped to ASCII: it is written as latin1.
+  const body = `${JSON.stringify(problem).replace(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
+  return (
+    `HTTP/1.1 ${error.status} ${STATUS_TEXTS[error.status] ?? "Error"}\r\nContent-Type: application/problem+json\r\n` +
+    `Content-Length: ${body.length}\r\nCache-Control: no-store\r\nX-Request-Id: ${id}\r\n` +
+    `${closes ? "Connection: close\r\n" : ""}\r\n${withoutBody ? "" : body}`
+  );
+}
+
+type Id = ConstructorParameters<typeof SkerryError>[0];
+
+export function errorId(error: SkerryError): Id {
+  return (error.reason === undefined ? error.code : `${error.code}/${error.reason}`) as Id;
+}
+
+function hintOf({ hint }: SkerryError): { hint?: string } {
+  return hint === undefined ? {} : { hint };
+}
+
+const STATUS_TEXTS: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  414: "URI Too Long",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+};

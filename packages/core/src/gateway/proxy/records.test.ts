@@ -1,0 +1,22 @@
+import { deepEqual, equal } from "node:assert/strict";
+import { test } from "node:test";
+import { countRequest, emptyStats, LATENCY_BUCKETS_MS, type RequestRecord } from "./records.ts";
+
+const record: RequestRecord = {
+  ...{ id: "x", routeId: "r", method: "GET", host: "h", path: "/", status: 200 },
+  ...{ durationMs: 0, bytesIn: 1, bytesOut: 2, upstream: undefined, error: undefined },
+};
+
+test("a request counts in the bucket of the smallest bound that it keeps", () => {
+  const stats = emptyStats();
+  for (const durationMs of [0, 1, 1.1, 10_000, 10_001]) countRequest(stats, { ...record, durationMs });
+  equal(stats.latency.length, LATENCY_BUCKETS_MS.length + 1);
+  deepEqual([stats.latency[0], stats.latency[1], stats.latency.at(-2), stats.latency.at(-1)], [2, 1, 1, 1]);
+});
+
+test("a request counts by the first digit of its status, and with its bytes", () => {
+  const stats = emptyStats();
+  for (const status of [0, 101, 200, 204, 404, 502]) countRequest(stats, { ...record, status });
+  deepEqual(stats.byClass, [1, 1, 2, 0, 1, 1]);
+  deepEqual([stats.bytesIn, stats.bytesOut], [6, 12]);
+});

@@ -1,0 +1,74 @@
+/** What the proxy tells about its work. */
+
+export interface RequestRecord {
+  readonly id: string;
+  /** Uid of the route; undefined when none was found. */
+  readonly routeId: string | undefined;
+  readonly method: string;
+  readonly host: string;
+  /** Without the query, which may hold secrets. */
+  readonly path: string;
+  /** As the client saw it; 0 when it went away before the answer. */
+  readonly status: number;
+  readonly durationMs: number;
+  /** Bytes of the request's body as they were passed on, and of the whole answer. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** For the log only, never for a client. */
+  readonly upstream: string | undefined;
+  /** `code/reason` of an own answer or of a connection that was cut; `aborted` when the client went away. */
+  readonly error: string | undefined;
+}
+
+/** Upper bounds of the latency buckets; one more bucket holds what is slower. */
+export const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const;
+
+/** Plain numbers since the start: they cross the control pipe as JSON. */
+export interface ProxyStats {
+  /** Client connections that are open, and all that ever were. */
+  connections: number;
+  connectionsTotal: number;
+  /** Connections that were closed at once because there were too many. */
+  connectionsRefused: number;
+  requests: number;
+  inFlight: number;
+  /** Answers by the first digit of their status: index 1 to 5; 0 counts clients that went away before. */
+  byClass: number[];
+  /** Attempts at upstreams that failed. */
+  upstreamErrors: number;
+  upstreamConnections: number;
+  /** Bytes of bodies from clients, and of answers to them, of requests that have ended. */
+  bytesIn: number;
+  bytesOut: number;
+  /** Counts by LATENCY_BUCKETS_MS, not cumulative. */
+  latency: number[];
+  latencySumMs: number;
+}
+
+export function emptyStats(): ProxyStats {
+  return {
+    connections: 0,
+    connectionsTotal: 0,
+    connectionsRefused: 0,
+    requests: 0,
+    inFlight: 0,
+    byClass: [0, 0, 0, 0, 0, 0],
+    upstreamErrors: 0,
+    upstreamConnections: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    latency: new Array(LATENCY_BUCKETS_MS.length + 1).fill(0),
+    latencySumMs: 0,
+  };
+}
+
+export function countRequest(stats: ProxyStats, record: RequestRecord): void {
+  const digit = Math.floor(record.status / 100);
+  stats.byClass[digit] = (stats.byClass[digit] ?? 0) + 1;
+  stats.bytesIn += record.bytesIn;
+  stats.bytesOut += record.bytesOut;
+  stats.latencySumMs += record.durationMs;
+  let bucket = 0;
+  while (bucket < LATENCY_BUCKETS_MS.length && record.durationMs > (LATENCY_BUCKETS_MS[bucket] as number)) bucket++;
+  stats.latency[bucket] = (stats.latency[bucket] ?? 0) + 1;
+}

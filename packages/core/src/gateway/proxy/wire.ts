@@ -1,0 +1,207 @@
+/**
+ * A socket on the data path. Reads and writes go past Node's streams: bytes come through an overridden `push`, or
+ * through `onread` into a recycled buffer, and are written with `_write` directly, one call per message where possible.
+ * What was not taken, or comes while reading is paused, is held: at most what one read of the kernel's buffer gave.
+ */
+import type { OnReadOpts, Socket } from "node:net";
+
+export interface WireOwner {
+  /**
+   * Takes bytes `from` to `to`; returns the place behind what it took. When that is less, the wire holds the rest and
+   * reads no more until `resume`. The buffer is used again: what must outlive the call is copied, or the wire paused
+   * while a write of it is pending.
+   */
+  onBytes(buffer: Buffer, from: number, to: number): number;
+  /** The peer sends no more; what it sent was taken. */
+  onEnd(): void;
+  /** Everything written has gone to the kernel, after `isBlocked` was true. */
+  onDrain(): void;
+  /** The socket is gone. Once, also after `destroy`. */
+  onClose(): void;
+}
+
+type Written = (error?: Error | null) => void;
+/** Without a type in @types/node: Node's own sockets take the encoding `buffer` for bytes. */
+const BYTES = "buffer" as BufferEncoding;
+const nothing = (): void => undefined;
+
+export class Wire {
+  readonly socket: Socket;
+  owner: WireOwner;
+  bytesIn = 0;
+  bytesOut = 0;
+
+  readonly #bufferBytes: number;
+  #buffer: Buffer | undefined;
+  #isPaused = false;
+  /** Node was told to read no more. */
+  #isStopped = false;
+  #isDelivering = false;
+  #resumedMeanwhile = false;
+  #held: Buffer[] = [];
+  #hasEnded = false;
+  #isWriting = false;
+  #isInWrite = false;
+  #queue: (string | Buffer)[] = [];
+  #endsAfterWrites = false;
+  readonly #written: Written = (error) => this.#onWritten(error);
+
+  /** `make` opens the socket; `bufferBytes` is the size of the buffer that it reads into when it uses `onread`. */
+  constructor(owner: WireOwner, bufferBytes: number, make: (onread: OnReadOpts) => Socket) {
+    this.owner = owner;
+    this.#bufferBytes = bufferBytes;
+    this.socket = make({
+      buffer: () => {
+        this.#buffer ??= Buffer.allocUnsafeSlow(this.#bufferBytes);
+        return this.#buffer;
+      },
+      callback: (count, buffer) => this.#deliver(buffer as Buffer, count, true),
+    });
+    this.socket.push = (chunk: Buffer | null): boolean => this.#push(chunk);
+    this.socket.on("error", nothing);
+    this.socket.once("close", () => this.owner.onClose());
+    const early = this.socket.readableLength > 0 ? (this.socket.read() as Buffer | null) : null;
+    if (early !== null) process.nextTick(() => this.#push(early));
+  }
+
+  get isDestroyed(): boolean {
+    return this.socket.destroyed;
+  }
+
+  /** Something written has not gone to the kernel yet. */
+  get isBlocked(): boolean {
+    return this.#isWriting;
+  }
+
+  /** The peer sent its last byte. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** The buffer of the last read belongs to a pending write: the next read gets another. */
+  leaveBuffer(): void {
+    this.#buffer = undefined;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#isDelivering) this.#resumedMeanwhile = true;
+    else this.#pump();
+  }
+
+  /** A string is latin1. */
+  write(data: string | Buffer): void {
+    if (this.socket.destroyed) return;
+    this.bytesOut += data.length;
+    if (this.#isWriting) this.#queue.push(data);
+    else this.#start(() => this.socket._write(data, typeof data === "string" ? "latin1" : BYTES, this.#written));
+  }
+
+  /** A head and bytes behind it, in one call. */
+  writeBoth(head: string, body: Buffer): void {
+    if (this.socket.destroyed) return;
+    this.bytesOut += head.length + body.length;
+    if (this.#isWriting) this.#queue.push(head, body);
+    else this.#startAll([head, body]);
+  }
+
+  /** Sends no more, after what is pending. */
+  end(): void {
+    if (this.#isWriting) this.#endsAfterWrites = true;
+    else if (!this.socket.destroyed) this.socket.end();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** Ends so that the peer sees an error, where the kind of socket can (TCP). */
+  reset(): void {
+    if (this.socket.destroyed) return;
+    if ("encrypted" in this.socket || this.socket.remoteAddress === undefined) this.socket.destroy();
+    else this.socket.resetAndDestroy();
+  }
+
+  #startAll(parts: readonly (string | Buffer)[]): void {
+    const chunks = parts.map((chunk) => ({
+      chunk,
+      encoding: typeof chunk === "string" ? ("latin1" as const) : BYTES,
+    }));
+    this.#start(() => this.socket._writev?.(chunks, this.#written));
+  }
+
+  #start(write: () => void): void {
+    this.#isWriting = true;
+    this.#isInWrite = true;
+    write();
+    this.#isInWrite = false;
+  }
+
+  #onWritten(error?: Error | null): void {
+    this.#isWriting = false;
+    if (error || this.socket.destroyed) {
+      this.socket.destroy();
+      return;
+    }
+    if (this.#queue.length > 0) {
+      const queue = this.#queue;
+      this.#queue = [];
+      this.#startAll(queue);
+      if (this.#isWriting) return;
+    }
+    if (this.#endsAfterWrites) this.socket.end();
+    if (!this.#isInWrite) this.owner.onDrain();
+  }
+
+  #push(chunk: Buffer | null): boolean {
+    if (chunk !== null) return this.#deliver(chunk, chunk.length, false);
+    this.#hasEnded = true;
+    if (this.#held.length === 0 && !this.#isPaused) this.owner.onEnd();
+    return false;
+  }
+
+  #deliver(buffer: Buffer, to: number, isRecycled: boolean): boolean {
+    this.bytesIn += to;
+    let from = 0;
+    if (!this.#isPaused) from = this.#give(buffer, to);
+    if (from < to && !this.socket.destroyed) {
+      const rest = buffer.subarray(from, to);
+      this.#held.push(isRecycled ? Buffer.from(rest) : rest);
+      this.#isPaused = true;
+    }
+    this.#isStopped = this.#isPaused;
+    return !this.#isPaused;
+  }
+
+  /** Gives bytes to the owner, again when it resumes meanwhile; returns the place behind what it took. */
+  #give(buffer: Buffer, to: number): number {
+    let from = 0;
+    this.#isDelivering = true;
+    do {
+      this.#resumedMeanwhile = false;
+      from = this.owner.onBytes(buffer, from, to);
+    } while (from < to && this.#resumedMeanwhile && !this.socket.destroyed);
+    this.#isDelivering = false;
+    return from;
+  }
+
+  #pump(): void {
+    while (this.#held.length > 0 && !this.#isPaused && !this.socket.destroyed) {
+      const buffer = this.#held.shift() as Buffer;
+      const from = this.#give(buffer, buffer.length);
+      if (from === buffer.length) continue;
+      this.#held.unshift(buffer.subarray(from));
+      this.#isPaused = true;
+    }
+    if (this.#isPaused || this.socket.destroyed) return;
+    if (this.#hasEnded) this.owner.onEnd();
+    else if (this.#isStopped) {
+      this.#isStopped = false;
+      this.socket._read(0);
+    }
+  }
+}

@@ -1,0 +1,200 @@
+/** The gateway's data path between real sockets on loopback: a proxy, upstreams that are scripted, raw clients. */
+import { once } from "node:events";
+import { type AddressInfo, createConnection, createServer, type Server, type Socket } from "node:net";
+import { LIMITS } from "../domain/limits.ts";
+import type { ProxyLimits, ProxyOptions } from "../gateway/proxy/context.ts";
+import { createProxy, type DataPath } from "../gateway/proxy/proxy.ts";
+import type { RequestRecord } from "../gateway/proxy/records.ts";
+import { compileTable } from "../gateway/routing/route-table.ts";
+import type { Backend, TableEntry, Upstream } from "../gateway/table.ts";
+import { realClock } from "../platform/clock.ts";
+import { realRandom } from "../platform/random.ts";
+
+/** Sweeps often: tests wait for short limits. */
+const TEST_LIMITS: Partial<ProxyLimits> = { sweepEveryMs: 10 };
+
+export class ProxyWorld implements AsyncDisposable {
+  readonly proxy: DataPath;
+  readonly records: RequestRecord[] = [];
+  port = 0;
+  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(limits: Partial<ProxyLimits>, options: Partial<ProxyOptions>) {
+    this.proxy = createProxy({
+      monotonicMs: () => realClock.monotonicMs(),
+      random: realRandom,
+      limits: { ...LIMITS.proxy, ...TEST_LIMITS, ...limits },
+      isOwnAddress: () => false,
+      onRequest: (record) => this.records.push(record),
+      ...options,
+    });
+  }
+
+  static async start(limits: Partial<ProxyLimits> = {}, options: Partial<ProxyOptions> = {}): Promise<ProxyWorld> {
+    const world = new ProxyWorld(limits, options);
+    world.port = await world.listen((socket) => world.proxy.accept(socket, false));
+    return world;
+  }
+
+  /** A server for raw sockets; everything it takes is closed at the end. Returns its port. */
+  async listen(onSocket: (socket: Socket) => void): Promise<number> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      this.#keep(socket);
+      onSocket(socket);
+    });
+    this.#servers.push(server);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return (server.address() as AddressInfo).port;
+  }
+
+  /** An upstream that reads one request at a time and answers with what `answer` gives. */
+  async upstream(answer: (request: SeenRequest, socket: Socket) => string | undefined): Promise<SeenRequest[]> {
+    const seen: SeenRequest[] = [];
+    const port = await this.listen((socket) => {
+      let text = "";
+      socket.on("data", (bytes: Buffer) => {
+        text += bytes.toString("latin1");
+        for (let request = firstRequest(text); request !== undefined; request = firstRequest(text)) {
+          text = text.slice(request.length);
+          seen.push(request);
+          const response = answer(request, socket);
+          if (response !== undefined) socket.write(response, "latin1");
+        }
+      });
+      socket.on("end", () => socket.end());
+    });
+    this.route(port);
+    return seen;
+  }
+
+  /** Everything for every host goes to these ports. */
+  route(...ports: readonly number[]): void {
+    this.routeTo(ports.map((port) => ({ kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "" })));
+  }
+
+  routeTo(backends: readonly Backend[], rest: Partial<Upstream> = {}): void {
+    const upstream: Upstream = { backends, reach: "any", ...rest };
+    const hosts = ["app.example", "[::1]"];
+    const entries: TableEntry[] = hosts.map((host) => ({ id: `route ${host}`, host, path: "/", upstream }));
+    this.proxy.setTable(compileTable(entries));
+  }
+
+  /** A raw connection to the proxy. */
+  async connect(): Promise<RawClient> {
+    const socket = createConnection({ host: "127.0.0.1", port: this.port, allowHalfOpen: true, noDelay: true });
+    this.#keep(socket);
+    const client = new RawClient(socket);
+    await once(socket, "connect");
+    return client;
+  }
+
+  /** What comes back for these bytes until the connection ends; it is asked to close after the first answer. */
+  async exchange(bytes: string): Promise<string> {
+    const client = await this.connect();
+    client.write(bytes);
+    return client.untilClosed();
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.once("close", () => this.#sockets.delete(socket));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.proxy.drain(AbortSignal.abort());
+    for (const socket of this.#sockets) socket.destroy();
+    for (const server of this.#servers) server.close();
+  }
+}
+
+/** Waits until `holds`, far longer than it should take. */
+export async function until(holds: () => boolean, what: string): Promise<void> {
+  const endMs = realClock.monotonicMs() + 20_000;
+  while (!holds()) {
+    if (realClock.monotonicMs() > endMs) throw new Error(`did not happen: ${what}`);
+    await realClock.sleep(2);
+  }
+}
+
+export interface SeenRequest {
+  readonly line: string;
+  /** Lower-case names. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly head: string;
+  /** Without framing. */
+  readonly body: string;
+  /** Bytes of all of it. */
+  readonly length: number;
+}
+
+/** The first whole request of `text`, as a plain reader sees it; undefined when it is not whole. */
+function firstRequest(text: string): SeenRequest | undefined {
+  const end = text.indexOf("\r\n\r\n");
+  if (end < 0) return undefined;
+  const head = text.slice(0, end + 4);
+  const [line = "", ...lines] = text.slice(0, end).split("\r\n");
+  const headers = new Map(
+    lines.map((one) => [one.slice(0, one.indexOf(":")).toLowerCase(), one.slice(one.indexOf(":") + 1).trim()]),
+  );
+  if (headers.get("transfer-encoding") !== "chunked") {
+    const length = Number(headers.get("content-length") ?? 0);
+    if (text.length < head.length + length) return undefined;
+    return { line, headers, head, body: text.slice(head.length, head.length + length), length: head.length + length };
+  }
+  let body = "";
+  for (let at = head.length; ; ) {
+    const size = Number.parseInt(text.slice(at, text.indexOf("\r\n", at)), 16);
+    const from = text.indexOf("\r\n", at) + 2;
+    if (Number.isNaN(size) || from < 2 || text.length < from + size + 2) return undefined;
+    body += text.slice(from, from + size);
+    at = from + size + 2;
+    if (size === 0) return { line, headers, head, body, length: at };
+  }
+}
+
+/** A client that sees bytes. */
+export class RawClient {
+  readonly socket: Socket;
+  text = "";
+  hasEnded = false;
+  isClosed = false;
+  /** Set when the connection broke (ECONNRESET). */
+  error: string | undefined;
+  readonly #closed: Promise<void>;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on("data", (bytes: Buffer) => {
+      this.text += bytes.toString("latin1");
+    });
+    socket.once("end", () => {
+      this.hasEnded = true;
+    });
+    socket.once("error", (error: Error & { code?: string }) => {
+      this.error = error.code ?? error.message;
+    });
+    this.#closed = new Promise((resolve) => {
+      socket.once("close", () => {
+        this.isClosed = true;
+        resolve();
+      });
+    });
+  }
+
+  write(text: string): void {
+    this.socket.write(text, "latin1");
+  }
+
+  /** Resolves with all text when the proxy has ended the connection. */
+  async untilClosed(): Promise<string> {
+    if (!this.hasEnded && !this.isClosed) {
+      await Promise.race([this.#closed, once(this.socket, "end").catch(() => undefined)]);
+    }
+    this.socket.end();
+    await this.#closed;
+    return this.text;
+  }
+}
