@@ -31,14 +31,14 @@ export const DRIVERS: readonly Driver[] = [
     reason: "the gateway's data path: nothing wraps its sockets, and it connects to the address that it has checked",
   },
   {
-    path: `${CORE}/gateway/proxy/addresses.ts`,
-    may: ["node:net"],
-    reason: "it only computes: Node's lists of networks live beside the sockets",
-  },
-  {
     path: `${CORE}/gateway/proxy/proxy.ts`,
     may: ["setInterval"],
     reason: "one timer for all deadlines of the data path; what time it is comes through a port",
+  },
+  {
+    path: `${CORE}/gateway/authority.ts`,
+    may: ["node:crypto", "@peculiar/x509", "reflect-metadata"],
+    reason: "keys are drawn by the cryptographic library itself, and the library for certificates takes it as it is",
   },
   {
     path: `${CORE}/contract/client/http.ts`,

@@ -24,6 +24,11 @@ const PURE_MODULES = new Set(
     .map((name) => `node:${name}`),
 );
 
+/** What only computes in modules of Node that are the world else. */
+const PURE_NAMES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ["node:net", new Set(["isIP", "isIPv4", "isIPv6", "BlockList"])],
+]);
+
 /** npm packages that only compute. Hashing a password takes a random salt: callers give it through the port. */
 const PURE_PACKAGES = new Set(["zod", "@node-rs/crc32", "@node-rs/argon2"]);
 
@@ -115,6 +120,8 @@ function importTrouble({ specifier, typeOnly, names }: ImportEdge): string | und
     return `takes ${random.join(", ")} of node:crypto: random numbers come through the port Random`;
   }
   if (PURE_MODULES.has(specifier)) return;
+  const pure = PURE_NAMES.get(specifier);
+  if (pure !== undefined && names.length > 0 && names.every((name) => pure.has(name))) return;
   if (specifier.startsWith("node:")) return `${specifier} is the world: it comes through a port of domain/ports.ts`;
   const name = specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
   if (PURE_PACKAGES.has(name)) return;

@@ -119,7 +119,7 @@ describe("skerry up", () => {
     env = { SKERRY_CONFIG_DIR: join(directory, "config"), SKERRY_DATA: join(directory, "data"), HOME: directory };
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
-  const FLAGS = ["--listen-api", "127.0.0.1:0"];
+  const FLAGS = ["--listen-api", "127.0.0.1:0", "--gateway-workers", "0"];
 
   test("the first start gives a context that works at once; the password is in no log", {
     timeout: 180_000,

@@ -26,11 +26,13 @@ function blocksOf(markdown: string): Block[] {
   }));
 }
 
+const PORTS = ["api", "http", "https"].flatMap((name) => [`--listen-${name}`, "127.0.0.1:0"]);
 const readme = await readFile(join(ROOT, "README.md"), "utf8");
 const blocks = blocksOf(readme);
 let home: string;
 let env: Record<string, string>;
-let apiUrl: string;
+/** What the README says -> what is so in this test. */
+const urls = new Map<string, string>();
 let stop: () => Promise<void>;
 
 before(async () => {
@@ -38,23 +40,26 @@ before(async () => {
   await mkdir(join(home, "work"));
   const bin = [join(ROOT, "node_modules/.bin"), join(ROOT, "packages/cli/bin")].join(":");
   env = { PATH: `${bin}:${process.env["PATH"]}`, HOME: home, LANG: "C.UTF-8", TMPDIR: tmpdir() };
-  const daemon = spawn("skerry", ["up", "--listen-api", "127.0.0.1:0", "--log-format", "json"], { env });
+  const daemon = spawn("skerry", ["up", ...PORTS, "--log-format", "json"], { env });
   stop = async () => {
     if (daemon.exitCode !== null) return;
     daemon.kill("SIGTERM");
     await once(daemon, "exit");
   };
   let said = "";
-  apiUrl = await new Promise((resolve, reject) => {
+  const ready = await new Promise<Record<"apiUrl" | "httpUrl" | "httpsUrl", string>>((resolve, reject) => {
     const read = (part: Buffer) => {
       said += part.toString();
-      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0];
-      if (url !== undefined && said.includes('"msg":"ready"')) resolve(url);
+      const line = said.split("\n").find((one) => one.includes('"msg":"ready"') && one.endsWith("}"));
+      if (line !== undefined) resolve(JSON.parse(line));
     };
     daemon.stdout.on("data", read);
     daemon.stderr.on("data", read);
     daemon.once("exit", () => reject(new Error(`skerry up ended: ${said}`)));
   });
+  urls.set("127.0.0.1:7400", new URL(ready.apiUrl).host);
+  urls.set("localhost:8080", `localhost:${new URL(ready.httpUrl).port}`);
+  urls.set("localhost:8443", `localhost:${new URL(ready.httpsUrl).port}`);
 });
 after(async () => {
   await stop();
@@ -75,9 +80,8 @@ for (const { line, script, reason } of blocks) {
   test(`the block at line ${line} of the README`, async (t) => {
     const startMs = performance.now();
     // The checkout is the newcomer's; files of the tour are made in a folder of its own.
-    const text = script
-      .replaceAll("http://127.0.0.1:7400", apiUrl)
-      .replaceAll("$PWD/node_modules", `${ROOT}node_modules`);
+    let text = script.replaceAll("$PWD/node_modules", `${ROOT}node_modules`);
+    for (const [written, real] of urls) text = text.replaceAll(written, real);
     const { status, output } = await shell(`set -eu -o pipefail\n${text}`);
     t.diagnostic(`${(performance.now() - startMs).toFixed(0)} ms`);
     assert.equal(status, 0, output);

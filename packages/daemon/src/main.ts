@@ -31,6 +31,9 @@ export interface DaemonOptions {
 
 export interface Ready {
   readonly apiUrl: string;
+  /** Of the gateway; absent: this node serves none. */
+  readonly httpUrl?: string | undefined;
+  readonly httpsUrl?: string | undefined;
   readonly socketPath: string;
   readonly dataDirectory: string;
   readonly firstStart: boolean;
@@ -61,11 +64,12 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     onRequest: recordRequests(log, metrics),
     ...(options.onFirstStart === undefined ? {} : { onFirstStart: options.onFirstStart }),
   });
-  const { apiUrl, socketPath, firstStart } = node;
-  log.info({ apiUrl, socketPath, pid: process.pid }, "ready");
+  const { apiUrl, socketPath, firstStart, gateway } = node;
+  const { httpUrl, httpsUrl } = gateway;
+  log.info({ apiUrl, httpUrl, httpsUrl, socketPath, pid: process.pid }, "ready");
   const password = await readFirstPassword(data.firstPasswordFile);
   const file = data.firstPasswordFile;
-  const ready = { apiUrl, socketPath, dataDirectory: data.path, firstStart };
+  const ready = { apiUrl, httpUrl, httpsUrl, socketPath, dataDirectory: data.path, firstStart };
   await options.onReady?.(
     password === undefined ? ready : { ...ready, firstPassword: { userName: FIRST_USER, file, password } },
   );

@@ -9,6 +9,7 @@ import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Principal } from "@skerry/core/domain/identity.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
+import { RouteService } from "@skerry/core/gateway/routes.ts";
 import { createJobRunner } from "@skerry/core/jobs/runner.ts";
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
 import { createDigestThread } from "@skerry/core/platform/digests.ts";
@@ -24,6 +25,7 @@ import { openNedbStore } from "@skerry/core/store/drivers/nedb/nedb.ts";
 import type { Config } from "./config/load.ts";
 import type { DataDirectory } from "./data/directory.ts";
 import { type FirstStart, firstStart, forgetFirstPassword } from "./first-start.ts";
+import { type Gateway, startGateway } from "./gateway/gateway.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { ApiServer, type RequestRecord } from "./http/server.ts";
 import type { Services } from "./http/services.ts";
@@ -49,6 +51,7 @@ export interface NodeOptions {
 export interface Node extends AsyncDisposable {
   readonly apiUrl: string;
   readonly socketPath: string;
+  readonly gateway: Pick<Gateway, "httpUrl" | "httpsUrl">;
   readonly firstStart: boolean;
   readonly dispatch: Dispatch;
   /** Takes no new requests, lets those under way finish, at most `LIMITS.http.drainMs`. Then dispose. */
@@ -86,11 +89,13 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   return {
     apiUrl: apis.url,
     socketPath: data.socketPath,
+    gateway: services.gateway,
     firstStart,
     dispatch,
     async drain() {
       phase.state = "draining";
-      await closeAll(apis.all, AbortSignal.timeout(LIMITS.http.drainMs));
+      const apisClosed = closeAll(apis.all, AbortSignal.timeout(LIMITS.http.drainMs));
+      await Promise.all([apisClosed, services.gateway.drain()]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -105,6 +110,9 @@ interface Opened {
   readonly pressure: DiskPressure;
   readonly firstStart: boolean;
 }
+
+/** Kinds that a project owns: they go before it does. */
+const OWNED_KINDS = ["bucket", "route"] as const;
 
 /** Everything below the API. Each part is disposed after those that were opened later and use it. */
 async function openServices(
@@ -132,18 +140,27 @@ async function openServices(
   const digests = parts.use(createDigestThread());
   const objects = parts.use(await createObjectService({ ...world, index, servers, digests, wake: (job) => wake(job) }));
   const audit = parts.use(await createAudit({ ...world, directory: data.auditDirectory }));
-  const projectIsEmpty = async (uid: string) =>
-    (await store.list({ prefix: `/bucket/${uid}/`, limit: 1 })).entries.length === 0;
+  const projectIsEmpty = async (uid: string) => {
+    const found = await Promise.all(OWNED_KINDS.map((kind) => store.list({ prefix: `/${kind}/${uid}/`, limit: 1 })));
+    return found.every(({ entries }) => entries.length === 0);
+  };
   const auth = parts.use(await createAuth({ ...world, store, hasher, directory: data.authDirectory, projectIsEmpty }));
   const buckets = new BucketService({ ...world, store, index });
   await buckets.resume();
+  const routes = new RouteService({ ...world, store });
+  const { workers } = config.gateway;
+  const { http, https } = config.listen;
+  const { gatewayDirectory: directory, sitesSocket } = data;
+  const gateway = parts.use(
+    await startGateway({ ...world, store, objects, cluster, directory, sitesSocket, workers, http, https }),
+  );
 
   const jobs = parts.use(createJobRunner(world));
   for (const job of [...objects.jobs, verifyJob(index, log), ...auth.jobs, pressure.job]) jobs.add(job);
   wake = (job) => jobs.wake(job);
   const findFailure = createFailureCheck({ audit, auth, index, servers, store });
   const services: Services = {
-    ...{ audit, auth, buckets, clock, index, jobs, objects, store },
+    ...{ audit, auth, buckets, clock, gateway, index, jobs, objects, routes, store },
     node: {
       ...{ cluster, name: config.node.name, version: VERSION, startedMs },
       readiness: async () => {

@@ -1,6 +1,6 @@
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { type Applied, applyDeclaration } from "../declare/apply.ts";
-import { assertDistinct, type Declaration, readDeclaration } from "../declare/declaration.ts";
+import { assertDistinct, type Declaration, isOfProject, readDeclaration } from "../declare/declaration.ts";
 import { assertApplicable, type Change, type Plan, planDeclaration } from "../declare/plan.ts";
 import { readDocuments } from "../declare/source.ts";
 import { escapeJson, escapeText } from "../output/escape.ts";
@@ -16,7 +16,7 @@ export default defineCommand({
   example: "apply -f cloud.yaml",
   more: [["apply -f cloud.yaml --dry-run", "what it would change"]],
   details:
-    "A document is {kind, name, project, labels, spec}, of kind bucket, user or project, or what skerry get -o yaml " +
+    "A document is {kind, name, project, labels, spec}, of kind bucket, route, user or project, or what skerry get -o yaml " +
     "shows. All are checked before the first is sent; then they are created, updated, or left as they are. Whether " +
     "you may make a change is decided when it is made: --dry-run needs the right to read only.",
   async run(invocation, { flags }) {
@@ -45,9 +45,9 @@ async function dryRun(invocation: Invocation, declared: readonly Declaration[]):
   const project = await invocation.project();
   const plans: { declaration: Declaration; plan: Plan }[] = [];
   for (const one of declared) {
-    const plan = await planDeclaration(one, client, signal);
-    // Where a bucket would go that names no project.
-    const placed = one.kind === "bucket" && project !== undefined && plan.result === "created";
+    const plan = await planDeclaration(one, client, signal, project);
+    // Where it would go when it names no project.
+    const placed = isOfProject(one.kind) && project !== undefined && plan.result === "created";
     plans.push({ declaration: placed ? { project, ...one } : one, plan });
   }
   await assertApplicable(plans, client, signal);

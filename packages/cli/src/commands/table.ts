@@ -57,6 +57,12 @@ export const ENTRIES: readonly Entry[] = [
   command("bucket update", "Change a bucket's visibility or labels", () => import("./bucket/update.ts")),
   ...resource("bucket", "Remove empty buckets"),
 
+  command("route create", "Publish something under a host name", () => import("./route/create.ts")),
+  command("route update", "Change where a route leads, or its labels", () => import("./route/update.ts")),
+  ...resource("route", "Remove routes; the last one to a host name frees the name"),
+
+  command("ca export", "Print the certificate that clients of the gateway must trust", () => import("./ca/export.ts")),
+
   command("user create", "Create a user, and a project of the same name", () => import("./user/create.ts")),
   command("user update", "Change a user's role or labels, disable or enable", () => import("./user/update.ts")),
   command("user passwd", "Set a password", () => import("./user/passwd.ts")),

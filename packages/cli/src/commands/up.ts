@@ -8,6 +8,8 @@ import type { Terminal } from "../output/terminal.ts";
 import type { PassThrough } from "./command.ts";
 
 interface Ready {
+  readonly httpUrl?: string | undefined;
+  readonly httpsUrl?: string | undefined;
   readonly apiUrl: string;
   readonly socketPath: string;
   readonly dataDirectory: string;
@@ -22,6 +24,9 @@ export const up: PassThrough = {
   options: {
     data: value("Everything that this node keeps"),
     "listen-api": value("Where the API answers, on loopback"),
+    "listen-http": value("Where the gateway answers plain HTTP"),
+    "listen-https": value("Where the gateway answers HTTPS"),
+    "gateway-workers": value("Processes that serve the gateway's traffic"),
     "storage-dir": { type: "array", describe: "A directory for replicas, best one per disk" },
     "log-format": { ...value("Lines for people, or JSON"), choices: ["pretty", "json"] },
     "log-level": { ...value("The least important lines"), choices: ["debug", "info", "warn", "error"] },
@@ -83,12 +88,15 @@ async function rememberContext(
 
 /** What a person sees first. The password is shown to a person only, never in what may become a log. */
 export function readyText(
-  { apiUrl, socketPath, dataDirectory, firstPassword }: Ready,
+  { apiUrl, httpUrl, httpsUrl, socketPath, dataDirectory, firstPassword }: Ready,
   { binDirectory, toPerson }: { readonly binDirectory: string | undefined; readonly toPerson: boolean },
 ): string {
   const lines = [
     "Skerry is up.",
     `  API     ${escapeText(apiUrl)}`,
+    ...(httpUrl === undefined || httpsUrl === undefined
+      ? []
+      : [`  Gateway ${escapeText(httpUrl)}`, `          ${escapeText(httpsUrl)}`]),
     `  Socket  ${escapeText(socketPath)}`,
     `  Data    ${escapeText(dataDirectory)}`,
   ];

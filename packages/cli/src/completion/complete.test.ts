@@ -46,7 +46,7 @@ describe("completion", () => {
     assert.deepEqual(await texts("bucket", "create", "--", "--vis"), []);
     assert.deepEqual(await texts("--context", ""), ["test"]);
     assert.deepEqual(await texts("up", "--log-level", "w"), ["warn"]);
-    assert.deepEqual(await texts("up", "--listen"), ["--listen-api"]);
+    assert.deepEqual(await texts("up", "--listen-a"), ["--listen-api"]);
   });
 
   test("names of what is in the cloud", async () => {

@@ -1,8 +1,8 @@
 /** Makes what is declared so: creates, updates what differs, leaves what is so already. */
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
-import type { Declaration } from "./declaration.ts";
-import { type Plan, planDeclaration, ROUTES } from "./plan.ts";
+import { type Declaration, isOfProject } from "./declaration.ts";
+import { addressOf, type Plan, planDeclaration, ROUTES } from "./plan.ts";
 
 export interface Applied {
   readonly kind: string;
@@ -15,13 +15,13 @@ export interface Applied {
 export interface ApplyOptions {
   readonly client: Client;
   readonly signal: AbortSignal;
-  /** Project of buckets that name none. */
+  /** Project of what belongs to one and names none. */
   readonly project: string | undefined;
 }
 
 export async function applyDeclaration(declaration: Declaration, options: ApplyOptions): Promise<Applied> {
   const { kind, name } = declaration;
-  const { result } = await planDeclaration(declaration, options.client, options.signal);
+  const { result } = await planDeclaration(declaration, options.client, options.signal, options.project);
   if (result === "created") return create(declaration, options);
   if (result === "updated") await update(declaration, options);
   return { kind, name, result };
@@ -32,7 +32,7 @@ async function create(
   { client, signal, project: inProject }: ApplyOptions,
 ): Promise<Applied> {
   const { kind, name, labels } = declaration;
-  const project = kind === "bucket" ? (declaration.project ?? inProject) : undefined;
+  const project = isOfProject(kind) ? (declaration.project ?? inProject) : undefined;
   // A user is not created disabled: that is a second step.
   const { disabled, ...spec } = declaration.spec;
   const body = {
@@ -51,8 +51,8 @@ async function create(
   return { kind, name, result: "created", ...(password === undefined ? {} : { password }) };
 }
 
-async function update(declaration: Declaration, { client, signal }: ApplyOptions): Promise<void> {
-  const { kind, name, labels, spec, revision } = declaration;
+async function update(declaration: Declaration, { client, signal, project }: ApplyOptions): Promise<void> {
+  const { kind, labels, spec, revision } = declaration;
   const body = { spec, ...(labels === undefined ? {} : { labels }), ...(revision === undefined ? {} : { revision }) };
-  await client.call(ROUTES[kind].update as never, { params: { name }, body: body as never, signal } as never);
+  await client.call(ROUTES[kind].update as never, { ...addressOf(declaration, project), body, signal } as never);
 }

@@ -1,19 +1,26 @@
 /** What a document declares, checked against the schemas of the API before anything is sent. */
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { projectRoutes } from "@skerry/core/contract/api/project.ts";
+import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
-import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import type { Route } from "@skerry/core/contract/route.ts";
+import { canonicalHost, canonicalPath, canonicalTarget } from "@skerry/core/contract/terms.ts";
 import { closest } from "../commands/suggest.ts";
 import type { SourceDocument } from "./source.ts";
 
-const KINDS = ["bucket", "user", "project"] as const;
+const KINDS = ["bucket", "route", "user", "project"] as const;
 export type DeclaredKind = (typeof KINDS)[number];
+
+/** Whether one belongs to a project that may be named. */
+export function isOfProject(kind: DeclaredKind): boolean {
+  return kind === "bucket" || kind === "route";
+}
 
 export interface Declaration {
   readonly kind: DeclaredKind;
   readonly name: string;
-  /** Name or uid; only of a bucket. */
+  /** Name or uid; only of what belongs to a project. */
   readonly project?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly spec: Readonly<Record<string, unknown>>;
@@ -27,6 +34,7 @@ const FIELDS = ["kind", "name", "project", "labels", "spec", "meta", "status"] a
 /** Each against the schema that the server checks: a name, labels and spec of creating, a spec of updating. */
 const SCHEMAS: Readonly<Record<DeclaredKind, readonly Route[]>> = {
   bucket: [bucketRoutes.create as Route],
+  route: [routeRoutes.create as Route],
   user: [userRoutes.update as Route],
   project: [projectRoutes.create as Route],
 };
@@ -47,14 +55,14 @@ export function readDeclaration({ value, at }: SourceDocument): Declaration {
   }
   const flat = flatten(value, fail);
   const { revision, ...body } = flat;
-  if (kind !== "bucket") delete body["project"];
+  if (!isOfProject(kind)) delete body["project"];
   assertSchema(kind, body, value, fail);
   return {
     kind,
     name: body["name"] as string,
     ...(body["project"] === undefined ? {} : { project: body["project"] as string }),
     ...(body["labels"] === undefined ? {} : { labels: body["labels"] as Record<string, string> }),
-    spec: (body["spec"] ?? {}) as Record<string, unknown>,
+    spec: kind === "route" ? canonicalRoute(body["spec"] as RouteSpec, value, fail) : recordOf(body["spec"]),
     ...(typeof revision === "number" ? { revision } : {}),
     place: at([]),
   };
@@ -63,14 +71,15 @@ export function readDeclaration({ value, at }: SourceDocument): Declaration {
 /** One state for each thing: which of two would hold is not ours to choose. @throws `invalid` */
 export function assertDistinct(declarations: readonly Declaration[]): void {
   const seen = new Map<string, string>();
-  for (const { kind, name, place } of declarations) {
-    const first = seen.get(`${kind}/${name}`);
+  for (const { kind, name, place, project = "" } of declarations) {
+    const key = `${kind}/${kind === "route" ? project : ""}/${name}`;
+    const first = seen.get(key);
     if (first !== undefined) {
       throw new SkerryError("invalid", `${place}: ${kind} ${name} is declared twice, first at ${first}.`, {
         hint: "Keep one of the two.",
       });
     }
-    seen.set(`${kind}/${name}`, place);
+    seen.set(key, place);
   }
 }
 
@@ -115,6 +124,25 @@ function assertSchema(
       [path.join("."), issue?.message ?? "it is not valid"].filter((part) => part !== "").join(": "),
     );
   }
+}
+
+function recordOf(spec: unknown): Record<string, unknown> {
+  return (spec ?? {}) as Record<string, unknown>;
+}
+
+type RouteSpec = Readonly<{ host: string; path?: string; to: string }>;
+
+/** As the cloud keeps it, so that what is the same is seen to be the same. */
+function canonicalRoute(spec: RouteSpec, value: Record<string, unknown>, fail: Fail): Record<string, unknown> {
+  const read = (field: keyof RouteSpec, canonical: (text: string) => string): string => {
+    try {
+      return canonical(spec[field] ?? "/");
+    } catch (error) {
+      const { message, hint } = toSkerryError(error);
+      throw fail(inFile(["spec", field], value), message.replace(/\.$/, ""), hint);
+    }
+  };
+  return { host: read("host", canonicalHost), path: read("path", canonicalPath), to: read("to", canonicalTarget) };
 }
 
 function inFile(path: readonly PropertyKey[], value: Record<string, unknown>): readonly PropertyKey[] {

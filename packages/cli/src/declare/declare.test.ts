@@ -130,6 +130,17 @@ test("--dry-run refuses what applying would refuse, and shows nothing of the res
   assert.equal((await apply(later, ["--dry-run"])).status, 0, "an earlier document makes the project");
 });
 
+test("a route is declared in any spelling, in the project that it is in", async () => {
+  const route = "kind: route\nname: app-example-com\n";
+  const same = await apply(`${route}spec: {host: App.Example.com., path: /, to: "container/web:80"}`, ["--dry-run"]);
+  assert.equal(same.stdout, "route/app-example-com unchanged\n", same.stderr);
+  const other = await apply(`${route}project: web\nspec: {host: app.example.com, to: "HTTP://192.0.2.1:80/"}`);
+  assert.deepEqual([other.stdout, other.changes.length], ["route/app-example-com updated\n", 1]);
+  const bad = await apply(`${route}spec: {host: app.example.com, to: web}`);
+  assert.match(bad.stderr, /standard input:3: "web" is not a target/);
+  assert.equal(bad.status, 2);
+});
+
 test("nothing is sent when one document is wrong, and the line is named", async () => {
   const good = "kind: bucket\nname: first\n---\n";
   const cases: [text: string, says: RegExp][] = [

@@ -1,6 +1,7 @@
 /** What a declaration would change, against what is there now. Applying does what the plan says; a dry run shows it. */
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { projectRoutes } from "@skerry/core/contract/api/project.ts";
+import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { isError, SkerryError } from "@skerry/core/contract/errors.ts";
@@ -10,6 +11,7 @@ import type { Declaration, DeclaredKind } from "./declaration.ts";
 
 export const ROUTES: Readonly<Record<DeclaredKind, { get: Route; create: Route; update?: Route }>> = {
   bucket: bucketRoutes as never,
+  route: routeRoutes as never,
   user: userRoutes as never,
   project: projectRoutes as never,
 };
@@ -31,10 +33,23 @@ export interface Plan {
   readonly revision?: number;
 }
 
+/** How one is asked for that is there already. `inProject`: where it is looked for when the declaration names none. */
+export function addressOf({ kind, name, project }: Declaration, inProject: string | undefined) {
+  const where = kind === "route" ? (project ?? inProject) : undefined; // a bucket's name is its own in the whole cloud
+  return { params: { name }, query: where === undefined ? {} : { project: where } };
+}
+
 /** @throws `conflict` (of another project), `unsupported` (differs, and cannot be changed), and what reading throws. */
-export async function planDeclaration(declaration: Declaration, client: Client, signal: AbortSignal): Promise<Plan> {
+export async function planDeclaration(
+  declaration: Declaration,
+  client: Client,
+  signal: AbortSignal,
+  inProject: string | undefined,
+): Promise<Plan> {
   const { kind, name, project, place } = declaration;
-  const current = (await found(client.call(ROUTES[kind].get, { params: { name }, signal }))) as Current | undefined;
+  const current = (await found(client.call(ROUTES[kind].get, { ...addressOf(declaration, inProject), signal }))) as
+    | Current
+    | undefined;
   if (current === undefined) return { result: "created", changes: changesFrom({}, wanted(declaration)) };
   if (project !== undefined && ![current.meta.project, current.meta.projectName].includes(project)) {
     throw new SkerryError("conflict", `${place}: ${kind} ${name} belongs to another project.`);

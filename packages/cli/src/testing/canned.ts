@@ -59,6 +59,14 @@ const PROJECTS = [{ kind: "project", meta: meta("web", { project: "cloud" }), sp
 const BINDINGS = [
   { kind: "binding", meta: meta("alice", { projectName: "web" }), spec: { user: UID, role: "member" } },
 ];
+const ROUTES = [
+  {
+    kind: "route",
+    meta: meta("app-example-com", { projectName: "web" }),
+    spec: { host: "app.example.com", path: "/", to: "container/web:80" },
+    status: { url: "https://app.example.com:8443/", state: "down", reason: "the container web has\x1b[2J ended" },
+  },
+];
 const SESSIONS = [
   { kind: "session", meta: meta("s"), spec: { user: UID, expiresAt: "2026-08-03T12:00:00.000Z" }, current: true },
 ];
@@ -121,6 +129,12 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   ["binding.list", list(BINDINGS)],
   ["binding.create", () => BINDINGS[0]],
   ["binding.delete", () => undefined],
+  ["route.list", list(ROUTES)],
+  ["route.get", get(ROUTES)],
+  ["route.create", () => ROUTES[0]],
+  ["route.update", () => ROUTES[0]],
+  ["route.delete", () => undefined],
+  ["authority.get", () => ({ certificate: "-----BEGIN CERTIFICATE-----\n" })],
   ["session.list", list(SESSIONS)],
   ["session.create", () => ({ token: "sky_session", expiresAt: "2026-08-03T12:00:00.000Z", userName: "alice" })],
   ["session.delete", () => undefined],

@@ -81,7 +81,7 @@ function decideRow(cast: Cast, row: Row): Decision {
   if (route.permission === "anyone") return "allow";
   if (route.permission === "self") return principal.kind === "user" ? "allow" : "unauthenticated";
   const permission = parsePermission(route.permission);
-  const isList = /^(user|session|token|project|binding|bucket)\.(list|watch)$/.test(row.route);
+  const isList = /^(user|session|token|project|binding|bucket|route)\.(list|watch)$/.test(row.route);
   if (isList && principal.kind === "anonymous") return "unauthenticated";
   const bucket = cast.buckets.get(row.target);
   const decision =
@@ -109,6 +109,8 @@ function decideThing(cast: Cast, principal: Principal, permission: Permission, r
     const own = ask(targetOf.project(principal.projectUid));
     return own === "allow" && project.meta.uid !== principal.projectUid ? "hidden" : own;
   }
+  // Reading, changing and deleting are about one that is there.
+  if (kind === "route" && row.route !== "route.create") return ask({ project: project.meta.uid, uid: "a-route" });
   return ask(targetOf.project(project.meta.uid));
 }
 

@@ -27,7 +27,7 @@ import { isEnabledAdmin, otherAdmin } from "./last-admin.ts";
 
 function notEmpty(name: string): SkerryError {
   return new SkerryError("conflict/not-empty", `The project ${name} still owns something.`, {
-    hint: `Delete its buckets first: skerry bucket ls --project ${name}`,
+    hint: `Delete what is in it first: skerry bucket ls --project ${name}, skerry route ls --project ${name}`,
   });
 }
 

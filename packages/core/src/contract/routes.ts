@@ -3,6 +3,7 @@ import { bucketRoutes } from "./api/bucket.ts";
 import { nodeRoutes } from "./api/node.ts";
 import { objectRoutes } from "./api/object.ts";
 import { bindingRoutes, projectRoutes } from "./api/project.ts";
+import { authorityRoutes, routeRoutes } from "./api/route.ts";
 import { sessionRoutes } from "./api/session.ts";
 import { tokenRoutes } from "./api/token.ts";
 import { userRoutes } from "./api/user.ts";
@@ -16,5 +17,7 @@ export const ROUTES: readonly Route[] = [
   tokenRoutes,
   projectRoutes,
   bindingRoutes,
+  routeRoutes,
+  authorityRoutes,
   nodeRoutes,
 ].flatMap((group) => Object.values(group) as Route[]);

@@ -257,6 +257,48 @@ export const LIMITS = {
     /** Time between two looks at what is overdue. */
     sweepEveryMs: 250,
   },
+  gateway: {
+    /** Attempts of a transaction whose compares do not hold. Beyond: `conflict`. */
+    maxTransactionAttempts: 8,
+    /** Longest path prefix of a route, in characters. */
+    maxRoutePath: 256,
+    /** Routes of one project. Beyond: `exhausted/quota`. */
+    maxRoutesPerProject: 1000,
+    /** Worker processes. */
+    maxWorkers: 64,
+    /** The ports of a daemon that was killed are free within this: its workers end. */
+    freePortMs: 2 * second,
+    /** A worker must serve within this after its start. */
+    startMs: 10 * second,
+    /** Every live worker must run a change within this. Beyond: `unavailable/timeout`. */
+    activateMs: 10 * second,
+    /** A worker that is behind the routing table for so long is replaced. */
+    lagMs: 2 * second,
+    /** First and longest pause before a worker that ended is replaced. */
+    minRestartMs: 100,
+    /** @see minRestartMs */
+    maxRestartMs: 10 * second,
+    /** A connection of a worker to the server of static sites is kept so long without a request. */
+    siteKeepAliveMs: 60 * second,
+    /** Time between two reports of a worker that has something to tell. */
+    reportMs: 1 * second,
+    /** Failed requests that one worker tells of between two reports. The rest is only counted. */
+    failuresPerReport: 10,
+    /** Connections that wait to be accepted by one worker. Beyond: the kernel refuses them. */
+    backlog: 4096,
+    /** A TLS handshake must be over by then. */
+    handshakeMs: 10 * second,
+    /** Names whose certificate one worker waits for. Beyond: the handshake is refused. */
+    maxWaitingCertificates: 1000,
+    /** Certificates that are kept in memory. The oldest goes. */
+    maxCertificates: 10_000,
+    /** How long a certificate holds, and how old one may get before another is made. */
+    certificateMs: 90 * 24 * hour,
+    /** @see certificateMs */
+    renewCertificateMs: 30 * 24 * hour,
+    /** How long the certificate of our own authority holds. */
+    authorityMs: 10 * 365 * 24 * hour,
+  },
   config: {
     /** Largest configuration file. Beyond: `invalid/too-large`. */
     maxFileBytes: 64 * KiB,
@@ -335,3 +377,8 @@ assertLimit(LIMITS.proxy.maxTargetBytes < LIMITS.proxy.maxHeadBytes, "a target f
 assertLimit(LIMITS.proxy.maxUpstreamIdle <= LIMITS.proxy.maxUpstreamConnections, "kept connections are connections");
 assertLimit(LIMITS.proxy.smallBodyBytes < LIMITS.proxy.upstreamBufferBytes, "a small body fits one read");
 assertLimit(LIMITS.http.drainMs > LIMITS.jobs.stopMs, "jobs stop within the drain");
+assertLimit(LIMITS.gateway.lagMs < LIMITS.gateway.activateMs, "a worker that lags is replaced before the answer");
+assertLimit(
+  LIMITS.gateway.renewCertificateMs < LIMITS.gateway.certificateMs,
+  "a certificate is renewed while it holds",
+);

@@ -30,6 +30,9 @@ describe("precedence", () => {
   const rows: Record<string, readonly [flag: string, variable: string, file: string]> = {
     data: ["/f", "/v", "/c"],
     "listen.api": ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"],
+    "listen.http": ["0.0.0.0:1", "127.0.0.1:2", "[::]:3"],
+    "listen.https": ["0.0.0.0:1", "127.0.0.1:2", "[::]:3"],
+    "gateway.workers": ["1", "0", "3"],
     "storage.directories": ["/sf", "/sv", "/sc"],
     "log.format": ["json", "pretty", "json"],
     "log.level": ["debug", "warn", "error"],

@@ -1,5 +1,5 @@
 /** From flags, variables and the file to one frozen configuration. */
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { readConfigFile } from "./file.ts";
@@ -32,7 +32,9 @@ export interface Source {
 export interface Config {
   /** The data directory. All paths are absolute. */
   readonly data: string;
-  readonly listen: { readonly api: Address };
+  readonly listen: { readonly api: Address; readonly http: Address; readonly https: Address };
+  /** 0: this node serves no gateway traffic. */
+  readonly gateway: { readonly workers: number };
   /** Empty: directories of our own under the data directory. */
   readonly storage: { readonly directories: readonly string[] };
   /** `file` absent: standard output. */
@@ -90,7 +92,7 @@ export async function loadConfig(options: LoadOptions): Promise<Config> {
   const named = flags.get(CONFIG_FLAG) ?? variables.get(CONFIG_FLAG);
   const file = named === undefined ? undefined : pathOf(named.written);
   const settings = file === undefined ? undefined : await readConfigFile(file, homeDir);
-  const surroundings = { homeDir, isTty, hostname: options.hostname ?? hostname() };
+  const surroundings = { homeDir, isTty, hostname: options.hostname ?? hostname(), cores: availableParallelism() };
 
   const sources = {} as Record<SettingKey, Source>;
   const values: Record<string, unknown> = {};
@@ -118,7 +120,8 @@ function nest(values: Values, sources: Config["sources"], file: string | undefin
   const logFile = values["log.file"];
   return {
     data: values.data,
-    listen: { api: values["listen.api"] },
+    listen: { api: values["listen.api"], http: values["listen.http"], https: values["listen.https"] },
+    gateway: { workers: values["gateway.workers"] },
     storage: { directories: values["storage.directories"] },
     log: {
       format: values["log.format"],

@@ -5,7 +5,9 @@
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import {
   type Address,
+  addressOf,
   choiceOf,
+  countOf,
   loopbackAddressOf,
   nodeNameOf,
   pathOf,
@@ -24,7 +26,11 @@ export interface Surroundings {
   readonly homeDir: string;
   readonly isTty: boolean;
   readonly hostname: string;
+  /** Of the processor. */
+  readonly cores: number;
 }
+
+const DEFAULT_MOST_WORKERS = 4;
 
 export interface Setting<T> {
   /** Without the dashes. */
@@ -69,6 +75,36 @@ export const SETTINGS = {
     parse: loopbackAddressOf,
     fallback: () => ({ host: "127.0.0.1", port: 7400 }),
     fallbackText: "127.0.0.1:7400",
+  }),
+  "listen.http": setting<Address>({
+    flag: "listen-http",
+    variable: "SKERRY_LISTEN_HTTP",
+    argument: "HOST:PORT",
+    summary: "where the gateway answers plain HTTP; port 0 takes any free one",
+    reload: "restart",
+    parse: addressOf,
+    fallback: () => ({ host: "127.0.0.1", port: 8080 }),
+    fallbackText: "127.0.0.1:8080",
+  }),
+  "listen.https": setting<Address>({
+    flag: "listen-https",
+    variable: "SKERRY_LISTEN_HTTPS",
+    argument: "HOST:PORT",
+    summary: "where the gateway answers HTTPS; port 0 takes any free one",
+    reload: "restart",
+    parse: addressOf,
+    fallback: () => ({ host: "127.0.0.1", port: 8443 }),
+    fallbackText: "127.0.0.1:8443",
+  }),
+  "gateway.workers": setting<number>({
+    flag: "gateway-workers",
+    variable: "SKERRY_GATEWAY_WORKERS",
+    argument: "N",
+    summary: "processes that serve the gateway's traffic; 0 serves none",
+    reload: "restart",
+    parse: (written) => countOf(written, LIMITS.gateway.maxWorkers),
+    fallback: ({ cores }) => Math.min(cores, DEFAULT_MOST_WORKERS),
+    fallbackText: `one for each core, at most ${DEFAULT_MOST_WORKERS}`,
   }),
   "storage.directories": setting<readonly string[]>({
     flag: "storage-dir",

@@ -120,9 +120,42 @@ export function nodeNameOf(written: Written): string {
  * @throws `invalid`; `unsupported` for a host off loopback.
  */
 export function loopbackAddressOf(written: Written): Address {
+  const { host, port } = hostAndPortOf(written, "127.0.0.1:7400 or [::1]:7400");
+  const loopback = loopbackOf(host);
+  if (loopback !== undefined) return { host: loopback, port };
+  throw new SkerryError(
+    "unsupported",
+    `${written.place}: ${quoted(host)} is not a loopback address, and off loopback plain HTTP would show passwords and tokens to the network.`,
+    {
+      hint: `Listen on 127.0.0.1:${port} or [::1]:${port}, and reach it from elsewhere through an SSH tunnel.`,
+      details: { place: written.place },
+    },
+  );
+}
+
+/** `HOST:PORT` with an address of this machine, or all of them (0.0.0.0, [::]). Port 0 = any that is free. @throws `invalid`. */
+export function addressOf(written: Written): Address {
+  const { host, port } = hostAndPortOf(written, "127.0.0.1:8080 or 0.0.0.0:80");
+  if (isIPv4(host) || isIPv6(host)) return { host, port };
+  if (host.toLowerCase() === "localhost") return { host: "127.0.0.1", port };
+  throw refusal(
+    written.place,
+    `${quoted(host)} is not an address.`,
+    "Write an address of this machine, or 0.0.0.0 for all.",
+  );
+}
+
+export function countOf(written: Written, most: number): number {
+  const text = typeof written.value === "number" ? `${written.value}` : textOf(written);
+  const count = /^\d{1,6}$/.test(text) ? Number(text) : -1;
+  if (count >= 0 && count <= most) return count;
+  throw refusal(written.place, `${quoted(text)} is not a number from 0 to ${most}.`, "Write a number, such as 2.");
+}
+
+function hostAndPortOf(written: Written, examples: string): Address {
   // A port alone is a number in YAML: it is told what is missing, not to be put in quotes.
   const text = typeof written.value === "number" ? (written.source ?? `${written.value}`) : textOf(written);
-  const example = "Write HOST:PORT, such as 127.0.0.1:7400 or [::1]:7400; port 0 takes any free one.";
+  const example = `Write HOST:PORT, such as ${examples}; port 0 takes any free one.`;
   const parts = /^(?:\[([^\]]*)\]|([^:[\]]*)):([^:]*)$/.exec(text);
   if (parts === null) {
     const problem =
@@ -139,16 +172,7 @@ export function loopbackAddressOf(written: Written): Address {
   if (bracketed !== undefined && !isIPv6(bracketed)) {
     throw refusal(written.place, `${quoted(bracketed)} is not an IPv6 address.`, example);
   }
-  const loopback = loopbackOf(host);
-  if (loopback !== undefined) return { host: loopback, port };
-  throw new SkerryError(
-    "unsupported",
-    `${written.place}: ${quoted(host)} is not a loopback address, and off loopback plain HTTP would show passwords and tokens to the network.`,
-    {
-      hint: `Listen on 127.0.0.1:${port} or [::1]:${port}, and reach it from elsewhere through an SSH tunnel.`,
-      details: { place: written.place },
-    },
-  );
+  return { host, port };
 }
 
 function loopbackOf(host: string): string | undefined {

@@ -39,7 +39,7 @@ export interface DataDirectory extends DataLayout, AsyncDisposable {
 }
 
 /**
- * Makes the directory (0700) when it is new, else checks it; locks it; removes the socket that a dead daemon left.
+ * Makes the directory (0700) when it is new, else checks it; locks it; removes the sockets that a dead daemon left.
  * Expects umask 077. Nothing is changed in a directory that is refused.
  * @throws `conflict/locked` (another process, named), `conflict/not-empty` (holds something else), `forbidden` (owner, mode,
  * access), `invalid` (a link, not a directory, path too long), `not_found` (`create: false`), `unavailable` (read-only),
@@ -68,7 +68,7 @@ async function open(layout: DataLayout, options: DataDirectoryOptions): Promise<
   const cluster = found ?? (await createClusterFile(layout, { disk, clock, random, version }));
   await mkdir(layout.runDirectory, { recursive: true, mode: 0o700 });
   await writePid(layout);
-  await removeStaleSocket(layout);
+  for (const path of [layout.socketPath, layout.sitesSocket]) await removeStaleSocket(path);
   stack.move();
   return {
     ...layout,
@@ -171,14 +171,12 @@ async function writePid(layout: DataLayout): Promise<void> {
 }
 
 /** Only under the lock: whoever listened on it is dead. */
-async function removeStaleSocket(layout: DataLayout): Promise<void> {
-  const found = await lstat(layout.socketPath).catch((error: unknown) => {
+async function removeStaleSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   });
   if (found === undefined) return;
-  if (found.isSocket()) return unlink(layout.socketPath);
-  throw new SkerryError("conflict/exists", `${layout.socketPath} is not a socket.`, {
-    hint: "It is not Skerry's: move it away.",
-  });
+  if (found.isSocket()) return unlink(path);
+  throw new SkerryError("conflict/exists", `${path} is not a socket.`, { hint: "It is not Skerry's: move it away." });
 }

@@ -22,6 +22,8 @@ export interface DataLayout {
   readonly auditDirectory: string;
   /** `DATA/auth/`: what identity keeps outside the store, such as the times of last use. */
   readonly authDirectory: string;
+  /** `DATA/gateway/`: the certificate authority. */
+  readonly gatewayDirectory: string;
   /** `DATA/first-password`: the admin's, until it is changed. */
   readonly firstPasswordFile: string;
   /** `DATA/log/`: the only place in DATA where a log file may lie. */
@@ -32,6 +34,8 @@ export interface DataLayout {
   readonly pidFile: string;
   /** `DATA/run/api.sock` */
   readonly socketPath: string;
+  /** `DATA/run/web.sock`: static sites, for the gateway's workers. No longer than `socketPath`. */
+  readonly sitesSocket: string;
 }
 
 /** `sun_path` of Linux holds 108 bytes with the NUL at the end. */
@@ -49,11 +53,13 @@ export function layoutOf(path: string): DataLayout {
     chunkserversFile: join(path, "chunkservers.json"),
     auditDirectory: join(path, "audit"),
     authDirectory: join(path, "auth"),
+    gatewayDirectory: join(path, "gateway"),
     firstPasswordFile: join(path, "first-password"),
     logDirectory: join(path, "log"),
     runDirectory: join(path, "run"),
     pidFile: join(path, "run", "pid"),
     socketPath: join(path, "run", "api.sock"),
+    sitesSocket: join(path, "run", "web.sock"),
   };
   const socketBytes = Buffer.byteLength(layout.socketPath);
   if (socketBytes <= MAX_SOCKET_PATH_BYTES) return layout;

@@ -59,10 +59,20 @@ export function bucketHandlers(services: Services) {
 /** The bucket, when the route's permission holds on it. @throws what hides or forbids it. */
 export async function openBucket(services: Services, call: Call, name: string): Promise<BucketEntry> {
   call.target = `bucket/${name}`;
+  return openBucketFor(services, call, name, call.permission);
+}
+
+/** The same for another permission. */
+export async function openBucketFor(
+  services: Services,
+  call: Call,
+  name: string,
+  permission: Permission,
+): Promise<BucketEntry> {
   const found = await services.buckets.find(name);
   if (found === undefined) call.hide(`bucket ${name}`);
   const { bucket } = found;
-  call.decide(`bucket ${name}`, access(services, call.permission, bucket));
+  call.decide(`bucket ${name}`, access(services, permission, bucket), permission);
   return found;
 }
 

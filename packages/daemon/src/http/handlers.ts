@@ -3,6 +3,7 @@ import { bucketHandlers } from "./bucket.ts";
 import { nodeHandlers } from "./node.ts";
 import { objectHandlers } from "./object.ts";
 import { bindingHandlers, projectHandlers } from "./project.ts";
+import { routeHandlers } from "./route.ts";
 import type { Services } from "./services.ts";
 import { sessionHandlers } from "./session.ts";
 import { tokenHandlers } from "./token.ts";
@@ -18,6 +19,7 @@ export function createHandlers(services: Services): Handlers {
     ...tokenHandlers(services),
     ...projectHandlers(services),
     ...bindingHandlers(services),
+    ...routeHandlers(services),
     ...nodeHandlers(services),
   ]);
 }

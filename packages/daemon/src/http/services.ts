@@ -4,8 +4,10 @@ import type { JobRunner } from "@skerry/core/domain/jobs.ts";
 import type { ObjectIndex } from "@skerry/core/domain/objects.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
+import type { RouteService } from "@skerry/core/gateway/routes.ts";
 import type { BucketService } from "@skerry/core/storage/buckets.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
+import type { Gateway } from "../gateway/gateway.ts";
 import type { Readiness } from "../readiness.ts";
 
 /** What the handlers work with. Made in `node.ts`. */
@@ -14,9 +16,11 @@ export interface Services {
   readonly auth: Auth;
   readonly buckets: BucketService;
   readonly clock: Clock;
+  readonly gateway: Gateway;
   readonly index: ObjectIndex;
   readonly jobs: JobRunner;
   readonly objects: ObjectService;
+  readonly routes: RouteService;
   readonly store: Store;
   readonly node: NodeFacts;
   readonly renderMetrics: () => Promise<string>;

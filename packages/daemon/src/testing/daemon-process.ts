@@ -15,6 +15,9 @@ const READY_DEADLINE_MS = 30_000;
 export interface DaemonProcess extends AsyncDisposable {
   readonly pid: number;
   readonly apiUrl: string;
+  /** Of the gateway, when it has workers. */
+  readonly httpUrl: string | undefined;
+  readonly httpsUrl: string | undefined;
   readonly socketPath: string;
   /** From the start of the process to its line "ready". */
   readonly readyMs: number;
@@ -41,7 +44,12 @@ export interface DaemonProcessOptions {
 export async function startDaemonProcess(options: DaemonProcessOptions): Promise<DaemonProcess> {
   const startedMs = performance.now();
   const { data, listenApi = "127.0.0.1:0", argv = [] } = options;
-  const flags = ["--data", data, "--listen-api", listenApi, "--log-format", "json", ...argv];
+  const ports = ["--listen-http", "--listen-https"].flatMap((flag) =>
+    argv.includes(flag) ? [] : [flag, "127.0.0.1:0"],
+  );
+  // Most journeys need no gateway, and a worker is a process.
+  const workers = argv.includes("--gateway-workers") ? [] : ["--gateway-workers", "0"];
+  const flags = ["--data", data, "--listen-api", listenApi, ...ports, ...workers, "--log-format", "json", ...argv];
   const [command = SKERRYD, ...args] = [...(options.wrap ?? []), SKERRYD, ...flags];
   const child = spawn(command, args, {
     stdio: ["ignore", "pipe", "pipe"],
@@ -53,6 +61,8 @@ export async function startDaemonProcess(options: DaemonProcessOptions): Promise
   return {
     pid: ready.pid,
     apiUrl: ready.apiUrl,
+    httpUrl: ready.httpUrl,
+    httpsUrl: ready.httpsUrl,
     socketPath: ready.socketPath,
     readyMs: performance.now() - startedMs,
     lines,
@@ -71,6 +81,8 @@ export async function startDaemonProcess(options: DaemonProcessOptions): Promise
 interface ReadyLine {
   readonly pid: number;
   readonly apiUrl: string;
+  readonly httpUrl?: string;
+  readonly httpsUrl?: string;
   readonly socketPath: string;
 }
 

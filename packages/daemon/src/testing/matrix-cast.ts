@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
 import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
+import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
@@ -30,6 +31,7 @@ export interface Subject {
   readonly token: string;
   /** Uid. */
   readonly session: string;
+  readonly route: string;
   readonly bucket: string;
   readonly visibility: Visibility;
   readonly key: string;
@@ -77,6 +79,7 @@ export async function createCast(cluster: TestCluster): Promise<Cast> {
     people.set(name, await makePerson(cluster, name, partOf(name)));
     // A user whose project owns something cannot be deleted: a hole that lets it be tried does not empty the stage.
     await cluster.admin.call(bucketRoutes.create, { body: { name: `kept-${name}`, project: name } });
+    await makeRoute(cluster, personOf(people, name));
   };
   await Promise.all(OWNERS.map(enter));
   await Promise.all(Object.keys(PARTS).flatMap((name) => (people.has(name) ? [] : [enter(name)])));
@@ -121,6 +124,11 @@ export async function makeBucket(cluster: TestCluster, { bucket, project, visibi
   await cluster.admin.call(bucketRoutes.create, { body: { name: bucket, project, spec: { visibility } } });
 }
 
+export async function makeRoute(cluster: TestCluster, { route, project }: Subject): Promise<void> {
+  const spec = { host: `${route}.example.com`, to: "http://192.0.2.1" };
+  await cluster.admin.call(routeRoutes.create, { body: { name: route, project, spec } });
+}
+
 export async function makeObject(cluster: TestCluster, { bucket, key }: Subject): Promise<void> {
   const bytes = (async function* () {
     yield Buffer.from("what the owner has stored");
@@ -148,6 +156,7 @@ async function makePerson(cluster: TestCluster, name: string, { role, binding }:
     binding: GUEST,
     token,
     session: credential?.uid ?? "",
+    route: `${name}-route`,
     bucket: `kept-${name}`,
     visibility: "private",
     key: KEY,
@@ -216,6 +225,9 @@ export async function recordState({ cluster: { admin }, people, buckets }: Cast)
   for await (const { meta } of admin.items(projectRoutes.list)) keep("project", meta);
   for await (const { meta } of admin.items(bindingRoutes.list)) keep("binding", meta);
   for await (const { meta } of admin.items(bucketRoutes.list)) keep("bucket", meta);
+  for await (const { meta } of admin.items(routeRoutes.list))
+    if (meta.name.endsWith("-route") || meta.name.startsWith("denied"))
+      state.set(`route ${meta.project} ${meta.name}`, `revision ${meta.revision}`);
   for (const { bucket } of buckets.values()) {
     const { items } = await admin.call(objectRoutes.list, { params: { bucket } });
     const object = items.find(({ key }) => key === KEY);

@@ -6,6 +6,7 @@ import {
   type Cast,
   makeBucket,
   makeObject,
+  makeRoute,
   makeTwin,
   type Person,
   personOf,
@@ -56,6 +57,11 @@ export async function freshBinding(stage: Stage): Promise<Fresh> {
 export async function freshBucket({ cast, subject, made }: Stage): Promise<Fresh> {
   await makeBucket(cast.cluster, { ...subject, bucket: made });
   return { bucket: made };
+}
+
+export async function freshRoute({ cast, subject, made }: Stage): Promise<Fresh> {
+  await makeRoute(cast.cluster, { ...subject, route: made });
+  return { route: made };
 }
 
 export async function freshObject({ cast, subject, made }: Stage): Promise<Fresh> {

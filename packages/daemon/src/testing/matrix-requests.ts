@@ -8,6 +8,7 @@ import {
   freshBucket,
   freshMember,
   freshObject,
+  freshRoute,
   freshSession,
   freshToken,
   freshUser,
@@ -16,7 +17,7 @@ import {
 import type { WireRequest } from "./matrix-wire.ts";
 
 /** The names that stand for a thing in a request. */
-type Name = "user" | "project" | "projectUid" | "token" | "session" | "bucket";
+type Name = "user" | "project" | "projectUid" | "token" | "session" | "route" | "bucket";
 
 interface Input {
   readonly params?: Readonly<Record<string, string>>;
@@ -48,6 +49,7 @@ export interface Recipe {
 const ask = (input: Recipe["input"] = () => ({})): Recipe => ({ ghost: [], input });
 const list = (shows: NonNullable<Recipe["shows"]>): Recipe => ({ ghost: [], input: () => ({}), shows });
 const byBucket = ({ bucket }: Subject) => ({ params: { name: bucket } });
+const byRoute = ({ route, project }: Subject) => ({ params: { name: route }, query: { project } });
 const byObject = ({ bucket, key }: Subject) => ({ params: { bucket, key } });
 const LABELS = { touched: "by-the-matrix" };
 
@@ -107,6 +109,25 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     input: ({ project, binding }) => ({ params: { name: binding }, query: { project } }),
     fresh: freshBinding,
   },
+
+  "authority.get": ask(),
+  "route.create": {
+    ghost: ["project"],
+    input: ({ project }, made, { target }) => ({
+      body: {
+        spec: { host: `${made}.example.com`, to: "http://192.0.2.1" },
+        ...(target === "self" ? {} : { project }),
+      },
+    }),
+  },
+  "route.list": list(({ meta }, { route }) => meta.name === route),
+  "route.get": { ghost: ["route", "project"], input: byRoute },
+  "route.update": {
+    ghost: ["route", "project"],
+    input: (s) => ({ ...byRoute(s), body: { labels: LABELS } }),
+    fresh: freshRoute,
+  },
+  "route.delete": { ghost: ["route", "project"], input: byRoute, fresh: freshRoute },
 
   "bucket.create": {
     ghost: ["project"],

@@ -90,7 +90,10 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
 
 async function start(root: string, { argv = [], timeouts }: TestClusterOptions, requests: RequestRecord[]) {
   await using parts = new AsyncDisposableStack();
-  const flags = ["--data", join(root, "data"), "--listen-api", "127.0.0.1:0", "--log-level", "error", ...argv];
+  const flags = ["--data", join(root, "data"), "--listen-api", "127.0.0.1:0", "--log-level", "error"];
+  // Most tests need no gateway, and a worker is a process.
+  if (!argv.includes("--gateway-workers")) flags.push("--gateway-workers", "0");
+  flags.push(...argv);
   const config = await loadConfig({ argv: flags, env: {}, homeDir: root, isTty: false });
   const metrics = createMetrics();
   const log = parts.use(createLogger({ ...config.log, file: join(root, "daemon.log") }));

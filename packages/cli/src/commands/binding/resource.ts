@@ -7,6 +7,6 @@ export const bindingResource = describeResource({
   list: bindingRoutes.list,
   delete: bindingRoutes.delete,
   listsByProject: true,
-  deletesByProject: true,
+  namedByProject: true,
   rmExample: "binding rm alice --project web",
 });

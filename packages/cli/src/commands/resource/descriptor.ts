@@ -20,9 +20,9 @@ export interface Descriptor<T extends AnyResource = AnyResource> {
   readonly delete?: Route;
   /** The word for a parameter of `delete`: a session has no name that anybody knows. */
   readonly param: "name" | "uid";
-  /** Whether the list, or the deletion, takes `?project=`. */
+  /** Whether the list, or what is asked about one by its name, takes `?project=`. */
   readonly listsByProject: boolean;
-  readonly deletesByProject: boolean;
+  readonly namedByProject: boolean;
   /** For `rm -h`, where a name alone does not say it. */
   readonly rmExample?: string;
   readonly presentation: Presentation<T>;
@@ -38,7 +38,7 @@ export function describeResource<T extends AnyResource>(
     kind: descriptor.presentation.kind,
     param: "name",
     listsByProject: false,
-    deletesByProject: false,
+    namedByProject: false,
     ...descriptor,
   } as unknown as Descriptor;
 }

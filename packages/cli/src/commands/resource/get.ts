@@ -27,7 +27,9 @@ export async function showResource(invocation: Invocation, descriptor: Descripto
 async function getResource(invocation: Invocation, descriptor: Descriptor, name: string): Promise<AnyResource> {
   const client = await invocation.client();
   if (descriptor.get !== undefined) {
-    const input = { params: { name }, signal: invocation.signal };
+    const project = descriptor.namedByProject ? await invocation.project() : undefined;
+    const query = project === undefined ? {} : { project };
+    const input = { params: { name }, query, signal: invocation.signal };
     return (await client.call(descriptor.get, input)) as unknown as AnyResource;
   }
   const query = await listQuery(invocation, descriptor, undefined);

@@ -12,7 +12,7 @@ export function rmOf(descriptor: Descriptor) {
       const { delete: route, kind } = descriptor;
       if (route === undefined) throw new SkerryError("unsupported", `A ${kind} cannot be removed.`);
       const client = await invocation.client();
-      const project = descriptor.deletesByProject ? await invocation.project() : undefined;
+      const project = descriptor.namedByProject ? await invocation.project() : undefined;
       const query = project === undefined ? {} : { project };
       for (const name of args) {
         await client.call(route, { params: { [descriptor.param]: name }, query, signal: invocation.signal });

@@ -25,7 +25,7 @@ export class Call {
   principal: Principal;
   readonly #authorizer: Authorizer;
   readonly #decide: Decide;
-  readonly #checks: { check: Check; what: string }[] = [];
+  readonly #checks: { check: Check; what: string; needs: string }[] = [];
   readonly #abort: AbortController;
   #asked = false;
 
@@ -68,14 +68,15 @@ export class Call {
    * @throws `not_found` (hidden), `forbidden` (may be read, this not), `unauthenticated` (nobody asked).
    */
   authorize(target: Target, what: string, permission: Permission = this.permission): void {
-    this.decide(what, (principal) => this.#decide(principal, permission, target));
+    this.decide(what, (principal) => this.#decide(principal, permission, target), permission);
   }
 
   /** The same with a rule of the handler's own. */
-  decide(what: string, check: Check): void {
+  decide(what: string, check: Check, permission: Permission = this.permission): void {
     this.#asked = true;
-    this.#enforce(check, what);
-    this.#checks.push({ check, what });
+    const needs = `${permission.root}.${permission.resource}:${permission.action}`;
+    this.#enforce(check, what, needs);
+    this.#checks.push({ check, what, needs });
   }
 
   /** For lists: where the route's permission holds. Nobody is asked to say who they are. */
@@ -99,7 +100,7 @@ export class Call {
   /** Decides everything again for the principal as it is now. @throws as `authorize`. */
   authorizeAgain(principal: Principal): void {
     this.principal = principal;
-    for (const { check, what } of this.#checks) this.#enforce(check, what);
+    for (const { check, what, needs } of this.#checks) this.#enforce(check, what, needs);
   }
 
   /** Ends what is still running for this request. */
@@ -107,13 +108,13 @@ export class Call {
     this.#abort.abort(reason);
   }
 
-  #enforce(check: Check, what: string): void {
+  #enforce(check: Check, what: string, needs: string): void {
     const answer = check(this.principal);
     if (answer === "allow") return;
     if (answer !== "forbidden" || this.principal.kind === "anonymous") this.hide(what);
-    throw new SkerryError("forbidden", `You may not do this to ${what}: it needs ${this.route.permission}.`, {
+    throw new SkerryError("forbidden", `You may not do this to ${what}: it needs ${needs}.`, {
       hint: this.#hintForForbidden(),
-      details: { permission: this.route.permission },
+      details: { permission: needs },
     });
   }
 

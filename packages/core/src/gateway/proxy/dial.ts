@@ -2,9 +2,9 @@
 import { lookup } from "node:dns/promises";
 import { createConnection, isIP, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls, rootCertificates } from "node:tls";
+import { isGuardedAddress } from "../../domain/addresses.ts";
 import { SkerryError } from "../../domain/errors.ts";
 import type { Backend } from "../table.ts";
-import { isRefusedAddress } from "./addresses.ts";
 import type { ProxyOptions } from "./context.ts";
 
 export type Reach = "any" | "restricted";
@@ -15,7 +15,7 @@ export async function addressesOf(backend: Backend, reach: Reach, options: Proxy
   if (backend.kind === "unix") return [backend.path];
   const host = backend.host.replace(/^\[(.*)\]$/, "$1");
   const found = isIP(host) > 0 ? [host] : await resolveName(host, options);
-  const allowed = reach === "any" ? found : found.filter((address) => !isRefusedAddress(address, options.isOwnAddress));
+  const allowed = reach === "any" ? found : found.filter((address) => !isGuardedAddress(address, options.isOwnAddress));
   if (allowed.length > 0) return allowed.slice(0, options.limits.maxAddresses);
   throw new SkerryError("forbidden/upstream", "The route leads to an address that its project may not reach.", {
     hint: "Point the route elsewhere, or ask an admin, who has gateway.upstreams:any.",

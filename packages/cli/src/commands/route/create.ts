@@ -1,0 +1,41 @@
+import { routeRoutes } from "@skerry/core/contract/api/route.ts";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { defineCommand } from "../command.ts";
+import { LABEL_OPTION, parseLabels } from "../labels.ts";
+
+export default defineCommand({
+  usage: "HOST[/PATH]",
+  args: [1, 1],
+  options: {
+    to: { type: "string", describe: "http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME" },
+    name: { type: "string", describe: "Name of the route (default: made of host and path)" },
+    ...LABEL_OPTION,
+  },
+  example: "route create app.example.com --to container/web:80",
+  more: [
+    ["route create example.com/docs --to bucket/docs", "a static site below a path"],
+    ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
+  ],
+  details: "The host name, and all below it, belong to your project from then on, until its last route goes.",
+  async run(invocation, { args, flags }) {
+    const { to, name, label } = flags;
+    if (to === undefined) {
+      throw new SkerryError("invalid", "--to is missing: where does the route lead?", {
+        hint: "Like this: skerry route create app.example.com --to container/web:80",
+      });
+    }
+    const [, host = "", path] = /^([^/]*)(\/.*)?$/.exec(args[0] ?? "") ?? [];
+    const client = await invocation.client();
+    const project = await invocation.project();
+    const route = await client.call(routeRoutes.create, {
+      body: {
+        ...(name === undefined ? {} : { name }),
+        ...(project === undefined ? {} : { project }),
+        ...(label.length === 0 ? {} : { labels: parseLabels(label) }),
+        spec: { host, to, ...(path === undefined ? {} : { path }) },
+      },
+      signal: invocation.signal,
+    });
+    await invocation.output.done("route", route.meta.name, `created: ${route.status?.url}`, route);
+  },
+});

@@ -1,0 +1,12 @@
+import { routeRoutes } from "@skerry/core/contract/api/route.ts";
+import { routePresentation } from "@skerry/core/contract/present/route.ts";
+import { describeResource } from "../resource/descriptor.ts";
+
+export const routeResource = describeResource({
+  presentation: routePresentation,
+  list: routeRoutes.list,
+  get: routeRoutes.get,
+  delete: routeRoutes.delete,
+  listsByProject: true,
+  namedByProject: true,
+});

@@ -1,0 +1,157 @@
+/** Routes: which host name and path lead where. Plain rules without I/O; `gateway/` and the daemon carry them out. */
+import { isIP } from "node:net";
+import { domainToASCII } from "node:url";
+import { SkerryError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
+import { isName, NAME_RULE, type Resource } from "./resource.ts";
+
+export interface RouteSpec {
+  /** Canonical: `canonicalHost`. */
+  readonly host: string;
+  /** Canonical: `canonicalPath`. */
+  readonly path: string;
+  /** Canonical: `canonicalTarget`. */
+  readonly to: string;
+  /** Who set `to` may reach any address (`gateway.upstreams:any`). Else see `Upstream.reach`. */
+  readonly anyUpstream: boolean;
+}
+export type Route = Resource<RouteSpec>;
+
+export type RouteTarget =
+  /** `basePath` is put before the request's path: `""` or `/base`, without a slash at the end. */
+  | {
+      readonly kind: "url";
+      readonly tls: boolean;
+      readonly host: string;
+      readonly port: number;
+      readonly basePath: string;
+    }
+  | { readonly kind: "container"; readonly name: string; readonly port: number }
+  | { readonly kind: "bucket"; readonly name: string };
+
+const LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+
+/** Lower case, international names in ASCII, no dot at the end; `*.` in front stands for all names below. @throws `invalid`. */
+export function canonicalHost(text: string): string {
+  const wildcard = text.startsWith("*.");
+  const rest = (wildcard ? text.slice(2) : text).replace(/\.$/, "");
+  const refuse = (why: string) => {
+    return new SkerryError("invalid", `${JSON.stringify(text)} is not a host name for a route: ${why}.`, {
+      hint: "Like app.example.com, or *.example.com for all names below it.",
+      details: { field: "host" },
+    });
+  };
+  if (/[^\p{L}\p{M}\p{N}.-]/u.test(rest)) throw refuse("it may have letters, digits, '-' and dots only");
+  const host = domainToASCII(rest);
+  if (host === "" || host.length > 253) throw refuse("it has 1 to 253 characters");
+  if (isIP(host) !== 0) {
+    if (wildcard) throw refuse("an address has no names below it");
+    return host;
+  }
+  if (!host.split(".").every((label) => label.length <= 63 && LABEL.test(label))) {
+    throw refuse("each part has 1 to 63 letters, digits and '-', and neither begins nor ends with '-'");
+  }
+  return wildcard ? `*.${host}` : host;
+}
+
+/** Names that would take more than one's own: all names below one, a name without a dot, an address. */
+export function needsOperator(host: string): boolean {
+  return host.startsWith("*.") || !host.includes(".") || isIP(host) !== 0;
+}
+
+/** The name that is claimed by a route to this host; whoever has it has all names below it. */
+export function claimedName(host: string): string {
+  return host.startsWith("*.") ? host.slice(2) : host;
+}
+
+/** The names above it, nearest first: `a.b.c` -> `b.c`, `c`. An address has none. */
+export function namesAbove(name: string): string[] {
+  if (isIP(name) !== 0) return [];
+  const labels = name.split(".");
+  return labels.slice(1).map((_, at) => labels.slice(at + 1).join("."));
+}
+
+/** A prefix of paths: begins with `/`, has none at its end but for `/` itself. @throws `invalid`. */
+export function canonicalPath(text: string): string {
+  const refuse = (why: string) => {
+    return new SkerryError("invalid", `${JSON.stringify(text)} is not a path for a route: ${why}.`, {
+      hint: "Like /, /api or /docs/v2: it matches itself and everything below.",
+      details: { field: "path" },
+    });
+  };
+  if (!text.startsWith("/")) throw refuse("it begins with /");
+  if (text.length > LIMITS.gateway.maxRoutePath)
+    throw refuse(`it has at most ${LIMITS.gateway.maxRoutePath} characters`);
+  if (text === "/") return text;
+  const path = text.replace(/\/$/, "");
+  if (!/^[A-Za-z0-9/._~!$&'()*+,;=:@-]*$/.test(path))
+    throw refuse("it has a character that a path does not have as it is");
+  if (/\/\.{0,2}(\/|$)/.test(path)) throw refuse("it has an empty part, or one that is . or ..");
+  return path;
+}
+
+/** `http(s)://HOST[:PORT][/BASE]`, `container/NAME:PORT` or `bucket/NAME`. @throws `invalid`. */
+export function parseTarget(text: string): RouteTarget {
+  const container = /^container\/([^:/]+):(\d{1,5})$/.exec(text);
+  if (container !== null) {
+    const port = Number(container[2]);
+    if (port < 1 || port > 65_535) throw refusedTarget(text, "a port is 1 to 65535");
+    return { kind: "container", name: named(text, container[1]), port };
+  }
+  const bucket = /^bucket\/([^:/]+)$/.exec(text);
+  if (bucket !== null) return { kind: "bucket", name: named(text, bucket[1]) };
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) throw refusedTarget(text, "it is none of the three kinds");
+  const url = new URL(text);
+  if (url.username !== "" || url.password !== "") throw refusedTarget(text, "it has a user or password in it");
+  if (url.search !== "" || url.hash !== "" || /[?#]/.test(text))
+    throw refusedTarget(text, "it has a query or fragment");
+  const tls = url.protocol === "https:";
+  // As it was written: URL resolves dots.
+  const path = /^[^/]*\/\/[^/]*(.*)$/.exec(text)?.[1] ?? "";
+  const basePath = path === "" || path === "/" ? "" : canonicalPath(path);
+  return {
+    ...{ kind: "url", tls, basePath },
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    port: url.port === "" ? (tls ? 443 : 80) : Number(url.port),
+  };
+}
+
+/** What `parseTarget` reads, in one spelling. @throws `invalid`. */
+export function canonicalTarget(text: string): string {
+  return formatTarget(parseTarget(text));
+}
+
+function formatTarget(target: RouteTarget): string {
+  switch (target.kind) {
+    case "bucket":
+      return `bucket/${target.name}`;
+    case "container":
+      return `container/${target.name}:${target.port}`;
+    case "url": {
+      const { tls, host, port, basePath } = target;
+      const authority = `${isIP(host) === 6 ? `[${host}]` : host}${port === (tls ? 443 : 80) ? "" : `:${port}`}`;
+      return `${tls ? "https" : "http"}://${authority}${basePath}`;
+    }
+  }
+}
+
+/** A name for a route that was given none: `app.example.com/api` -> `app-example-com-api`. */
+export function routeNameOf(host: string, path: string): string {
+  return `${host.replace(/^\*/, "any")}${path}`
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, LIMITS.name.maxLength)
+    .replace(/^-+|-+$/g, "");
+}
+
+function named(target: string, name: string | undefined): string {
+  if (isName(name)) return name;
+  throw refusedTarget(target, `a name is ${NAME_RULE}`);
+}
+
+function refusedTarget(text: string, why: string): SkerryError {
+  return new SkerryError("invalid", `${JSON.stringify(text)} is not a target of a route: ${why}.`, {
+    hint: "Like http://10.0.0.7:3000, https://example.com/base, container/web:80 or bucket/site.",
+    details: { field: "to" },
+  });
+}

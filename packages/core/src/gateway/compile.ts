@@ -1,0 +1,71 @@
+/** From routes to what a gateway worker runs. Pure: what a target means at this moment is looked up by the caller. */
+import { parseTarget, type Route } from "../domain/gateway.ts";
+import type { Visibility } from "../domain/objects.ts";
+import type { TableEntry, Upstream } from "./table.ts";
+
+export interface BucketFacts {
+  readonly uid: string;
+  /** Uid of its project. */
+  readonly project: string;
+  readonly visibility: Visibility;
+}
+
+/** Where a container answers, or why it does not. */
+export type ContainerFacts = { readonly address: string } | { readonly reason: string };
+
+export interface Lookups {
+  bucket(name: string): BucketFacts | undefined;
+  container(project: string, name: string): ContainerFacts | undefined;
+  /** The unix socket of the server of static sites. */
+  readonly sitesSocket: string;
+}
+
+export function compileRoute({ meta, spec }: Route, lookups: Lookups): TableEntry {
+  return { id: meta.uid, host: spec.host, path: spec.path, upstream: compileTarget(meta.project, spec, lookups) };
+}
+
+function compileTarget(project: string, spec: Route["spec"], lookups: Lookups): Upstream {
+  const reach = spec.anyUpstream ? "any" : "restricted";
+  const target = parseTarget(spec.to);
+  switch (target.kind) {
+    case "url": {
+      const { host, port, tls, basePath } = target;
+      const authority = `${host.includes(":") ? `[${host}]` : host}${port === 443 ? "" : `:${port}`}`;
+      // Who asks for TLS asks for that name; without, the server behind is ours and wants to know what was asked for.
+      return {
+        backends: [{ kind: "tcp", host, port, tls, basePath, ...(tls ? { hostHeader: authority } : {}) }],
+        reach,
+      };
+    }
+    case "bucket": {
+      const bucket = lookups.bucket(target.name);
+      // Only what is the project's own, or everyone's.
+      if (bucket === undefined || (bucket.project !== project && bucket.visibility !== "public")) {
+        return { backends: [], reason: `there is no bucket ${target.name}`, reach };
+      }
+      const basePath = sitePath(bucket.uid, spec.path);
+      return { backends: [{ kind: "unix", path: lookups.sitesSocket, basePath }], reach };
+    }
+    case "container": {
+      const { name, port } = target;
+      const found = lookups.container(project, name) ?? { reason: `there is no container ${name}` };
+      if ("reason" in found) return { backends: [], reason: found.reason, reach };
+      // The address is one that we gave: nobody can make it lead elsewhere.
+      return { backends: [{ kind: "tcp", host: found.address, port, tls: false, basePath: "" }], reach: "any" };
+    }
+  }
+}
+
+/** How the server of static sites is asked for a bucket, and told how much of the path the route has used up. */
+function sitePath(bucketUid: string, routePath: string): string {
+  return `/${bucketUid}/${routePath === "/" ? 0 : routePath.length}`;
+}
+
+/** The reverse: bucket, and the path below the route, as it was sent (still encoded). Undefined: not of this form. */
+export function parseSitePath(target: string): { bucket: string; routePath: string; path: string } | undefined {
+  const match = /^\/([a-z2-7]{26})\/(\d{1,3})(\/.*)?$/.exec(target);
+  if (match === null) return undefined;
+  const path = match[3] ?? "/";
+  const used = Number(match[2]);
+  return { bucket: match[1] ?? "", routePath: path.slice(0, used), path: path.slice(used) };
+}

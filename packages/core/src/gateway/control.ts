@@ -1,0 +1,47 @@
+/** What daemon and gateway workers say to each other over the control pipe (JSON). A worker ends when the pipe closes. */
+import type { ProxyStats, RequestRecord } from "./proxy/records.ts";
+import type { TableEntry } from "./table.ts";
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Certificate {
+  /** PEM: the certificate, then those above it. */
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export type ToWorker =
+  /** The first message. Port 0: any free one. */
+  | {
+      readonly type: "start";
+      readonly http: HostPort;
+      readonly https: HostPort;
+      readonly generation: number;
+      readonly entries: readonly TableEntry[];
+    }
+  | {
+      readonly type: "delta";
+      readonly generation: number;
+      readonly put: readonly TableEntry[];
+      readonly remove: readonly string[];
+    }
+  /** The answer to `certificate`; without one the handshake is refused. */
+  | { readonly type: "certificate"; readonly host: string; readonly certificate?: Certificate }
+  /** Finish what is under way, then end. */
+  | { readonly type: "drain"; readonly withinMs: number };
+
+export type FromWorker =
+  | { readonly type: "listening"; readonly httpPort: number; readonly httpsPort: number }
+  /** It cannot listen: nothing is served. */
+  | { readonly type: "failed"; readonly what: "http" | "https"; readonly code: string }
+  | { readonly type: "running"; readonly generation: number }
+  /** Asks for the certificate of a name that a handshake has named; `""`: none was named. */
+  | { readonly type: "certificate"; readonly host: string }
+  /** Since its start; sent while they change. */
+  | { readonly type: "stats"; readonly stats: ProxyStats }
+  /** A request that got no answer of its upstream; some of many. */
+  | { readonly type: "failure"; readonly record: RequestRecord }
+  | { readonly type: "error"; readonly text: string };

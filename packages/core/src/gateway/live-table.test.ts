@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { SkerryError } from "../domain/errors.ts";
+import type { RouteSpec } from "../domain/gateway.ts";
+import { resourceKey } from "../domain/resource.ts";
+import { openMemoryStore } from "../store/drivers/memory/memory.ts";
+import { createFakeClock } from "../testing/fake-clock.ts";
+import { createSimRandom } from "../testing/sim-random.ts";
+import { createCollectingLogger } from "../testing/sim-telemetry.ts";
+import type { ContainerFacts } from "./compile.ts";
+import { LiveTable, type TableChange } from "./live-table.ts";
+
+const UID = "b".repeat(26);
+
+async function createWorld(t: TestContext) {
+  const clock = createFakeClock();
+  const store = openMemoryStore({ clock, random: createSimRandom(1) });
+  const changes: TableChange[] = [];
+  const log = createCollectingLogger();
+  const containers = new Map<string, ContainerFacts>();
+  const table = new LiveTable({
+    ...{ store, clock, log, sitesSocket: "/run/web.sock" },
+    findContainer: (project, name) => containers.get(`${project}/${name}`),
+    onChange: (change) => changes.push(change),
+  });
+  t.after(() => table[Symbol.asyncDispose]());
+  const put = async (kind: "route" | "bucket", name: string, value: object, project = "mia") => {
+    const meta = { uid: kind === "route" ? `${project}-${name}` : UID, name, project };
+    const key = resourceKey(kind, project, name);
+    const op = { op: "put", key, value: { kind, meta, spec: value } as never } as const;
+    return (await store.transact({ then: [op] })).revision;
+  };
+  const route = (name: string, to: string, more: Partial<RouteSpec> = {}) =>
+    put("route", name, { host: `${name}.example`, path: "/", to, anyUpstream: false, ...more });
+  const remove = async (kind: "route" | "bucket", name: string) =>
+    (await store.transact({ then: [{ op: "delete", key: resourceKey(kind, "mia", name) }] })).revision;
+  const settled = (revision: number) => table.settled(revision, AbortSignal.timeout(10_000));
+  return { store, table, changes, log, containers, put, route, remove, settled };
+}
+
+const until = async (what: string, holds: () => boolean) => {
+  for (let n = 0; !holds(); n++) {
+    assert.ok(n < 1000, what);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+};
+
+test("what is there at the start is there, what changes is told", async (t) => {
+  const { table, changes, route, remove, settled } = await createWorld(t);
+  await route("old", "http://10.0.0.1:81/base");
+  await table.start();
+  assert.deepEqual(table.entries, [
+    {
+      ...{ id: "mia-old", host: "old.example", path: "/" },
+      upstream: {
+        backends: [{ kind: "tcp", host: "10.0.0.1", port: 81, tls: false, basePath: "/base" }],
+        reach: "restricted",
+      },
+    },
+  ]);
+  changes.length = 0;
+  await settled(await route("new", "https://example.org"));
+  assert.deepEqual(table.entry("mia-new")?.upstream.backends, [
+    { kind: "tcp", host: "example.org", port: 443, tls: true, basePath: "", hostHeader: "example.org" },
+  ]);
+  await settled(await remove("route", "old"));
+  assert.deepEqual(
+    changes.map(({ put, remove: gone }) => [put.map(({ id }) => id), gone]),
+    [
+      [["mia-new"], []],
+      [[], ["mia-old"]],
+    ],
+  );
+  assert.equal(table.serves("new.example"), true);
+  assert.equal(table.serves("old.example"), false);
+});
+
+test("a wildcard serves every name below it, and not its own", async (t) => {
+  const { table, route, settled } = await createWorld(t);
+  await table.start();
+  await settled(await route("any", "http://10.0.0.1", { host: "*.example.com" }));
+  for (const host of ["a.example.com", "a.b.example.com"]) assert.equal(table.serves(host), true, host);
+  for (const host of ["example.com", "com", "", "xexample.com"]) assert.equal(table.serves(host), false, host);
+});
+
+test("a route to a bucket follows it, and shows no other project's that is not public", async (t) => {
+  const { table, put, route, remove, settled } = await createWorld(t);
+  await table.start();
+  await settled(await route("site", "bucket/pages", { path: "/docs" }));
+  const state = () =>
+    table.entry("mia-site")?.upstream.reason ?? JSON.stringify(table.entry("mia-site")?.upstream.backends);
+  assert.equal(state(), "there is no bucket pages");
+  await put("bucket", "pages", { visibility: "private" });
+  const there = JSON.stringify([{ kind: "unix", path: "/run/web.sock", basePath: `/${UID}/5` }]);
+  await until("the bucket is seen", () => state() === there);
+  await remove("bucket", "pages");
+  await until("the bucket is gone", () => state() === "there is no bucket pages");
+  await put("bucket", "pages", { visibility: "private" }, "zoe");
+  await put("bucket", "other", { visibility: "private" });
+  await until("both are seen", () => table.entry("mia-site") !== undefined);
+  assert.equal(state(), "there is no bucket pages");
+  await put("bucket", "pages", { visibility: "public" }, "zoe");
+  await until("it is public", () => state() === there);
+});
+
+test("a route to a container follows it", async (t) => {
+  const { table, containers, route, settled } = await createWorld(t);
+  await table.start();
+  await settled(await route("web", "container/web:80"));
+  const upstream = () => table.entry("mia-web")?.upstream;
+  assert.equal(upstream()?.reason, "there is no container web");
+  containers.set("mia/web", { address: "10.199.0.2" });
+  table.recompile();
+  assert.deepEqual(upstream(), {
+    backends: [{ kind: "tcp", host: "10.199.0.2", port: 80, tls: false, basePath: "" }],
+    reach: "any",
+  });
+  containers.set("mia/web", { reason: "the container web has ended" });
+  table.recompile();
+  assert.equal(upstream()?.reason, "the container web has ended");
+});
+
+test("a route that cannot be read leads nowhere and harms no other", async (t) => {
+  const { table, log, route, settled } = await createWorld(t);
+  await route("broken", "nonsense");
+  await route("good", "http://10.0.0.1");
+  await table.start();
+  assert.deepEqual(
+    table.entries.map(({ id }) => id),
+    ["mia-good"],
+  );
+  assert.match(log.lines[0]?.message ?? "", /cannot be read/);
+  await settled(await route("broken", "http://10.0.0.2"));
+  assert.equal(table.entries.length, 2);
+});
+
+test("a watch that was too slow lists again, and what went meanwhile is told as gone", async (t) => {
+  const { store, table, changes, route, remove, settled } = await createWorld(t);
+  await route("gone", "http://10.0.0.1");
+  const { watch } = store;
+  let broken = 0;
+  store.watch = (options) => {
+    if (options.prefix !== "/route/" || broken++ > 0) return watch.call(store, options);
+    return (async function* () {
+      await remove("route", "gone");
+      await route("came", "http://10.0.0.2");
+      yield { type: "progress", revision: 1 } as const;
+      throw new SkerryError("conflict/compacted", "too slow");
+    })();
+  };
+  await table.start();
+  await until("it has listed again", () => table.entry("mia-came") !== undefined);
+  assert.equal(table.entry("mia-gone"), undefined);
+  assert.ok(changes.some(({ remove: ids }) => ids.includes("mia-gone")));
+  await settled(await route("later", "http://10.0.0.3"));
+  assert.ok(table.entry("mia-later"));
+});

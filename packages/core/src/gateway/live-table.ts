@@ -1,0 +1,239 @@
+/**
+ * The routing table as the store has it at this moment: lists, then watches from there, and lists again when the watch was
+ * too slow or broke. What changes is told as deltas; a bucket or a container that comes or goes changes the routes to it.
+ */
+import { isError, SkerryError } from "../domain/errors.ts";
+import { namesAbove, type Route } from "../domain/gateway.ts";
+import { LIMITS } from "../domain/limits.ts";
+import type { Bucket } from "../domain/objects.ts";
+import type { Clock } from "../domain/ports.ts";
+import type { Entry, Store, WatchEvent } from "../domain/store.ts";
+import type { Logger } from "../domain/telemetry.ts";
+import { type BucketFacts, type ContainerFacts, compileRoute, type Lookups } from "./compile.ts";
+import type { TableEntry } from "./table.ts";
+
+export interface TableChange {
+  readonly put: readonly TableEntry[];
+  /** Ids. */
+  readonly remove: readonly string[];
+}
+
+export interface LiveTableOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly sitesSocket: string;
+  /** Absent: this node runs no containers. */
+  readonly findContainer?: (project: string, name: string) => ContainerFacts | undefined;
+  /** Told before `revision` counts as seen. */
+  readonly onChange: (change: TableChange) => void;
+}
+
+const KINDS = ["route", "bucket"] as const;
+
+export class LiveTable implements AsyncDisposable {
+  readonly #options: LiveTableOptions;
+  readonly #lookups: Lookups;
+  readonly #stop = new AbortController();
+  /** By key of the store. */
+  #routes = new Map<string, Route>();
+  readonly #buckets = new Map<string, BucketFacts & { readonly name: string }>();
+  readonly #entries = new Map<string, TableEntry>();
+  /** How many entries lead from each host, as it is written in the route. */
+  readonly #hosts = new Map<string, number>();
+  readonly #bucketsByName = new Map<string, BucketFacts>();
+  readonly #seen: Record<(typeof KINDS)[number], number> = { route: 0, bucket: 0 };
+  readonly #waiters = new Set<() => void>();
+  #running: Promise<unknown> | undefined;
+
+  constructor(options: LiveTableOptions) {
+    this.#options = options;
+    this.#lookups = {
+      bucket: (name) => this.#bucketsByName.get(name),
+      container: (project, name) =>
+        options.findContainer === undefined
+          ? { reason: "this node runs no containers" }
+          : options.findContainer(project, name),
+      sitesSocket: options.sitesSocket,
+    };
+  }
+
+  /** All of it, now. */
+  get entries(): readonly TableEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** What a route is compiled to; by its uid. */
+  entry(uid: string): TableEntry | undefined {
+    return this.#entries.get(uid);
+  }
+
+  /** Whether a route leads from this host name. */
+  serves(host: string): boolean {
+    return [host, ...namesAbove(host).map((name) => `*.${name}`)].some((name) => (this.#hosts.get(name) ?? 0) > 0);
+  }
+
+  /** @throws what the store throws. */
+  async start(): Promise<void> {
+    for (const kind of KINDS) this.#seen[kind] = await this.#list(kind);
+    this.#running = Promise.all(KINDS.map((kind) => this.#follow(kind)));
+  }
+
+  /** Resolves when changes of routes up to `revision` have been told. Rejects when the signal aborts. */
+  async settled(revision: number, signal: AbortSignal): Promise<void> {
+    if (this.#seen.route >= revision) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const check = () => {
+      if (this.#seen.route >= revision) resolve();
+    };
+    const onAbort = () => reject(signal.reason);
+    this.#waiters.add(check);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      await promise;
+    } finally {
+      this.#waiters.delete(check);
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** A container has come, gone or moved: what leads to it is compiled anew. */
+  recompile(): void {
+    this.#apply([...this.#routes.values()]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new SkerryError("unavailable/closed", "The gateway has been closed."));
+    await this.#running;
+  }
+
+  async #follow(kind: (typeof KINDS)[number]): Promise<void> {
+    const { store, clock, log } = this.#options;
+    const { signal } = this.#stop;
+    let backoffMs: number = LIMITS.jobs.minBackoffMs;
+    while (!signal.aborted) {
+      try {
+        for await (const event of store.watch({ prefix: `/${kind}/`, from: this.#seen[kind] + 1, signal })) {
+          backoffMs = LIMITS.jobs.minBackoffMs;
+          if (event.type !== "progress") this.#take(kind, event);
+          this.#advance(kind, event.revision);
+        }
+        if (!signal.aborted) throw new SkerryError("unavailable/closed", "The watch has ended.");
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isError(error, "conflict/compacted")) {
+          log.warn({ error, backoffMs }, "gateway: the watch of the store broke");
+          await clock.sleep(backoffMs, signal).catch(() => undefined);
+          backoffMs = Math.min(2 * backoffMs, LIMITS.auth.maxStaleViewMs);
+        }
+        await this.#list(kind).then(
+          (revision) => this.#advance(kind, revision),
+          (cause: unknown) => log.warn({ error: cause }, "gateway: the store cannot be listed"),
+        );
+      }
+    }
+  }
+
+  #advance(kind: (typeof KINDS)[number], revision: number): void {
+    this.#seen[kind] = Math.max(this.#seen[kind], revision);
+    for (const check of this.#waiters) check();
+  }
+
+  /** Replaces all of the kind by what is there now. Gives the revision of the list. */
+  async #list(kind: (typeof KINDS)[number]): Promise<number> {
+    const entries: Entry[] = [];
+    let after: string | undefined;
+    let revision: number | undefined;
+    do {
+      const page = await this.#options.store.list({
+        prefix: `/${kind}/`,
+        ...(after === undefined ? {} : { after }),
+        ...(revision === undefined ? {} : { revision }),
+      });
+      revision ??= page.revision;
+      entries.push(...page.entries);
+      after = page.next;
+    } while (after !== undefined);
+    if (kind === "route") {
+      const gone = new Map([...this.#routes].map(([key, route]) => [key, route.meta.uid]));
+      this.#routes = new Map(entries.map((entry) => [entry.key, entry.value as unknown as Route]));
+      const kept = new Set([...this.#routes.values()].map(({ meta }) => meta.uid));
+      this.#apply(
+        [...this.#routes.values()],
+        [...gone.values()].filter((uid) => !kept.has(uid)),
+      );
+    } else {
+      this.#buckets.clear();
+      this.#bucketsByName.clear();
+      for (const entry of entries) this.#putBucket(entry);
+      this.recompile();
+    }
+    return revision ?? 0;
+  }
+
+  #take(kind: (typeof KINDS)[number], event: Exclude<WatchEvent, { type: "progress" }>): void {
+    const key = event.type === "put" ? event.entry.key : event.key;
+    if (kind === "bucket") {
+      const before = this.#buckets.get(key)?.name;
+      this.#dropBucket(key);
+      if (event.type === "put") this.#putBucket(event.entry);
+      const name = this.#buckets.get(key)?.name ?? before ?? "";
+      this.#apply([...this.#routes.values()].filter(({ spec }) => spec.to === `bucket/${name}`));
+      return;
+    }
+    const before = this.#routes.get(key);
+    if (event.type === "delete") {
+      this.#routes.delete(key);
+      this.#apply([], before === undefined ? [] : [before.meta.uid]);
+      return;
+    }
+    const route = event.entry.value as unknown as Route;
+    this.#routes.set(key, route);
+    this.#apply([route], before === undefined || before.meta.uid === route.meta.uid ? [] : [before.meta.uid]);
+  }
+
+  #putBucket(entry: Entry): void {
+    const { meta, spec } = entry.value as unknown as Bucket;
+    const facts = { uid: meta.uid, project: meta.project, visibility: spec.visibility };
+    this.#buckets.set(entry.key, { ...facts, name: meta.name });
+    this.#bucketsByName.set(meta.name, facts);
+  }
+
+  #dropBucket(key: string): void {
+    const bucket = this.#buckets.get(key);
+    if (bucket === undefined) return;
+    this.#buckets.delete(key);
+    if (this.#bucketsByName.get(bucket.name)?.uid === bucket.uid) this.#bucketsByName.delete(bucket.name);
+  }
+
+  /** Tells what is different from before. What cannot be read leads nowhere. */
+  #apply(routes: readonly Route[], remove: readonly string[] = []): void {
+    const put: TableEntry[] = [];
+    for (const uid of remove) {
+      this.#count(this.#entries.get(uid), -1);
+      this.#entries.delete(uid);
+    }
+    for (const route of routes) {
+      try {
+        const entry = compileRoute(route, this.#lookups);
+        const before = this.#entries.get(entry.id);
+        if (JSON.stringify(before) === JSON.stringify(entry)) continue;
+        this.#count(before, -1);
+        this.#count(entry, 1);
+        this.#entries.set(entry.id, entry);
+        put.push(entry);
+      } catch (error) {
+        this.#options.log.error({ error, route: route.meta.uid }, "gateway: a route cannot be read");
+      }
+    }
+    if (put.length > 0 || remove.length > 0) this.#options.onChange({ put, remove });
+  }
+
+  #count(entry: TableEntry | undefined, change: number): void {
+    if (entry === undefined) return;
+    const count = (this.#hosts.get(entry.host) ?? 0) + change;
+    if (count > 0) this.#hosts.set(entry.host, count);
+    else this.#hosts.delete(entry.host);
+  }
+}

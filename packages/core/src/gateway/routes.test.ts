@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isError } from "../domain/errors.ts";
+import { LIMITS } from "../domain/limits.ts";
+import { CLOUD, resourceKey } from "../domain/resource.ts";
+import type { Store } from "../domain/store.ts";
+import { openMemoryStore } from "../store/drivers/memory/memory.ts";
+import { createFakeClock } from "../testing/fake-clock.ts";
+import { createSimRandom } from "../testing/sim-random.ts";
+import { type NewRoute, RouteService } from "./routes.ts";
+
+const is =
+  (...ids: string[]) =>
+  (error: unknown) =>
+    ids.some((id) => isError(error, id as never));
+
+async function createWorld() {
+  const clock = createFakeClock();
+  const random = createSimRandom(1);
+  const store = openMemoryStore({ clock, random });
+  for (const name of ["mia", "zoe"]) {
+    const project = { kind: "project", meta: { uid: `${name}-uid`, name } };
+    await store.transact({ then: [{ op: "put", key: resourceKey("project", CLOUD, name), value: project }] });
+  }
+  const routes = new RouteService({ store, clock, random });
+  const create = (who: string, host: string, path = "/", more: Partial<NewRoute> = {}) => {
+    const target = { to: "http://10.0.0.1", anyUpstream: false };
+    return routes.create({ ...target, project: `${who}-uid`, projectName: who, host, path, ...more });
+  };
+  return { store, routes, create };
+}
+
+async function keys(store: Store): Promise<string[]> {
+  const { entries } = await store.list({ prefix: "/" });
+  return entries.map(({ key }) => key).filter((key) => !key.startsWith("/project/"));
+}
+
+test("a host name and all below it belong to the project that claimed it first", async () => {
+  const { create } = await createWorld();
+  await create("mia", "app.example.com");
+  for (const host of ["app.example.com", "x.app.example.com", "*.app.example.com"]) {
+    await assert.rejects(create("zoe", host), (error) => {
+      return isError(error, "conflict") && !error.message.includes("mia") && !error.message.includes("app-example-com");
+    });
+  }
+  await create("zoe", "zoe.example.com");
+  await create("mia", "x.app.example.com");
+  // Above what others have: they keep it, with what is below.
+  await create("mia", "example.com");
+  await create("zoe", "y.zoe.example.com");
+  await assert.rejects(create("zoe", "other.example.com"), is("conflict"));
+});
+
+test("a host name is free again when the last route to it goes", async () => {
+  const { create, routes, store } = await createWorld();
+  await create("mia", "example.com");
+  await create("mia", "example.com", "/api");
+  await create("mia", "*.example.com");
+  await routes.delete("mia-uid", "example-com");
+  await routes.delete("mia-uid", "any-example-com");
+  await assert.rejects(create("zoe", "example.com"), is("conflict"));
+  await routes.delete("mia-uid", "example-com-api");
+  assert.deepEqual(await keys(store), []);
+  await create("zoe", "example.com");
+});
+
+test("two routes to one place, or of one name, are refused", async () => {
+  const { create } = await createWorld();
+  await create("mia", "example.com", "/", { name: "site" });
+  await assert.rejects(create("mia", "example.com"), (error) => {
+    return isError(error, "conflict/exists") && error.message.includes("site");
+  });
+  await assert.rejects(create("mia", "example.org", "/", { name: "site" }), is("conflict/exists"));
+  await create("zoe", "example.org", "/", { name: "site" });
+  await assert.rejects(create("mia", "example.net", "/", { name: "No" }), is("invalid"));
+});
+
+test("a route changes where it leads, and only as it was seen", async () => {
+  const { create, routes } = await createWorld();
+  const { revision } = await create("mia", "example.com");
+  const target = { to: "bucket/site", anyUpstream: true };
+  const changed = await routes.update("mia-uid", "example-com", { target, revision });
+  assert.deepEqual(changed.route.spec, { host: "example.com", path: "/", to: "bucket/site", anyUpstream: true });
+  assert.equal(changed.route.meta.generation, 2);
+  await assert.rejects(routes.update("mia-uid", "example-com", { target, revision }), is("conflict/precondition"));
+  await assert.rejects(routes.update("zoe-uid", "example-com", { target }), is("not_found"));
+});
+
+test("nothing comes into a project that is being deleted, or beyond what one may have", async () => {
+  const { create, store } = await createWorld();
+  for (let n = 0; n < LIMITS.gateway.maxRoutesPerProject; n++) await create("mia", `h${n}.example.com`);
+  await assert.rejects(create("mia", "one.too.many"), is("exhausted/quota"));
+  const key = resourceKey("project", CLOUD, "zoe");
+  const project = { kind: "project", meta: { uid: "zoe-uid", name: "zoe", deletingSince: "now" } };
+  await store.transact({ then: [{ op: "put", key, value: project }] });
+  await assert.rejects(create("zoe", "zoe.example.org"), is("not_found"));
+});
+
+test("of many at once for one name one gets it, and what the others hold is whole", async () => {
+  const { create, routes, store } = await createWorld();
+  const who = ["mia", "zoe"];
+  const tries = await Promise.allSettled(
+    Array.from({ length: 20 }, (_, n) => create(who[n % 2] ?? "", "example.com", `/${n}`)),
+  );
+  const winners = new Set(tries.flatMap((t) => (t.status === "fulfilled" ? [t.value.route.meta.project] : [])));
+  assert.equal(winners.size, 1);
+  const [winner = ""] = winners;
+  for (const { key } of (await store.list({ prefix: "/route/" })).entries) {
+    await routes.delete(winner, key.split("/").at(-1) ?? "");
+  }
+  assert.deepEqual(await keys(store), []);
+});

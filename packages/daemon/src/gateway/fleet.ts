@@ -1,0 +1,294 @@
+/**
+ * The gateway's worker processes: starts them, keeps all on the newest generation of the routing table, replaces one that
+ * died or lags. Each binds the same ports itself (SO_REUSEPORT) and ends when its control pipe closes.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+import { SkerryError } from "@skerry/core/domain/errors.ts";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
+import type { Clock } from "@skerry/core/domain/ports.ts";
+import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
+import type { Certificate, FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
+import type { TableChange } from "@skerry/core/gateway/live-table.ts";
+import { emptyStats, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
+import type { TableEntry } from "@skerry/core/gateway/table.ts";
+import { TrafficCounts } from "./traffic-counts.ts";
+
+const { activateMs, freePortMs, lagMs, minRestartMs, maxRestartMs, startMs } = LIMITS.gateway;
+/** In the published package the worker is JavaScript. */
+const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+
+export interface FleetOptions {
+  readonly workers: number;
+  readonly http: HostPort;
+  readonly https: HostPort;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** The table as it is now. */
+  readonly entries: () => readonly TableEntry[];
+  /** Absent: the name has no route, and gets no certificate. `""`: no name was given. */
+  readonly certificateFor: (host: string) => Promise<Certificate | undefined>;
+}
+
+interface Member {
+  readonly child: ChildProcess;
+  /** The newest generation that it runs; -1 before the first. */
+  running: number;
+  readonly startedMs: number;
+  /** What it has last told of itself. */
+  stats: ProxyStats;
+}
+
+export class Fleet implements AsyncDisposable {
+  readonly #options: FleetOptions;
+  readonly #members = new Set<Member>();
+  readonly #waiters = new Set<() => void>();
+  readonly #stop = new AbortController();
+  readonly #restarts = new Set<Promise<void>>();
+  #generation = 0;
+  #ports: { http: number; https: number };
+  #restartMs: number = minRestartMs;
+  readonly #countRestart: (amount?: number) => void;
+  readonly #counts: TrafficCounts;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    this.#ports = { http: options.http.port, https: options.https.port };
+    const { metrics } = options;
+    this.#countRestart = metrics.counter("skerry_gateway_worker_restarts_total", "Workers that were replaced.");
+    this.#counts = new TrafficCounts(metrics, () => [...this.#members].map(({ stats }) => stats));
+    metrics.gauge("skerry_gateway_workers", "Workers that run the newest routing table.", () => this.#current);
+    metrics.gauge("skerry_gateway_generation", "Generation of the routing table.", () => this.#generation);
+  }
+
+  get httpPort(): number {
+    return this.#ports.http;
+  }
+
+  get httpsPort(): number {
+    return this.#ports.https;
+  }
+
+  get #current(): number {
+    return [...this.#members].filter(({ running }) => running >= this.#generation).length;
+  }
+
+  /** Resolves when all workers serve. @throws `unavailable`, `forbidden` when a port cannot be had. */
+  async start(): Promise<void> {
+    const { http, https } = this.#options;
+    await this.#assertFree("HTTP", "--listen-http", http);
+    await this.#assertFree("HTTPS", "--listen-https", https);
+    // The first one finds out which ports "any free one" is.
+    for (let n = 0; n < this.#options.workers; n++) await this.#launch();
+  }
+
+  /** Tells all workers. Gives the generation. */
+  publish(change: TableChange): number {
+    this.#generation++;
+    const message: ToWorker = { type: "delta", generation: this.#generation, ...change };
+    for (const member of this.#members) send(member, message); // one that is starting has its snapshot first
+    const serving = [...this.#members].filter(({ running }) => running >= 0);
+    if (serving.length > 0) void this.#replaceLaggards(serving, this.#generation);
+    return this.#generation;
+  }
+
+  /** Resolves when every live worker runs what has been published. @throws `unavailable/timeout`. */
+  async activated(): Promise<void> {
+    const generation = this.#generation;
+    const done = new AbortController();
+    const check = () => {
+      if ([...this.#members].every(({ running }) => running >= generation)) done.abort();
+    };
+    this.#waiters.add(check);
+    check();
+    try {
+      await this.#options.clock.sleep(activateMs, done.signal).catch(() => undefined);
+    } finally {
+      this.#waiters.delete(check);
+    }
+    if (done.signal.aborted) return;
+    throw new SkerryError("unavailable/timeout", "The change is stored, but not all gateway workers run it yet.", {
+      hint: "Do not repeat it; look again in a moment: skerry route ls",
+    });
+  }
+
+  /** Takes no new connections, lets requests under way finish. */
+  async drain(withinMs: number): Promise<void> {
+    this.#stop.abort();
+    const ended = [...this.#members].map(({ child }) => exited(child));
+    for (const member of this.#members) send(member, { type: "drain", withinMs });
+    await Promise.race([Promise.all(ended), this.#options.clock.sleep(withinMs)]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    const ended = [...this.#members].map(({ child }) => exited(child));
+    for (const { child } of this.#members) child.kill("SIGKILL");
+    await Promise.all([...ended, ...this.#restarts]);
+  }
+
+  async #launch(): Promise<void> {
+    const { clock, http, https, entries } = this.#options;
+    // Its stdout is for nobody: what it has to say comes through the pipe.
+    const child = fork(fileURLToPath(WORKER), [], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const member: Member = { child, running: -1, startedMs: clock.monotonicMs(), stats: emptyStats() };
+    this.#members.add(member);
+    child.on("exit", (status, signal) => this.#gone(member, status, signal));
+    child.on("error", () => child.kill("SIGKILL"));
+    const serving = Promise.withResolvers<void>();
+    child.on("message", (message: FromWorker) => this.#take(member, message, serving));
+    child.once("exit", () => serving.reject(new SkerryError("unavailable", "A gateway worker ended at its start.")));
+    const ports = this.#ports;
+    send(member, {
+      type: "start",
+      http: { host: http.host, port: ports.http },
+      https: { host: https.host, port: ports.https },
+      generation: this.#generation,
+      entries: entries(),
+    });
+    const deadline = setTimeout(() => child.kill("SIGKILL"), startMs);
+    try {
+      await serving.promise;
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  #take(member: Member, message: FromWorker, serving: PromiseWithResolvers<void>): void {
+    const { log, certificateFor } = this.#options;
+    switch (message.type) {
+      case "listening":
+        this.#ports = { http: message.httpPort, https: message.httpsPort };
+        serving.resolve();
+        return;
+      case "failed": {
+        const { what, code } = message;
+        serving.reject(portError(what.toUpperCase(), `--listen-${what}`, this.#options[what], code));
+        member.child.kill("SIGKILL");
+        return;
+      }
+      case "running":
+        // A change that came while it was starting is told before its start.
+        member.running = Math.max(member.running, message.generation);
+        for (const check of this.#waiters) check();
+        return;
+      case "certificate":
+        certificateFor(message.host)
+          .catch((error: unknown) => {
+            log.error({ error, host: message.host }, "gateway: no certificate could be made");
+            return undefined;
+          })
+          .then((certificate) => {
+            send(member, {
+              type: "certificate",
+              host: message.host,
+              ...(certificate === undefined ? {} : { certificate }),
+            });
+          })
+          .catch(() => undefined);
+        return;
+      case "stats":
+        this.#counts.take(member.stats, message.stats);
+        member.stats = message.stats;
+        return;
+      case "failure":
+        log.warn({ worker: member.child.pid, ...message.record }, "a request got no answer of its upstream");
+        return;
+      case "error":
+        log.error({ worker: member.child.pid, error: message.text }, "a gateway worker failed");
+    }
+  }
+
+  #gone(member: Member, status: number | null, signal: NodeJS.Signals | null): void {
+    this.#members.delete(member);
+    for (const check of this.#waiters) check();
+    const { clock, log } = this.#options;
+    if (this.#stop.signal.aborted || member.running < 0) return;
+    log.error({ worker: member.child.pid, status, signal }, "a gateway worker ended; another takes its place");
+    // One that has served a while is replaced at once, one that fails again and again ever more slowly.
+    if (clock.monotonicMs() - member.startedMs > maxRestartMs) this.#restartMs = minRestartMs;
+    const restart = this.#replace().finally(() => this.#restarts.delete(restart));
+    this.#restarts.add(restart);
+  }
+
+  async #replace(): Promise<void> {
+    const { clock, log } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      await clock.sleep(this.#restartMs, this.#stop.signal).catch(() => undefined);
+      if (this.#stop.signal.aborted) return;
+      this.#restartMs = Math.min(2 * this.#restartMs, maxRestartMs);
+      this.#countRestart();
+      try {
+        return await this.#launch();
+      } catch (error) {
+        log.error({ error, againInMs: this.#restartMs }, "a gateway worker could not be started");
+      }
+    }
+  }
+
+  /** A worker that does not follow would answer with routes that are gone. */
+  async #replaceLaggards(serving: readonly Member[], generation: number): Promise<void> {
+    const { clock, log } = this.#options;
+    await clock.sleep(lagMs, this.#stop.signal).catch(() => undefined);
+    for (const member of serving) {
+      const { child, running } = member;
+      if (running >= generation || !this.#members.has(member) || this.#stop.signal.aborted) continue;
+      log.error({ worker: child.pid }, "a gateway worker does not follow the routing table and is replaced");
+      child.kill("SIGKILL");
+    }
+  }
+
+  /** Workers share their ports with whoever asks to; so it is looked first whether another program has them. */
+  async #assertFree(what: string, flag: string, address: HostPort): Promise<void> {
+    const { clock } = this.#options;
+    const deadlineMs = clock.monotonicMs() + freePortMs;
+    for (;;) {
+      const code = await tryToListen(address);
+      if (code === undefined) return;
+      // The workers of a daemon that was just killed have still to notice.
+      if (code !== "EADDRINUSE" || clock.monotonicMs() > deadlineMs) throw portError(what, flag, address, code);
+      await clock.sleep(50);
+    }
+  }
+}
+
+function send(member: Member, message: ToWorker): void {
+  // What is not delivered is found by the exit that follows.
+  if (member.child.connected) member.child.send(message, () => undefined);
+}
+
+function exited(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => child.once("exit", () => resolve()));
+}
+
+function tryToListen({ host, port }: HostPort): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+}
+
+function portError(what: string, flag: string, { host, port }: HostPort, code: string): SkerryError {
+  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  if (code === "EADDRINUSE") {
+    return new SkerryError(
+      "unavailable",
+      `The gateway's ${what} cannot listen on ${address}: another program uses this port.`,
+      {
+        hint: `Choose another: ${flag} 127.0.0.1:0 takes any free one. \`ss -ltnp\` shows who has it.`,
+      },
+    );
+  }
+  if (code === "EACCES") {
+    return new SkerryError("forbidden", `The gateway's ${what} may not listen on ${address}: the system forbids it.`, {
+      hint: `Ports below 1024 need root. Choose another with ${flag}.`,
+    });
+  }
+  return new SkerryError("unavailable", `The gateway's ${what} cannot listen on ${address}: ${code}.`, {
+    hint: `Choose another address with ${flag} HOST:PORT.`,
+  });
+}

@@ -1,0 +1,103 @@
+/** The gateway of a node: live table, workers, certificates and static sites, wired together. */
+import { SkerryError } from "@skerry/core/domain/errors.ts";
+import type { Route } from "@skerry/core/domain/gateway.ts";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
+import type { Clock, Disk, Random } from "@skerry/core/domain/ports.ts";
+import type { Store } from "@skerry/core/domain/store.ts";
+import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
+import { Authority } from "@skerry/core/gateway/authority.ts";
+import type { HostPort } from "@skerry/core/gateway/control.ts";
+import { LiveTable } from "@skerry/core/gateway/live-table.ts";
+import type { ObjectService } from "@skerry/core/storage/objects.ts";
+import { Fleet } from "./fleet.ts";
+import { startSites } from "./sites.ts";
+
+export interface GatewayOptions {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly store: Store;
+  readonly objects: ObjectService;
+  readonly cluster: string;
+  /** Where the authority's files lie, and the socket of the static sites. */
+  readonly directory: string;
+  readonly sitesSocket: string;
+  /** 0: routes are kept, and nothing listens. */
+  readonly workers: number;
+  readonly http: HostPort;
+  readonly https: HostPort;
+}
+
+export interface RouteStatus {
+  readonly url: string;
+  readonly state: "ready" | "down";
+  readonly reason?: string;
+}
+
+export interface Gateway extends AsyncDisposable {
+  /** Absent: nothing listens. */
+  readonly httpUrl: string | undefined;
+  readonly httpsUrl: string | undefined;
+  /** Resolves when the change of a route that made `revision` is in force. @throws `unavailable/timeout`. */
+  activated(revision: number): Promise<void>;
+  statusOf(route: Route): RouteStatus;
+  /** The certificate that clients must trust, PEM. */
+  authorityCertificate(): Promise<string>;
+  drain(): Promise<void>;
+}
+
+/** @throws what keeps it from listening. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  await using parts = new AsyncDisposableStack();
+  const { log, objects, sitesSocket, workers, http, https } = options;
+  const authority = new Authority(options);
+  let publish: ((change: Parameters<Fleet["publish"]>[0]) => number) | undefined;
+  const table = parts.use(new LiveTable({ ...options, onChange: (change) => publish?.(change) }));
+  await table.start();
+  let fleet: Fleet | undefined;
+  if (workers > 0) {
+    parts.use(await startSites({ objects, log, socketPath: sitesSocket }));
+    fleet = parts.use(
+      new Fleet({
+        ...{ ...options, entries: () => table.entries },
+        certificateFor: async (host) => (table.serves(host) ? authority.issue(host) : undefined),
+      }),
+    );
+    publish = (change) => fleet?.publish(change) ?? 0;
+    await fleet.start();
+  }
+  const owned = parts.move();
+  const running = fleet;
+  return {
+    httpUrl: running && `http://${authorityOf(http.host, running.httpPort)}`,
+    httpsUrl: running && `https://${authorityOf(https.host, running.httpsPort)}`,
+    async activated(revision) {
+      const late = AbortSignal.timeout(LIMITS.gateway.activateMs);
+      await table.settled(revision, late).catch((cause: unknown) => {
+        throw new SkerryError("unavailable/timeout", "The change is stored, but the gateway has not seen it yet.", {
+          hint: "Do not repeat it; look again in a moment: skerry route ls",
+          cause,
+        });
+      });
+      await running?.activated();
+    },
+    statusOf({ meta, spec }) {
+      const port = running === undefined ? https.port : running.httpsPort;
+      const url = `https://${spec.host}${port === 443 ? "" : `:${port}`}${spec.path}`;
+      const upstream = table.entry(meta.uid)?.upstream;
+      if (running === undefined) return { url, state: "down", reason: "this node runs no gateway workers" };
+      if (upstream === undefined) return { url, state: "down", reason: "it is not in force yet" };
+      if (upstream.backends.length > 0) return { url, state: "ready" };
+      return { url, state: "down", reason: upstream.reason ?? "it has no backend" };
+    },
+    authorityCertificate: () => authority.certificate(),
+    drain: async () => running?.drain(LIMITS.http.drainMs),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+
+  function authorityOf(host: string, port: number): string {
+    return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  }
+}

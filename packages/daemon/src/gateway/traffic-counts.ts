@@ -1,0 +1,42 @@
+/** What all workers together have served, as metrics. A worker tells its sums; one that ended leaves what it told. */
+import type { Metrics } from "@skerry/core/domain/telemetry.ts";
+import type { ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
+
+const CLASSES = ["aborted", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+
+export class TrafficCounts {
+  readonly #requests: ReturnType<Metrics["counter"]>;
+  readonly #sums: readonly (readonly [add: (amount: number) => void, of: (stats: ProxyStats) => number])[];
+
+  /** `live`: what the workers that live have last told. */
+  constructor(metrics: Metrics, live: () => readonly ProxyStats[]) {
+    const sum = (name: string, help: string, of: (stats: ProxyStats) => number) =>
+      [metrics.counter(`skerry_gateway_${name}_total`, help), of] as const;
+    this.#requests = metrics.counter("skerry_gateway_requests_total", "Answers to clients, by class.", ["class"]);
+    this.#sums = [
+      sum("connections", "Connections of clients.", (stats) => stats.connectionsTotal),
+      sum("refused_connections", "Connections closed at once: too many.", (stats) => stats.connectionsRefused),
+      sum("upstream_errors", "Attempts at upstreams that failed.", (stats) => stats.upstreamErrors),
+      sum("received_bytes", "Bytes of requests.", (stats) => stats.bytesIn),
+      sum("sent_bytes", "Bytes of answers.", (stats) => stats.bytesOut),
+      sum("request_seconds", "Time that requests took, together.", (stats) => stats.latencySumMs / 1000),
+    ];
+    const gauge = (name: string, help: string, of: (stats: ProxyStats) => number) =>
+      metrics.gauge(`skerry_gateway_${name}`, help, () => live().reduce((all, stats) => all + of(stats), 0));
+    gauge("connections", "Connections of clients that are open.", (stats) => stats.connections);
+    gauge("upstream_connections", "Connections to upstreams that are open.", (stats) => stats.upstreamConnections);
+    gauge("requests_in_flight", "Requests that are being served.", (stats) => stats.inFlight);
+  }
+
+  /** What one worker told before, and tells now. */
+  take(before: ProxyStats, now: ProxyStats): void {
+    for (const [at, name] of CLASSES.entries()) {
+      const amount = (now.byClass[at] ?? 0) - (before.byClass[at] ?? 0);
+      if (amount > 0) this.#requests(amount, { class: name });
+    }
+    for (const [add, of] of this.#sums) {
+      const amount = of(now) - of(before);
+      if (amount > 0) add(amount);
+    }
+  }
+}

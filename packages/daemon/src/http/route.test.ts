@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { projectRoutes } from "@skerry/core/contract/api/project.ts";
+import { authorityRoutes, routeRoutes } from "@skerry/core/contract/api/route.ts";
+import { userRoutes } from "@skerry/core/contract/api/user.ts";
+import type { Client } from "@skerry/core/contract/client/client.ts";
+import { isError, SkerryError } from "@skerry/core/domain/errors.ts";
+import { startTestCluster, type TestCluster } from "../testing/test-cluster.ts";
+
+let cluster: TestCluster;
+let mia: Client;
+let zoe: Client;
+before(async () => {
+  cluster = await startTestCluster();
+  mia = (await cluster.user("mia")).client;
+  zoe = (await cluster.user("zoe")).client;
+});
+after(() => cluster?.[Symbol.asyncDispose]());
+
+const create = (client: Client, host: string, to: string, path?: string) =>
+  client.call(routeRoutes.create, { body: { spec: { host, to, ...(path === undefined ? {} : { path }) } } });
+
+async function refusal(work: Promise<unknown>): Promise<SkerryError> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof SkerryError, `${error}`);
+  return error;
+}
+
+describe("routes", () => {
+  test("are made in one form, listed, changed and removed", async () => {
+    const made = await create(mia, "App.Example.com", "HTTP://192.0.2.1:80/", "/api/");
+    assert.deepEqual(made.spec, { host: "app.example.com", path: "/api", to: "http://192.0.2.1" });
+    assert.equal(made.meta.name, "app-example-com-api");
+    assert.equal(made.status?.state, "down");
+    assert.match(made.status?.reason ?? "", /no gateway workers/);
+    const params = { name: made.meta.name };
+    const changed = await mia.call(routeRoutes.update, { params, body: { spec: { to: "http://192.0.2.2" } } });
+    assert.equal(changed.spec.to, "http://192.0.2.2");
+    assert.ok(
+      isError(await refusal(mia.call(routeRoutes.update, { params, body: { spec: { path: "/x" } } })), "invalid"),
+    );
+    assert.deepEqual(
+      (await mia.call(routeRoutes.list, {})).items.map(({ meta }) => meta.name),
+      [params.name],
+    );
+    assert.deepEqual((await zoe.call(routeRoutes.list, {})).items, []);
+    await mia.call(routeRoutes.delete, { params });
+    assert.ok(isError(await refusal(mia.call(routeRoutes.get, { params })), "not_found"));
+  });
+
+  test("to another's host name are a conflict that tells nothing of it", async () => {
+    await create(mia, "mine.example.com", "http://192.0.2.1");
+    for (const host of ["mine.example.com", "below.mine.example.com"]) {
+      const error = await refusal(create(zoe, host, "http://192.0.2.1"));
+      assert.equal(error.status, 409);
+      assert.doesNotMatch(JSON.stringify({ ...error, message: error.message }).replaceAll(host, ""), /mia|mine-/);
+    }
+  });
+
+  test("to the machine itself need a permission that the refusal names", async () => {
+    for (const to of [
+      "http://127.0.0.1:7400",
+      "http://localhost",
+      "http://[::1]:1",
+      "http://169.254.169.254",
+      "http://a.localhost",
+    ]) {
+      const error = await refusal(create(mia, "loop.example.com", to));
+      assert.equal(error.status, 403, to);
+      assert.match(error.message, /gateway\.upstreams:any/);
+    }
+    await create(cluster.admin, "loop.example.com", "http://127.0.0.1:1");
+  });
+
+  test("for all names below one, or for a name without a dot, need the operator role", async () => {
+    for (const host of ["*.wild.example.com", "intranet", "192.0.2.9"]) {
+      const error = await refusal(create(mia, host, "http://192.0.2.1"));
+      assert.equal(error.status, 403, host);
+      assert.match(error.message, /gateway\.routes:any/);
+    }
+    const operator = await cluster.user("olga", "operator");
+    await create(operator.client, "*.wild.example.com", "http://192.0.2.1");
+  });
+
+  test("lead to a bucket only for who may read it", async () => {
+    await mia.call(bucketRoutes.create, { body: { name: "mias-site" } });
+    const hidden = await refusal(create(zoe, "zoe.example.org", "bucket/mias-site"));
+    const absent = await refusal(create(zoe, "zoe.example.org", "bucket/no-such-1"));
+    assert.deepEqual(
+      [hidden.status, hidden.message.replace("mias-site", "X")],
+      [absent.status, absent.message.replace("no-such-1", "X")],
+    );
+    assert.equal(hidden.status, 404);
+    await mia.call(bucketRoutes.update, { params: { name: "mias-site" }, body: { spec: { visibility: "visible" } } });
+    assert.match((await refusal(create(zoe, "zoe.example.org", "bucket/mias-site"))).message, /another project/);
+    await create(mia, "mia.example.org", "bucket/mias-site");
+  });
+
+  test("keep their project from being deleted", async () => {
+    await cluster.admin.call(projectRoutes.create, { body: { name: "team" } });
+    await cluster.admin.call(routeRoutes.create, {
+      body: { project: "team", spec: { host: "team.example.com", to: "http://192.0.2.1" } },
+    });
+    const params = { name: "team" };
+    assert.ok(isError(await refusal(cluster.admin.call(projectRoutes.delete, { params })), "conflict/not-empty"));
+    assert.ok(
+      isError(await refusal(cluster.admin.call(userRoutes.delete, { params: { name: "mia" } })), "conflict/not-empty"),
+    );
+    await cluster.admin.call(routeRoutes.delete, { params: { name: "team-example-com" }, query: { project: "team" } });
+    await cluster.admin.call(projectRoutes.delete, { params });
+  });
+
+  test("have an authority whose certificate everyone may have", async () => {
+    const { certificate } = await cluster.client().call(authorityRoutes.get, {});
+    assert.match(certificate, /^-----BEGIN CERTIFICATE-----/);
+    assert.doesNotMatch(certificate, /PRIVATE/);
+  });
+});
