@@ -17,7 +17,7 @@ export class ProxyWorld implements AsyncDisposable {
   readonly proxy: DataPath;
   readonly records: RequestRecord[] = [];
   port = 0;
-  readonly #servers: Server[] = [];
+  readonly #servers = new Map<number, Server>();
   readonly #sockets = new Set<Socket>();
 
   private constructor(limits: Partial<ProxyLimits>, options: Partial<ProxyOptions>) {
@@ -43,10 +43,16 @@ export class ProxyWorld implements AsyncDisposable {
       this.#keep(socket);
       onSocket(socket);
     });
-    this.#servers.push(server);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    return (server.address() as AddressInfo).port;
+    const { port } = server.address() as AddressInfo;
+    this.#servers.set(port, server);
+    return port;
+  }
+
+  /** From now on connections to this port are refused. */
+  stopListening(port: number): void {
+    this.#servers.get(port)?.close();
   }
 
   /** An upstream that reads one request at a time and answers with what `answer` gives. */
@@ -106,7 +112,7 @@ export class ProxyWorld implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.proxy.drain(AbortSignal.abort());
     for (const socket of this.#sockets) socket.destroy();
-    for (const server of this.#servers) server.close();
+    for (const server of this.#servers.values()) server.close();
   }
 }
 

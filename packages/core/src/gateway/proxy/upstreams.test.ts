@@ -1,0 +1,193 @@
+/** Where requests go: addresses that are refused, names that move, TLS, turns, unix sockets. */
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { connect, createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { ProxyWorld, until } from "../../testing/proxy-world.ts";
+import type { Backend } from "../table.ts";
+import { isRefusedAddress } from "./addresses.ts";
+
+const GET = "GET / HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n\r\n";
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const TLS = new URL("../../../../../fixtures/gateway/tls/", import.meta.url);
+const cert = readFileSync(new URL("certificate.pem", TLS), "utf8");
+const key = readFileSync(new URL("key.pem", TLS), "utf8");
+
+function backend(host: string, port: number, isTls = false): Backend {
+  return { kind: "tcp", host, port, tls: isTls, basePath: "" };
+}
+
+test("addresses that routes of restricted reach never lead to", () => {
+  const own = (ip: string): boolean => ip === "192.0.2.7" || ip === "2001:db8::7";
+  for (const ip of [
+    ...["127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "169.254.169.254", "224.0.0.1", "255.255.255.255"],
+    ...["::1", "::", "fe80::1", "fe80::1%lo", "febf::1", "ff02::1", "fec0::1"],
+    ...[
+      "::ffff:127.0.0.1",
+      "::ffff:7f00:1",
+      "::FFFF:169.254.169.254",
+      "0:0:0:0:0:ffff:7f00:0001",
+      "::127.0.0.1",
+      "::7f00:1",
+    ],
+    ...["64:ff9b::7f00:1", "64:ff9b::169.254.169.254", "192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"],
+    ...["", "localhost", "127.1", "0x7f000001", "2130706433"],
+  ]) {
+    equal(isRefusedAddress(ip, own), true, ip);
+  }
+  for (const ip of ["192.0.2.8", "10.0.0.1", "2001:db8::8", "::ffff:192.0.2.8", "126.255.255.255", "2000::1"]) {
+    equal(isRefusedAddress(ip, own), false, ip);
+  }
+});
+
+test("a restricted route to this machine is refused, by address and by name", async () => {
+  await using world = await ProxyWorld.start({}, { resolve: async () => ["127.0.0.1", "::1"] });
+  let connections = 0;
+  const port = await world.listen(() => connections++);
+  for (const host of ["127.0.0.1", "[::1]", "innocent.example"]) {
+    world.routeTo([backend(host, port)], { reach: "restricted" });
+    const answer = await world.exchange(GET);
+    match(answer, /^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*"code":"forbidden","reason":"upstream"/);
+    ok(!answer.includes("127.0.0.1"));
+  }
+  equal(connections, 0);
+});
+
+test("a name that moves to this machine is refused at the next connect, whatever was kept for others", async () => {
+  const answers = [["127.0.0.1"], ["127.0.0.1"]];
+  let isOwn = false;
+  await using world = await ProxyWorld.start(
+    {},
+    { resolve: async () => answers.shift() ?? [], isOwnAddress: () => isOwn },
+  );
+  const port = await world.listen((socket) => socket.on("data", () => socket.write(OK)));
+  world.routeTo([backend("moving.example", port)], { reach: "any" });
+  match(await world.exchange(GET), /^HTTP\/1\.1 200/);
+  isOwn = true;
+  // The connection of the route that may go anywhere is still open and is not taken.
+  world.routeTo([backend("moving.example", port)], { reach: "restricted" });
+  match(await world.exchange(GET), /^HTTP\/1\.1 403/);
+});
+
+test("a name without an address, and one whose first address is dead", async () => {
+  await using world = await ProxyWorld.start(
+    {},
+    { resolve: async (host) => (host === "two.example" ? ["127.0.0.9", "127.0.0.1"] : []) },
+  );
+  const port = await world.listen((socket) => socket.on("data", () => socket.write(OK)));
+  world.routeTo([backend("none.example", port)]);
+  match(await world.exchange(GET), /^HTTP\/1\.1 502 [\s\S]*no address/);
+  world.routeTo([backend("two.example", port)]);
+  match(await world.exchange(GET), /^HTTP\/1\.1 200/);
+});
+
+test("backends take turns", async () => {
+  await using world = await ProxyWorld.start();
+  const taken = [0, 0, 0];
+  const ports = await Promise.all(
+    taken.map((_, i) =>
+      world.listen((socket) =>
+        socket.on("data", () => {
+          taken[i] = (taken[i] ?? 0) + 1;
+          socket.write(OK);
+        }),
+      ),
+    ),
+  );
+  world.route(...ports);
+  for (let i = 0; i < 9; i++) await world.exchange(GET);
+  deepEqual(taken, [3, 3, 3]);
+});
+
+test("a unix socket", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "skerry-proxy-"));
+  const server = createServer((socket) => socket.on("data", () => socket.write(OK)));
+  try {
+    const path = join(folder, "site.sock");
+    server.listen(path);
+    await once(server, "listening");
+    await using world = await ProxyWorld.start();
+    world.routeTo([{ kind: "unix", path, basePath: "/bucket" }], { reach: "restricted" });
+    match(await world.exchange(GET), /^HTTP\/1\.1 200/);
+    world.routeTo([{ kind: "unix", path: join(folder, "absent.sock"), basePath: "" }]);
+    const answer = await world.exchange(GET);
+    match(answer, /^HTTP\/1\.1 502/);
+    ok(!answer.includes(folder));
+  } finally {
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("an https upstream is verified by its name", async () => {
+  const names: unknown[] = [];
+  const server = createTlsServer({ cert, key, ALPNProtocols: ["http/1.1"] }, (socket) => {
+    names.push(socket.servername);
+    socket.on("error", () => undefined);
+    socket.on("data", () => socket.write(OK));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const resolve = async (): Promise<string[]> => ["127.0.0.1"];
+  try {
+    await using trusting = await ProxyWorld.start({}, { resolve, upstreamCa: [cert] });
+    trusting.routeTo([backend("upstream.example", port, true)]);
+    match(await trusting.exchange(GET + GET), /^HTTP\/1\.1 200/);
+    deepEqual(names, ["upstream.example"]);
+    for (const host of ["other.example", "127.0.0.1"]) {
+      trusting.routeTo([backend(host, port, true)]);
+      match(await trusting.exchange(GET), /^HTTP\/1\.1 502 [\s\S]*certificate/);
+    }
+    await using doubting = await ProxyWorld.start({}, { resolve });
+    doubting.routeTo([backend("upstream.example", port, true)]);
+    match(await doubting.exchange(GET), /^HTTP\/1\.1 502 [\s\S]*certificate/);
+  } finally {
+    server.close();
+  }
+});
+
+test("clients over TLS: large bodies both ways, the scheme, and the end", async () => {
+  await using world = await ProxyWorld.start();
+  const body = "0123456789".repeat(200_000);
+  const seen = await world.upstream(
+    (request) => `HTTP/1.1 200 OK\r\nContent-Length: ${request.body.length}\r\n\r\n${request.body}`,
+  );
+  const server = createTlsServer({ cert, key, allowHalfOpen: true } as object, (socket) =>
+    world.proxy.accept(socket, true),
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    const socket: TLSSocket = connect({
+      port: (server.address() as AddressInfo).port,
+      host: "127.0.0.1",
+      ca: cert,
+      servername: "upstream.example",
+    });
+    let text = "";
+    let hasEnded = false;
+    socket.on("data", (bytes: Buffer) => {
+      text += bytes.toString("latin1");
+    });
+    socket.once("end", () => {
+      hasEnded = true;
+    });
+    socket.write(`POST /a HTTP/1.1\r\nHost: app.example\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    await until(() => text.length > body.length, "the first answer");
+    socket.write(`POST /b HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx`);
+    await until(() => hasEnded, "the end");
+    equal(text.split("HTTP/1.1 200").length - 1, 2);
+    ok(text.includes(body));
+    equal(seen[1]?.headers.get("x-forwarded-proto"), "https");
+    match(seen[1]?.headers.get("forwarded") ?? "", /proto=https$/);
+    socket.destroy();
+  } finally {
+    server.close();
+  }
+});
