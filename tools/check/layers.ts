@@ -45,6 +45,11 @@ export const LAZY_IMPORTS: readonly { readonly specifier: string; readonly file:
     file: "packages/cli/src/commands/user/reset-password.ts",
     why: "`skerry user reset-password` works on the data directory of a stopped daemon",
   },
+  {
+    specifier: "@skerry/daemon/doctor/doctor.ts",
+    file: "packages/cli/src/commands/doctor.ts",
+    why: "`skerry doctor` looks at this machine, also when no daemon runs",
+  },
   { specifier: "@skerry/tui/run.tsx", file: "packages/cli/src/commands/ui.ts", why: "`skerry ui` runs the TUI" },
 ];
 

@@ -60,13 +60,13 @@ async function invoke(entry: Entry, command: AnyCommand, rest: readonly string[]
   });
   const connected: Connected = {};
   try {
-    await command.run(makeInvocation(terminal, output, parsed.globals, connected), { args, flags: flags as never });
+    const invocation = makeInvocation(terminal, output, parsed.globals, connected);
+    return (await command.run(invocation, { args, flags: flags as never })) ?? 0;
   } catch (error) {
     if (!(error instanceof SkerryError)) throw error;
     const { rewordAnswer } = await import("./output/reword.ts");
     throw rewordAnswer(error, connected.connection?.tokenSource);
   }
-  return 0;
 }
 
 /** The connection, once there is one: what goes wrong may be about its token. */

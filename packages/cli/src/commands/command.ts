@@ -63,7 +63,12 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly more?: readonly (readonly [example: string, does: string])[];
   /** More for `-h`, when the summary does not say it all. */
   readonly details?: string;
-  run(invocation: Invocation, input: { readonly args: readonly string[]; readonly flags: Flags<O> }): Promise<void>;
+  /** Resolves with the exit status where that is a result; else it is 0. */
+  run(
+    invocation: Invocation,
+    input: { readonly args: readonly string[]; readonly flags: Flags<O> },
+    // biome-ignore lint/suspicious/noConfusingVoidType: most return nothing
+  ): Promise<number | void>;
 }
 export type AnyCommand = Command<never>;
 

@@ -85,6 +85,7 @@ describe("the commands", () => {
     const elsewhere = [
       "up",
       "__complete",
+      "doctor",
       "user reset-password",
       ...ENTRIES.map(({ words }) => words).filter((words) => words.endsWith(" watch")),
     ];

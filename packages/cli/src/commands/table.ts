@@ -38,6 +38,8 @@ export const ENTRIES: readonly Entry[] = [
   },
   command("status", "Show how the cloud is", () => import("./status.ts")),
 
+  command("doctor", "Look for what is wrong on this machine, and say what to do", () => import("./doctor.ts")),
+
   command("cp", "Copy files and folders into a bucket, out of it, or between buckets", () => import("./cp.ts")),
   command("ls", "List buckets, or the objects of one", () => import("./ls.ts")),
   command("rm", "Remove objects", () => import("./rm.ts")),

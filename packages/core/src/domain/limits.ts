@@ -329,6 +329,12 @@ export const LIMITS = {
     /** After a signal the command may clean up so long. */
     interruptMs: 2 * second,
   },
+  doctor: {
+    /** One question to a socket or a program of this machine. Beyond: it is silent. */
+    askMs: 5 * second,
+    /** Longest answer to it. */
+    maxAnswerBytes: 1 * MiB,
+  },
   log: {
     /** Size at which a log file is rotated, and how many are kept, the present one included. */
     fileBytes: 32 * MiB,
