@@ -1,10 +1,9 @@
+import { fitColumns } from "@skerry/core/contract/present/fit.ts";
 import type { Column } from "@skerry/core/contract/present/presentation.ts";
 import { escapeText } from "./escape.ts";
 import { cutToWidth, padToWidth, textWidth } from "./width.ts";
 
 const GAP = "  ";
-/** A column is not cut below this. */
-const MIN_COLUMN_WIDTH = 6;
 
 export interface TableOptions {
   readonly nowMs: number;
@@ -39,23 +38,15 @@ export class Table<T> {
     return lines.map((line) => `${line}\n`).join("");
   }
 
-  /** Natural widths, the widest columns of text cut until the table fits. Half a number would be another number. */
   #fit(rows: readonly (readonly string[])[]): number[] {
     const widths = this.#columns.map((_, i) => Math.max(...rows.map((row) => textWidth(row[i] ?? ""))));
     const { maxWidth } = this.#options;
     if (maxWidth === undefined) return widths;
-    let excess = widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1)) - maxWidth;
-    while (excess > 0) {
-      const texts = widths.filter((_, i) => this.#columns[i]?.align !== "right");
-      const widest = Math.max(MIN_COLUMN_WIDTH, ...texts);
-      const next = Math.max(MIN_COLUMN_WIDTH, ...texts.filter((width) => width < widest));
-      const column = widths.findLastIndex((width, i) => width === widest && this.#columns[i]?.align !== "right");
-      const cut = Math.min(excess, Math.max(1, widest - next), widest - MIN_COLUMN_WIDTH);
-      if (column < 0 || cut <= 0) break;
-      widths[column] = widest - cut;
-      excess -= cut;
-    }
-    return widths;
+    return fitColumns(
+      this.#columns.map(({ align }, i) => ({ width: widths[i] ?? 0, align })),
+      GAP.length,
+      maxWidth,
+    );
   }
 
   #line(cells: readonly string[], widths: readonly number[]): string {

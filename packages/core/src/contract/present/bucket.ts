@@ -9,13 +9,24 @@ export const bucketPresentation: Presentation<BucketView> = {
     { title: "NAME", cell: ({ meta }) => meta.name },
     { title: "PROJECT", cell: ({ meta }) => meta.projectName ?? meta.project },
     { title: "VISIBILITY", cell: ({ spec }) => spec.visibility },
-    { title: "OBJECTS", cell: ({ status }) => `${status?.objects ?? "-"}`, align: "right" },
+    {
+      title: "OBJECTS",
+      cell: ({ status }) => `${status?.objects ?? "-"}`,
+      align: "right",
+      order: ({ status }) => status?.objects ?? -1,
+    },
     {
       title: "SIZE",
       cell: ({ status }) => (status === undefined ? "-" : formatBytes(status.sizeBytes)),
       align: "right",
+      order: ({ status }) => status?.sizeBytes ?? -1,
     },
-    { title: "AGE", cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs), align: "right" },
+    {
+      title: "AGE",
+      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
+      align: "right",
+      order: ({ meta }) => meta.createdAt,
+    },
     { title: "LABELS", cell: ({ meta }) => formatLabels(meta.labels) },
   ],
 };

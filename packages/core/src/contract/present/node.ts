@@ -13,7 +13,12 @@ export const jobPresentation: Presentation<JobView> = {
     { title: "STATE", cell: ({ state }) => state },
     { title: "RUNS", cell: ({ runs }) => `${runs}`, align: "right" },
     { title: "FAILURES", cell: ({ failures }) => `${failures}`, align: "right" },
-    { title: "LAST RUN", cell: ({ lastRunAt }, nowMs) => formatAge(lastRunAt, nowMs), align: "right" },
+    {
+      title: "LAST RUN",
+      cell: ({ lastRunAt }, nowMs) => formatAge(lastRunAt, nowMs),
+      align: "right",
+      order: ({ lastRunAt }) => lastRunAt ?? "",
+    },
     { title: "NOW", cell: jobNow },
     { title: "WHAT IT DOES", cell: ({ summary }) => summary },
   ],

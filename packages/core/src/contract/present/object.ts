@@ -10,7 +10,12 @@ export const objectPresentation: Presentation<ListingRow> = {
   nameOf: (row) => `${row.bucket}:${keyOf(row)}`,
   columns: [
     { title: "KEY", cell: keyOf },
-    { title: "SIZE", cell: (row) => ("prefix" in row ? "-" : formatBytes(row.sizeBytes)), align: "right" },
+    {
+      title: "SIZE",
+      cell: (row) => ("prefix" in row ? "-" : formatBytes(row.sizeBytes)),
+      align: "right",
+      order: (row) => ("prefix" in row ? -1 : row.sizeBytes),
+    },
     { title: "MODIFIED", cell: (row) => ("prefix" in row ? "-" : formatTime(row.modifiedAt)) },
   ],
 };

@@ -10,6 +10,8 @@ export interface Column<T> {
   /** The same where one thing is shown alone and each part may have a line. */
   readonly lines?: (item: T) => readonly string[];
   readonly align?: "right";
+  /** What it is sorted by, where the cell is a rounded number or an age. The same type for all items. */
+  readonly order?: (item: T) => number | string;
 }
 
 export interface Presentation<T> {

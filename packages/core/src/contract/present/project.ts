@@ -9,7 +9,12 @@ export const projectPresentation: Presentation<z.infer<typeof projectResourceSch
   columns: [
     { title: "NAME", cell: ({ meta }) => meta.name },
     { title: "DESCRIPTION", cell: ({ spec }) => (spec.description === "" ? "-" : spec.description) },
-    { title: "AGE", cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs), align: "right" },
+    {
+      title: "AGE",
+      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
+      align: "right",
+      order: ({ meta }) => meta.createdAt,
+    },
     { title: "LABELS", cell: ({ meta }) => formatLabels(meta.labels) },
   ],
 };
@@ -22,6 +27,11 @@ export const bindingPresentation: Presentation<z.infer<typeof bindingSchema>> = 
     { title: "USER", cell: ({ meta }) => meta.name },
     { title: "PROJECT", cell: ({ meta }) => meta.projectName ?? meta.project },
     { title: "ROLE", cell: ({ spec }) => spec.role },
-    { title: "AGE", cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs), align: "right" },
+    {
+      title: "AGE",
+      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
+      align: "right",
+      order: ({ meta }) => meta.createdAt,
+    },
   ],
 };

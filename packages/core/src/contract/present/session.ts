@@ -10,7 +10,16 @@ export const sessionPresentation: Presentation<z.infer<typeof sessionSchema>> = 
   columns: [
     { title: "UID", cell: ({ meta }) => meta.uid },
     { title: "CURRENT", cell: ({ current }) => (current ? "yes" : "") },
-    { title: "EXPIRES", cell: ({ spec }, nowMs) => formatExpiry(spec.expiresAt, nowMs) },
-    { title: "AGE", cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs), align: "right" },
+    {
+      title: "EXPIRES",
+      cell: ({ spec }, nowMs) => formatExpiry(spec.expiresAt, nowMs),
+      order: ({ spec }) => spec.expiresAt,
+    },
+    {
+      title: "AGE",
+      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
+      align: "right",
+      order: ({ meta }) => meta.createdAt,
+    },
   ],
 };

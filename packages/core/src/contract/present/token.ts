@@ -12,9 +12,23 @@ export const tokenPresentation: Presentation<TokenView> = {
       cell: ({ spec }) => scopeLines(spec.scopes).join(" "),
       lines: ({ spec }) => scopeLines(spec.scopes),
     },
-    { title: "EXPIRES", cell: ({ spec }, nowMs) => formatExpiry(spec.expiresAt, nowMs) },
-    { title: "LAST USED", cell: ({ status }, nowMs) => formatAge(status?.lastUsedAt, nowMs), align: "right" },
-    { title: "AGE", cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs), align: "right" },
+    {
+      title: "EXPIRES",
+      cell: ({ spec }, nowMs) => formatExpiry(spec.expiresAt, nowMs),
+      order: ({ spec }) => spec.expiresAt ?? "~",
+    },
+    {
+      title: "LAST USED",
+      cell: ({ status }, nowMs) => formatAge(status?.lastUsedAt, nowMs),
+      align: "right",
+      order: ({ status }) => status?.lastUsedAt ?? "",
+    },
+    {
+      title: "AGE",
+      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
+      align: "right",
+      order: ({ meta }) => meta.createdAt,
+    },
   ],
 };
 

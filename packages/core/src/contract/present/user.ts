@@ -9,7 +9,12 @@ export const userPresentation: Presentation<UserView> = {
     { title: "NAME", cell: ({ meta }) => meta.name },
     { title: "ROLE", cell: ({ spec }) => spec.role },
     { title: "STATE", cell: ({ spec }) => (spec.disabled ? "disabled" : "active") },
-    { title: "AGE", cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs), align: "right" },
+    {
+      title: "AGE",
+      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
+      align: "right",
+      order: ({ meta }) => meta.createdAt,
+    },
     { title: "LABELS", cell: ({ meta }) => formatLabels(meta.labels) },
   ],
 };
