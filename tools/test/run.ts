@@ -121,7 +121,8 @@ async function nodeTest(
   ];
   const limits = [`--test-concurrency=${Math.min(availableParallelism(), 4)}`, `--test-timeout=${options.fileLimitMs}`];
   const only = options.only === undefined ? [] : [`--test-name-pattern=${RegExp.escape(options.only)}`];
-  const parameters = ["--conditions=source", "--test", ...limits, ...only, ...reporters, ...options.files];
+  const tsx = `--import=${resolve(import.meta.dirname, "../tsx/register.ts")}`;
+  const parameters = ["--conditions=source", tsx, "--test", ...limits, ...only, ...reporters, ...options.files];
   const child = spawn(process.execPath, parameters, {
     cwd: options.root,
     env: environment(options, outer),

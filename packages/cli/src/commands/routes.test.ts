@@ -83,6 +83,7 @@ describe("the commands", () => {
       [],
     );
     const elsewhere = [
+      "ui",
       "up",
       "__complete",
       "doctor",

@@ -37,6 +37,7 @@ export const ENTRIES: readonly Entry[] = [
     load: async () => (await import("./up.ts")).up,
   },
   command("status", "Show how the cloud is", () => import("./status.ts")),
+  command("ui", "Follow the cloud on a screen", () => import("./ui.ts")),
 
   command("doctor", "Look for what is wrong on this machine, and say what to do", () => import("./doctor.ts")),
 

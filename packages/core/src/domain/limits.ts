@@ -335,6 +335,14 @@ export const LIMITS = {
     /** Longest answer to it. */
     maxAnswerBytes: 1 * MiB,
   },
+  tui: {
+    /** Rows of a screen that is read in pages. Beyond: it says that there are more, and to filter on the daemon. */
+    maxRows: 20_000,
+    /** Shortest time between two drawings of what changes by itself. */
+    frameMs: 100,
+    /** Longest text that a prompt takes, in characters. */
+    maxPromptLength: 1024,
+  },
   log: {
     /** Size at which a log file is rotated, and how many are kept, the present one included. */
     fileBytes: 32 * MiB,

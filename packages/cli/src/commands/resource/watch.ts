@@ -46,6 +46,8 @@ export function watchOf(descriptor: Descriptor) {
           lost = true;
           continue;
         }
+        // It may break before anything comes.
+        if (event.type === "connected") continue;
         if (lost) output.note("Connected again.");
         lost = false;
         const time = new Date(terminal.nowMs()).toISOString();

@@ -9,7 +9,9 @@ export type ClientEvent<T> =
   /** Nothing has changed up to here: what is shown is as of now. */
   | { readonly type: "progress" }
   /** The connection is lost and being made again: what is shown may be old. */
-  | { readonly type: "stale"; readonly error: SkerryError };
+  | { readonly type: "stale"; readonly error: SkerryError }
+  /** After `stale`: the connection stands again, and what was missed follows. */
+  | { readonly type: "connected" };
 
 export interface WatchSource<T> {
   page(token: string | undefined): Promise<{ items: readonly T[]; revision: number; nextPage?: string }>;
@@ -26,6 +28,7 @@ export async function* watchList<T>(source: WatchSource<T>): AsyncGenerator<Clie
   let lastEventId: string | undefined;
   let from: number | undefined;
   let backoffMs = MIN_BACKOFF_MS;
+  let lost = false;
   while (!source.signal.aborted) {
     try {
       if (lastEventId === undefined && from === undefined) {
@@ -33,7 +36,10 @@ export async function* watchList<T>(source: WatchSource<T>): AsyncGenerator<Clie
         from = revision + 1;
         yield { type: "reset", items, revision };
       }
-      for await (const event of parseEvents(await source.open(from, lastEventId))) {
+      const bytes = await source.open(from, lastEventId);
+      if (lost) yield { type: "connected" };
+      lost = false;
+      for await (const event of parseEvents(bytes)) {
         backoffMs = MIN_BACKOFF_MS;
         if (event.id !== undefined) lastEventId = event.id;
         if (event.name === "end") throw fromProblem(event.data as Problem);
@@ -48,7 +54,10 @@ export async function* watchList<T>(source: WatchSource<T>): AsyncGenerator<Clie
         lastEventId = undefined;
         from = undefined;
       } else if (error.code !== "unavailable" && error.code !== "exhausted") throw error;
-      else yield { type: "stale", error };
+      else {
+        lost = true;
+        yield { type: "stale", error };
+      }
       await sleep(backoffMs, undefined, { signal: source.signal }).catch(() => undefined);
       backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
     }

@@ -1,0 +1,227 @@
+/** The state of the app, and what each key makes of it. It draws nothing, and calls through the hooks. */
+import type { Client } from "@skerry/core/contract/client/client.ts";
+import { toSkerryError } from "@skerry/core/contract/errors.ts";
+import type { Tone } from "../components/line.ts";
+import { makeCall } from "../hooks/call.ts";
+import { Changes } from "../hooks/changes.ts";
+import { Cluster } from "../hooks/cluster.ts";
+import { type Action, actionFor, type Mode } from "../keys/registry.ts";
+import { ROOT_SCREENS } from "../screens/all.ts";
+import type { Intent, Screen } from "../screens/screen.ts";
+import { answerOf, eraseFrom, type Question, typeInto } from "./question.ts";
+import { View } from "./view.ts";
+
+/** While something counts seconds, and while only ages grow. */
+const FAST_TICK_MS = 1000;
+const SLOW_TICK_MS = 10_000;
+
+/** Lines to read instead of the rows. */
+export interface Reading {
+  readonly what: "help" | "cloud" | "detail";
+  /** Of the detail. */
+  readonly id?: string;
+  top: number;
+}
+
+export interface AppOptions {
+  readonly client: Client;
+  /** Its name, for the first line. */
+  readonly context: string;
+  readonly nowMs: () => number;
+  /** The user wants to leave. */
+  readonly quit: () => void;
+}
+
+export class App implements Disposable {
+  readonly options: AppOptions;
+  readonly changes = new Changes(0);
+  readonly cluster: Cluster;
+  readonly #ended = new AbortController();
+  #views: { readonly view: View; readonly unsubscribe: () => void }[] = [];
+  #tick: NodeJS.Timeout | undefined;
+  root = 0;
+  filtering = false;
+  reading: Reading | undefined;
+  question: Question | undefined;
+  message: { readonly tone: Tone; readonly text: string } | undefined;
+  /** Set while it is drawn: lines of text that fit, and that there are. */
+  textPage = 1;
+  textLines = 0;
+
+  constructor(options: AppOptions) {
+    this.options = options;
+    this.cluster = new Cluster(options.client, options.nowMs);
+    this.cluster.changes.subscribe(() => this.#changed());
+    this.#goTo(0);
+  }
+
+  get view(): View {
+    const last = this.#views.at(-1);
+    if (last === undefined) throw new Error("there is always a view");
+    return last.view;
+  }
+
+  /** Screens on top of one another. */
+  get depth(): number {
+    return this.#views.length;
+  }
+
+  get mode(): Mode {
+    if (this.question !== undefined) return "question";
+    if (this.reading !== undefined) return "text";
+    return this.filtering ? "filter" : "list";
+  }
+
+  /** One key, by its name. */
+  key(key: string): void {
+    const action = actionFor(this.mode, key);
+    if (this.question?.busy && action !== "quit") return;
+    this.message = undefined;
+    if (action === "quit") {
+      this.options.quit();
+      return;
+    }
+    if (this.question !== undefined) this.#answer(this.question, action, key);
+    else if (this.reading !== undefined) this.#read(this.reading, action);
+    else if (this.filtering) this.#filter(action, key);
+    else this.#list(action, key);
+    this.#changed();
+  }
+
+  #list(action: Action | undefined, key: string): void {
+    const { view } = this;
+    if (this.#move(view, action)) return;
+    if (action === "screen") this.#goTo(Number(key) - 1);
+    else if (action === "next-screen") this.#goTo((this.root + 1) % ROOT_SCREENS.length);
+    else if (action === "previous-screen") this.#goTo((this.root + ROOT_SCREENS.length - 1) % ROOT_SCREENS.length);
+    else if (action === "back") this.#back();
+    else if (action === "filter") this.filtering = true;
+    else if (action === "sort") view.sortNext();
+    else if (action === "reverse") view.sortReverse();
+    else if (action === "refresh") void this.#refresh();
+    else if (action === "help") this.reading = { what: "help", top: 0 };
+    else if (action === "problems") this.reading = { what: "cloud", top: 0 };
+    else if (action === "detail") this.#follow({ kind: "detail" });
+    else if (action === "enter") this.#follow(view.chosen === undefined ? undefined : view.screen.enter(view.chosen));
+    else this.#follow(view.screen.keys.find((one) => one.key === key)?.intent(view.chosen));
+  }
+
+  #move(view: View, action: Action | undefined): boolean {
+    if (action === "up") view.move(-1);
+    else if (action === "down") view.move(1);
+    else if (action === "page-up") view.movePages(-1);
+    else if (action === "page-down") view.movePages(1);
+    else if (action === "first") view.to(0);
+    else if (action === "last") view.to(Number.MAX_SAFE_INTEGER);
+    else return false;
+    return true;
+  }
+
+  #follow(intent: Intent | undefined): void {
+    if (intent === undefined) return;
+    const { chosen, screen } = this.view;
+    if (intent.kind === "open") this.#open(intent.screen);
+    else if (intent.kind !== "detail") this.question = { intent, typed: "", busy: false };
+    else if (chosen !== undefined) this.reading = { what: "detail", id: screen.idOf(chosen), top: 0 };
+  }
+
+  #filter(action: Action | undefined, key: string): void {
+    const { view } = this;
+    if (this.#move(view, action)) return;
+    if (action === "accept") this.filtering = false;
+    else if (action === "cancel") {
+      this.filtering = false;
+      view.choose({ filter: "" });
+    } else if (action === "erase") view.choose({ filter: eraseFrom(view.filter) });
+    else if (action === "clear") view.choose({ filter: "" });
+    else view.choose({ filter: typeInto(view.filter, key) });
+  }
+
+  #read(reading: Reading, action: Action | undefined): void {
+    const { textPage } = this;
+    const by = { up: -1, down: 1, "page-up": -textPage, "page-down": textPage, first: -Infinity, last: Infinity };
+    if (action === "back") this.reading = undefined;
+    else if (action !== undefined && action in by) {
+      const wanted = reading.top + by[action as keyof typeof by];
+      reading.top = Math.max(0, Math.min(wanted, this.textLines - textPage));
+    }
+  }
+
+  #answer(question: Question, action: Action | undefined, key: string): void {
+    const { typed, intent } = question;
+    if (action === "cancel") this.question = undefined;
+    else if (action === "accept") void this.#do(question);
+    else if (action === "erase") this.question = { intent, busy: false, typed: eraseFrom(typed) };
+    else if (action === "clear") this.question = { intent, busy: false, typed: "" };
+    else this.question = { intent, busy: false, typed: typeInto(typed, key) };
+  }
+
+  async #do(question: Question): Promise<void> {
+    const answer = answerOf(question);
+    if (answer === undefined) return;
+    this.question = { ...question, busy: true };
+    try {
+      await makeCall(this.options.client, answer.call, this.#ended.signal);
+      this.question = undefined;
+      this.message = { tone: "good", text: answer.done };
+      if (question.intent.kind === "prompt") this.view.awaitName(question.typed.trim());
+      await this.view.collection.refresh();
+      this.cluster.ask();
+    } catch (error) {
+      this.question = { ...question, busy: false, problem: toSkerryError(error) };
+    }
+    this.#changed();
+  }
+
+  async #refresh(): Promise<void> {
+    this.cluster.ask();
+    await this.view.collection.refresh();
+    this.message = { tone: "faint", text: "as of now" };
+    this.#changed();
+  }
+
+  #goTo(root: number): void {
+    const screen = ROOT_SCREENS[root];
+    if (screen === undefined) return;
+    while (this.#views.length > 0) this.#close();
+    this.root = root;
+    this.#open(screen);
+  }
+
+  #open(screen: Screen): void {
+    const view = new View(screen, this.options.client, this.options.nowMs);
+    const unsubscribe = view.collection.changes.subscribe(() => {
+      // What a list tells may be in the numbers of the first line, too.
+      if (view.collection.phase.state === "live") this.cluster.ask();
+      this.#changed();
+    });
+    this.#views.push({ view, unsubscribe });
+  }
+
+  #close(): void {
+    const last = this.#views.pop();
+    last?.unsubscribe();
+    last?.view[Symbol.dispose]();
+  }
+
+  #back(): void {
+    if (this.view.filter !== "") this.view.choose({ filter: "" });
+    else if (this.#views.length > 1) this.#close();
+  }
+
+  #changed(): void {
+    if (this.#ended.signal.aborted) return;
+    clearTimeout(this.#tick);
+    const counts = this.cluster.link.state === "stale" || this.view.collection.phase.state === "stale";
+    this.#tick = setTimeout(() => this.#changed(), counts ? FAST_TICK_MS : SLOW_TICK_MS);
+    this.changes.note();
+  }
+
+  [Symbol.dispose](): void {
+    this.#ended.abort();
+    clearTimeout(this.#tick);
+    while (this.#views.length > 0) this.#close();
+    this.cluster[Symbol.dispose]();
+    this.changes[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,156 @@
+/** One screen as somebody looks at it: its rows filtered and sorted, and where in them one is. */
+import type { Client } from "@skerry/core/contract/client/client.ts";
+import { escapeText } from "@skerry/core/contract/present/escape.ts";
+import type { Column } from "@skerry/core/contract/present/presentation.ts";
+import { Collection } from "../hooks/collection.ts";
+import type { Screen } from "../screens/screen.ts";
+
+/** The rows of a screen are the app's by no other than their columns. */
+export type Row = never;
+
+const COLLATOR = new Intl.Collator("en", { numeric: true });
+/** Rows before the last one that is here at which the next page is asked for. */
+const AHEAD = 50;
+
+export class View implements Disposable {
+  readonly screen: Screen;
+  readonly collection: Collection<Row>;
+  readonly widest: number[] = [];
+  readonly #nowMs: () => number;
+  filter = "";
+  sort: { readonly column: number; readonly descending: boolean } | undefined;
+  top = 0;
+  cursor = 0;
+  #cursorId: string | undefined;
+  #awaited: string | undefined;
+  /** Rows that fit: as it was drawn last. */
+  #page = 1;
+  #made: { readonly key: string; readonly rows: readonly Row[] } | undefined;
+
+  constructor(screen: Screen, client: Client, nowMs: () => number) {
+    this.screen = screen;
+    this.#nowMs = nowMs;
+    const { source, idOf } = screen;
+    this.collection = new Collection<Row>({ client, source, idOf, nowMs });
+  }
+
+  get rows(): readonly Row[] {
+    const { column, descending } = this.sort ?? {};
+    const key = JSON.stringify([this.collection.changes.version(), this.filter, column, descending]);
+    if (this.#made?.key !== key) this.#made = { key, rows: this.#make() };
+    return this.#made.rows;
+  }
+
+  get chosen(): Row | undefined {
+    return this.rows[this.cursor];
+  }
+
+  /** For what is shown of one thing while things change. */
+  find(id: string): Row | undefined {
+    return this.collection.items.find((item) => this.screen.idOf(item) === id);
+  }
+
+  #make(): readonly Row[] {
+    const { columns } = this.screen.presentation;
+    const nowMs = this.#nowMs();
+    const wanted = this.filter.toLowerCase();
+    const holds = (item: Row) =>
+      columns.some(({ cell }) => escapeText(cell(item, nowMs)).toLowerCase().includes(wanted));
+    const { items } = this.collection;
+    const rows = wanted === "" ? items : items.filter(holds);
+    const column = this.sort === undefined ? undefined : columns[this.sort.column];
+    // What is followed has no order of its own: what is new would stand at the end.
+    if (column === undefined) return this.screen.source.kind === "watch" ? rows.toSorted(this.#byName) : rows;
+    const keys = new Map(rows.map((item) => [item, orderOf(column, item, nowMs)]));
+    const sign = this.sort?.descending ? -1 : 1;
+    return rows.toSorted((a, b) => sign * compare(keys.get(a) ?? "", keys.get(b) ?? ""));
+  }
+
+  readonly #byName = (a: Row, b: Row): number => {
+    const { nameOf } = this.screen.presentation;
+    return COLLATOR.compare(nameOf(a), nameOf(b));
+  };
+
+  /** Goes to this one, when it comes if it is not there yet. */
+  awaitName(name: string): void {
+    this.#awaited = name;
+  }
+
+  /** Keeps the same thing chosen while rows come and go, and in sight. `page`: rows that fit. */
+  settle(page: number): void {
+    const { rows } = this;
+    this.#page = Math.max(1, page);
+    const { idOf } = this.screen;
+    const awaited = this.#awaited === undefined ? -1 : rows.findIndex((item) => this.#nameIs(item));
+    if (awaited >= 0) {
+      this.#awaited = undefined;
+      this.to(awaited);
+    }
+    const here = rows[this.cursor];
+    if (this.#cursorId !== undefined && (here === undefined || idOf(here) !== this.#cursorId)) {
+      const moved = rows.findIndex((item) => idOf(item) === this.#cursorId);
+      if (moved >= 0) this.cursor = moved;
+    }
+    this.#keepInSight();
+  }
+
+  #nameIs(item: Row): boolean {
+    return this.screen.presentation.nameOf(item) === this.#awaited;
+  }
+
+  move(rows: number): void {
+    this.to(this.cursor + rows);
+  }
+
+  movePages(pages: number): void {
+    this.to(this.cursor + pages * this.#page);
+  }
+
+  to(row: number): void {
+    this.cursor = row;
+    this.#awaited = undefined;
+    this.#cursorId = undefined;
+    this.#keepInSight();
+  }
+
+  /** Begins again at the top: what is shown is another choice of rows. */
+  choose(change: { readonly filter?: string; readonly sort?: View["sort"] }): void {
+    if (change.filter !== undefined) this.filter = change.filter;
+    if ("sort" in change) this.sort = change.sort;
+    this.#keepInSight();
+  }
+
+  /** Through the columns, and back to the order of the list. */
+  sortNext(): void {
+    const next = (this.sort?.column ?? -1) + 1;
+    const more = next < this.screen.presentation.columns.length;
+    this.choose({ sort: more ? { column: next, descending: false } : undefined });
+  }
+
+  sortReverse(): void {
+    const { column, descending } = this.sort ?? { column: 0, descending: false };
+    this.choose({ sort: { column, descending: !descending } });
+  }
+
+  #keepInSight(): void {
+    const { rows } = this;
+    this.cursor = Math.max(0, Math.min(this.cursor, rows.length - 1));
+    const chosen = rows[this.cursor];
+    if (chosen !== undefined) this.#cursorId = this.screen.idOf(chosen);
+    const highest = Math.max(0, rows.length - this.#page);
+    this.top = Math.min(Math.max(this.top, this.cursor - this.#page + 1), this.cursor, highest);
+    if (this.collection.hasMore && this.cursor + AHEAD >= rows.length) this.collection.more();
+  }
+
+  [Symbol.dispose](): void {
+    this.collection[Symbol.dispose]();
+  }
+}
+
+function orderOf(column: Column<Row>, item: Row, nowMs: number): string | number {
+  return column.order?.(item) ?? column.cell(item, nowMs);
+}
+
+function compare(a: string | number, b: string | number): number {
+  return typeof a === "number" && typeof b === "number" ? a - b : COLLATOR.compare(String(a), String(b));
+}

@@ -1,0 +1,74 @@
+/** The first two lines: how the cloud is, and the screens by number. */
+import { escapeText } from "@skerry/core/contract/present/escape.ts";
+import { formatBytes } from "@skerry/core/contract/present/values.ts";
+import type { ClusterStatus, Link } from "../hooks/cluster.ts";
+import { fitLine, type Line, lineWidth, type Piece, spread, type Tone } from "./line.ts";
+
+export interface HeaderView {
+  readonly status: ClusterStatus | undefined;
+  readonly user: string | undefined;
+  readonly link: Link;
+  readonly context: string;
+  readonly nowMs: number;
+}
+
+const STATE_TONES: Readonly<Record<ClusterStatus["state"], Tone>> = { ok: "good", degraded: "warn", draining: "warn" };
+const STORAGE_TONES: Readonly<Record<ClusterStatus["storage"]["state"], Tone>> = {
+  ok: "plain",
+  degraded: "warn",
+  unavailable: "bad",
+};
+const GAP: Piece = { text: "  " };
+
+/** What fits, the most important first. */
+export function drawHeader(view: HeaderView, width: number): Line {
+  const right: Line = [
+    ...(view.user === undefined ? [] : [{ text: escapeText(view.user) }, { text: "@", tone: "faint" } as const]),
+    { text: `${escapeText(view.context)}  ` },
+    linkPiece(view.link, view.nowMs),
+    { text: " " },
+  ];
+  let left: Line = [{ text: " Skerry", tone: "accent", bold: true }];
+  for (const part of clusterParts(view)) {
+    const longer = [...left, GAP, ...part];
+    if (lineWidth(longer) + lineWidth(right) + 1 <= width) left = longer;
+  }
+  return spread(left, right, width);
+}
+
+function clusterParts({ status, link }: HeaderView): Line[] {
+  if (status === undefined) return [];
+  const { state, storage, problems, node } = status;
+  const old = link.state === "stale";
+  const tone = (now: Tone): Tone => (old ? "faint" : now);
+  const trouble = problems.length === 0 ? "" : ` (${problems.length}, see !)`;
+  const copies = `${storage.objects} objects, ${formatBytes(storage.sizeBytes)}`;
+  return [
+    [{ text: `${state === "ok" ? "●" : "▲"} ${state}${trouble}`, tone: tone(STATE_TONES[state]) }],
+    [{ text: escapeText(node), tone: tone("plain") }],
+    [{ text: `storage ${storage.state}`, tone: tone(STORAGE_TONES[storage.state]) }],
+    [{ text: copies, tone: tone("plain") }],
+    [{ text: escapeText(storage.replicas), tone: "faint" }],
+  ];
+}
+
+function linkPiece(link: Link, nowMs: number): Piece {
+  if (link.state === "live") return { text: "● live", tone: "good" };
+  if (link.state === "connecting") return { text: "○ connecting", tone: "faint" };
+  return { text: `▲ stale ${staleSeconds(link.sinceMs, nowMs)}`, tone: "bad", bold: true };
+}
+
+export function staleSeconds(sinceMs: number, nowMs: number): string {
+  return `${Math.max(0, Math.floor((nowMs - sinceMs) / 1000))} s`;
+}
+
+/** The screens by number. Where they do not fit, those around the chosen one. */
+export function drawTabs(titles: readonly string[], chosen: number, width: number): Line {
+  const tabs = titles.map((title, i): Piece => {
+    const text = ` ${i + 1} ${title} `;
+    return i === chosen ? { text, tone: "accent", bold: true, inverse: true } : { text, tone: "faint" };
+  });
+  let first = 0;
+  while (first < chosen && lineWidth(tabs.slice(first, chosen + 1)) + 1 > width) first++;
+  return fitLine([{ text: " " }, ...tabs.slice(first)], width);
+}

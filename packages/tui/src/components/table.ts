@@ -1,0 +1,57 @@
+/** A window of the rows of a table, as lines. Only what is seen is laid out, whatever there is. */
+import { escapeText } from "@skerry/core/contract/present/escape.ts";
+import { fitColumns } from "@skerry/core/contract/present/fit.ts";
+import type { Column } from "@skerry/core/contract/present/presentation.ts";
+import { cutToWidth, padToWidth, textWidth } from "@skerry/core/contract/present/width.ts";
+import type { Line, Tone } from "./line.ts";
+
+const GAP = "  ";
+
+export interface TableView<T> {
+  readonly columns: readonly Column<T>[];
+  readonly rows: readonly T[];
+  /** First row that is seen, and the chosen one. */
+  readonly top: number;
+  readonly cursor: number;
+  readonly sort?: { readonly column: number; readonly descending: boolean } | undefined;
+  readonly toneOf?: ((item: T) => Tone) | undefined;
+  readonly nowMs: number;
+  /** What it shows may be old. */
+  readonly stale: boolean;
+  /** The widest cells seen so far, one a column: it is updated, so that columns do not jump while one scrolls. */
+  readonly widest: number[];
+}
+
+/** The titles and `height - 1` rows, each of at most `width` columns. */
+export function drawTable<T>(view: TableView<T>, width: number, height: number): Line[] {
+  const { columns, rows, top, cursor, nowMs, widest } = view;
+  const seen = rows.slice(top, top + Math.max(0, height - 1));
+  const cells = seen.map((item) => columns.map(({ cell }) => escapeText(cell(item, nowMs))));
+  const titles = columns.map(({ title }, i) => title + sortMark(view, i));
+  columns.forEach((_, i) => {
+    const widths = [titles[i] ?? "", ...cells.map((row) => row[i] ?? "")].map(textWidth);
+    widest[i] = Math.max(widest[i] ?? 0, ...widths);
+  });
+  const fits = fitColumns(
+    columns.map(({ align }, i) => ({ width: widest[i] ?? 0, align })),
+    GAP.length,
+    width - 3,
+  );
+  const join = (row: readonly string[]) =>
+    row
+      .map((cell, i) => padToWidth(cutToWidth(cell, fits[i] ?? 0), fits[i] ?? 0, columns[i]?.align ?? "left"))
+      .join(GAP);
+  const lines: Line[] = [[{ text: `  ${cutToWidth(join(titles), width - 3)}`, tone: "accent", bold: true }]];
+  seen.forEach((item, i) => {
+    const text = cutToWidth(join(cells[i] ?? []), width - 3);
+    const tone = view.stale ? "faint" : (view.toneOf?.(item) ?? "plain");
+    if (top + i === cursor) lines.push([{ text: padToWidth(`▸ ${text}`, width, "left"), tone, inverse: true }]);
+    else lines.push([{ text: `  ${text}`, tone }]);
+  });
+  return lines;
+}
+
+function sortMark<T>({ sort }: TableView<T>, column: number): string {
+  if (sort?.column !== column) return "";
+  return sort.descending ? " ↓" : " ↑";
+}

@@ -1,0 +1,51 @@
+/** `skerry ui`: from a terminal to the app, and the terminal back as it was, however it ends. */
+import type { Client } from "@skerry/core/contract/client/client.ts";
+import { toSkerryError } from "@skerry/core/contract/errors.ts";
+import { render } from "ink";
+import { App } from "./app/app.ts";
+import { AppScreen } from "./app/screen.tsx";
+
+export interface TuiOptions {
+  readonly client: Client;
+  /** Name of the context that the client talks to. */
+  readonly context: string;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly color: boolean;
+  /** The wall clock, for ages. */
+  readonly nowMs: () => number;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+const MAX_FPS = 20;
+
+/** Resolves when the user leaves, or the signal aborts. @throws `internal` when the app breaks; the terminal is restored. */
+export async function runTui(options: TuiOptions): Promise<void> {
+  const { client, context, stdin, stdout, color, nowMs, signal } = options;
+  const ended = Promise.withResolvers<void>();
+  using app = new App({ client, context, nowMs, quit: () => ended.resolve() });
+  const instance = render(<AppScreen app={app} color={color} />, {
+    stdin,
+    stdout,
+    exitOnCtrlC: false,
+    alternateScreen: true,
+    interactive: true,
+    incrementalRendering: true,
+    maxFps: MAX_FPS,
+  });
+  const quit = () => ended.resolve();
+  const crash = (error: unknown) => ended.reject(error);
+  signal.addEventListener("abort", quit, { once: true });
+  process.on("uncaughtException", crash).on("unhandledRejection", crash);
+  try {
+    if (!signal.aborted) await Promise.race([ended.promise, instance.waitUntilExit()]);
+  } catch (error) {
+    throw toSkerryError(error);
+  } finally {
+    instance.unmount();
+    await instance.waitUntilExit().catch(() => undefined);
+    process.off("uncaughtException", crash).off("unhandledRejection", crash);
+    signal.removeEventListener("abort", quit);
+  }
+}

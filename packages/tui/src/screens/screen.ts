@@ -1,0 +1,104 @@
+/** What a screen is: where its rows come from, how they show, and what its keys do. It calls nothing itself. */
+import type { CallInput } from "@skerry/core/contract/client/client.ts";
+import type { Presentation } from "@skerry/core/contract/present/presentation.ts";
+import type { Route, RouteOutput } from "@skerry/core/contract/route.ts";
+import type { Tone } from "../components/line.ts";
+
+/** A call that the hooks make. */
+export interface Call {
+  readonly route: Route;
+  readonly input: CallInput<Route>;
+}
+
+/** Checks that the input belongs to the route; nothing else happens. */
+export function callOf<R extends Route>(route: R, input: CallInput<R> = {}): Call {
+  return { route, input: input as CallInput<Route> };
+}
+
+export type Source<T> =
+  /** A list that is followed: it shows what is there now. */
+  | { readonly kind: "watch"; readonly call: Call }
+  /** What cannot be watched: it shows what was there when it was asked for. */
+  | { readonly kind: "snapshot"; readonly call: Call; readonly rowsOf: (answer: unknown) => readonly T[] }
+  /** The same, page by page as one scrolls down. */
+  | { readonly kind: "pages"; readonly call: Call; readonly rowsOf: (answer: unknown) => readonly T[] };
+
+/** How a snapshot's answer is read. */
+export function snapshotOf<R extends Route, T>(
+  kind: "snapshot" | "pages",
+  route: R,
+  input: CallInput<R>,
+  rowsOf: (answer: RouteOutput<R>) => readonly T[],
+): Source<T> {
+  return { kind, call: callOf(route, input), rowsOf: rowsOf as (answer: unknown) => readonly T[] };
+}
+
+/** What a key, or Enter, leads to. */
+export type Intent =
+  | { readonly kind: "open"; readonly screen: Screen }
+  | { readonly kind: "detail" }
+  /** Asks for a line of text first. */
+  | {
+      readonly kind: "prompt";
+      readonly title: string;
+      readonly hint: string;
+      readonly call: (text: string) => Call;
+      readonly done: (text: string) => string;
+    }
+  /** Destroys: done when the name has been typed. */
+  | {
+      readonly kind: "confirm";
+      readonly title: string;
+      readonly hint: string;
+      readonly name: string;
+      readonly call: Call;
+      readonly done: string;
+    };
+
+export interface ScreenKey<T> {
+  readonly key: string;
+  /** For the last line and the help. */
+  readonly does: string;
+  /** With the chosen row; undefined when there is none. Answers nothing when it means nothing there. */
+  readonly intent: (item: T | undefined) => Intent | undefined;
+}
+
+export interface Screen<T = never> {
+  /** Its word, as in `skerry bucket ls`. */
+  readonly id: string;
+  readonly title: string;
+  readonly presentation: Presentation<T>;
+  readonly source: Source<T>;
+  readonly idOf: (item: T) => string;
+  readonly toneOf?: (item: T) => Tone;
+  /** What Enter does. */
+  readonly enter: (item: T) => Intent;
+  readonly enterDoes: string;
+  readonly keys: readonly ScreenKey<T>[];
+  /** What stands there when there is no row. */
+  readonly empty: string;
+}
+
+/** Forgets which rows it has: the app hands what the source gives to the screen, unseen. */
+export function defineScreen<T>(screen: Screen<T>): Screen {
+  return screen as unknown as Screen;
+}
+
+/** The key that deletes. */
+export function removeKey<T>(
+  what: string,
+  nameOf: (item: T) => string,
+  call: (item: T) => Call,
+  hint = "This cannot be undone.",
+): ScreenKey<T> {
+  return {
+    key: "d",
+    does: "delete",
+    intent: (item) => {
+      if (item === undefined) return undefined;
+      const name = nameOf(item);
+      const title = `Delete ${what} ${name}`;
+      return { kind: "confirm", title, hint, name, call: call(item), done: `${what} ${name} deleted` };
+    },
+  };
+}
