@@ -39,6 +39,8 @@ export class App implements Disposable {
   readonly #ended = new AbortController();
   #views: { readonly view: View; readonly unsubscribe: () => void }[] = [];
   #tick: NodeJS.Timeout | undefined;
+  /** Of the storage, as they were told last. */
+  #totals: string | undefined;
   root = 0;
   filtering = false;
   reading: Reading | undefined;
@@ -51,7 +53,10 @@ export class App implements Disposable {
   constructor(options: AppOptions) {
     this.options = options;
     this.cluster = new Cluster(options.client, options.nowMs);
-    this.cluster.changes.subscribe(() => this.#changed());
+    this.cluster.changes.subscribe(() => {
+      this.#followTotals();
+      this.#changed();
+    });
     this.#goTo(0);
   }
 
@@ -178,6 +183,14 @@ export class App implements Disposable {
     await this.view.collection.refresh();
     this.message = { tone: "faint", text: "as of now" };
     this.#changed();
+  }
+
+  #followTotals(): void {
+    const { objects, sizeBytes } = this.cluster.status?.storage ?? {};
+    const totals = objects === undefined ? undefined : `${objects} ${sizeBytes}`;
+    if (totals === undefined || totals === this.#totals) return;
+    if (this.#totals !== undefined && this.view.screen.followsTotals) this.view.collection.refreshTop();
+    this.#totals = totals;
   }
 
   #goTo(root: number): void {

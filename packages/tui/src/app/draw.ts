@@ -29,8 +29,9 @@ export function drawApp(app: App, { width, height }: Size): Line[] {
   const body = { width, height: height - HEAD_LINES - FOOT_LINES };
   const middle = app.reading === undefined ? drawRows(app, body, nowMs) : drawReading(app, app.reading, body, nowMs);
   if (app.question !== undefined) {
-    const box = drawQuestion(app.question, width);
-    middle.splice(Math.max(0, middle.length - box.length), box.length, ...box);
+    // On a low terminal its end, where one types.
+    const box = drawQuestion(app.question, width).slice(-middle.length);
+    middle.splice(middle.length - box.length, box.length, ...box);
   }
   return [
     drawHeader({ status, user, link, context: app.options.context, nowMs }, width),

@@ -80,18 +80,12 @@ export class View implements Disposable {
   settle(page: number): void {
     const { rows } = this;
     this.#page = Math.max(1, page);
-    const { idOf } = this.screen;
     const awaited = this.#awaited === undefined ? -1 : rows.findIndex((item) => this.#nameIs(item));
     if (awaited >= 0) {
       this.#awaited = undefined;
       this.to(awaited);
     }
-    const here = rows[this.cursor];
-    if (this.#cursorId !== undefined && (here === undefined || idOf(here) !== this.#cursorId)) {
-      const moved = rows.findIndex((item) => idOf(item) === this.#cursorId);
-      if (moved >= 0) this.cursor = moved;
-    }
-    this.#keepInSight();
+    this.#keepChosen();
   }
 
   #nameIs(item: Row): boolean {
@@ -113,11 +107,11 @@ export class View implements Disposable {
     this.#keepInSight();
   }
 
-  /** Begins again at the top: what is shown is another choice of rows. */
+  /** Another choice, or order, of rows. */
   choose(change: { readonly filter?: string; readonly sort?: View["sort"] }): void {
     if (change.filter !== undefined) this.filter = change.filter;
     if ("sort" in change) this.sort = change.sort;
-    this.#keepInSight();
+    this.#keepChosen();
   }
 
   /** Through the columns, and back to the order of the list. */
@@ -130,6 +124,17 @@ export class View implements Disposable {
   sortReverse(): void {
     const { column, descending } = this.sort ?? { column: 0, descending: false };
     this.choose({ sort: { column, descending: !descending } });
+  }
+
+  /** The same thing, wherever its row is now. */
+  #keepChosen(): void {
+    const { idOf } = this.screen;
+    const chosen = this.rows[this.cursor];
+    if (this.#cursorId !== undefined && (chosen === undefined || idOf(chosen) !== this.#cursorId)) {
+      const moved = this.rows.findIndex((item) => idOf(item) === this.#cursorId);
+      if (moved >= 0) this.cursor = moved;
+    }
+    this.#keepInSight();
   }
 
   #keepInSight(): void {

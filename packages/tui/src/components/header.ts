@@ -42,12 +42,12 @@ function clusterParts({ status, link }: HeaderView): Line[] {
   const old = link.state === "stale";
   const tone = (now: Tone): Tone => (old ? "faint" : now);
   const trouble = problems.length === 0 ? "" : ` (${problems.length}, see !)`;
-  const copies = `${storage.objects} objects, ${formatBytes(storage.sizeBytes)}`;
+  const objects = `${storage.objects} object${storage.objects === 1 ? "" : "s"}, ${formatBytes(storage.sizeBytes)}`;
   return [
     [{ text: `${state === "ok" ? "●" : "▲"} ${state}${trouble}`, tone: tone(STATE_TONES[state]) }],
     [{ text: escapeText(node), tone: tone("plain") }],
     [{ text: `storage ${storage.state}`, tone: tone(STORAGE_TONES[storage.state]) }],
-    [{ text: copies, tone: tone("plain") }],
+    [{ text: objects, tone: tone("plain") }],
     [{ text: escapeText(storage.replicas), tone: "faint" }],
   ];
 }

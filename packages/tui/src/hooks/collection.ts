@@ -3,7 +3,7 @@ import type { Client } from "@skerry/core/contract/client/client.ts";
 import type { ClientEvent } from "@skerry/core/contract/client/events.ts";
 import { type SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
-import type { Source } from "../screens/screen.ts";
+import type { Call, Source } from "../screens/screen.ts";
 import { Changes } from "./changes.ts";
 
 export type Phase =
@@ -26,17 +26,17 @@ export class Collection<T> implements Disposable {
   readonly changes = new Changes(LIMITS.tui.frameMs);
   readonly #options: CollectionOptions<T>;
   readonly #ended = new AbortController();
+  #following = new AbortController();
   readonly #items = new Map<string, T>();
   #list: readonly T[] | undefined = [];
   #phase: Phase = { state: "loading" };
   #nextPage: string | undefined;
   #asking: Promise<void> | undefined;
-  #heard = false;
+  #pages = 0;
 
   constructor(options: CollectionOptions<T>) {
     this.#options = options;
-    if (options.source.kind === "watch") void this.#follow(options.source.call);
-    else void this.refresh();
+    void this.refresh();
   }
 
   get phase(): Phase {
@@ -53,10 +53,19 @@ export class Collection<T> implements Disposable {
     return this.#nextPage !== undefined;
   }
 
-  /** For what is not followed: asks again. Never rejects. */
+  /** Asks again from the beginning; what is there stays until the answer comes. Never rejects. */
   refresh(): Promise<void> {
-    if (this.#options.source.kind === "watch") return Promise.resolve();
-    return this.#ask(undefined);
+    const { source } = this.#options;
+    if (source.kind !== "watch") return this.#ask(undefined);
+    this.#following.abort();
+    this.#following = new AbortController();
+    void this.#follow(source.call, AbortSignal.any([this.#following.signal, this.#ended.signal]));
+    return Promise.resolve();
+  }
+
+  /** The same, unless somebody has gone on to further pages: they would lose their place. */
+  refreshTop(): void {
+    if (this.#pages <= 1) void this.refresh();
   }
 
   /** The next page, when there is one and none is under way. */
@@ -64,13 +73,15 @@ export class Collection<T> implements Disposable {
     if (this.#nextPage !== undefined && this.#items.size < LIMITS.tui.maxRows) void this.#ask(this.#nextPage);
   }
 
-  async #follow({ route, input }: Extract<Source<T>, { kind: "watch" }>["call"]): Promise<void> {
-    const { client } = this.#options;
+  async #follow({ route, input }: Call, signal: AbortSignal): Promise<void> {
     try {
-      const events = client.watch(route, { ...input, signal: this.#ended.signal }) as AsyncGenerator<ClientEvent<T>>;
-      for await (const event of events) this.#take(event);
+      const events = this.#options.client.watch(route, { ...input, signal }) as AsyncGenerator<ClientEvent<T>>;
+      for await (const event of events) {
+        if (signal.aborted) return;
+        this.#take(event);
+      }
     } catch (error) {
-      this.#fail(error);
+      if (!signal.aborted) this.#fail(error);
     }
   }
 
@@ -105,10 +116,13 @@ export class Collection<T> implements Disposable {
     const query = { ...(input.query as object), ...(page === undefined ? {} : { page }) };
     try {
       const answer = await client.call(route, { ...input, query: query as never, signal: this.#ended.signal });
-      if (page === undefined) this.#items.clear();
+      if (page === undefined) {
+        this.#items.clear();
+        this.#pages = 0;
+      }
+      this.#pages++;
       for (const item of source.rowsOf(answer)) this.#items.set(idOf(item), item);
       this.#nextPage = source.kind === "pages" ? (answer as { nextPage?: string }).nextPage : undefined;
-      this.#heard = true;
       this.#set({ state: "taken", atMs: nowMs() });
     } catch (error) {
       this.#fail(error);
@@ -119,7 +133,7 @@ export class Collection<T> implements Disposable {
   #fail(thrown: unknown): void {
     if (this.#ended.signal.aborted) return;
     const error = toSkerryError(thrown);
-    if (!this.#heard || error.code !== "unavailable") this.#set({ state: "failed", error });
+    if (this.#pages === 0 || error.code !== "unavailable") this.#set({ state: "failed", error });
     else if (this.#phase.state !== "stale") {
       this.#set({ state: "stale", sinceMs: this.#options.nowMs(), error });
     }

@@ -58,7 +58,7 @@ export const BINDINGS: readonly Binding[] = [
   },
   { keys: ["s"], action: "sort", modes: ["list"], does: "sort by the next column", short: "sort" },
   { keys: ["S"], action: "reverse", modes: ["list"], does: "sort the other way round" },
-  { keys: ["r", "ctrl-r"], action: "refresh", modes: ["list"], does: "ask again, where nothing is followed" },
+  { keys: ["r", "ctrl-r"], action: "refresh", modes: ["list"], does: "ask again" },
   { keys: ["!"], action: "problems", modes: ["list"], does: "how the cloud is, and what is not as it should be" },
   { keys: ["1-9"], action: "screen", modes: ["list"], does: "go to the screen of that number" },
   { keys: ["tab"], action: "next-screen", modes: ["list"], does: "to the next screen" },

@@ -12,6 +12,7 @@ export const bucketsScreen = defineScreen<BucketView>({
   toneOf: ({ spec }) => (spec.visibility === "public" ? "warn" : "plain"),
   enter: ({ meta }) => ({ kind: "open", screen: objectsScreen(meta.name) }),
   enterDoes: "objects",
+  followsTotals: true,
   empty: "No buckets yet. n makes one.",
   keys: [
     {

@@ -22,6 +22,7 @@ export function objectsScreen(bucket: string, prefix = ""): Screen {
     enter: (row) =>
       "prefix" in row ? { kind: "open", screen: objectsScreen(bucket, row.prefix) } : { kind: "detail" },
     enterDoes: "open",
+    followsTotals: true,
     empty: prefix === "" ? `Nothing in it. skerry cp FILE ${bucket}: puts something there.` : "Nothing below it.",
     keys: [deleteKey(bucket)],
   });

@@ -75,6 +75,8 @@ export interface Screen<T = never> {
   readonly enter: (item: T) => Intent;
   readonly enterDoes: string;
   readonly keys: readonly ScreenKey<T>[];
+  /** Shows numbers that no event tells of: it asks again when the totals of the storage have changed. */
+  readonly followsTotals?: boolean;
   /** What stands there when there is no row. */
   readonly empty: string;
 }

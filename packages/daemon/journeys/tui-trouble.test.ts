@@ -1,0 +1,97 @@
+/** `skerry ui` where something is wrong: it says what, leaves with a status, and the terminal is as it was. */
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
+import { userRoutes } from "@skerry/core/contract/api/user.ts";
+import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
+import { Tmux } from "../src/testing/tmux.ts";
+
+const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
+
+let directory: string;
+let daemon: DaemonProcess;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "skerry-tui-"));
+  daemon = await startDaemonProcess({ data: join(directory, "data"), argv: ["--node-name", "skerry-1"] });
+});
+after(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function open(name: string, socketPath: string, token?: string): Promise<Tmux> {
+  const config = join(directory, name);
+  await mkdir(config, { mode: 0o700 });
+  const contexts = [{ name, socketPath, ...(token === undefined ? {} : { token }) }];
+  await writeFile(join(config, "contexts.json"), JSON.stringify({ version: 1, current: name, contexts }), {
+    mode: 0o600,
+  });
+  const env = { SKERRY_CONFIG_DIR: config, HOME: directory };
+  return Tmux.start({ columns: 80, rows: 24, env, command: `${SKERRY} ui` });
+}
+
+test("a token that is refused: the screen says so and what to do", async () => {
+  await using tmux = await open("refused", daemon.socketPath, "sky_nobody_0000000000000000000000000000");
+  await tmux.until("why", (text) => /token|log in|login/i.test(text) && text.includes("Buckets"));
+  await tmux.keys("q");
+  await tmux.until("left", (text) => text.includes("left with 0"));
+});
+
+test("a member sees what is theirs, and is told what is not", async () => {
+  const admin = daemon.client(await daemon.login());
+  const { password = "" } = await admin.call(userRoutes.create, { body: { name: "mia" } });
+  const { token } = await daemon.client().call(sessionRoutes.create, { body: { name: "mia", password } });
+  await using tmux = await open("member", daemon.socketPath, token);
+  await tmux.until(
+    "an empty list says what to do",
+    (text) => text.includes("n makes one") && text.includes("mia@member"),
+  );
+  await tmux.keys("7");
+  await tmux.until(
+    "events are not for members",
+    (text) => text.includes("auth.audit:read") || /role|permission/.test(text),
+  );
+  await tmux.keys("1", "n");
+  await tmux.type("mias\r");
+  await tmux.until("made", (text) => text.includes("▸ mias"));
+});
+
+test("no daemon at all: it says what is missing, and comes alive when there is one", async () => {
+  const data = join(directory, "late-data");
+  await using tmux = await open("late", join(data, "run/api.sock"));
+  await tmux.until("why", (text) => text.includes("cannot be reached") && text.includes("▲ stale"));
+  await using _ = await startDaemonProcess({ data });
+  await tmux.until("an answer", (text) => /token|log in|login/i.test(text));
+});
+
+test("an answer that nothing is prepared for ends it with a message, on a terminal as it was", async () => {
+  const socketPath = join(directory, "odd.sock");
+  await using _ = await serve(socketPath, { items: [{ kind: "bucket", meta: { uid: "a", name: "a" } }], revision: 1 });
+  await using tmux = await open("odd", socketPath);
+  await tmux.until(
+    "the message",
+    (text) => text.startsWith("before\n") && /error: .*\n(?:.*\n)*left with 1/.test(text),
+  );
+  assert.equal(await tmux.ask("#{alternate_on} #{cursor_flag}"), "0 1");
+  await tmux.type("stty -a\r");
+  await tmux.until("it echoes", (text) => / icanon /.test(text) && /[^-]echo /.test(text));
+});
+
+async function serve(socketPath: string, answer: unknown): Promise<AsyncDisposable> {
+  const server: Server = createServer((_, response) => {
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+  });
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  return {
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { textWidth } from "@skerry/core/contract/present/width.ts";
+import { fitLine } from "../components/line.ts";
+import { drawTable } from "../components/table.ts";
+import { callOf, defineScreen } from "../screens/screen.ts";
+import { FakeDaemon, Stream, until } from "../testing/fake-daemon.ts";
+import { View } from "./view.ts";
+
+interface Item {
+  readonly id: string;
+  readonly sizeBytes: number;
+}
+
+const COUNT = 20_000;
+let drawn = 0;
+
+const screen = defineScreen<Item>({
+  id: "item",
+  title: "Items",
+  presentation: {
+    kind: "item",
+    nameOf: ({ id }) => id,
+    columns: [
+      {
+        title: "NAME",
+        cell: ({ id }) => {
+          drawn++;
+          return id;
+        },
+      },
+      { title: "SIZE", cell: ({ sizeBytes }) => `${sizeBytes} B`, align: "right", order: ({ sizeBytes }) => sizeBytes },
+    ],
+  },
+  source: { kind: "watch", call: callOf(bucketRoutes.list) },
+  idOf: ({ id }) => id,
+  enter: () => ({ kind: "detail" }),
+  enterDoes: "details",
+  empty: "",
+  keys: [],
+});
+
+async function open(count: number): Promise<{ view: View; stream: Stream }> {
+  const stream = new Stream();
+  const items = Array.from({ length: count }, (_, i) => ({ id: `n${i}`, sizeBytes: (i * 7919) % count }));
+  const daemon = new FakeDaemon((target) =>
+    target.includes("watch=1") ? { stream } : { json: { items, revision: 1 } },
+  );
+  const view = new View(screen, daemon.client, () => 0);
+  await until("listed", () => view.rows.length === count);
+  view.settle(20);
+  return { view, stream };
+}
+
+function chosenId(view: View): string {
+  return (view.chosen as unknown as Item).id;
+}
+
+test("thousands of rows: what is seen is laid out, no more", async () => {
+  const { view } = await open(COUNT);
+  using _ = view;
+  view.to(Number.MAX_SAFE_INTEGER);
+  assert.deepEqual([view.cursor, view.top], [COUNT - 1, COUNT - 20]);
+  drawn = 0;
+  const lines = drawTable(
+    {
+      columns: screen.presentation.columns,
+      rows: view.rows,
+      top: view.top,
+      cursor: view.cursor,
+      nowMs: 0,
+      stale: false,
+      widest: view.widest,
+      toneOf: undefined,
+    },
+    40,
+    21,
+  );
+  assert.equal(lines.length, 21);
+  assert.ok(drawn <= 21, `${drawn} cells of a column were made`);
+  for (const line of lines) assert.ok(textWidth(line.map(({ text }) => text).join("")) <= 40);
+});
+
+test("the chosen one stays chosen and in sight while others come, go, and are sorted", async () => {
+  const { view, stream } = await open(100);
+  using _ = view;
+  view.to(50);
+  const chosen = chosenId(view);
+  const change = async (what: string, holds: () => boolean) => {
+    await until(what, holds);
+    view.settle(20);
+    assert.equal(chosenId(view), chosen, what);
+    assert.ok(view.cursor >= view.top && view.cursor < view.top + 20, `${what}: in sight`);
+  };
+  for (let i = 0; i < 30; i++) stream.send("put", `2.${i}`, { id: `a${i}`, sizeBytes: i });
+  await change("thirty before it", () => view.rows.length === 130);
+  stream.send("delete", "3.1", { id: "n0", sizeBytes: 0 });
+  await change("one before it goes", () => view.rows.length === 129);
+  view.sortNext();
+  view.sortNext();
+  await change("sorted by size", () => view.sort?.column === 1);
+  const sizes = view.rows.map((row) => (row as unknown as Item).sizeBytes);
+  assert.deepEqual(
+    sizes,
+    sizes.toSorted((a, b) => a - b),
+    "as numbers, not as text",
+  );
+  view.sortReverse();
+  await change("the other way round", () => view.sort?.descending === true);
+  view.choose({ filter: chosen.toUpperCase() });
+  await change("filtered", () => view.rows.length < 20);
+  stream.send("delete", "4.1", view.chosen);
+  await until("it goes itself", () => view.rows.length === 0);
+  view.settle(20);
+  assert.equal(view.chosen, undefined);
+});
+
+test("a line is as wide as it must be, whatever is in it", () => {
+  for (const text of ["", "abc", "日本語のとても長い名前", "a日b本c", "e\u0301e\u0301e\u0301"]) {
+    for (let width = 0; width < 30; width++) {
+      const line = fitLine([{ text }, { text: "x" }], width);
+      assert.equal(textWidth(line.map((piece) => piece.text).join("")), width, `${text} in ${width}`);
+    }
+  }
+});
