@@ -4,6 +4,8 @@ import { toSkerryError } from "@skerry/core/contract/errors.ts";
 import { render } from "ink";
 import { App } from "./app/app.ts";
 import { AppScreen } from "./app/screen.tsx";
+import { ROOT_SCREENS } from "./screens/all.ts";
+import type { Screen } from "./screens/screen.ts";
 
 export interface TuiOptions {
   readonly client: Client;
@@ -16,15 +18,17 @@ export interface TuiOptions {
   readonly nowMs: () => number;
   /** Ends it. */
   readonly signal: AbortSignal;
+  /** Default: those of the product. */
+  readonly screens?: readonly Screen[];
 }
 
 const MAX_FPS = 20;
 
 /** Resolves when the user leaves, or the signal aborts. @throws `internal` when the app breaks; the terminal is restored. */
 export async function runTui(options: TuiOptions): Promise<void> {
-  const { client, context, stdin, stdout, color, nowMs, signal } = options;
+  const { client, context, stdin, stdout, color, nowMs, signal, screens = ROOT_SCREENS } = options;
   const ended = Promise.withResolvers<void>();
-  using app = new App({ client, context, nowMs, quit: () => ended.resolve() });
+  using app = new App({ client, context, nowMs, screens, quit: () => ended.resolve() });
   const instance = render(<AppScreen app={app} color={color} />, {
     stdin,
     stdout,

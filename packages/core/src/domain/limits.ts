@@ -338,6 +338,10 @@ export const LIMITS = {
   tui: {
     /** Rows of a screen that is read in pages. Beyond: it says that there are more, and to filter on the daemon. */
     maxRows: 20_000,
+    /** Lines that a log pane keeps. Beyond: the oldest go. */
+    maxLogLines: 10_000,
+    /** Longest line of a log that is kept, in characters; the rest is cut. */
+    maxLogLineLength: 4096,
     /** Shortest time between two drawings of what changes by itself. */
     frameMs: 100,
     /** Longest text that a prompt takes, in characters. */

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { textWidth } from "@skerry/core/contract/present/width.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
+import { ROOT_SCREENS } from "../screens/all.ts";
 import { type Answer, FakeDaemon, Stream, until } from "../testing/fake-daemon.ts";
 import { App } from "./app.ts";
 import { drawApp } from "./draw.ts";
@@ -65,8 +66,11 @@ class Cloud {
 
   open(): { app: App; text: () => string; quit: () => boolean } {
     let left = false;
-    const options = { client: this.daemon.client, context: "home", nowMs: () => NOW_MS, quit: () => (left = true) };
-    const app = new App(options as never);
+    const options = { client: this.daemon.client, context: "home", nowMs: () => NOW_MS, screens: ROOT_SCREENS };
+    const quit = () => {
+      left = true;
+    };
+    const app = new App({ ...options, quit });
     const text = () => {
       const lines = drawApp(app, { width: 80, height: 24 }).map((line) => line.map((piece) => piece.text).join(""));
       assert.equal(lines.length, 24);

@@ -1,13 +1,14 @@
 /** The state of the app, and what each key makes of it. It draws nothing, and calls through the hooks. */
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { toSkerryError } from "@skerry/core/contract/errors.ts";
+import { LIMITS } from "@skerry/core/contract/terms.ts";
 import type { Tone } from "../components/line.ts";
 import { makeCall } from "../hooks/call.ts";
 import { Changes } from "../hooks/changes.ts";
 import { Cluster } from "../hooks/cluster.ts";
 import { type Action, actionFor, type Mode } from "../keys/registry.ts";
-import { ROOT_SCREENS } from "../screens/all.ts";
 import type { Intent, Screen } from "../screens/screen.ts";
+import { LogView } from "./log-view.ts";
 import { answerOf, eraseFrom, type Question, typeInto } from "./question.ts";
 import { View } from "./view.ts";
 
@@ -28,13 +29,15 @@ export interface AppOptions {
   /** Its name, for the first line. */
   readonly context: string;
   readonly nowMs: () => number;
+  /** Those with a number. */
+  readonly screens: readonly Screen[];
   /** The user wants to leave. */
   readonly quit: () => void;
 }
 
 export class App implements Disposable {
   readonly options: AppOptions;
-  readonly changes = new Changes(0);
+  readonly changes = new Changes(LIMITS.tui.frameMs);
   readonly cluster: Cluster;
   readonly #ended = new AbortController();
   #views: { readonly view: View; readonly unsubscribe: () => void }[] = [];
@@ -44,6 +47,7 @@ export class App implements Disposable {
   root = 0;
   filtering = false;
   reading: Reading | undefined;
+  log: LogView | undefined;
   question: Question | undefined;
   message: { readonly tone: Tone; readonly text: string } | undefined;
   /** Set while it is drawn: lines of text that fit, and that there are. */
@@ -74,7 +78,8 @@ export class App implements Disposable {
   get mode(): Mode {
     if (this.question !== undefined) return "question";
     if (this.reading !== undefined) return "text";
-    return this.filtering ? "filter" : "list";
+    if (this.filtering) return "filter";
+    return this.log === undefined ? "list" : "log";
   }
 
   /** One key, by its name. */
@@ -89,16 +94,19 @@ export class App implements Disposable {
     if (this.question !== undefined) this.#answer(this.question, action, key);
     else if (this.reading !== undefined) this.#read(this.reading, action);
     else if (this.filtering) this.#filter(action, key);
+    else if (this.log !== undefined) this.#readLog(this.log, action);
     else this.#list(action, key);
     this.#changed();
+    this.changes.noteNow();
   }
 
   #list(action: Action | undefined, key: string): void {
     const { view } = this;
     if (this.#move(view, action)) return;
     if (action === "screen") this.#goTo(Number(key) - 1);
-    else if (action === "next-screen") this.#goTo((this.root + 1) % ROOT_SCREENS.length);
-    else if (action === "previous-screen") this.#goTo((this.root + ROOT_SCREENS.length - 1) % ROOT_SCREENS.length);
+    else if (action === "next-screen") this.#goTo((this.root + 1) % this.options.screens.length);
+    else if (action === "previous-screen")
+      this.#goTo((this.root + this.options.screens.length - 1) % this.options.screens.length);
     else if (action === "back") this.#back();
     else if (action === "filter") this.filtering = true;
     else if (action === "sort") view.sortNext();
@@ -126,20 +134,35 @@ export class App implements Disposable {
     if (intent === undefined) return;
     const { chosen, screen } = this.view;
     if (intent.kind === "open") this.#open(intent.screen);
-    else if (intent.kind !== "detail") this.question = { intent, typed: "", busy: false };
+    else if (intent.kind === "log") {
+      this.log = new LogView(intent.title, intent.source, this.options.client, this.options.nowMs);
+      this.log.log.changes.subscribe(() => this.#changed());
+    } else if (intent.kind !== "detail") this.question = { intent, typed: "", busy: false };
     else if (chosen !== undefined) this.reading = { what: "detail", id: screen.idOf(chosen), top: 0 };
   }
 
   #filter(action: Action | undefined, key: string): void {
-    const { view } = this;
-    if (this.#move(view, action)) return;
+    const shown = this.log ?? this.view;
+    if (this.log === undefined && this.#move(this.view, action)) return;
     if (action === "accept") this.filtering = false;
     else if (action === "cancel") {
       this.filtering = false;
-      view.choose({ filter: "" });
-    } else if (action === "erase") view.choose({ filter: eraseFrom(view.filter) });
-    else if (action === "clear") view.choose({ filter: "" });
-    else view.choose({ filter: typeInto(view.filter, key) });
+      shown.choose({ filter: "" });
+    } else if (action === "erase") shown.choose({ filter: eraseFrom(shown.filter) });
+    else if (action === "clear") shown.choose({ filter: "" });
+    else shown.choose({ filter: typeInto(shown.filter, key) });
+  }
+
+  #readLog(log: LogView, action: Action | undefined): void {
+    if (action === "filter") this.filtering = true;
+    else if (action !== "back") log.act(action);
+    else if (log.filter !== "") log.choose({ filter: "" });
+    else this.#closeLog();
+  }
+
+  #closeLog(): void {
+    this.log?.[Symbol.dispose]();
+    this.log = undefined;
   }
 
   #read(reading: Reading, action: Action | undefined): void {
@@ -194,7 +217,7 @@ export class App implements Disposable {
   }
 
   #goTo(root: number): void {
-    const screen = ROOT_SCREENS[root];
+    const screen = this.options.screens[root];
     if (screen === undefined) return;
     while (this.#views.length > 0) this.#close();
     this.root = root;
@@ -233,6 +256,7 @@ export class App implements Disposable {
   [Symbol.dispose](): void {
     this.#ended.abort();
     clearTimeout(this.#tick);
+    this.#closeLog();
     while (this.#views.length > 0) this.#close();
     this.cluster[Symbol.dispose]();
     this.changes[Symbol.dispose]();

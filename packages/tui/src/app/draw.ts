@@ -5,11 +5,13 @@ import { drawHelp, drawHints, hints } from "../components/footer.ts";
 import { drawFrame, type Size } from "../components/frame.ts";
 import { drawHeader, drawTabs, staleSeconds } from "../components/header.ts";
 import { fitLine, type Line, type Piece } from "../components/line.ts";
+import { drawLog } from "../components/log-pane.ts";
 import { drawQuestion } from "../components/question.ts";
 import { drawTable } from "../components/table.ts";
 import { drawDetail, wrapText } from "../components/text.ts";
-import { ROOT_SCREENS } from "../screens/all.ts";
+import type { Mode } from "../keys/registry.ts";
 import type { App, Reading } from "./app.ts";
+import type { LogView } from "./log-view.ts";
 import type { View } from "./view.ts";
 
 /** Below this nothing can be read. */
@@ -25,9 +27,9 @@ export function drawApp(app: App, { width, height }: Size): Line[] {
   }
   const nowMs = app.options.nowMs();
   const { status, user, link } = app.cluster;
-  const titles = ROOT_SCREENS.map(({ title }) => title);
+  const titles = app.options.screens.map(({ title }) => title);
   const body = { width, height: height - HEAD_LINES - FOOT_LINES };
-  const middle = app.reading === undefined ? drawRows(app, body, nowMs) : drawReading(app, app.reading, body, nowMs);
+  const middle = drawMiddle(app, body, nowMs);
   if (app.question !== undefined) {
     // On a low terminal its end, where one types.
     const box = drawQuestion(app.question, width).slice(-middle.length);
@@ -39,6 +41,12 @@ export function drawApp(app: App, { width, height }: Size): Line[] {
     ...middle,
     fitLine(drawFoot(app, width), width),
   ];
+}
+
+function drawMiddle(app: App, size: Size, nowMs: number): Line[] {
+  if (app.reading !== undefined) return drawReading(app, app.reading, size, nowMs);
+  if (app.log !== undefined) return drawLogView(app.log, app.filtering, size, nowMs);
+  return drawRows(app, size, nowMs);
 }
 
 function drawRows({ view, filtering }: App, size: Size, nowMs: number): Line[] {
@@ -73,18 +81,20 @@ function emptyText({ filter, collection, screen }: View): string {
   return collection.phase.state === "stale" ? "The daemon cannot be reached." : escapeText(screen.empty);
 }
 
+function searchOf(filter: string, filtering: boolean): Piece[] {
+  if (!filtering && filter === "") return [];
+  return [
+    { text: "  /", tone: "accent" },
+    { text: escapeText(filter), bold: true },
+    { text: filtering ? "▏" : "", tone: "accent" },
+  ];
+}
+
 function titleOf({ screen, rows, collection, filter }: View, filtering: boolean): Line {
   const all = collection.items.length;
   const more = collection.hasMore ? "+" : "";
   const count = filter === "" ? `${all}${more}` : `${rows.length} of ${all}${more}`;
-  const searched: Piece[] =
-    filtering || filter !== ""
-      ? [
-          { text: "  /", tone: "accent" },
-          { text: escapeText(filter), bold: true },
-          { text: filtering ? "▏" : "", tone: "accent" },
-        ]
-      : [];
+  const searched = searchOf(filter, filtering);
   return [{ text: escapeText(screen.title), bold: true }, { text: `  ${count}`, tone: "accent" }, ...searched];
 }
 
@@ -120,6 +130,35 @@ function drawReading(app: App, reading: Reading, size: Size, nowMs: number): Lin
   );
 }
 
+function drawLogView(view: LogView, filtering: boolean, size: Size, nowMs: number): Line[] {
+  const { log, filter, wrap, following } = view;
+  const { lines } = view;
+  const height = size.height - 2;
+  const top = view.settle(height, lines.length);
+  const old = log.dropped > 0 ? `, ${log.dropped} older are gone` : "";
+  const count = filter === "" ? `${lines.length}${old}` : `${lines.length} of ${log.lines.length}`;
+  const title: Line = [
+    { text: escapeText(view.title), bold: true },
+    { text: `  ${count}`, tone: "accent" },
+    ...searchOf(filter, filtering),
+  ];
+  const failed = log.state.state === "failed" ? drawProblem(log.state.error, size.width - 2) : undefined;
+  const shown = failed ?? drawLog(lines, { top, wrap, atEnd: following }, size.width - 2, height);
+  return drawFrame(
+    { title, note: [logNote(view, nowMs)], tone: log.state.state === "stale" ? "bad" : "accent" },
+    shown,
+    size,
+  );
+}
+
+function logNote({ log: { state }, following }: LogView, nowMs: number): Piece {
+  if (state.state === "stale")
+    return { text: `lost ${staleSeconds(state.sinceMs, nowMs)} ago, trying again`, tone: "bad" };
+  if (state.state === "ended") return { text: "it has ended", tone: "warn" };
+  if (state.state === "connecting") return { text: "asking", tone: "faint" };
+  return following ? { text: "following", tone: "good" } : { text: "stopped here, G follows", tone: "warn" };
+}
+
 function textOf(app: App, { what, id }: Reading, width: number): { title: string; lines: Line[] } {
   if (what === "help") return { title: "Keys", lines: drawHelp(app.view.screen) };
   if (what === "cloud") return { title: "The cloud", lines: drawCloud(app, width) };
@@ -141,19 +180,29 @@ function drawCloud({ cluster: { status } }: App, width: number): Line[] {
   return [...head, [], ...drawDetail(facts)];
 }
 
+const MODE_HINTS: Readonly<Partial<Record<Mode, readonly (readonly [string, string])[]>>> = {
+  text: [
+    ["↑ ↓", "move"],
+    ["esc", "back"],
+  ],
+  log: [
+    ["↑ ↓", "move"],
+    ["G", "follow"],
+    ["/", "filter"],
+    ["w", "wrap"],
+    ["esc", "back"],
+  ],
+  filter: [
+    ["enter", "keep the filter"],
+    ["esc", "show all"],
+  ],
+};
+
 function drawFoot(app: App, width: number): Line {
   const { message, mode, view } = app;
   if (message !== undefined) return [{ text: ` ${escapeText(message.text)}`, tone: message.tone }];
   if (mode === "question") return [];
-  if (mode === "text")
-    return hints([
-      ["↑ ↓", "move"],
-      ["esc", "back"],
-    ]);
-  if (mode === "filter")
-    return hints([
-      ["enter", "keep the filter"],
-      ["esc", "show all"],
-    ]);
+  const hinted = MODE_HINTS[mode];
+  if (hinted !== undefined) return hints(hinted);
   return drawHints(view.screen, app.depth > 1, width);
 }

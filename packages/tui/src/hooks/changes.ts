@@ -27,7 +27,13 @@ export class Changes implements Disposable {
       return;
     }
     this.#tell();
-    if (this.#everyMs > 0) this.#arm();
+    this.#arm();
+  }
+
+  /** What somebody waits for. What is pending is told with it. */
+  noteNow(): void {
+    this.#pending = false;
+    this.#tell();
   }
 
   #arm(): void {

@@ -4,7 +4,7 @@ import { ROOT_SCREENS } from "../screens/all.ts";
 import { actionFor, BINDINGS, type Mode } from "./registry.ts";
 
 test("a key means one thing in a mode", () => {
-  for (const mode of ["list", "filter", "text", "question"] satisfies Mode[]) {
+  for (const mode of ["list", "filter", "text", "log", "question"] satisfies Mode[]) {
     const keys = BINDINGS.filter(({ modes }) => modes.includes(mode)).flatMap((binding) => binding.keys);
     assert.deepEqual(
       keys.filter((key, i) => keys.indexOf(key) !== i),

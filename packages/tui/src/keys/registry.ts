@@ -1,6 +1,6 @@
 /** Every key, once: what the app does with it, what the last line shows, and the help are made from it. */
 
-export type Mode = "list" | "filter" | "text" | "question";
+export type Mode = "list" | "filter" | "text" | "log" | "question";
 
 export type Action =
   | "up"
@@ -17,6 +17,7 @@ export type Action =
   | "reverse"
   | "refresh"
   | "problems"
+  | "wrap"
   | "next-screen"
   | "previous-screen"
   | "screen"
@@ -37,7 +38,7 @@ export interface Binding {
   readonly short?: string;
 }
 
-const MOVES: readonly Mode[] = ["list", "text"];
+const MOVES: readonly Mode[] = ["list", "text", "log"];
 
 export const BINDINGS: readonly Binding[] = [
   { keys: ["up", "k"], action: "up", modes: MOVES, does: "one line up" },
@@ -52,7 +53,7 @@ export const BINDINGS: readonly Binding[] = [
   {
     keys: ["/"],
     action: "filter",
-    modes: ["list"],
+    modes: ["list", "log"],
     does: "show only rows with a text; esc shows all",
     short: "filter",
   },
@@ -66,7 +67,9 @@ export const BINDINGS: readonly Binding[] = [
   { keys: ["?"], action: "help", modes: ["list"], does: "these keys", short: "help" },
   { keys: ["q", "ctrl-c"], action: "quit", modes: ["list"], does: "leave", short: "quit" },
   { keys: ["q", "?", "y"], action: "back", modes: ["text"], does: "back" },
-  { keys: ["ctrl-c"], action: "quit", modes: ["text", "filter", "question"], does: "leave" },
+  { keys: ["w"], action: "wrap", modes: ["log"], does: "break long lines, or cut them", short: "wrap" },
+  { keys: ["q"], action: "back", modes: ["log"], does: "back" },
+  { keys: ["ctrl-c"], action: "quit", modes: ["text", "log", "filter", "question"], does: "leave" },
   { keys: ["enter"], action: "accept", modes: ["filter", "question"], does: "done" },
   { keys: ["esc"], action: "cancel", modes: ["filter", "question"], does: "give it up" },
   { keys: ["backspace", "delete"], action: "erase", modes: ["filter", "question"], does: "take a character back" },

@@ -33,10 +33,17 @@ export function snapshotOf<R extends Route, T>(
   return { kind, call: callOf(route, input), rowsOf: rowsOf as (answer: unknown) => readonly T[] };
 }
 
+export interface LogSource {
+  /** `since`: when the connection broke (ISO); undefined: from where one begins to read. */
+  readonly call: (since: string | undefined) => Call;
+}
+
 /** What a key, or Enter, leads to. */
 export type Intent =
   | { readonly kind: "open"; readonly screen: Screen }
   | { readonly kind: "detail" }
+  /** Lines that come. */
+  | { readonly kind: "log"; readonly title: string; readonly source: LogSource }
   /** Asks for a line of text first. */
   | {
       readonly kind: "prompt";

@@ -3,7 +3,10 @@ import { Client } from "@skerry/core/contract/client/client.ts";
 import type { TransportRequest, TransportResponse } from "@skerry/core/contract/client/transport.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 
-export type Answer = { readonly status?: number; readonly json: unknown } | { readonly stream: Stream };
+export type Answer =
+  | { readonly status?: number; readonly json: unknown }
+  | { readonly stream: Stream }
+  | { readonly bytes: AsyncIterable<Uint8Array> };
 
 /** An event stream that the test writes. */
 export class Stream {
@@ -58,6 +61,7 @@ export class FakeDaemon {
     if (this.down) throw new SkerryError("unavailable", "The daemon cannot be reached.");
     const given = answer(request.target, request);
     if ("stream" in given) return { status: 200, headers: {}, body: given.stream.read(request.signal) };
+    if ("bytes" in given) return { status: 200, headers: {}, body: given.bytes };
     const status = given.status ?? 200;
     const type = status < 400 ? "application/json" : "application/problem+json";
     return { status, headers: { "content-type": type }, body: once(Buffer.from(JSON.stringify(given.json))) };
