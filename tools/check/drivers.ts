@@ -41,6 +41,16 @@ export const DRIVERS: readonly Driver[] = [
     reason: "keys are drawn by the cryptographic library itself, and the library for certificates takes it as it is",
   },
   {
+    path: `${CORE}/compute/docker/`,
+    may: ["dockerode"],
+    reason: "the container engine is reached by its own client; it is tested against the real one",
+  },
+  {
+    path: `${CORE}/compute/firewall.ts`,
+    may: ["node:child_process"],
+    reason: "the kernel's rules are set by iptables; they are tested from inside of containers",
+  },
+  {
     path: `${CORE}/contract/client/http.ts`,
     may: ["node:http", "node:https", "node:timers/promises"],
     reason: "the typed client is how a program outside the daemon reaches it: it has no ports, and uses Node's client",

@@ -8,6 +8,8 @@ const DOCS = "docs";
 const ARCHITECTURE = "ARCHITECTURE.md";
 const ERRORS = "docs/errors.md";
 const LIMITS = "packages/core/src/domain/limits.ts";
+/** The table is made of parts: `limits-gateway.ts` ... */
+const LIMIT_FILES = /^packages\/core\/src\/domain\/limits(-[a-z]+)?\.ts$/;
 
 /** Bounds whose name and unit say it all, or that share the comment of the one above. */
 const SELF_EVIDENT_LIMITS: ReadonlySet<string> = new Set([
@@ -121,49 +123,60 @@ function rowTroubles(row: ErrorRow | undefined, cells: readonly string[]): strin
 
 /** Every bound has a doc comment right above it or is self-evident, and somebody keeps to it. */
 export function checkLimits(sources: readonly Source[]): Finding[] {
-  const source = sources.find(({ path }) => path === LIMITS);
-  if (!source) return [{ path: LIMITS, line: 1, rule: DOCS, message: "is missing" }];
-  const leaves = limitLeaves(source);
-  const documented = new Set(
-    source.comments.filter(({ type }) => type === "Block").map(({ end }) => source.lineAt(end)),
-  );
-  const others = sources.filter(({ path }) => path !== LIMITS && !/\.test\.tsx?$/.test(path));
+  const files = sources.filter(({ path }) => LIMIT_FILES.test(path));
+  if (!files.some(({ path }) => path === LIMITS)) {
+    return [{ path: LIMITS, line: 1, rule: DOCS, message: "is missing" }];
+  }
+  const leaves = files.flatMap(limitLeaves);
   const bare = leaves
-    .filter(({ name, line }) => !documented.has(line - 1) && !SELF_EVIDENT_LIMITS.has(name))
-    .map(({ name, line }) => {
+    .filter(({ name, isTold }) => !isTold && !SELF_EVIDENT_LIMITS.has(name))
+    .map(({ name, path, line }) => {
       const message = `${name} needs a doc comment: what is bounded, and what happens beyond`;
-      return { path: LIMITS, line, rule: DOCS, message };
+      return { path, line, rule: DOCS, message };
     });
   const stale = [...SELF_EVIDENT_LIMITS].filter(
-    (known) => !leaves.some(({ name, line }) => name === known && !documented.has(line - 1)),
+    (known) => !leaves.some(({ name, isTold }) => name === known && !isTold),
   );
   if (stale.length > 0) {
     const message = `${stale.join(", ")}: gone or documented, take it out of SELF_EVIDENT_LIMITS in rule-docs.ts`;
     bare.push({ path: LIMITS, line: 1, rule: DOCS, message });
   }
-  const idle = leaves.map(({ name }) => name).filter((name) => !isKept(source, others, name.split(".").at(-1) ?? ""));
+  const others = sources.filter(({ path }) => !LIMIT_FILES.test(path) && !/\.test\.tsx?$/.test(path));
+  const idle = leaves.map(({ name }) => name).filter((name) => !isKept(files, others, name.split(".").at(-1) ?? ""));
   if (idle.length === 0) return bare;
   const message = `nothing keeps to ${idle.join(", ")}`;
   return [...bare, { path: LIMITS, line: 1, rule: DOCS, message, warning: true }];
 }
 
 /** Some source names it, or another bound is derived from it. */
-function isKept(source: Source, others: readonly Source[], name: string): boolean {
-  return others.some(({ text }) => text.includes(`.${name}`)) || isRelated(source, name);
+function isKept(files: readonly Source[], others: readonly Source[], name: string): boolean {
+  return others.some(({ text }) => text.includes(`.${name}`)) || files.some((source) => isRelated(source, name));
 }
 
-function isRelated(source: Source, name: string): boolean {
-  return source.text.slice(source.text.indexOf("assertLimit(")).includes(`.${name}`);
+function isRelated({ text }: Source, name: string): boolean {
+  const assertions = text.indexOf("assertLimit(");
+  return assertions >= 0 && text.slice(assertions).includes(`.${name}`);
 }
 
-function limitLeaves(source: Source): { name: string; line: number }[] {
-  const leaves: { name: string; line: number }[] = [];
+interface Limit {
+  /** `store.maxPageEntries` */
+  readonly name: string;
+  readonly path: string;
+  readonly line: number;
+  readonly isTold: boolean;
+}
+
+function limitLeaves(source: Source): Limit[] {
+  const told = new Set(source.comments.filter(({ type }) => type === "Block").map(({ end }) => source.lineAt(end)));
+  const leaves: Limit[] = [];
   const visit = (node: Node, prefix: string): void => {
     for (const property of node["properties"] as Node[]) {
+      if (property.type === "SpreadElement") continue; // another file's
       const name = `${prefix}${textOf(property["key"])}`;
       const value = property["value"] as Node;
+      const line = source.lineAt(property.start);
       if (value.type === "ObjectExpression") visit(value, `${name}.`);
-      else leaves.push({ name, line: source.lineAt(property.start) });
+      else leaves.push({ name, path: source.path, line, isTold: told.has(line - 1) });
     }
   };
   const table = limitsTable(source.program);
@@ -171,12 +184,12 @@ function limitLeaves(source: Source): { name: string; line: number }[] {
   return leaves;
 }
 
-/** The object of `export const LIMITS = {...} as const`. */
+/** The object of `export const LIMITS = {...} as const`, or of a part of it. */
 function limitsTable(program: Node): Node | undefined {
   for (const statement of program["body"] as Node[]) {
     const declaration = (statement["declaration"] ?? statement) as Node;
     const declarators = (declaration["declarations"] ?? []) as Node[];
-    const limits = declarators.find((one) => textOf(one["id"]) === "LIMITS");
+    const limits = declarators.find((one) => /(^|_)LIMITS$/.test(textOf(one["id"]) ?? ""));
     const init = limits?.["init"] as Node | undefined;
     if (init) return (init.type === "TSAsExpression" ? init["expression"] : init) as Node;
   }

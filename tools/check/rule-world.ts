@@ -30,7 +30,7 @@ const PURE_NAMES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
 ]);
 
 /** npm packages that only compute. Hashing a password takes a random salt: callers give it through the port. */
-const PURE_PACKAGES = new Set(["zod", "@node-rs/crc32", "@node-rs/argon2"]);
+const PURE_PACKAGES = new Set(["zod", "@node-rs/crc32", "@node-rs/argon2", "tar-stream"]);
 
 /** Functions of node:crypto that draw random numbers of their own. */
 const RANDOM_CRYPTO =

@@ -3,11 +3,17 @@ import { join } from "node:path";
 import { createAudit } from "@skerry/core/auth/audit.ts";
 import { createAuth } from "@skerry/core/auth/auth.ts";
 import { createPasswordHasher } from "@skerry/core/auth/passwords.ts";
+import { createCompute } from "@skerry/core/compute/compute.ts";
+import { createDockerEngine } from "@skerry/core/compute/docker/docker-engine.ts";
+import type { Engine } from "@skerry/core/compute/engine.ts";
+import { createIptablesFirewall, type Firewall } from "@skerry/core/compute/firewall.ts";
+import { ImageLoader } from "@skerry/core/compute/image-loader.ts";
 import { type AuditRecord, createDispatcher, type Dispatch } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { ROUTES } from "@skerry/core/contract/routes.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Principal } from "@skerry/core/domain/identity.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
+import type { Store } from "@skerry/core/domain/store.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { RouteService } from "@skerry/core/gateway/routes.ts";
 import { createJobRunner } from "@skerry/core/jobs/runner.ts";
@@ -46,6 +52,8 @@ export interface NodeOptions {
   readonly verifyOutput?: boolean;
   /** Tests: shorter ones. */
   readonly timeouts?: PeerTimeouts;
+  /** Tests: others than Docker and the kernel's. */
+  readonly engine?: { readonly engine: Engine; readonly firewall: Firewall };
 }
 
 export interface Node extends AsyncDisposable {
@@ -112,7 +120,7 @@ interface Opened {
 }
 
 /** Kinds that a project owns: they go before it does. */
-const OWNED_KINDS = ["bucket", "route"] as const;
+const OWNED_KINDS = ["bucket", "route", "container"] as const;
 
 /** Everything below the API. Each part is disposed after those that were opened later and use it. */
 async function openServices(
@@ -147,20 +155,26 @@ async function openServices(
   const auth = parts.use(await createAuth({ ...world, store, hasher, directory: data.authDirectory, projectIsEmpty }));
   const buckets = new BucketService({ ...world, store, index });
   await buckets.resume();
+  const { compute, imageLoader } = await openCompute(options, parts, store);
   const routes = new RouteService({ ...world, store });
   const { workers } = config.gateway;
   const { http, https } = config.listen;
   const { gatewayDirectory: directory, sitesSocket } = data;
   const gateway = parts.use(
-    await startGateway({ ...world, store, objects, cluster, directory, sitesSocket, workers, http, https }),
+    await startGateway({
+      ...{ ...world, store, objects, cluster, directory, sitesSocket, workers, http, https },
+      ...{ containers: compute.endpoints, containerNetworks: config.engine.pool },
+    }),
   );
 
   const jobs = parts.use(createJobRunner(world));
-  for (const job of [...objects.jobs, verifyJob(index, log), ...auth.jobs, pressure.job]) jobs.add(job);
+  for (const job of [...objects.jobs, verifyJob(index, log), ...auth.jobs, ...compute.jobs, pressure.job])
+    jobs.add(job);
+  compute.start();
   wake = (job) => jobs.wake(job);
   const findFailure = createFailureCheck({ audit, auth, index, servers, store });
   const services: Services = {
-    ...{ audit, auth, buckets, clock, gateway, index, jobs, objects, routes, store },
+    ...{ audit, auth, buckets, clock, compute, gateway, imageLoader, index, jobs, objects, routes, store },
     node: {
       ...{ cluster, name: config.node.name, version: VERSION, startedMs },
       readiness: async () => {
@@ -172,6 +186,23 @@ async function openServices(
     renderMetrics: () => metrics.render(),
   };
   return { services, pressure, firstStart: first };
+}
+
+/** Asks no engine: there may be none, and everything else works without. */
+async function openCompute(options: NodeOptions, parts: AsyncDisposableStack, store: Store) {
+  const { config, data, log, metrics } = options;
+  const { socket: socketPath, pool, publish: publishAddress } = config.engine;
+  const { engine, firewall } = options.engine ?? {
+    engine: createDockerEngine({ socketPath, clock }),
+    firewall: createIptablesFirewall(),
+  };
+  const { cluster } = data;
+  const world = { clock, log, metrics, random, store };
+  const compute = parts.use(await createCompute({ ...world, engine, firewall, cluster, pool, publishAddress }));
+  const directory = data.imageSpoolDirectory;
+  const imageLoader = new ImageLoader({ engine, images: compute.images, disk, random, directory });
+  await imageLoader.clean();
+  return { compute, imageLoader };
 }
 
 /** An empty store or index in place of a lost one would look healthy, and forget everything. @throws `internal/corrupt`. */

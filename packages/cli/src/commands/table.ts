@@ -46,6 +46,12 @@ export const ENTRIES: readonly Entry[] = [
   command("rm", "Remove objects", () => import("./rm.ts")),
   command("stat", "Show size, ETag and metadata of an object", () => import("./stat.ts")),
 
+  command("run", "Create a container from an image and start it", () => import("./run.ts")),
+  command("ps", "List containers", () => import("./ps.ts")),
+  command("logs", "Show what a container writes", () => import("./logs.ts")),
+  command("stop", "Stop containers", () => import("./stop.ts")),
+  command("start", "Start containers that were stopped", () => import("./start.ts")),
+
   command("get", "Show resources of a kind, or one", () => import("./get.ts")),
   command("apply", "Create or update what a file declares", () => import("./apply.ts")),
 
@@ -65,6 +71,12 @@ export const ENTRIES: readonly Entry[] = [
   ...resource("route", "Remove routes; the last one to a host name frees the name"),
 
   command("ca export", "Print the certificate that clients of the gateway must trust", () => import("./ca/export.ts")),
+
+  command("container stats", "Show what containers use now", () => import("./container/stats.ts")),
+  ...resource("container", "Stop and remove containers, with what they wrote"),
+  command("image load", "Load an image from a file", () => import("./image/load.ts")),
+  command("image ls", "List the images that you can use", () => import("./image/ls.ts")),
+  command("image rm", "Remove images of the project", () => import("./image/rm.ts")),
 
   command("user create", "Create a user, and a project of the same name", () => import("./user/create.ts")),
   command("user update", "Change a user's role or labels, disable or enable", () => import("./user/update.ts")),

@@ -47,7 +47,8 @@ for (const { shell, start, read } of SHELLS) {
       await screen.until((text) => text.includes(line.trimEnd()) && !text.trimEnd().endsWith(typed));
       screen.type("@");
       await screen.until((text) => marked.some((one) => text.includes(one)));
-      screen.key("C-c");
+      // Not with C-c: the terminal would throw away what is typed meanwhile.
+      screen.key("C-u");
       screen.type("clear\n");
       await screen.until((text) => !text.includes(line));
     }

@@ -34,6 +34,47 @@ export const BUCKETS = [
     status: { objects: 0, sizeBytes: 0 },
   },
 ];
+const CONTAINERS = [
+  {
+    kind: "container",
+    meta: meta("web"),
+    spec: {
+      image: "site:2",
+      imageId: `sha256:${"a".repeat(64)}`,
+      command: ["httpd", "-f"],
+      env: {},
+      cpu: 0.5,
+      memoryBytes: 268_435_456,
+      pids: 256,
+      publish: [{ port: 80, hostPort: 0 }],
+      restart: "always",
+      running: true,
+    },
+    status: {
+      state: "running",
+      startedGeneration: 1,
+      restarts: 0,
+      address: "10.199.0.2",
+      ports: { 80: "127.0.0.1:49153" },
+      startedAt: "2026-08-02T11:00:00.000Z",
+    },
+  },
+];
+const IMAGES = [
+  {
+    name: "site:2",
+    id: `sha256:${"a".repeat(64)}`,
+    project: PROJECT,
+    sizeBytes: 2_000_000,
+    createdAt: "2026-08-01T10:00:00.000Z",
+  },
+  {
+    name: "busybox:latest",
+    id: `sha256:${"b".repeat(64)}`,
+    sizeBytes: 1_900_000,
+    createdAt: "2026-07-01T10:00:00.000Z",
+  },
+];
 const USERS = [
   { kind: "user", meta: meta("alice"), spec: { role: "member", disabled: false } },
   { kind: "user", meta: meta("bob"), spec: { role: "admin", disabled: true } },
@@ -106,6 +147,22 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   ["bucket.create", () => BUCKETS[0]],
   ["bucket.update", () => BUCKETS[0]],
   ["bucket.delete", () => undefined],
+  ["container.list", list(CONTAINERS)],
+  ["container.get", get(CONTAINERS)],
+  ["container.create", () => CONTAINERS[0]],
+  ["container.update", () => CONTAINERS[0]],
+  ["container.delete", () => undefined],
+  ["container.logs", () => "GET / 200"],
+  [
+    "container.stats",
+    () => ({
+      ...{ cpu: 0.25, memoryBytes: 1_200_000, memoryLimitBytes: 268_435_456 },
+      ...{ pids: 3, receivedBytes: 5000, sentBytes: 700 },
+    }),
+  ],
+  ["image.list", () => ({ items: IMAGES })],
+  ["image.load", () => IMAGES[0]],
+  ["image.delete", () => undefined],
   ["user.list", list(USERS)],
   ["user.get", get(USERS)],
   [

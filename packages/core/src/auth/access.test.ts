@@ -76,12 +76,12 @@ function decideRow(cast: Cast, row: Row): Decision {
     assert.ok(isError(error, "unauthenticated"));
     return "unauthenticated";
   }
-  const route = ROUTES.find(({ id }) => id === (row.route === "bucket.watch" ? "bucket.list" : row.route));
+  const route = ROUTES.find(({ id }) => id === row.route.replace(/\.watch$/, ".list"));
   assert.ok(route, row.route);
   if (route.permission === "anyone") return "allow";
   if (route.permission === "self") return principal.kind === "user" ? "allow" : "unauthenticated";
   const permission = parsePermission(route.permission);
-  const isList = /^(user|session|token|project|binding|bucket|route)\.(list|watch)$/.test(row.route);
+  const isList = /^(user|session|token|project|binding|bucket|route|container)\.(list|watch)$/.test(row.route);
   if (isList && principal.kind === "anonymous") return "unauthenticated";
   const bucket = cast.buckets.get(row.target);
   const decision =

@@ -1,5 +1,7 @@
 /** Every route of the API. The server, OpenAPI and the permission matrix walk it; clients import single resources. */
 import { bucketRoutes } from "./api/bucket.ts";
+import { containerRoutes } from "./api/container.ts";
+import { imageRoutes } from "./api/image.ts";
 import { nodeRoutes } from "./api/node.ts";
 import { objectRoutes } from "./api/object.ts";
 import { bindingRoutes, projectRoutes } from "./api/project.ts";
@@ -19,5 +21,7 @@ export const ROUTES: readonly Route[] = [
   bindingRoutes,
   routeRoutes,
   authorityRoutes,
+  containerRoutes,
+  imageRoutes,
   nodeRoutes,
 ].flatMap((group) => Object.values(group) as Route[]);

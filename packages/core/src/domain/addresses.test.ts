@@ -10,22 +10,26 @@ test("an IPv6 address counts as its /64", () => {
   assert.equal(addressKey("::ffff:192.0.2.1"), "192.0.2.1");
 });
 
-test("addresses that lead to the machine itself, its link, or to nobody in particular are guarded", () => {
-  const guarded = ["127.0.0.1", "127.9.9.9", "0.0.0.0", "169.254.169.254", "224.0.0.1", "255.255.255.255", "240.0.0.1"];
-  const guarded6 = [
-    "::1",
-    "::",
-    "fe80::1",
-    "fe80::1%eth0",
-    "ff02::1",
-    "::ffff:127.0.0.1",
-    "::ffff:7f00:1",
-    "64:ff9b::7f00:1",
-  ];
-  for (const ip of [...guarded, ...guarded6, "2002:7f00:1::", "localhost", "", "1.2.3"]) {
-    assert.equal(isGuardedAddress(ip), true, ip);
+test("addresses that routes of restricted reach never lead to", () => {
+  const own = (ip: string): boolean => ip === "192.0.2.7" || ip === "2001:db8::7";
+  for (const ip of [
+    ...["127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "169.254.169.254", "224.0.0.1", "255.255.255.255"],
+    ...["::1", "::", "fe80::1", "fe80::1%lo", "febf::1", "ff02::1", "fec0::1"],
+    ...[
+      "::ffff:127.0.0.1",
+      "::ffff:7f00:1",
+      "::FFFF:169.254.169.254",
+      "0:0:0:0:0:ffff:7f00:0001",
+      "::127.0.0.1",
+      "::7f00:1",
+      "2002:7f00:1::",
+    ],
+    ...["64:ff9b::7f00:1", "64:ff9b::169.254.169.254", "192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"],
+    ...["", "localhost", "127.1", "0x7f000001", "2130706433"],
+  ]) {
+    assert.equal(isGuardedAddress(ip, own), true, ip);
   }
-  for (const ip of ["10.0.0.1", "192.168.1.1", "8.8.8.8", "2001:db8::1", "fd00::1", "::ffff:10.0.0.1"]) {
-    assert.equal(isGuardedAddress(ip), false, ip);
+  for (const ip of ["192.0.2.8", "10.0.0.1", "2001:db8::8", "::ffff:192.0.2.8", "126.255.255.255", "2000::1"]) {
+    assert.equal(isGuardedAddress(ip, own), false, ip);
   }
 });

@@ -2,14 +2,15 @@
  * Every bound of the product, in one place. Each queue, buffer, cache, pool and retry takes its bound from here, has a
  * metric, and a defined answer when it is full. Relations between bounds are asserted when this file loads.
  */
-const KiB = 1024;
-const MiB = 1024 * KiB;
-const GiB = 1024 * MiB;
-const second = 1000;
-const minute = 60 * second;
-const hour = 60 * minute;
+import { CLIENT_LIMITS } from "./limits-clients.ts";
+import { COMPUTE_LIMITS } from "./limits-compute.ts";
+import { GATEWAY_LIMITS } from "./limits-gateway.ts";
+import { GiB, hour, KiB, MiB, minute, second } from "./units.ts";
 
 export const LIMITS = {
+  ...CLIENT_LIMITS,
+  ...COMPUTE_LIMITS,
+  ...GATEWAY_LIMITS,
   name: {
     /** Longest resource name, in characters (a DNS label). */
     maxLength: 63,
@@ -204,148 +205,11 @@ export const LIMITS = {
     /** In-flight requests may finish within this after SIGTERM. */
     drainMs: 10 * second,
   },
-  /** The data path of the gateway, in each worker. */
-  proxy: {
-    /** Bytes of one head, request or answer. Beyond: `invalid/headers`, `unavailable/upstream`. */
-    maxHeadBytes: 32 * KiB,
-    /** Bytes of a request's target. Beyond: `invalid/target`. */
-    maxTargetBytes: 8 * KiB,
-    /** Header lines of one head. Beyond: `invalid/headers`, `unavailable/upstream`. */
-    maxHeaders: 128,
-    /** Bytes of the extensions of one chunk. Beyond: `invalid`. */
-    maxChunkExtensionBytes: 256,
-    /** Bytes of all trailers of a message. Beyond: `invalid/headers`. */
-    maxTrailerBytes: 8 * KiB,
-    /** Clients' connections. Beyond: the connection is closed. */
-    maxConnections: 8192,
-    /** Requests that wait for their answer or its end. Beyond: `exhausted/overload`. */
-    maxInFlight: 4096,
-    /** Connections to one backend. Beyond: requests wait for one. */
-    maxUpstreamConnections: 512,
-    /** Connections to one backend that are kept for later. More are closed. */
-    maxUpstreamIdle: 128,
-    /** Requests that wait for a connection to one backend. Beyond: `exhausted/overload`. */
-    maxWaiting: 1024,
-    /** Addresses of one name that are tried. More are left out. */
-    maxAddresses: 4,
-    /** Buffer that one connection to a backend reads into; so much of an answer is on its way at most. */
-    upstreamBufferBytes: 64 * KiB,
-    /** A body up to this goes to the client in one write with its head. */
-    smallBodyBytes: 8 * KiB,
-    /** A request's head must be complete within this from its first byte; the first also from the connection. */
-    clientHeadMs: 10 * second,
-    /** A request's body that stands still so long is given up. */
-    clientBodyIdleMs: 60 * second,
-    /** A client that takes nothing of its answer for so long is cut off. */
-    clientReadIdleMs: 60 * second,
-    /** A client's connection without a request is closed after this. */
-    keepAliveMs: 60 * second,
-    /** A connection to an upstream must be there within this. Beyond: `unavailable/timeout`. */
-    connectMs: 5 * second,
-    /** An upstream must begin its answer within this after the request's end. Beyond: `unavailable/timeout`. */
-    upstreamHeadMs: 60 * second,
-    /** An answer's body that stands still so long is cut off. */
-    upstreamBodyIdleMs: 60 * second,
-    /** A connection to a backend is kept without a request for this. Shorter than what common servers keep. */
-    upstreamIdleMs: 4 * second,
-    /** A connection to a backend is not used again when it is older: names may have moved. */
-    upstreamAgeMs: 5 * minute,
-    /** A tunnel (WebSocket) through which nothing goes for so long is cut. */
-    tunnelIdleMs: 1 * hour,
-    /** After the last answer a client has so long to take it and close its side. */
-    lingerMs: 2 * second,
-    /** Time between two looks at what is overdue. */
-    sweepEveryMs: 250,
-  },
-  gateway: {
-    /** Attempts of a transaction whose compares do not hold. Beyond: `conflict`. */
-    maxTransactionAttempts: 8,
-    /** Longest path prefix of a route, in characters. */
-    maxRoutePath: 256,
-    /** Routes of one project. Beyond: `exhausted/quota`. */
-    maxRoutesPerProject: 1000,
-    /** Worker processes. */
-    maxWorkers: 64,
-    /** The ports of a daemon that was killed are free within this: its workers end. */
-    freePortMs: 2 * second,
-    /** A worker must serve within this after its start. */
-    startMs: 10 * second,
-    /** Every live worker must run a change within this. Beyond: `unavailable/timeout`. */
-    activateMs: 10 * second,
-    /** A worker that is behind the routing table for so long is replaced. */
-    lagMs: 2 * second,
-    /** First and longest pause before a worker that ended is replaced. */
-    minRestartMs: 100,
-    /** @see minRestartMs */
-    maxRestartMs: 10 * second,
-    /** A connection of a worker to the server of static sites is kept so long without a request. */
-    siteKeepAliveMs: 60 * second,
-    /** Time between two reports of a worker that has something to tell. */
-    reportMs: 1 * second,
-    /** Failed requests that one worker tells of between two reports. The rest is only counted. */
-    failuresPerReport: 10,
-    /** Connections that wait to be accepted by one worker. Beyond: the kernel refuses them. */
-    backlog: 4096,
-    /** A TLS handshake must be over by then. */
-    handshakeMs: 10 * second,
-    /** Names whose certificate one worker waits for. Beyond: the handshake is refused. */
-    maxWaitingCertificates: 1000,
-    /** Certificates that are kept in memory. The oldest goes. */
-    maxCertificates: 10_000,
-    /** How long a certificate holds, and how old one may get before another is made. */
-    certificateMs: 90 * 24 * hour,
-    /** @see certificateMs */
-    renewCertificateMs: 30 * 24 * hour,
-    /** How long the certificate of our own authority holds. */
-    authorityMs: 10 * 365 * 24 * hour,
-  },
   config: {
     /** Largest configuration file. Beyond: `invalid/too-large`. */
     maxFileBytes: 64 * KiB,
     /** Directories for storage. Beyond: `invalid`. */
     maxStorageDirectories: 64,
-  },
-  cli: {
-    /** Files of a folder that are transferred at once. More wait. */
-    maxTransfers: 4,
-    /** Attempts in a row, without a byte between them, to go on with a broken download. Beyond: it has failed. */
-    maxResumes: 6,
-    /** First and longest pause before such an attempt. */
-    minResumePauseMs: 250,
-    /** @see minResumePauseMs */
-    maxResumePauseMs: 5 * second,
-    /** Bytes of one read of a file that is uploaded. */
-    readBytes: 1 * MiB,
-    /** Failures of a folder's transfer that are told one by one. More are counted. */
-    maxToldFailures: 50,
-    /** A file of declarations (`skerry apply`). Beyond: `invalid/too-large`. */
-    maxDeclarationBytes: 1 * MiB,
-    /** Members of one list or map in it. Beyond: `invalid`. */
-    maxDeclarationMembers: 1000,
-    /** A file that holds a password, a token or contexts. Beyond: `invalid/too-large`. */
-    maxSecretFileBytes: 64 * KiB,
-    /** Completion in a shell gives what it has found by then. */
-    completionMs: 1 * second,
-    /** After a signal the command may clean up so long. */
-    interruptMs: 2 * second,
-  },
-  doctor: {
-    /** One question to a socket or a program of this machine. Beyond: it is silent. */
-    askMs: 5 * second,
-    /** Longest answer to it. */
-    maxAnswerBytes: 1 * MiB,
-  },
-  tui: {
-    /** Rows of a screen that is read in pages. Beyond: it says that there are more, and to filter on the daemon. */
-    maxRows: 20_000,
-    /** Lines that a log pane keeps. Beyond: the oldest go. */
-    maxLogLines: 10_000,
-    /** Longest line of a log that is kept, in characters; the rest is cut. */
-    maxLogLineLength: 4096,
-    /** Shortest time between two drawings of what changes by itself. */
-    frameMs: 100,
-    /** Longest text that a prompt takes, in characters. */
-    maxPromptLength: 1024,
   },
   log: {
     /** Size at which a log file is rotated, and how many are kept, the present one included. */

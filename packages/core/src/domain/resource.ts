@@ -4,7 +4,17 @@ import { LIMITS } from "./limits.ts";
 import type { Clock, Random } from "./ports.ts";
 
 /** Kinds that are declared in the store. The word is the same in API, CLI, files and keys. */
-export const KINDS = ["user", "project", "binding", "token", "session", "bucket", "route", "setting"] as const;
+export const KINDS = [
+  "user",
+  "project",
+  "binding",
+  "token",
+  "session",
+  "bucket",
+  "route",
+  "container",
+  "setting",
+] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** The project uid of things that belong to the cloud itself (users, projects, settings). */

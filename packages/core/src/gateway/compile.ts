@@ -1,4 +1,5 @@
 /** From routes to what a gateway worker runs. Pure: what a target means at this moment is looked up by the caller. */
+import type { ContainerEndpoint } from "../domain/compute.ts";
 import { parseTarget, type Route } from "../domain/gateway.ts";
 import type { Visibility } from "../domain/objects.ts";
 import type { TableEntry, Upstream } from "./table.ts";
@@ -10,12 +11,9 @@ export interface BucketFacts {
   readonly visibility: Visibility;
 }
 
-/** Where a container answers, or why it does not. */
-export type ContainerFacts = { readonly address: string } | { readonly reason: string };
-
 export interface Lookups {
   bucket(name: string): BucketFacts | undefined;
-  container(project: string, name: string): ContainerFacts | undefined;
+  container(project: string, name: string): ContainerEndpoint | undefined;
   /** The unix socket of the server of static sites. */
   readonly sitesSocket: string;
 }
@@ -48,8 +46,9 @@ function compileTarget(project: string, spec: Route["spec"], lookups: Lookups): 
     }
     case "container": {
       const { name, port } = target;
-      const found = lookups.container(project, name) ?? { reason: `there is no container ${name}` };
-      if ("reason" in found) return { backends: [], reason: found.reason, reach };
+      const found = lookups.container(project, name);
+      if (found === undefined) return { backends: [], reason: `there is no container ${name}`, reach };
+      if (found.state === "down") return { backends: [], reason: found.reason, reach };
       // The address is one that we gave: nobody can make it lead elsewhere.
       return { backends: [{ kind: "tcp", host: found.address, port, tls: false, basePath: "" }], reach: "any" };
     }

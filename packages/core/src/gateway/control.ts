@@ -21,6 +21,8 @@ export type ToWorker =
       readonly https: HostPort;
       readonly generation: number;
       readonly entries: readonly TableEntry[];
+      /** Networks that routes of restricted reach must not lead to, besides those that are guarded anyway; `10.199.0.0/16`. */
+      readonly guarded: readonly string[];
     }
   | {
       readonly type: "delta";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import type { ContainerEndpoint, ContainerEndpoints } from "../domain/compute.ts";
 import { SkerryError } from "../domain/errors.ts";
 import type { RouteSpec } from "../domain/gateway.ts";
 import { resourceKey } from "../domain/resource.ts";
@@ -7,20 +8,38 @@ import { openMemoryStore } from "../store/drivers/memory/memory.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createSimRandom } from "../testing/sim-random.ts";
 import { createCollectingLogger } from "../testing/sim-telemetry.ts";
-import type { ContainerFacts } from "./compile.ts";
 import { LiveTable, type TableChange } from "./live-table.ts";
 
 const UID = "b".repeat(26);
+
+class FakeContainers implements ContainerEndpoints {
+  readonly #all = new Map<string, ContainerEndpoint>();
+  readonly #listeners = new Set<(project: string, name: string) => void>();
+
+  find(project: string, name: string): ContainerEndpoint | undefined {
+    return this.#all.get(`${project}/${name}`);
+  }
+
+  subscribe(listener: (project: string, name: string) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  set(project: string, name: string, endpoint: ContainerEndpoint): void {
+    this.#all.set(`${project}/${name}`, endpoint);
+    for (const listener of this.#listeners) listener(project, name);
+  }
+}
 
 async function createWorld(t: TestContext) {
   const clock = createFakeClock();
   const store = openMemoryStore({ clock, random: createSimRandom(1) });
   const changes: TableChange[] = [];
   const log = createCollectingLogger();
-  const containers = new Map<string, ContainerFacts>();
+  const containers = new FakeContainers();
   const table = new LiveTable({
     ...{ store, clock, log, sitesSocket: "/run/web.sock" },
-    findContainer: (project, name) => containers.get(`${project}/${name}`),
+    containers,
     onChange: (change) => changes.push(change),
   });
   t.after(() => table[Symbol.asyncDispose]());
@@ -104,19 +123,21 @@ test("a route to a bucket follows it, and shows no other project's that is not p
 });
 
 test("a route to a container follows it", async (t) => {
-  const { table, containers, route, settled } = await createWorld(t);
+  const { table, changes, containers, route, settled } = await createWorld(t);
   await table.start();
   await settled(await route("web", "container/web:80"));
+  changes.length = 0;
   const upstream = () => table.entry("mia-web")?.upstream;
   assert.equal(upstream()?.reason, "there is no container web");
-  containers.set("mia/web", { address: "10.199.0.2" });
-  table.recompile();
+  containers.set("mia", "web", { state: "running", address: "10.199.0.2" });
   assert.deepEqual(upstream(), {
     backends: [{ kind: "tcp", host: "10.199.0.2", port: 80, tls: false, basePath: "" }],
     reach: "any",
   });
-  containers.set("mia/web", { reason: "the container web has ended" });
-  table.recompile();
+  containers.set("mia", "web-2", { state: "running", address: "10.199.0.3" });
+  containers.set("zoe", "web", { state: "running", address: "10.199.0.4" });
+  assert.equal(changes.length, 1, "other containers change nothing");
+  containers.set("mia", "web", { state: "down", reason: "the container web has ended" });
   assert.equal(upstream()?.reason, "the container web has ended");
 });
 

@@ -2,6 +2,7 @@
  * The routing table as the store has it at this moment: lists, then watches from there, and lists again when the watch was
  * too slow or broke. What changes is told as deltas; a bucket or a container that comes or goes changes the routes to it.
  */
+import type { ContainerEndpoints } from "../domain/compute.ts";
 import { isError, SkerryError } from "../domain/errors.ts";
 import { namesAbove, type Route } from "../domain/gateway.ts";
 import { LIMITS } from "../domain/limits.ts";
@@ -9,7 +10,7 @@ import type { Bucket } from "../domain/objects.ts";
 import type { Clock } from "../domain/ports.ts";
 import type { Entry, Store, WatchEvent } from "../domain/store.ts";
 import type { Logger } from "../domain/telemetry.ts";
-import { type BucketFacts, type ContainerFacts, compileRoute, type Lookups } from "./compile.ts";
+import { type BucketFacts, compileRoute, type Lookups } from "./compile.ts";
 import type { TableEntry } from "./table.ts";
 
 export interface TableChange {
@@ -23,8 +24,7 @@ export interface LiveTableOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly sitesSocket: string;
-  /** Absent: this node runs no containers. */
-  readonly findContainer?: (project: string, name: string) => ContainerFacts | undefined;
+  readonly containers: ContainerEndpoints;
   /** Told before `revision` counts as seen. */
   readonly onChange: (change: TableChange) => void;
 }
@@ -45,15 +45,13 @@ export class LiveTable implements AsyncDisposable {
   readonly #seen: Record<(typeof KINDS)[number], number> = { route: 0, bucket: 0 };
   readonly #waiters = new Set<() => void>();
   #running: Promise<unknown> | undefined;
+  #following: Disposable | undefined;
 
   constructor(options: LiveTableOptions) {
     this.#options = options;
     this.#lookups = {
       bucket: (name) => this.#bucketsByName.get(name),
-      container: (project, name) =>
-        options.findContainer === undefined
-          ? { reason: "this node runs no containers" }
-          : options.findContainer(project, name),
+      container: (project, name) => options.containers.find(project, name),
       sitesSocket: options.sitesSocket,
     };
   }
@@ -77,6 +75,11 @@ export class LiveTable implements AsyncDisposable {
   async start(): Promise<void> {
     for (const kind of KINDS) this.#seen[kind] = await this.#list(kind);
     this.#running = Promise.all(KINDS.map((kind) => this.#follow(kind)));
+    this.#following = this.#options.containers.subscribe((project, name) => {
+      const target = `container/${name}:`;
+      this.#apply(this.#routesWhere(({ meta, spec }) => meta.project === project && spec.to.startsWith(target)));
+    });
+    this.#recompile(); // what has changed before it was subscribed to
   }
 
   /** Resolves when changes of routes up to `revision` have been told. Rejects when the signal aborts. */
@@ -98,12 +101,8 @@ export class LiveTable implements AsyncDisposable {
     }
   }
 
-  /** A container has come, gone or moved: what leads to it is compiled anew. */
-  recompile(): void {
-    this.#apply([...this.#routes.values()]);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#following?.[Symbol.dispose]();
     this.#stop.abort(new SkerryError("unavailable/closed", "The gateway has been closed."));
     await this.#running;
   }
@@ -167,7 +166,7 @@ export class LiveTable implements AsyncDisposable {
       this.#buckets.clear();
       this.#bucketsByName.clear();
       for (const entry of entries) this.#putBucket(entry);
-      this.recompile();
+      this.#recompile();
     }
     return revision ?? 0;
   }
@@ -179,7 +178,7 @@ export class LiveTable implements AsyncDisposable {
       this.#dropBucket(key);
       if (event.type === "put") this.#putBucket(event.entry);
       const name = this.#buckets.get(key)?.name ?? before ?? "";
-      this.#apply([...this.#routes.values()].filter(({ spec }) => spec.to === `bucket/${name}`));
+      this.#apply(this.#routesWhere(({ spec }) => spec.to === `bucket/${name}`));
       return;
     }
     const before = this.#routes.get(key);
@@ -191,6 +190,14 @@ export class LiveTable implements AsyncDisposable {
     const route = event.entry.value as unknown as Route;
     this.#routes.set(key, route);
     this.#apply([route], before === undefined || before.meta.uid === route.meta.uid ? [] : [before.meta.uid]);
+  }
+
+  #routesWhere(holds: (route: Route) => boolean): Route[] {
+    return [...this.#routes.values()].filter(holds);
+  }
+
+  #recompile(): void {
+    this.#apply([...this.#routes.values()]);
   }
 
   #putBucket(entry: Entry): void {

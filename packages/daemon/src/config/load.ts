@@ -37,6 +37,8 @@ export interface Config {
   readonly gateway: { readonly workers: number };
   /** Empty: directories of our own under the data directory. */
   readonly storage: { readonly directories: readonly string[] };
+  /** The container engine, the range of its networks, and where published ports answer. */
+  readonly engine: { readonly socket: string; readonly pool: string; readonly publish: string };
   /** `file` absent: standard output. */
   readonly log: { readonly format: LogFormat; readonly level: LogLevel; readonly file?: string };
   readonly node: { readonly name: string };
@@ -123,6 +125,7 @@ function nest(values: Values, sources: Config["sources"], file: string | undefin
     listen: { api: values["listen.api"], http: values["listen.http"], https: values["listen.https"] },
     gateway: { workers: values["gateway.workers"] },
     storage: { directories: values["storage.directories"] },
+    engine: { socket: values["engine.socket"], pool: values["engine.pool"], publish: values["engine.publish"] },
     log: {
       format: values["log.format"],
       level: values["log.level"],

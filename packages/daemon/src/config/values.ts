@@ -105,6 +105,27 @@ export function choiceOf<T extends string>(written: Written, choices: readonly T
   throw refusal(written.place, `${quoted(text)} is not one of ${choices.join(", ")}.`, `Write one of them.`);
 }
 
+export function ipv4Of(written: Written): string {
+  const text = textOf(written);
+  if (isIPv4(text)) return text;
+  throw refusal(written.place, `${quoted(text)} is not an IPv4 address.`, "Write one like 127.0.0.1.");
+}
+
+/** `10.199.0.0/16`: a private range with room for at least one /28, beginning where its size says. */
+export function poolOf(written: Written): string {
+  const text = textOf(written);
+  const [address = "", bits = "", ...more] = text.split("/");
+  const fail = (why: string) => refusal(written.place, `${quoted(text)} ${why}.`, "Write a range like 10.199.0.0/16.");
+  if (!isIPv4(address) || !/^\d{1,2}$/.test(bits) || more.length > 0) throw fail("is not an IPv4 range");
+  if (Number(bits) < 8 || Number(bits) > 28) throw fail("is not between /8 and /28");
+  const number = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  if (number % 2 ** (32 - Number(bits)) !== 0) throw fail("does not begin at a multiple of its size");
+  if (!/^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)/.test(address)) {
+    throw fail("is not private");
+  }
+  return text;
+}
+
 export function nodeNameOf(written: Written): string {
   const text = textOf(written);
   try {

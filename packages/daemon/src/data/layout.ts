@@ -30,6 +30,8 @@ export interface DataLayout {
   readonly logDirectory: string;
   /** `DATA/run/`: what has no meaning after the process. */
   readonly runDirectory: string;
+  /** `DATA/run/images/`: image files while they are loaded. */
+  readonly imageSpoolDirectory: string;
   /** `DATA/run/pid` */
   readonly pidFile: string;
   /** `DATA/run/api.sock` */
@@ -57,6 +59,7 @@ export function layoutOf(path: string): DataLayout {
     firstPasswordFile: join(path, "first-password"),
     logDirectory: join(path, "log"),
     runDirectory: join(path, "run"),
+    imageSpoolDirectory: join(path, "run", "images"),
     pidFile: join(path, "run", "pid"),
     socketPath: join(path, "run", "api.sock"),
     sitesSocket: join(path, "run", "web.sock"),

@@ -26,6 +26,8 @@ export interface FleetOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** As in the message `start`. */
+  readonly guarded: readonly string[];
   /** The table as it is now. */
   readonly entries: () => readonly TableEntry[];
   /** Absent: the name has no route, and gets no certificate. `""`: no name was given. */
@@ -147,6 +149,7 @@ export class Fleet implements AsyncDisposable {
       https: { host: https.host, port: ports.https },
       generation: this.#generation,
       entries: entries(),
+      guarded: this.#options.guarded,
     });
     const deadline = setTimeout(() => child.kill("SIGKILL"), startMs);
     try {

@@ -1,4 +1,5 @@
 /** The gateway of a node: live table, workers, certificates and static sites, wired together. */
+import type { ContainerEndpoints } from "@skerry/core/domain/compute.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Route } from "@skerry/core/domain/gateway.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
@@ -20,6 +21,9 @@ export interface GatewayOptions {
   readonly metrics: Metrics;
   readonly store: Store;
   readonly objects: ObjectService;
+  readonly containers: ContainerEndpoints;
+  /** Of the containers: see `guarded` of the workers. */
+  readonly containerNetworks: string;
   readonly cluster: string;
   /** Where the authority's files lie, and the socket of the static sites. */
   readonly directory: string;
@@ -61,7 +65,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     parts.use(await startSites({ objects, log, socketPath: sitesSocket }));
     fleet = parts.use(
       new Fleet({
-        ...{ ...options, entries: () => table.entries },
+        ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks] },
         certificateFor: async (host) => (table.serves(host) ? authority.issue(host) : undefined),
       }),
     );

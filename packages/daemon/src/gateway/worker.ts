@@ -2,7 +2,7 @@
  * A gateway worker: a process that holds the compiled routing table, listeners and connections, and nothing else. It ends
  * when its control pipe closes, so that a daemon that was killed leaves no port taken.
  */
-import { createServer, type Server, type Socket } from "node:net";
+import { BlockList, createServer, isIP, type Server, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { createSecureContext, createServer as createTlsServer, type SecureContext } from "node:tls";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
@@ -62,11 +62,18 @@ const servers: Server[] = [];
 let proxy: ReturnType<typeof createProxy> | undefined;
 let table: RouteTable | undefined;
 
+const guarded = new BlockList();
+
 function isOwnAddress(ip: string): boolean {
+  if (guarded.check(ip, isIP(ip) === 4 ? "ipv4" : "ipv6")) return true;
   return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === ip));
 }
 
-async function start({ http, https, generation, entries }: Start): Promise<void> {
+async function start({ http, https, generation, entries, guarded: networks }: Start): Promise<void> {
+  for (const network of networks) {
+    const [address = "", prefix] = network.split("/");
+    guarded.addSubnet(address, Number(prefix), isIP(address) === 4 ? "ipv4" : "ipv6");
+  }
   table = compileTable(entries);
   const serving = createProxy({
     ...{ random, isOwnAddress, onRequest: tellFailure, limits: LIMITS.proxy },

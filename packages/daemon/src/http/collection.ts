@@ -12,6 +12,11 @@ import { parseSelector } from "./selector.ts";
 
 export interface Collection<T> {
   readonly kind: Kind;
+  /**
+   * For a kind whose status lies under the resource's key: the key of the resource when this is one of a status. A change
+   * of the status is a change of the resource then.
+   */
+  readonly statusOf?: (key: string) => string | undefined;
   /** Whether who asks may see it. Asked again for every event. */
   visible(entry: Entry): boolean;
   /** `current`: it is what is there now; else nothing that is read besides the entry may be added. */
@@ -76,6 +81,7 @@ async function listPage<T>(
     });
     revision = page.revision;
     for (const entry of page.entries) {
+      if (collection.statusOf?.(entry.key) !== undefined) continue;
       const now = await visibleNow(store, collection, entry);
       if (now === undefined) continue;
       // Only a further entry that is visible makes a further page: hidden ones leave no trace.
@@ -142,6 +148,14 @@ async function* listEvents<T>(
     revision = event.revision;
     if (resume !== undefined && revision === resume.revision && n <= resume.skip) continue;
     const id = `${revision}.${n}`;
+    const changed = event.type === "put" ? event.entry.key : event.key;
+    const owner = collection.statusOf?.(changed);
+    if (owner !== undefined) {
+      // A status that goes goes with its resource, which tells.
+      const entry = event.type === "put" ? await store.get(owner) : undefined;
+      if (entry !== undefined && shown(entry)) yield { type: "put", id, item: await collection.present(entry, true) };
+      continue;
+    }
     if (event.type === "put" && shown(event.entry)) {
       const now = await visibleNow(store, collection, event.entry);
       if (now !== undefined) yield { type: "put", id, item: await collection.present(event.entry, now === "current") };

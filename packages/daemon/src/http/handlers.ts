@@ -1,5 +1,7 @@
 import type { Handlers } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { bucketHandlers } from "./bucket.ts";
+import { containerHandlers } from "./container.ts";
+import { imageHandlers } from "./image.ts";
 import { nodeHandlers } from "./node.ts";
 import { objectHandlers } from "./object.ts";
 import { bindingHandlers, projectHandlers } from "./project.ts";
@@ -20,6 +22,8 @@ export function createHandlers(services: Services): Handlers {
     ...projectHandlers(services),
     ...bindingHandlers(services),
     ...routeHandlers(services),
+    ...containerHandlers(services),
+    ...imageHandlers(services),
     ...nodeHandlers(services),
   ]);
 }

@@ -38,7 +38,7 @@ async function mapAtOnce<T, R>(items: readonly T[], work: (item: T, n: number) =
 const watchEnough = (body: string) => /^event: (progress|end)$/m.test(body);
 
 function send({ recipe, request }: Sending): Promise<WireAnswer> {
-  return recipe.route === "bucket.list" ? wire.send(request, watchEnough) : wire.send(request);
+  return recipe.route !== undefined ? wire.send(request, watchEnough) : wire.send(request);
 }
 
 /** The word of the matrix for an answer; anything that has none is told as it is. */
@@ -123,7 +123,7 @@ describe("the permission matrix over HTTP", () => {
     const pairs = rows.filter(isRefused).map((row) => ({ row, pair: pairRow(cast, row) }));
     for (const row of rows) {
       if (row.route !== "project.get" || row.expect !== "hidden") continue;
-      for (const listId of ["bucket.list", "binding.list", "route.list"]) {
+      for (const listId of ["bucket.list", "binding.list", "route.list", "container.list"]) {
         if (seesSome(row, listId)) continue;
         for (const name of ["project", "projectUid"] as const) {
           for (const watch of [false, true]) {

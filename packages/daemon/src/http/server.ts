@@ -193,7 +193,7 @@ export class ApiServer {
 
   /** Only what would never end by itself is ended by the drain. */
   #drainFor(incoming: IncomingMessage): AbortSignal {
-    return /[?&]watch=1\b/.test(incoming.url ?? "") ? this.#drain.signal : NEVER;
+    return /[?&](watch|follow)=1\b/.test(incoming.url ?? "") ? this.#drain.signal : NEVER;
   }
 }
 

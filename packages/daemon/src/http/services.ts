@@ -1,5 +1,7 @@
 import type { Audit } from "@skerry/core/auth/audit.ts";
 import type { Auth } from "@skerry/core/auth/auth.ts";
+import type { Compute } from "@skerry/core/compute/compute.ts";
+import type { ImageLoader } from "@skerry/core/compute/image-loader.ts";
 import type { JobRunner } from "@skerry/core/domain/jobs.ts";
 import type { ObjectIndex } from "@skerry/core/domain/objects.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
@@ -17,6 +19,8 @@ export interface Services {
   readonly buckets: BucketService;
   readonly clock: Clock;
   readonly gateway: Gateway;
+  readonly compute: Compute;
+  readonly imageLoader: ImageLoader;
   readonly index: ObjectIndex;
   readonly jobs: JobRunner;
   readonly objects: ObjectService;

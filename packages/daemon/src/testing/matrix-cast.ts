@@ -1,6 +1,7 @@
 /** The cast of `fixtures/auth/README.md` in a running cloud: who asks, and what is asked for. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
 import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
@@ -35,6 +36,8 @@ export interface Subject {
   readonly bucket: string;
   readonly visibility: Visibility;
   readonly key: string;
+  readonly container: string;
+  readonly image: string;
 }
 
 /** A user with what it owns, and a token without scopes. */
@@ -62,6 +65,9 @@ const PARTS: Readonly<Record<string, Part>> = {
 const GUEST = "guest";
 const OWNERS = ["owner", "other"] as const;
 const KEY = "thing";
+const CONTAINER = "kept-container";
+/** Of the engine, for everyone. */
+export const IMAGE = "matrix:latest";
 const EXPIRY_DEADLINE_MS = 20_000;
 
 export interface Cast {
@@ -84,7 +90,11 @@ export async function createCast(cluster: TestCluster): Promise<Cast> {
   await Promise.all(OWNERS.map(enter));
   await Promise.all(Object.keys(PARTS).flatMap((name) => (people.has(name) ? [] : [enter(name)])));
   await cluster.user(GUEST);
-  for (const project of OWNERS) await bind(cluster, project, GUEST, "viewer");
+  cluster.engine.tags.set(IMAGE, `sha256:${"1".repeat(64)}`);
+  for (const project of OWNERS) {
+    await bind(cluster, project, GUEST, "viewer");
+    await makeContainer(cluster, project, CONTAINER);
+  }
   const buckets = new Map<string, Subject>();
   for (const name of OWNERS) {
     for (const visibility of VISIBILITIES) {
@@ -129,6 +139,10 @@ export async function makeRoute(cluster: TestCluster, { route, project }: Subjec
   await cluster.admin.call(routeRoutes.create, { body: { name: route, project, spec } });
 }
 
+export async function makeContainer(cluster: TestCluster, project: string, name: string): Promise<void> {
+  await cluster.admin.call(containerRoutes.create, { body: { name, project, spec: { image: IMAGE } } });
+}
+
 export async function makeObject(cluster: TestCluster, { bucket, key }: Subject): Promise<void> {
   const bytes = (async function* () {
     yield Buffer.from("what the owner has stored");
@@ -160,6 +174,8 @@ async function makePerson(cluster: TestCluster, name: string, { role, binding }:
     bucket: `kept-${name}`,
     visibility: "private",
     key: KEY,
+    container: CONTAINER,
+    image: IMAGE,
     bearer: secret,
     client: cluster.client(secret),
   };
@@ -217,7 +233,7 @@ async function untilExpired(client: Client): Promise<void> {
  */
 export async function recordState({ cluster: { admin }, people, buckets }: Cast): Promise<Map<string, string>> {
   const state = new Map<string, string>();
-  const names = new Set([...people.keys(), GUEST, ...[...buckets.values()].map(({ bucket }) => bucket)]);
+  const names = new Set([...people.keys(), GUEST, CONTAINER, ...[...buckets.values()].map(({ bucket }) => bucket)]);
   const keep = (what: string, { name, project, revision }: { name: string; project: string; revision: number }) => {
     if (names.has(name) || name.startsWith("denied")) state.set(`${what} ${project} ${name}`, `revision ${revision}`);
   };
@@ -228,6 +244,7 @@ export async function recordState({ cluster: { admin }, people, buckets }: Cast)
   for await (const { meta } of admin.items(routeRoutes.list))
     if (meta.name.endsWith("-route") || meta.name.startsWith("denied"))
       state.set(`route ${meta.project} ${meta.name}`, `revision ${meta.revision}`);
+  for await (const { meta } of admin.items(containerRoutes.list)) keep("container", meta);
   for (const { bucket } of buckets.values()) {
     const { items } = await admin.call(objectRoutes.list, { params: { bucket } });
     const object = items.find(({ key }) => key === KEY);

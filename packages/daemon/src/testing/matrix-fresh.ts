@@ -5,6 +5,7 @@ import {
   bind,
   type Cast,
   makeBucket,
+  makeContainer,
   makeObject,
   makeRoute,
   makeTwin,
@@ -62,6 +63,16 @@ export async function freshBucket({ cast, subject, made }: Stage): Promise<Fresh
 export async function freshRoute({ cast, subject, made }: Stage): Promise<Fresh> {
   await makeRoute(cast.cluster, { ...subject, route: made });
   return { route: made };
+}
+
+export async function freshContainer({ cast, subject, made }: Stage): Promise<Fresh> {
+  await makeContainer(cast.cluster, subject.project, made);
+  return { container: made };
+}
+
+export async function freshImage({ cast, subject, made }: Stage): Promise<Fresh> {
+  cast.cluster.engine.tags.set(`skerry/${subject.projectUid}/${made}:latest`, `sha256:${"2".repeat(64)}`);
+  return { image: made };
 }
 
 export async function freshObject({ cast, subject, made }: Stage): Promise<Fresh> {

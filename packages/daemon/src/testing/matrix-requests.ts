@@ -1,11 +1,13 @@
 /** How each route of the permission matrix is sent: one recipe for each. */
 import { formatPath, type Route } from "@skerry/core/contract/route.ts";
 import { ROUTES } from "@skerry/core/contract/routes.ts";
-import { type Cast, personOf, type Row, type Subject } from "./matrix-cast.ts";
+import { type Cast, IMAGE, personOf, type Row, type Subject } from "./matrix-cast.ts";
 import {
   type Fresh,
   freshBinding,
   freshBucket,
+  freshContainer,
+  freshImage,
   freshMember,
   freshObject,
   freshRoute,
@@ -17,7 +19,7 @@ import {
 import type { WireRequest } from "./matrix-wire.ts";
 
 /** The names that stand for a thing in a request. */
-type Name = "user" | "project" | "projectUid" | "token" | "session" | "route" | "bucket";
+type Name = "user" | "project" | "projectUid" | "token" | "session" | "route" | "bucket" | "container" | "image";
 
 interface Input {
   readonly params?: Readonly<Record<string, string>>;
@@ -50,6 +52,7 @@ const ask = (input: Recipe["input"] = () => ({})): Recipe => ({ ghost: [], input
 const list = (shows: NonNullable<Recipe["shows"]>): Recipe => ({ ghost: [], input: () => ({}), shows });
 const byBucket = ({ bucket }: Subject) => ({ params: { name: bucket } });
 const byRoute = ({ route, project }: Subject) => ({ params: { name: route }, query: { project } });
+const byContainer = ({ container, project }: Subject) => ({ params: { name: container }, query: { project } });
 const byObject = ({ bucket, key }: Subject) => ({ params: { bucket, key } });
 const LABELS = { touched: "by-the-matrix" };
 
@@ -147,6 +150,41 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     fresh: freshBucket,
   },
   "bucket.delete": { ghost: ["bucket"], input: byBucket, fresh: freshBucket },
+
+  "container.create": {
+    ghost: ["project"],
+    input: ({ project }, made) => ({ body: { name: made, project, spec: { image: IMAGE } } }),
+  },
+  "container.list": list(
+    ({ meta }, { container, projectUid }) => meta.name === container && meta.project === projectUid,
+  ),
+  "container.watch": {
+    ...list(({ meta }, { container, projectUid }) => meta.name === container && meta.project === projectUid),
+    route: "container.list",
+    input: () => ({ query: { watch: "1", from: "1" } }),
+  },
+  "container.get": { ghost: ["container"], input: byContainer },
+  "container.update": {
+    ghost: ["container"],
+    input: (s) => ({ ...byContainer(s), body: { labels: LABELS } }),
+    fresh: freshContainer,
+  },
+  "container.delete": { ghost: ["container"], input: byContainer, fresh: freshContainer },
+  "container.logs": { ghost: ["container"], input: byContainer },
+  "container.stats": { ghost: ["container"], input: byContainer },
+
+  "image.list": { ghost: ["project"], input: ({ project }) => ({ query: { project } }) },
+  // It is no image: who may load one is told so.
+  "image.load": {
+    ghost: ["project"],
+    input: ({ project }) => ({ query: { project }, bytes: "no image" }),
+    lawful: 400,
+  },
+  "image.delete": {
+    ghost: ["project"],
+    input: ({ project, image }) => ({ params: { name: image }, query: { project } }),
+    fresh: freshImage,
+  },
 
   "object.get": { ghost: ["bucket"], input: byObject },
   "object.head": { ghost: ["bucket"], input: byObject },

@@ -7,6 +7,7 @@ import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { Client } from "@skerry/core/contract/client/client.ts";
 import { createHttpTransport } from "@skerry/core/contract/client/http.ts";
 import type { Role } from "@skerry/core/domain/identity.ts";
+import { SimEngine, SimFirewall } from "@skerry/core/testing/sim-engine.ts";
 import { loadConfig } from "../config/load.ts";
 import { openDataDirectory } from "../data/directory.ts";
 import type { RequestRecord } from "../http/server.ts";
@@ -22,6 +23,8 @@ export interface TestCluster extends AsyncDisposable {
   readonly apiUrl: string;
   readonly directory: string;
   readonly adminPassword: string;
+  /** Runs the containers; no real one is touched. */
+  readonly engine: SimEngine;
   /** Speaks as the admin, over the unix socket. */
   readonly admin: Client;
   /** Every request that was answered, in order. */
@@ -46,7 +49,8 @@ export interface TestClusterOptions {
 export async function startTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
   const root = options.directory ?? (await mkdtemp(join(tmpdir(), "skerry-cluster-")));
   const requests: RequestRecord[] = [];
-  let running = await start(root, options, requests);
+  const engine = new SimEngine();
+  let running = await start(root, options, requests, engine);
   const adminPassword = (await readFile(join(root, "data", "first-password"), "utf8")).trim();
   const client = (token?: string) =>
     new Client({
@@ -67,6 +71,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
     },
     directory: root,
     adminPassword,
+    engine,
     get admin() {
       return adminClient();
     },
@@ -79,7 +84,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
     },
     async restart() {
       await running.stop();
-      running = await start(root, options, requests);
+      running = await start(root, options, requests, engine);
     },
     async [Symbol.asyncDispose]() {
       await running.stop();
@@ -88,7 +93,12 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   };
 }
 
-async function start(root: string, { argv = [], timeouts }: TestClusterOptions, requests: RequestRecord[]) {
+async function start(
+  root: string,
+  { argv = [], timeouts }: TestClusterOptions,
+  requests: RequestRecord[],
+  engine: SimEngine,
+) {
   await using parts = new AsyncDisposableStack();
   const flags = ["--data", join(root, "data"), "--listen-api", "127.0.0.1:0", "--log-level", "error"];
   // Most tests need no gateway, and a worker is a process.
@@ -107,6 +117,7 @@ async function start(root: string, { argv = [], timeouts }: TestClusterOptions, 
     await startNode({
       ...{ config, data, log, metrics, onRequest, verifyOutput: true },
       timeouts: { ...PEER_TIMEOUTS, ...timeouts },
+      engine: { engine, firewall: new SimFirewall() },
     }),
   );
   const owned = parts.move();

@@ -4,6 +4,7 @@ import type { Descriptor } from "./descriptor.ts";
 const LOADERS = {
   bucket: async () => (await import("../bucket/resource.ts")).bucketResource,
   route: async () => (await import("../route/resource.ts")).routeResource,
+  container: async () => (await import("../container/resource.ts")).containerResource,
   user: async () => (await import("../user/resource.ts")).userResource,
   project: async () => (await import("../project/resource.ts")).projectResource,
   binding: async () => (await import("../binding/resource.ts")).bindingResource,

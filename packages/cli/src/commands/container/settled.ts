@@ -1,0 +1,48 @@
+/** Waiting for a container to be as it was asked for. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ContainerView, containerRoutes } from "@skerry/core/contract/api/container.ts";
+import type { Client } from "@skerry/core/contract/client/client.ts";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { LIMITS } from "@skerry/core/contract/terms.ts";
+
+/** Resolves when it runs for a moment, or has ended well. @throws `unavailable` with what it said last. */
+export async function untilSettled(
+  client: Client,
+  created: ContainerView,
+  signal: AbortSignal,
+): Promise<ContainerView> {
+  const { name, project, generation } = created.meta;
+  const { settleMs, settlePollMs, runMs } = LIMITS.cli;
+  const endMs = performance.now() + runMs;
+  let runningSince: number | undefined;
+  let view = created;
+  while (performance.now() < endMs) {
+    view = await client.call(containerRoutes.get, { params: { name }, query: { project }, signal });
+    const { status } = view;
+    const fresh = status?.startedGeneration === generation;
+    if (status?.state === "failed" || status?.state === "unknown") throw doesNotRun(view);
+    if (fresh && status.restarts > 0) throw doesNotRun(view);
+    if (fresh && (status.state === "restarting" || status.state === "exited")) {
+      if (status.exitCode === 0 && status.state === "exited") return view;
+      throw doesNotRun(view);
+    }
+    if (fresh && status.state === "running") {
+      runningSince ??= performance.now();
+      if (performance.now() - runningSince >= settleMs) return view;
+    }
+    await sleep(settlePollMs, undefined, { signal });
+  }
+  throw new SkerryError("unavailable/timeout", `The container ${name} did not start in ${runMs / 1000} s.`, {
+    hint: `It is tried again: skerry container get ${name}`,
+  });
+}
+
+function doesNotRun({ meta, status }: ContainerView): SkerryError {
+  const why =
+    status?.reason ?? (status?.exitCode === undefined ? "it ended" : `it ended with exit code ${status.exitCode}`);
+  const said = status?.lastLines ?? [];
+  const lines = said.length === 0 ? "It said nothing." : `It said last:\n${said.map((line) => `  ${line}`).join("\n")}`;
+  return new SkerryError("unavailable", `The container ${meta.name} is there, and does not stay up: ${why}`, {
+    hint: `${lines}\nskerry logs ${meta.name} shows more; skerry container rm ${meta.name} removes it.`,
+  });
+}

@@ -1,0 +1,82 @@
+import { containerRoutes } from "@skerry/core/contract/api/container.ts";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { RESTARTS } from "@skerry/core/contract/terms.ts";
+import { defineCommand } from "./command.ts";
+import { untilSettled } from "./container/settled.ts";
+import { parseSize } from "./container/size.ts";
+import { LABEL_OPTION, parseLabels } from "./labels.ts";
+
+export default defineCommand({
+  usage: "IMAGE [-- COMMAND...]",
+  args: [1, 257],
+  options: {
+    name: { type: "string", describe: "Name of the container (default: the image's)" },
+    cpu: { type: "string", describe: "Cores, e.g. 0.5 (default 1)" },
+    memory: { type: "string", describe: "Memory, e.g. 256m (default 512m)" },
+    pids: { type: "string", describe: "Processes and threads at once (default 256)" },
+    env: { type: "array", alias: "e", describe: "Variable: NAME=VALUE; repeat it. Everyone who may see it sees it" },
+    publish: { type: "array", describe: "Port that this machine passes on: PORT (any free one here) or HERE:PORT" },
+    restart: { type: "string", choices: RESTARTS, describe: "After it has ended by itself (default always)" },
+    ...LABEL_OPTION,
+  },
+  example: "run busybox --name web --publish 8000:80 -- httpd -f -h /www",
+  details: "Waits until it runs, or says why it does not. What it says last is shown when it ends at once.",
+  async run(invocation, { args, flags }) {
+    const [image = "", ...command] = args;
+    const client = await invocation.client();
+    const project = await invocation.project();
+    const { signal } = invocation;
+    const name = flags.name ?? nameFrom(image);
+    const created = await client.call(containerRoutes.create, {
+      body: {
+        name,
+        ...(project === undefined ? {} : { project }),
+        ...(flags.label.length === 0 ? {} : { labels: parseLabels(flags.label) }),
+        spec: {
+          image,
+          ...(command.length === 0 ? {} : { command }),
+          ...(flags.cpu === undefined ? {} : { cpu: readNumber(flags.cpu, "--cpu") }),
+          ...(flags.memory === undefined ? {} : { memoryBytes: parseSize(flags.memory, "--memory") }),
+          ...(flags.pids === undefined ? {} : { pids: readNumber(flags.pids, "--pids") }),
+          ...(flags.env.length === 0 ? {} : { env: readVariables(flags.env) }),
+          ...(flags.publish.length === 0 ? {} : { publish: flags.publish.map(readPort) }),
+          ...(flags.restart === undefined ? {} : { restart: flags.restart }),
+        },
+      },
+      signal,
+    });
+    const settled = await untilSettled(client, created, signal);
+    await invocation.output.done("container", name, settled.status?.state ?? "created", settled);
+  },
+});
+
+/** `team/web:2` -> `web` */
+function nameFrom(image: string): string {
+  const name = /([^/:@]+)(?:[:@][^/]*)?$/.exec(image)?.[1]?.replace(/[._]+/g, "-");
+  if (name !== undefined && !image.startsWith("sha256:")) return name;
+  throw new SkerryError("invalid", "The container needs a name.", { hint: "Give it one: --name NAME" });
+}
+
+function readNumber(text: string, flag: string): number {
+  const number = Number(text);
+  if (text.trim() !== "" && Number.isFinite(number)) return number;
+  throw new SkerryError("invalid", `${flag}: ${JSON.stringify(text)} is not a number.`);
+}
+
+function readVariables(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const at = text.indexOf("=");
+      if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+      throw new SkerryError("invalid", `--env: ${JSON.stringify(text)} is not NAME=VALUE.`);
+    }),
+  );
+}
+
+function readPort(text: string): { port: number; hostPort: number } {
+  const [, host, port] = /^(?:(\d{1,5}):)?(\d{1,5})$/.exec(text) ?? [];
+  if (port !== undefined) return { port: Number(port), hostPort: Number(host ?? 0) };
+  throw new SkerryError("invalid", `--publish: ${JSON.stringify(text)} is not PORT or HERE:PORT.`, {
+    hint: "On which address it answers is the daemon's setting --engine-publish.",
+  });
+}

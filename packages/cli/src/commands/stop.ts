@@ -1,0 +1,3 @@
+import { runningCommand } from "./container/change.ts";
+
+export default runningCommand(false, "stop", "stopping");

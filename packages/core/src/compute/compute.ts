@@ -1,0 +1,168 @@
+/** What containers need, put together: the services, the controller, and what keeps both awake. */
+import type { ContainerEndpoints } from "../domain/compute.ts";
+import { SkerryError } from "../domain/errors.ts";
+import type { Job } from "../domain/jobs.ts";
+import { LIMITS } from "../domain/limits.ts";
+import type { Clock, Random } from "../domain/ports.ts";
+import type { Store } from "../domain/store.ts";
+import type { Logger, Metrics } from "../domain/telemetry.ts";
+import { ContainerCache } from "./cache.ts";
+import { ContainerService } from "./containers.ts";
+import { Converge, engineName } from "./converge.ts";
+import type { Engine } from "./engine.ts";
+import type { Firewall } from "./firewall.ts";
+import { Images } from "./images.ts";
+import { KeyedQueue } from "./keyed-queue.ts";
+import { CLUSTER_LABEL, UID_LABEL } from "./names.ts";
+import { ProjectNetworks } from "./networks.ts";
+
+export interface ComputeOptions {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly firewall: Firewall;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly cluster: string;
+  /** Range of the projects' networks, e.g. `10.199.0.0/16`. */
+  readonly pool: string;
+  /** Where published ports answer. */
+  readonly publishAddress: string;
+}
+
+export interface Compute extends AsyncDisposable {
+  readonly engine: Engine;
+  readonly images: Images;
+  readonly containers: ContainerService;
+  readonly endpoints: ContainerEndpoints;
+  readonly jobs: readonly Job[];
+  /** Begins to converge and to follow the engine. */
+  start(): void;
+  /** What the engine calls the container. @throws `conflict` when it is not there (yet). */
+  engineContainer(uid: string): Promise<string>;
+  /** Waits until the container is gone from the store, at most `LIMITS.compute.deleteWaitMs`. */
+  untilGone(projectUid: string, name: string): Promise<void>;
+}
+
+/** Resolves when what is declared is known. Touches no engine. */
+export async function createCompute(options: ComputeOptions): Promise<Compute> {
+  const { store, engine, clock, log, cluster } = options;
+  const networks = new ProjectNetworks(options);
+  const converge = new Converge({ ...options, networks });
+  const stop = new AbortController();
+  const alarms = new Map<string, AbortController>();
+  const queue = new KeyedQueue({
+    most: LIMITS.compute.maxConverging,
+    work: async (key) => {
+      alarms.get(key)?.abort();
+      alarms.delete(key);
+      const againMs = await converge.container(key);
+      if (againMs === undefined) return;
+      const alarm = new AbortController();
+      alarms.set(key, alarm);
+      const signal = AbortSignal.any([stop.signal, alarm.signal]);
+      clock.sleep(againMs, signal).then(
+        () => void queue.add(key),
+        () => undefined,
+      );
+    },
+    onError: (key, error) => log.error({ key, error }, "a container cannot be converged"),
+  });
+  let started = false;
+  const cache = new ContainerCache({ store, clock, log, onChange: (key) => started && void queue.add(key) });
+  await cache.start();
+  options.metrics.gauge("skerry_containers", "Containers that are declared.", () => cache.keys().length);
+  const all = () => Promise.all(cache.keys().map((key) => queue.add(key)));
+  const images = new Images(engine);
+  let following: Promise<void> = Promise.resolve();
+  return {
+    engine,
+    images,
+    containers: new ContainerService({ ...options, images }),
+    endpoints: cache,
+    jobs: [
+      {
+        name: "compute.containers",
+        summary: "Makes containers as they are declared",
+        everyMs: LIMITS.compute.convergeEveryMs,
+        run: async ({ progress }) => {
+          progress(`${cache.keys().length} containers`);
+          await all();
+        },
+      },
+    ],
+    start() {
+      started = true;
+      following = followEngine({ engine, clock, cluster, cache, queue, signal: stop.signal });
+    },
+    async engineContainer(uid) {
+      const found = await engine.container(engineName(uid));
+      if (found?.labels[CLUSTER_LABEL] === cluster) return found.id;
+      throw new SkerryError("conflict", "The container has not been started yet.", {
+        hint: "skerry ps says how it is.",
+      });
+    },
+    untilGone: (projectUid, name) => untilGone(cache, clock, projectUid, name),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await cache[Symbol.asyncDispose]();
+      const late = new AbortController();
+      const stopped = Promise.all([following, queue.close()]);
+      // What stops a container may take longer, and is done again after the start.
+      await Promise.race([stopped, clock.sleep(LIMITS.jobs.stopMs, late.signal).catch(() => undefined)]);
+      late.abort();
+    },
+  };
+}
+
+/** Each time that it answers again all are looked at: what happened meanwhile nobody has told. */
+async function followEngine(parts: {
+  engine: Engine;
+  clock: Clock;
+  cluster: string;
+  cache: ContainerCache;
+  queue: KeyedQueue;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { engine, clock, cluster, cache, queue, signal } = parts;
+  const all = () => {
+    for (const key of cache.keys()) void queue.add(key);
+  };
+  while (!signal.aborted) {
+    try {
+      const events = await engine.events(CLUSTER_LABEL, cluster, signal);
+      all();
+      for await (const labels of events) {
+        const key = cache.keyOf(labels[UID_LABEL] ?? "");
+        if (key !== undefined) void queue.add(key);
+      }
+    } catch {
+      // Told by the status of each container.
+    }
+    if (signal.aborted) return;
+    all();
+    await clock.sleep(LIMITS.compute.engineRetryMs, signal).catch(() => undefined);
+  }
+}
+
+function untilGone(cache: ContainerCache, clock: Clock, projectUid: string, name: string): Promise<void> {
+  const ended = new AbortController();
+  return new Promise((resolve) => {
+    const look = () => {
+      if (cache.find(projectUid, name) !== undefined) return;
+      subscription[Symbol.dispose]();
+      ended.abort();
+      resolve();
+    };
+    const subscription = cache.subscribe(look);
+    clock.sleep(LIMITS.compute.deleteWaitMs, ended.signal).then(
+      () => {
+        subscription[Symbol.dispose]();
+        resolve();
+      },
+      () => undefined,
+    );
+    look();
+  });
+}

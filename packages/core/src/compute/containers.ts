@@ -1,0 +1,187 @@
+/** Containers as they are declared: created, changed and removed by transactions. The controller makes them so. */
+import type { Container, ContainerSpec, ContainerStatus, Restart } from "../domain/compute.ts";
+import { SkerryError } from "../domain/errors.ts";
+import { LIMITS } from "../domain/limits.ts";
+import type { Clock, Random } from "../domain/ports.ts";
+import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } from "../domain/resource.ts";
+import type { Entry, Json, Store } from "../domain/store.ts";
+import { statusKey, statusOwner } from "./cache.ts";
+import type { Images } from "./images.ts";
+
+/** A container with the revision of its last change (of the declaration). */
+export interface ContainerEntry {
+  readonly container: Container;
+  readonly revision: number;
+}
+
+export interface NewContainer {
+  readonly name: string;
+  /** Uid. */
+  readonly project: string;
+  readonly projectName: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly spec: Pick<ContainerSpec, "image"> & Partial<Omit<ContainerSpec, "image" | "imageId">>;
+}
+
+export interface ContainerChange {
+  readonly running?: boolean;
+  readonly restart?: Restart;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Refuse when it has changed since. */
+  readonly revision?: number;
+}
+
+export class ContainerService {
+  readonly #store: Store;
+  readonly #images: Images;
+  readonly #world: { clock: Clock; random: Random };
+  /** One creation at a time: they are counted. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: { store: Store; images: Images; clock: Clock; random: Random }) {
+    this.#store = options.store;
+    this.#images = options.images;
+    this.#world = options;
+  }
+
+  async find(project: string, name: string): Promise<ContainerEntry | undefined> {
+    const entry = await this.#store.get(resourceKey("container", project, name));
+    return entry && this.withStatus(entry);
+  }
+
+  /** The status beside the declaration that was read. */
+  async withStatus(entry: Entry): Promise<ContainerEntry> {
+    const status = await this.#store.get(statusKey(entry.key));
+    const container = entry.value as unknown as Container;
+    if (status === undefined) return { container, revision: entry.modRevision };
+    return {
+      container: { ...container, status: status.value as unknown as ContainerStatus },
+      revision: entry.modRevision,
+    };
+  }
+
+  /**
+   * What the image's name means now is what the container has for good.
+   * @throws `invalid`, `not_found` (image, project), `conflict/exists`, `exhausted/quota`, `unsupported`, `unavailable`.
+   */
+  async create(input: NewContainer): Promise<ContainerEntry> {
+    assertName(input.name, "container");
+    const { id: imageId } = await this.#images.resolve(input.project, input.spec.image);
+    const meta = newMeta(input, this.#world);
+    const spec: ContainerSpec = {
+      image: input.spec.image,
+      imageId,
+      command: input.spec.command ?? [],
+      env: input.spec.env ?? {},
+      cpu: input.spec.cpu ?? LIMITS.compute.defaultCpu,
+      memoryBytes: input.spec.memoryBytes ?? LIMITS.compute.defaultMemoryBytes,
+      pids: input.spec.pids ?? LIMITS.compute.defaultPids,
+      volumes: input.spec.volumes ?? [],
+      publish: input.spec.publish ?? [],
+      restart: input.spec.restart ?? "always",
+      running: input.spec.running ?? true,
+    };
+    const container: Container = { kind: "container", meta, spec };
+    const work = this.#turn.then(() => this.#declare(container, input.projectName));
+    this.#turn = work.catch(() => undefined);
+    return work;
+  }
+
+  /** @throws `not_found`, `conflict/precondition`, `conflict` while it is being removed. */
+  async update(project: string, name: string, change: ContainerChange): Promise<ContainerEntry> {
+    for (;;) {
+      const { container, revision } = await this.#expect(project, name);
+      if (change.revision !== undefined && change.revision !== revision) {
+        throw new SkerryError(
+          "conflict/precondition",
+          `The container ${name} has changed since revision ${change.revision}.`,
+        );
+      }
+      assertStays(container);
+      const { running = container.spec.running, restart = container.spec.restart } = change;
+      const next: Container = {
+        kind: "container",
+        meta: touchMeta(container.meta, this.#world.clock, change.labels),
+        spec: { ...container.spec, running, restart },
+      };
+      const written = await this.#replace(next, revision);
+      if (written !== undefined) return { container: { ...next, ...statusOf(container) }, revision: written };
+    }
+  }
+
+  /** Marks it; the controller removes it, and then the declaration. @throws `not_found`. */
+  async delete(project: string, name: string): Promise<void> {
+    for (;;) {
+      const { container, revision } = await this.#expect(project, name);
+      if (container.meta.deletingSince !== undefined) return;
+      const meta = touchMeta(container.meta, this.#world.clock);
+      const { status: _, ...declared } = container;
+      const next = { ...declared, meta: { ...meta, deletingSince: meta.updatedAt } };
+      if ((await this.#replace(next, revision)) !== undefined) return;
+    }
+  }
+
+  async #declare(container: Container, projectName: string): Promise<ContainerEntry> {
+    const { name, project, labels } = container.meta;
+    const declared = await this.#store.get(resourceKey("project", CLOUD, projectName));
+    if (declared === undefined || !takesResources(declared, project)) throw projectGone(projectName);
+    await this.#assertRoom(project);
+    const key = resourceKey("container", project, name);
+    const { succeeded, revision } = await this.#store.transact({
+      compare: [
+        { key, modRevision: 0 },
+        { key: declared.key, modRevision: declared.modRevision },
+      ],
+      then: [{ op: "put", key, value: container as unknown as Json, labels }],
+    });
+    if (succeeded) return { container, revision };
+    if ((await this.#store.get(key)) === undefined) throw projectGone(projectName);
+    throw new SkerryError("conflict/exists", `There is a container ${name} in this project already.`, {
+      hint: `Choose another --name, or remove it: skerry container rm ${name}`,
+    });
+  }
+
+  async #assertRoom(project: string): Promise<void> {
+    const { entries } = await this.#store.list({ prefix: `/container/${project}/` });
+    const count = entries.filter(({ key }) => statusOwner(key) === undefined).length;
+    const most = LIMITS.compute.maxContainersPerProject;
+    if (count < most) return;
+    throw new SkerryError("exhausted/quota", `The project has ${count} containers; ${most} is the most.`, {
+      hint: "Remove one first: skerry ps shows them.",
+    });
+  }
+
+  async #replace(container: Container, revision: number): Promise<number | undefined> {
+    const { meta } = container;
+    const key = resourceKey("container", meta.project, meta.name);
+    const result = await this.#store.transact({
+      compare: [{ key, modRevision: revision }],
+      then: [{ op: "put", key, value: container as unknown as Json, labels: meta.labels }],
+    });
+    return result.succeeded ? result.revision : undefined;
+  }
+
+  async #expect(project: string, name: string): Promise<ContainerEntry> {
+    const found = await this.find(project, name);
+    if (found === undefined) throw new SkerryError("not_found", `There is no container ${name}.`);
+    return found;
+  }
+}
+
+function statusOf({ status }: Container): { status?: ContainerStatus } {
+  return status === undefined ? {} : { status };
+}
+
+function assertStays({ meta }: Container): void {
+  if (meta.deletingSince === undefined) return;
+  throw new SkerryError("conflict", `The container ${meta.name} is being removed.`);
+}
+
+function takesResources(entry: Entry, uid: string): boolean {
+  const { meta } = entry.value as unknown as Resource<unknown>;
+  return meta.uid === uid && meta.deletingSince === undefined;
+}
+
+function projectGone(name: string): SkerryError {
+  return new SkerryError("not_found", `The project ${name} has changed or gone meanwhile.`, { hint: "Try again." });
+}

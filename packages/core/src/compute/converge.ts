@@ -1,0 +1,265 @@
+/** Makes one container as it is declared, and says in its status what came of it. */
+import type { Container, ContainerStatus } from "../domain/compute.ts";
+import { isError, SkerryError, toSkerryError } from "../domain/errors.ts";
+import { LIMITS } from "../domain/limits.ts";
+import type { Clock } from "../domain/ports.ts";
+import type { Json, Store } from "../domain/store.ts";
+import type { Logger } from "../domain/telemetry.ts";
+import { statusKey } from "./cache.ts";
+import type { ContainerPlan, Engine, EngineContainer } from "./engine.ts";
+import { lastLines } from "./last-lines.ts";
+import { CLUSTER_LABEL, PROJECT_LABEL, UID_LABEL } from "./names.ts";
+import type { ProjectNetworks } from "./networks.ts";
+import { Restarts } from "./restarts.ts";
+
+export interface ConvergeOptions {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly networks: ProjectNetworks;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly cluster: string;
+  /** Where published ports answer. */
+  readonly publishAddress: string;
+}
+
+type Change = Omit<Partial<ContainerStatus>, "state"> & Pick<ContainerStatus, "state">;
+
+export class Converge {
+  readonly #options: ConvergeOptions;
+  readonly #restarts: Restarts;
+
+  constructor(options: ConvergeOptions) {
+    this.#options = options;
+    this.#restarts = new Restarts(options.clock);
+  }
+
+  /** Resolves with the milliseconds after which it must be looked at again, if any. Never rejects for what it can tell. */
+  async container(key: string): Promise<number | undefined> {
+    const entry = await this.#options.store.get(key);
+    if (entry === undefined) {
+      this.#restarts.forget(key);
+      return undefined;
+    }
+    const container = entry.value as unknown as Container;
+    try {
+      if (container.meta.deletingSince !== undefined) return await this.#remove(key, container);
+      return await this.#converge(key, container);
+    } catch (thrown) {
+      const error = toSkerryError(thrown);
+      if (error.code === "internal")
+        this.#options.log.error({ container: container.meta.uid, error: thrown }, "a container cannot be converged");
+      const refused = isError(error, "unavailable/upstream");
+      const lost = !refused && (isError(error, "unavailable") || isError(error, "unsupported"));
+      await this.#tell(key, container, { state: lost ? "unknown" : "failed", reason: error.message });
+      // When the engine answers again all are looked at.
+      return lost ? undefined : this.#restarts.pauseMs(key);
+    }
+  }
+
+  async #converge(key: string, container: Container): Promise<number | undefined> {
+    const { engine } = this.#options;
+    const { meta, spec } = container;
+    const found = await this.#ours(container);
+    if (!spec.running) {
+      if (found?.state === "running") await engine.stopContainer(found.id, LIMITS.compute.stopGraceSeconds);
+      const now = found?.state === "running" ? await engine.container(found.id) : found;
+      this.#restarts.forget(key);
+      await this.#tell(key, container, { state: "stopped", ...ending(now) });
+      return undefined;
+    }
+    if (found === undefined) return this.#start(key, container, await this.#create(container), false);
+    if (found.state === "running") {
+      this.#restarts.running(key);
+      await this.#tell(key, container, {
+        state: "running",
+        startedGeneration: Math.max(await this.#started(key), 1),
+        ...facts(found),
+      });
+      return undefined;
+    }
+    if (found.state === "created" || (await this.#started(key)) !== meta.generation) {
+      return this.#start(key, container, found.id, false);
+    }
+    return this.#ended(key, container, found);
+  }
+
+  /** It has ended by itself. */
+  async #ended(key: string, container: Container, found: EngineContainer): Promise<number | undefined> {
+    const { restart } = container.spec;
+    const lines = await lastLines(this.#options.engine, found.id);
+    const end = { ...ending(found), ...(lines.length === 0 ? {} : { lastLines: lines }) };
+    if (restart === "never" || (restart === "on-failure" && found.exitCode === 0 && !found.outOfMemory)) {
+      await this.#tell(key, container, { state: "exited", reason: reasonOf(found), ...end });
+      return undefined;
+    }
+    const waitMs = this.#restarts.waitMs(key, found.finishedAt ?? "");
+    if (waitMs === 0) return this.#start(key, container, found.id, true, end);
+    await this.#tell(key, container, { state: "restarting", reason: reasonOf(found), ...end });
+    return waitMs;
+  }
+
+  async #create(container: Container): Promise<string> {
+    const { engine, networks } = this.#options;
+    const network = await networks.ensure(container.meta.project);
+    const plan = this.#plan(container, network);
+    for (const { engineName } of plan.volumes) await engine.createVolume(engineName, plan.labels);
+    try {
+      return await engine.createContainer(plan);
+    } catch (error) {
+      if (!isError(error, "not_found")) throw error;
+      const { image, imageId } = container.spec;
+      throw new SkerryError(
+        "not_found",
+        `The image ${image} (${imageId.slice(0, 19)}) is not in the engine any more.`,
+        {
+          hint: "Load it again: skerry image load FILE",
+        },
+      );
+    }
+  }
+
+  async #start(key: string, container: Container, id: string, again: boolean, end: Partial<ContainerStatus> = {}) {
+    const { engine, networks } = this.#options;
+    // The engine may have lost it, and the rules with it.
+    await networks.ensure(container.meta.project);
+    const restarts = (await this.#status(key))?.restarts ?? 0;
+    await engine.startContainer(id);
+    this.#restarts.started(key);
+    const found = await engine.container(id);
+    const change: Change = {
+      state: found?.state === "running" ? "running" : "pending",
+      startedGeneration: container.meta.generation,
+      restarts: again ? restarts + 1 : 0,
+      ...end,
+      ...(found === undefined ? {} : facts(found)),
+    };
+    await this.#tell(key, container, change);
+    // It may have ended before anybody listened.
+    return found?.state === "running" ? undefined : 0;
+  }
+
+  /** First the engine's, then the declaration: what is gone from the store is gone. */
+  async #remove(key: string, container: Container): Promise<undefined> {
+    const { engine, networks, store } = this.#options;
+    const found = await this.#ours(container);
+    if (found?.state === "running") await engine.stopContainer(found.id, LIMITS.compute.stopGraceSeconds);
+    if (found !== undefined) await engine.removeContainer(found.id);
+    const { uid, project } = container.meta;
+    const now = await store.get(key);
+    if (now === undefined || (now.value as unknown as Container).meta.uid !== uid) return;
+    await store.transact({
+      compare: [{ key, modRevision: now.modRevision }],
+      then: [
+        { op: "delete", key },
+        { op: "delete", key: statusKey(key) },
+      ],
+    });
+    this.#restarts.forget(key);
+    const { entries } = await store.list({ prefix: `/container/${project}/`, limit: 1 });
+    // In use again, or the engine is gone: the next one that goes takes it along.
+    if (entries.length === 0) await networks.remove(project).catch(() => undefined);
+  }
+
+  /** @throws `conflict` when another cloud has a container of that name. */
+  async #ours({ meta }: Container): Promise<EngineContainer | undefined> {
+    const found = await this.#options.engine.container(engineName(meta.uid));
+    if (found === undefined || found.labels[CLUSTER_LABEL] === this.#options.cluster) return found;
+    throw new SkerryError("conflict", `The engine has a container ${engineName(meta.uid)} that is not of this cloud.`);
+  }
+
+  #plan({ meta, spec }: Container, network: string): ContainerPlan {
+    const { cluster, publishAddress } = this.#options;
+    return {
+      engineName: engineName(meta.uid),
+      labels: { [CLUSTER_LABEL]: cluster, [UID_LABEL]: meta.uid, [PROJECT_LABEL]: meta.project },
+      hostname: meta.name,
+      alias: meta.name,
+      network,
+      imageId: spec.imageId,
+      command: spec.command,
+      env: spec.env,
+      cpu: spec.cpu,
+      memoryBytes: spec.memoryBytes,
+      pids: spec.pids,
+      volumes: spec.volumes.map(({ name, path }) => ({ engineName: volumeName(meta.project, name), path })),
+      publish: spec.publish.map((port) => ({ ...port, hostAddress: publishAddress })),
+    };
+  }
+
+  async #status(key: string): Promise<ContainerStatus | undefined> {
+    return (await this.#options.store.get(statusKey(key)))?.value as unknown as ContainerStatus | undefined;
+  }
+
+  async #started(key: string): Promise<number> {
+    return (await this.#status(key))?.startedGeneration ?? 0;
+  }
+
+  /** Written when it says something new, and only while the container is the one that was looked at. */
+  async #tell(key: string, container: Container, change: Change): Promise<void> {
+    const { store } = this.#options;
+    const before = await this.#status(key);
+    const next: ContainerStatus = {
+      startedGeneration: before?.startedGeneration ?? 0,
+      restarts: before?.restarts ?? 0,
+      ...(before !== undefined && keepsEnd(change) ? endOf(before) : {}),
+      ...change,
+    };
+    if (JSON.stringify(sorted(before)) === JSON.stringify(sorted(next))) return;
+    const declared = await store.get(key);
+    if (declared === undefined || (declared.value as unknown as Container).meta.uid !== container.meta.uid) return;
+    await store.transact({
+      compare: [{ key, modRevision: declared.modRevision }],
+      then: [{ op: "put", key: statusKey(key), value: next as unknown as Json, labels: declared.labels }],
+    });
+  }
+}
+
+export function engineName(uid: string): string {
+  return `skerry-${uid}`;
+}
+
+function volumeName(project: string, name: string): string {
+  return `skerry-${project}-${name}`;
+}
+
+/** What a container said last is worth knowing also after it has been started again. */
+function keepsEnd({ state }: Change): boolean {
+  return state !== "pending";
+}
+
+function endOf({ exitCode, outOfMemory, finishedAt, lastLines: said }: ContainerStatus): Partial<ContainerStatus> {
+  return {
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(outOfMemory === undefined ? {} : { outOfMemory }),
+    ...(finishedAt === undefined ? {} : { finishedAt }),
+    ...(said === undefined ? {} : { lastLines: said }),
+  };
+}
+
+function facts({ address, ports, startedAt }: EngineContainer): Partial<ContainerStatus> {
+  return {
+    ...(address === undefined ? {} : { address }),
+    ...(Object.keys(ports).length === 0 ? {} : { ports }),
+    ...(startedAt === undefined ? {} : { startedAt }),
+  };
+}
+
+function ending(found: EngineContainer | undefined): Partial<ContainerStatus> {
+  if (found === undefined || found.state !== "exited") return {};
+  return {
+    exitCode: found.exitCode,
+    ...(found.outOfMemory ? { outOfMemory: true } : {}),
+    ...(found.finishedAt === undefined ? {} : { finishedAt: found.finishedAt }),
+  };
+}
+
+function reasonOf({ exitCode, outOfMemory, error }: EngineContainer): string {
+  if (error !== "") return error;
+  if (outOfMemory) return "it needed more memory than it may have";
+  return exitCode > 128 ? `it was killed by signal ${exitCode - 128}` : `it ended with exit code ${exitCode}`;
+}
+
+function sorted(status: ContainerStatus | undefined): unknown {
+  return status && Object.entries(status).sort(([a], [b]) => (a < b ? -1 : 1));
+}

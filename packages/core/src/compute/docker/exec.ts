@@ -1,0 +1,49 @@
+/** A command in a container that runs, over a connection of its own. */
+import type { Duplex } from "node:stream";
+import type { Exec, ExecPlan } from "../engine.ts";
+import type { DockerCaller } from "./caller.ts";
+import { type Frame, readFrames } from "./frames.ts";
+
+/** @throws `not_found`, `conflict` (it does not run), as the caller. */
+export async function execIn(caller: DockerCaller, id: string, plan: ExecPlan): Promise<Exec> {
+  const { tty, command, columns, rows } = plan;
+  const { exec, socket } = await caller.call("container", async (docker) => {
+    const made = await docker.getContainer(id).exec({
+      ...{ Cmd: [...command], Tty: tty, AttachStdin: true, AttachStdout: true, AttachStderr: true },
+      ...(tty ? { Env: ["TERM=xterm-256color"] } : {}),
+    });
+    return { exec: made, socket: (await made.start({ hijack: true, stdin: true, Tty: tty })) as Duplex };
+  });
+  socket.on("error", () => undefined); // told to whoever reads
+  const resize = async (width: number, height: number) => {
+    await caller.call("command", () => exec.resize({ w: width, h: height }));
+  };
+  // The command may have ended already.
+  if (columns !== undefined && rows !== undefined) await resize(columns, rows).catch(() => undefined);
+  return {
+    output: tty ? plain(socket) : readFrames(socket),
+    async write(bytes) {
+      if (socket.destroyed || socket.writableEnded || socket.write(bytes)) return;
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          socket.off("drain", done).off("close", done);
+          resolve();
+        };
+        socket.on("drain", done).on("close", done);
+      });
+    },
+    endInput: () => void socket.end(),
+    resize,
+    async exitCode() {
+      const { ExitCode, Running } = await caller.call("command", () => exec.inspect());
+      if (Running) throw caller.gone(new Error("the connection to the command broke"));
+      return ExitCode ?? 0;
+    },
+    [Symbol.dispose]: () => void socket.destroy(),
+  };
+}
+
+/** A terminal has one stream. */
+async function* plain(socket: AsyncIterable<Uint8Array>): AsyncGenerator<Frame> {
+  for await (const bytes of socket) yield { stream: "stdout", bytes };
+}

@@ -1,0 +1,45 @@
+/** What every container is made with, whatever its owner asks for. */
+import type { ContainerCreateOptions } from "dockerode";
+import { LIMITS } from "../../domain/limits.ts";
+import type { ContainerPlan } from "../engine.ts";
+
+/** Docker counts cores in units of 1e-9. */
+const NANO = 1e9;
+
+export function createOptions(plan: ContainerPlan): ContainerCreateOptions {
+  const ports = plan.publish.map(({ port, hostPort, hostAddress }) => {
+    const binding = { HostIp: hostAddress, HostPort: hostPort === 0 ? "" : String(hostPort) };
+    return [`${port}/tcp`, [binding]] as const;
+  });
+  return {
+    name: plan.engineName,
+    Image: plan.imageId,
+    Hostname: plan.hostname,
+    Labels: { ...plan.labels },
+    ...(plan.command.length === 0 ? {} : { Cmd: [...plan.command] }),
+    Env: Object.entries(plan.env).map(([name, value]) => `${name}=${value}`),
+    ExposedPorts: Object.fromEntries(ports.map(([port]) => [port, {}])),
+    NetworkingConfig: { EndpointsConfig: { [plan.network]: { Aliases: [plan.alias] } } },
+    HostConfig: {
+      CapDrop: ["ALL"],
+      SecurityOpt: ["no-new-privileges"],
+      Privileged: false,
+      PidsLimit: plan.pids,
+      Memory: plan.memoryBytes,
+      // The same: no swap besides.
+      MemorySwap: plan.memoryBytes,
+      NanoCpus: Math.round(plan.cpu * NANO),
+      IpcMode: "private",
+      NetworkMode: plan.network,
+      PortBindings: Object.fromEntries(ports),
+      // By name only, and made by us: nothing of the machine's own files is ever mounted.
+      Mounts: plan.volumes.map(({ engineName, path }) => ({ Type: "volume", Source: engineName, Target: path })),
+      // The controller restarts it.
+      RestartPolicy: { Name: "no" },
+      LogConfig: {
+        Type: "json-file",
+        Config: { "max-size": String(LIMITS.compute.logFileBytes), "max-file": String(LIMITS.compute.logFiles) },
+      },
+    },
+  };
+}

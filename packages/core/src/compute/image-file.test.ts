@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { extract, type Header, pack } from "tar-stream";
+import { LIMITS } from "../domain/limits.ts";
+import { inspectImageFile, renamedImage } from "./image-file.ts";
+
+type Member = readonly [header: Partial<Header> & { name: string }, content?: string | Buffer];
+
+async function tar(members: readonly Member[]): Promise<Buffer> {
+  const output = pack();
+  for (const [header, content = ""] of members) output.entry(header, content as string);
+  output.finalize();
+  const parts: Buffer[] = [];
+  for await (const part of output) parts.push(part as Buffer);
+  return Buffer.concat(parts);
+}
+
+/** In pieces, as it comes from a disk. */
+function open(bytes: Buffer) {
+  return async function* () {
+    for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000);
+  };
+}
+
+const manifest = (one: object = {}) =>
+  JSON.stringify([{ Config: "config.json", RepoTags: ["site:2"], Layers: ["a/layer.tar"], ...one }]);
+const IMAGE: readonly Member[] = [
+  [{ name: "manifest.json" }, manifest()],
+  [{ name: "config.json" }, "{}"],
+  [{ name: "a/layer.tar" }, "layer"],
+];
+
+describe("what docker save has written", () => {
+  test("is known by its name and files, plain and gzipped", async () => {
+    const expected = { name: "site:2", config: "config.json", layers: ["a/layer.tar"] };
+    const bytes = await tar(IMAGE);
+    assert.deepEqual(await inspectImageFile(open(bytes)), expected);
+    assert.deepEqual(await inspectImageFile(open(gzipSync(bytes))), expected);
+  });
+
+  test("is handed on under our name alone, without whatever else names it", async () => {
+    const bytes = await tar([
+      ...IMAGE,
+      [{ name: "repositories" }, '{"skerry/other/web":{}}'],
+      [{ name: "index.json" }, '{"manifests":[]}'],
+      [{ name: "../escape" }, "x"],
+    ]);
+    const file = await inspectImageFile(open(bytes));
+    const archive = extract();
+    const seen: Record<string, string> = {};
+    void (async () => {
+      for await (const part of renamedImage(open(bytes), file, "skerry/p/site:2")) archive.write(Buffer.from(part));
+      archive.end(Buffer.alloc(0));
+    })();
+    for await (const entry of archive as AsyncIterable<unknown> as AsyncIterable<
+      AsyncIterable<Buffer> & { header: Header }
+    >) {
+      let text = "";
+      for await (const part of entry) text += part;
+      seen[entry.header.name] = text;
+    }
+    assert.deepEqual(seen, {
+      "manifest.json": '[{"Config":"config.json","RepoTags":["skerry/p/site:2"],"Layers":["a/layer.tar"]}]',
+      "config.json": "{}",
+      "a/layer.tar": "layer",
+    });
+  });
+
+  test("may say that a layer is one that came before", async () => {
+    const bytes = await tar([
+      [{ name: "manifest.json" }, manifest({ Layers: ["a/layer.tar", "b/layer.tar"] })],
+      [{ name: "config.json" }, "{}"],
+      [{ name: "a/layer.tar" }, "layer"],
+      [{ name: "b/layer.tar", type: "symlink", linkname: "../a/layer.tar" }],
+    ]);
+    assert.deepEqual((await inspectImageFile(open(bytes))).layers, ["a/layer.tar", "a/layer.tar"]);
+  });
+});
+
+describe("what is no image is refused", () => {
+  const refused = async (bytes: Buffer, code: object, message: RegExp) => {
+    await assert.rejects(inspectImageFile(open(bytes)), (error: Error) => {
+      assert.match(error.message, message);
+      for (const [key, value] of Object.entries(code)) assert.equal((error as never)[key], value);
+      return true;
+    });
+  };
+  const without = (name: string) => IMAGE.filter(([header]) => header.name !== name);
+
+  test("for what it is, or what it lacks", async () => {
+    await refused(Buffer.from("no image at all"), { code: "invalid" }, /damaged|manifest/);
+    await refused(Buffer.alloc(0), { code: "invalid" }, /damaged|manifest/);
+    await refused((await tar(IMAGE)).subarray(0, 1800), { code: "invalid" }, /damaged/);
+    await refused(gzipSync(await tar(IMAGE)).subarray(0, 100), { code: "invalid" }, /damaged/);
+    await refused(await tar(without("manifest.json")), { code: "invalid" }, /no manifest/);
+    await refused(await tar(without("a/layer.tar")), { code: "invalid" }, /lacks "a\/layer.tar"/);
+    const several = `${manifest().slice(0, -1)},${manifest().slice(1)}`;
+    await refused(await tar([[{ name: "manifest.json" }, several]]), { code: "invalid" }, /several images/);
+    await refused(await tar([[{ name: "manifest.json" }, "{"]]), { code: "invalid" }, /no JSON/);
+    await refused(await tar([[{ name: "manifest.json" }, "[null]"]]), { code: "invalid" }, /not as docker save/);
+  });
+
+  test("for more files than an image has, or a manifest that is too large", async () => {
+    const many = Array.from({ length: LIMITS.compute.maxImageEntries + 1 }, (_, i): Member => [{ name: `f${i}` }, ""]);
+    await refused(await tar(many), { code: "invalid", reason: "too-large" }, /more than 4096 files/);
+    const large = Buffer.alloc(LIMITS.compute.maxManifestBytes + 1, " ");
+    const bytes = await tar([[{ name: "manifest.json" }, large]]);
+    await refused(bytes, { code: "invalid", reason: "too-large" }, /manifest is too large/);
+    const layers = Array.from({ length: LIMITS.compute.maxImageLayers + 1 }, () => "a/layer.tar");
+    const deep = await tar([[{ name: "manifest.json" }, manifest({ Layers: layers })], ...IMAGE.slice(1)]);
+    await refused(deep, { code: "invalid", reason: "too-large" }, /128 layers/);
+  });
+
+  test("when a layer unpacks to more than an image may have", async () => {
+    const bytes = await tar([...IMAGE.slice(0, 2), [{ name: "a/layer.tar" }, gzipSync(Buffer.alloc(2_000_000))]]);
+    assert.ok(bytes.length < 10_000);
+    assert.ok(await inspectImageFile(open(bytes), 2_100_000));
+    await assert.rejects(inspectImageFile(open(bytes), 1_000_000), { reason: "too-large", message: /unpacked/ });
+    await assert.rejects(inspectImageFile(open(gzipSync(bytes)), 5_000), { reason: "too-large", message: /unpacked/ });
+  });
+});

@@ -1,0 +1,93 @@
+/** From an upload to an image of a project: spooled to disk, looked at, then handed to the engine under our name. */
+import { SkerryError } from "../domain/errors.ts";
+import { LIMITS } from "../domain/limits.ts";
+import type { Disk, Random } from "../domain/ports.ts";
+import { newUid } from "../domain/resource.ts";
+import type { Engine } from "./engine.ts";
+import { inspectImageFile, type OpenBytes, renamedImage } from "./image-file.ts";
+import { fullName, type Image, type Images } from "./images.ts";
+import { projectRepository } from "./names.ts";
+
+const READ_BYTES = 256 * 1024;
+
+export class ImageLoader {
+  readonly #options: { engine: Engine; images: Images; disk: Disk; random: Random; directory: string };
+  #loads = 0;
+
+  /** `directory`: for files that have no meaning after the process; it is ours alone. */
+  constructor(options: { engine: Engine; images: Images; disk: Disk; random: Random; directory: string }) {
+    this.#options = options;
+  }
+
+  /** What a process that was killed has left. */
+  async clean(): Promise<void> {
+    const { disk, directory } = this.#options;
+    await disk.makeDirectory(directory);
+    for (const name of await disk.readDirectory(directory)) await disk.remove(`${directory}/${name}`);
+  }
+
+  /**
+   * @throws `invalid` (no image, no name), `invalid/too-large`, `exhausted/disk`, `exhausted/overload`, as the engine.
+   */
+  async load(project: string, bytes: AsyncIterable<Uint8Array>, name?: string): Promise<Image> {
+    const { engine, images, disk, random, directory } = this.#options;
+    if (name !== undefined) fullName(name);
+    // Before a body of gigabytes is taken for nothing.
+    await engine.describe();
+    if (this.#loads >= LIMITS.compute.maxImageLoads) {
+      throw new SkerryError("exhausted/overload", "Other images are being loaded.", { retryAfterMs: 5000 });
+    }
+    this.#loads++;
+    const path = `${directory}/${newUid(random)}.tar`;
+    try {
+      await this.#spool(path, bytes);
+      const open: OpenBytes = () => readFile(disk, path);
+      const file = await inspectImageFile(open);
+      const full = ownName(name ?? file.name);
+      await engine.loadImage(renamedImage(open, file, projectRepository(project) + full));
+      return await images.resolve(project, full);
+    } finally {
+      this.#loads--;
+      await disk.remove(path).catch(() => undefined);
+    }
+  }
+
+  async #spool(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+    const { disk } = this.#options;
+    await using file = await disk.open(path, { write: true, create: "exclusive" });
+    let position = 0;
+    try {
+      for await (const part of bytes) {
+        if (position + part.length > LIMITS.compute.maxImageBytes) {
+          throw new SkerryError(
+            "invalid/too-large",
+            `An image file has at most ${LIMITS.compute.maxImageBytes} bytes.`,
+          );
+        }
+        await file.write(part, position);
+        position += part.length;
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+      throw new SkerryError("exhausted/disk", "The disk has no room for the image.", { cause: error });
+    }
+  }
+}
+
+/** Saved from another cloud, or from this one, it has our repository before its name. @throws `invalid`. */
+function ownName(name: string | undefined): string {
+  if (name !== undefined) return fullName(name.replace(/^skerry\/[a-z2-7]{26}\//, ""));
+  throw new SkerryError("invalid", "The image has no name.", { hint: "Give it one: --name web:1" });
+}
+
+async function* readFile(disk: Disk, path: string): AsyncGenerator<Uint8Array> {
+  await using file = await disk.open(path);
+  let position = 0;
+  for (;;) {
+    const buffer = new Uint8Array(READ_BYTES);
+    const count = await file.read(buffer, position);
+    if (count === 0) return;
+    position += count;
+    yield buffer.subarray(0, count);
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Images: those of the engine that belong to no project of Skerry, for everyone, and each project's own, under a
+ * repository of its own. Names are global in the engine, so what a project loads is never tagged as it says itself.
+ */
+import { SkerryError } from "../domain/errors.ts";
+import type { Engine, EngineImage } from "./engine.ts";
+import { projectRepository } from "./names.ts";
+
+export interface Image {
+  /** `busybox:latest`, without our repository. */
+  readonly name: string;
+  /** `sha256:...` */
+  readonly id: string;
+  /** Uid of the project that it belongs to; absent: the engine's own, for everyone. */
+  readonly project?: string;
+  readonly sizeBytes: number;
+  readonly createdAt: string;
+}
+
+const ALL_OURS = "skerry/";
+/** Docker's rule for names and tags, without registries with a port. */
+const NAME = /^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$/;
+const ID = /^sha256:[0-9a-f]{64}$/;
+
+export class Images {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Those that the project can use: its own first. */
+  async list(project: string): Promise<readonly Image[]> {
+    return (await this.#engine.images()).flatMap((image) => imagesOf(image, project)).sort(byName);
+  }
+
+  /** What a name means in a project: its own image first. @throws `invalid`, `not_found` with those that are there. */
+  async resolve(project: string, name: string): Promise<Image> {
+    const known = await this.list(project);
+    const wanted = ID.test(name) ? name : fullName(name);
+    const found = known.find((image) => image.name === wanted || image.id === wanted);
+    if (found !== undefined) return found;
+    const names = [...new Set(known.map((image) => image.name))].slice(0, 20);
+    throw new SkerryError("not_found", `There is no image ${wanted} here.`, {
+      hint:
+        (names.length === 0 ? "There are no images yet. " : `There are: ${names.join(", ")}. `) +
+        "Load one that docker save has written: skerry image load FILE",
+    });
+  }
+
+  /** Takes the name away; the image goes with its last one. @throws `not_found`, `conflict` while a container uses it. */
+  async remove(project: string, name: string): Promise<void> {
+    const tag = projectRepository(project) + fullName(name);
+    if ((await this.#engine.image(tag)) === undefined) {
+      throw new SkerryError("not_found", `The project has no image ${fullName(name)} of its own.`);
+    }
+    await this.#engine.removeImage(tag);
+  }
+}
+
+/** With its tag. @throws `invalid`. */
+export function fullName(name: string): string {
+  if (!NAME.test(name) || name.length > 200) {
+    throw new SkerryError("invalid", `${JSON.stringify(name.slice(0, 200))} is not the name of an image.`, {
+      hint: "A name looks like busybox, web:2 or team/web:2026-11.",
+    });
+  }
+  return name.includes(":") ? name : `${name}:latest`;
+}
+
+function imagesOf({ id, tags, sizeBytes, createdAt }: EngineImage, project: string): Image[] {
+  const own = projectRepository(project);
+  return tags.flatMap((tag) => {
+    if (tag.startsWith(own)) return [{ name: tag.slice(own.length), id, project, sizeBytes, createdAt }];
+    return tag.startsWith(ALL_OURS) ? [] : [{ name: tag, id, sizeBytes, createdAt }];
+  });
+}
+
+function byName(a: Image, b: Image): number {
+  const [own, other] = [a, b].map(({ project }) => (project === undefined ? 1 : 0)) as [number, number];
+  return own - other || (a.name < b.name ? -1 : 1);
+}

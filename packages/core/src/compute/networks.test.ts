@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { SkerryError } from "../domain/errors.ts";
+import { SimEngine, SimFirewall } from "../testing/sim-engine.ts";
+import { freeSubnets, ProjectNetworks } from "./networks.ts";
+
+test("subnets of the pool that overlap nothing, whatever its size", () => {
+  assert.deepEqual(
+    [...freeSubnets("10.0.0.0/26", ["10.0.0.16/28", "fd00::/64"])],
+    ["10.0.0.0/28", "10.0.0.32/28", "10.0.0.48/28"],
+  );
+  assert.deepEqual([...freeSubnets("10.0.0.0/26", ["10.0.0.0/8"])], []);
+  assert.deepEqual([...freeSubnets("10.0.0.0/27", ["10.0.0.30/32"])], ["10.0.0.0/28"]);
+  assert.equal([...freeSubnets("192.168.0.0/16", [])].length, 4096);
+});
+
+describe("networks of projects", () => {
+  const world = (pool = "10.199.0.0/26") => {
+    const engine = new SimEngine();
+    const firewall = new SimFirewall();
+    return { engine, firewall, networks: new ProjectNetworks({ engine, firewall, cluster: "c", pool }) };
+  };
+  const project = (letter: string) => letter.repeat(26);
+
+  test("each has its own, made once, also when they are asked for at once", async () => {
+    const { engine, networks } = world();
+    await Promise.all(["a", "b", "a", "c"].map((letter) => networks.ensure(project(letter))));
+    const subnets = [...engine.nets.values()].map(({ subnets: [one] }) => one);
+    assert.deepEqual(subnets.sort(), ["10.199.0.0/28", "10.199.0.16/28", "10.199.0.32/28"]);
+  });
+
+  test("a full pool says how to make it larger", async () => {
+    const { networks } = world("10.199.0.0/28");
+    await networks.ensure(project("a"));
+    await assert.rejects(networks.ensure(project("b")), { code: "exhausted", hint: /--engine-pool/ });
+  });
+
+  test("a bridge that cannot be guarded gets no network", async () => {
+    const { engine, firewall, networks } = world();
+    firewall.guard = () => Promise.reject(new SkerryError("unsupported", "no iptables"));
+    await assert.rejects(networks.ensure(project("a")), { code: "unsupported" });
+    assert.equal(engine.nets.size, 0);
+  });
+});

@@ -1,0 +1,102 @@
+/** One network for each project: a /28 of the pool, on a bridge of its own. The engine is the list of those that are there. */
+import { SkerryError } from "../domain/errors.ts";
+import { LIMITS } from "../domain/limits.ts";
+import type { Engine } from "./engine.ts";
+import type { Firewall } from "./firewall.ts";
+import { BRIDGE_PREFIX, CLUSTER_LABEL, PROJECT_LABEL } from "./names.ts";
+
+const SUBNET_BITS = 28;
+const SUBNET_SIZE = 2 ** (32 - SUBNET_BITS);
+
+interface Range {
+  readonly first: number;
+  readonly last: number;
+}
+
+export class ProjectNetworks {
+  readonly #options: { engine: Engine; firewall: Firewall; cluster: string; pool: string };
+  /** One change at a time: the list of the engine decides which subnet is free. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: { engine: Engine; firewall: Firewall; cluster: string; pool: string }) {
+    this.#options = options;
+  }
+
+  /** Makes it when it is missing, guarded before anything joins it. Resolves with its name. @throws `exhausted`. */
+  ensure(project: string): Promise<string> {
+    return this.#inTurn(async () => {
+      const name = networkName(project);
+      const bridge = bridgeName(project);
+      await this.#options.firewall.guard(bridge);
+      const networks = await this.#options.engine.networks();
+      if (networks.some((network) => network.name === name)) return name;
+      await this.#create(
+        name,
+        bridge,
+        project,
+        networks.flatMap(({ subnets }) => subnets),
+      );
+      return name;
+    });
+  }
+
+  /** After its last container has gone. */
+  remove(project: string): Promise<void> {
+    return this.#inTurn(() => this.#options.engine.removeNetwork(networkName(project)));
+  }
+
+  async #create(name: string, bridge: string, project: string, taken: readonly string[]): Promise<void> {
+    const { engine, cluster, pool } = this.#options;
+    const labels = { [CLUSTER_LABEL]: cluster, [PROJECT_LABEL]: project };
+    let attempts = 0;
+    for (const subnet of freeSubnets(pool, taken)) {
+      if (attempts++ === LIMITS.compute.maxNetworkAttempts) break;
+      try {
+        return await engine.createNetwork({ name, bridge, subnets: [subnet], labels });
+      } catch (error) {
+        // The machine has a route there that is no network of the engine.
+        if (!(error instanceof SkerryError) || !error.is("conflict")) throw error;
+      }
+    }
+    throw new SkerryError("exhausted", `No network is free in the pool ${pool}.`, {
+      hint: "Give containers a larger range: --engine-pool CIDR.",
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function networkName(project: string): string {
+  return `skerry-${project}`;
+}
+
+/** Names of interfaces have 15 characters at most: 60 of the uid's 130 random bits. */
+function bridgeName(project: string): string {
+  return `${BRIDGE_PREFIX}${project.slice(0, 15 - BRIDGE_PREFIX.length)}`;
+}
+
+export function* freeSubnets(pool: string, taken: readonly string[]): Generator<string> {
+  const all = rangeOf(pool);
+  const used = taken.filter((subnet) => !subnet.includes(":")).map(rangeOf);
+  for (let first = all.first; first + SUBNET_SIZE - 1 <= all.last; first += SUBNET_SIZE) {
+    const last = first + SUBNET_SIZE - 1;
+    if (used.some((other) => first <= other.last && other.first <= last)) continue;
+    yield `${formatAddress(first)}/${SUBNET_BITS}`;
+  }
+}
+
+function rangeOf(cidr: string): Range {
+  const [address = "", bits = "32"] = cidr.split("/");
+  const size = 2 ** (32 - Number(bits));
+  const number = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  const first = Math.floor(number / size) * size;
+  return { first, last: first + size - 1 };
+}
+
+function formatAddress(number: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join(".");
+}

@@ -1,0 +1,162 @@
+import { z } from "zod";
+import { CONTAINER_STATES, RESTARTS } from "../../domain/compute.ts";
+import { LIMITS } from "../../domain/limits.ts";
+import { defineRoute } from "../route.ts";
+import {
+  labelsSchema,
+  nameParams,
+  nameSchema,
+  noParams,
+  noQuery,
+  pageSchema,
+  projectListQuery,
+  projectQuery,
+  projectSchema,
+  resourceSchema,
+} from "../schema.ts";
+
+const limits = LIMITS.compute;
+/** What the kernel takes: no NUL, and nothing that is not Unicode. */
+const word = z
+  .string()
+  .max(limits.maxWordLength)
+  .refine((text) => !text.includes("\0") && text.isWellFormed(), { error: "text without NUL" });
+const port = z.int().min(1).max(65_535);
+
+const commandSchema = z.array(word).max(limits.maxCommandWords);
+const spec = z.strictObject({
+  image: z.string().min(1).max(256).describe("Name of an image: skerry image ls shows them"),
+  command: commandSchema.describe("Instead of the image's own; empty: that one"),
+  env: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, { error: "a variable is named like PATH" }), word)
+    .refine((env) => Object.keys(env).length <= limits.maxVariables, { error: `at most ${limits.maxVariables}` }),
+  cpu: z.number().min(limits.minCpu).max(limits.maxCpu).describe("Cores, e.g. 0.5"),
+  memoryBytes: z.int().min(limits.minMemoryBytes).max(limits.maxMemoryBytes),
+  pids: z.int().min(1).max(limits.maxPids).describe("Processes and threads at once"),
+  publish: z
+    .array(z.strictObject({ port, hostPort: z.int().min(0).max(65_535).default(0) }))
+    .max(limits.maxPublishedPorts)
+    .describe("TCP ports that this machine passes on; hostPort 0: any that is free"),
+  restart: z.enum(RESTARTS).describe("Whether it is started again after it has ended by itself"),
+  running: z.boolean().describe("False: stopped on purpose"),
+});
+
+const status = z.object({
+  state: z.enum(CONTAINER_STATES),
+  reason: z.string().optional(),
+  startedGeneration: z.int(),
+  restarts: z.int(),
+  exitCode: z.int().optional(),
+  outOfMemory: z.boolean().optional(),
+  address: z.string().optional(),
+  ports: z.record(z.string(), z.string()).optional(),
+  startedAt: z.string().optional(),
+  finishedAt: z.string().optional(),
+  lastLines: z.array(z.string()).optional().describe("What it said last before it ended; not escaped"),
+});
+export const containerSchema = resourceSchema("container", spec.extend({ imageId: z.string() })).extend({
+  status: status.optional(),
+});
+export type ContainerView = z.infer<typeof containerSchema>;
+
+const shared = { params: nameParams, query: projectQuery, kind: "json", status: 200 } as const;
+const usage = z.object({
+  cpu: z.number().describe("Cores in use"),
+  memoryBytes: z.int(),
+  memoryLimitBytes: z.int(),
+  pids: z.int(),
+  receivedBytes: z.int(),
+  sentBytes: z.int(),
+});
+export type UsageView = z.infer<typeof usage>;
+
+export const containerRoutes = {
+  list: defineRoute({
+    id: "container.list",
+    method: "GET",
+    path: "/v1/containers",
+    permission: "compute.containers:read",
+    summary: "List the containers that you may see",
+    kind: "list",
+    watch: true,
+    status: 200,
+    params: noParams,
+    query: projectListQuery,
+    output: pageSchema(containerSchema),
+  }),
+  get: defineRoute({
+    ...shared,
+    id: "container.get",
+    method: "GET",
+    path: "/v1/containers/{name}",
+    permission: "compute.containers:read",
+    summary: "Show a container",
+    output: containerSchema,
+  }),
+  create: defineRoute({
+    id: "container.create",
+    method: "POST",
+    path: "/v1/containers",
+    permission: "compute.containers:create",
+    summary: "Create a container and start it",
+    kind: "json",
+    status: 201,
+    params: noParams,
+    query: noQuery,
+    body: z.strictObject({
+      name: nameSchema,
+      project: projectSchema.optional(),
+      labels: labelsSchema.optional(),
+      spec: spec.partial().required({ image: true }),
+    }),
+    output: containerSchema,
+  }),
+  update: defineRoute({
+    ...shared,
+    id: "container.update",
+    method: "PUT",
+    path: "/v1/containers/{name}",
+    permission: "compute.containers:update",
+    summary: "Stop or start a container, change whether it is restarted, or its labels",
+    body: z.strictObject({
+      labels: labelsSchema.optional(),
+      spec: spec.pick({ running: true, restart: true }).partial().optional(),
+      revision: z.int().min(1).optional().describe("Refuse when it has changed since"),
+    }),
+    output: containerSchema,
+  }),
+  delete: defineRoute({
+    ...shared,
+    id: "container.delete",
+    method: "DELETE",
+    path: "/v1/containers/{name}",
+    permission: "compute.containers:delete",
+    summary: "Stop and remove a container",
+    status: 204,
+  }),
+  logs: defineRoute({
+    id: "container.logs",
+    method: "GET",
+    path: "/v1/containers/{name}/logs",
+    permission: "compute.containers:read",
+    summary: "Read what a container writes, as it is",
+    kind: "download",
+    status: 200,
+    params: nameParams,
+    query: projectQuery.extend({
+      follow: z.enum(["1"]).optional().describe("Go on with what comes"),
+      tail: z.coerce.number().int().min(0).max(1_000_000).optional().describe("Only so many lines from the end"),
+      since: z.iso.datetime({ offset: true }).optional().describe("Only what was written since"),
+      timestamps: z.enum(["1"]).optional().describe("Each line begins with its time"),
+    }),
+  }),
+  stats: defineRoute({
+    ...shared,
+    id: "container.stats",
+    method: "GET",
+    path: "/v1/containers/{name}/stats",
+    permission: "compute.containers:read",
+    summary: "Show what a container uses now",
+    output: usage,
+  }),
+};

@@ -1,0 +1,15 @@
+import type { ImageView } from "../api/image.ts";
+import type { Presentation } from "./presentation.ts";
+import { formatAge, formatBytes } from "./values.ts";
+
+export const imagePresentation: Presentation<ImageView> = {
+  kind: "image",
+  nameOf: ({ name }) => name,
+  columns: [
+    { title: "NAME", cell: ({ name }) => name },
+    { title: "OF", cell: ({ project }) => (project === undefined ? "the engine" : "the project") },
+    { title: "ID", cell: ({ id }) => id.replace("sha256:", "").slice(0, 12) },
+    { title: "SIZE", cell: ({ sizeBytes }) => formatBytes(sizeBytes), align: "right" },
+    { title: "AGE", cell: ({ createdAt }, nowMs) => formatAge(createdAt, nowMs), align: "right" },
+  ],
+};

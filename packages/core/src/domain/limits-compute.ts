@@ -1,0 +1,75 @@
+/** Bounds of containers and images. Part of `LIMITS`. */
+import { GiB, KiB, MiB, minute, second } from "./units.ts";
+
+export const COMPUTE_LIMITS = {
+  compute: {
+    /** Containers of one project: its /28 network has room for so many. Beyond: `exhausted/quota`. */
+    maxContainersPerProject: 12,
+    /** Cores of a container that names none. */
+    defaultCpu: 1,
+    /** Fewest and most cores that one may name. Beyond: `invalid`. */
+    minCpu: 0.01,
+    /** @see minCpu */
+    maxCpu: 256,
+    /** Memory of a container that names none, without swap. Beyond: the kernel ends it. */
+    defaultMemoryBytes: 512 * MiB,
+    /** Least and most memory that one may name. Beyond: `invalid`. */
+    minMemoryBytes: 8 * MiB,
+    /** @see minMemoryBytes */
+    maxMemoryBytes: 1024 * GiB,
+    /** Processes and threads of a container that names no number. Beyond: the kernel starts no more. */
+    defaultPids: 256,
+    /** Most that one may name. Beyond: `invalid`. */
+    maxPids: 4096,
+    /** Words of a command. Beyond: `invalid`. */
+    maxCommandWords: 256,
+    /** Characters of each word, and of the value of a variable. Beyond: `invalid`. */
+    maxWordLength: 4096,
+    /** Variables of one container. Beyond: `invalid`. */
+    maxVariables: 128,
+    /** Published ports of one container. Beyond: `invalid`. */
+    maxPublishedPorts: 32,
+    /** What the engine keeps of a container's output: so many files of so many bytes. */
+    logFileBytes: 10 * MiB,
+    /** @see logFileBytes */
+    logFiles: 2,
+    /** Characters of a line of the engine's events; a longer one is cut in pieces. */
+    maxLineLength: 64 * KiB,
+    /** Lines that the status keeps of what a container said last, and their length in characters. */
+    lastLines: 10,
+    /** @see lastLines */
+    maxLastLineLength: 400,
+    /** One call to the container engine. Beyond: `unavailable/timeout`. */
+    engineCallMs: 30 * second,
+    /** The same, of one that unpacks an image. Beyond: `unavailable/timeout`. */
+    loadImageMs: 10 * minute,
+    /** An image file, as it comes and unpacked. Beyond: `invalid/too-large`. */
+    maxImageBytes: 8 * GiB,
+    /** Files in it. Beyond: `invalid/too-large`. */
+    maxImageEntries: 4096,
+    /** Bytes of its manifest. Beyond: `invalid/too-large`. */
+    maxManifestBytes: 1 * MiB,
+    /** Layers in it. Beyond: `invalid/too-large`. */
+    maxImageLayers: 128,
+    /** Images that are loaded at once. Beyond: `exhausted/overload`. */
+    maxImageLoads: 8,
+    /** Time that a container has to end by itself. */
+    stopGraceSeconds: 10,
+    /** First and longest pause before a container that has ended is started again. */
+    minRestartMs: 250,
+    /** @see minRestartMs */
+    maxRestartMs: 1 * minute,
+    /** One that ran for so long begins again with the first pause. */
+    stableMs: 1 * minute,
+    /** Containers that are converged at once. The rest waits. */
+    maxConverging: 8,
+    /** Time between two looks at all containers, besides those that an event asks for. */
+    convergeEveryMs: 30 * second,
+    /** Time between two attempts to follow the engine's events. */
+    engineRetryMs: 1 * second,
+    /** A delete waits so long for the container to be gone; it goes on afterwards. */
+    deleteWaitMs: 20 * second,
+    /** Networks of the pool that are tried for a project. Beyond: `exhausted`. */
+    maxNetworkAttempts: 64,
+  },
+} as const;

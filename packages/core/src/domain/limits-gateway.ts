@@ -1,0 +1,100 @@
+/** Bounds of the gateway: its data path and what controls it. Part of `LIMITS`. */
+import { hour, KiB, minute, second } from "./units.ts";
+
+export const GATEWAY_LIMITS = {
+  /** The data path of the gateway, in each worker. */
+  proxy: {
+    /** Bytes of one head, request or answer. Beyond: `invalid/headers`, `unavailable/upstream`. */
+    maxHeadBytes: 32 * KiB,
+    /** Bytes of a request's target. Beyond: `invalid/target`. */
+    maxTargetBytes: 8 * KiB,
+    /** Header lines of one head. Beyond: `invalid/headers`, `unavailable/upstream`. */
+    maxHeaders: 128,
+    /** Bytes of the extensions of one chunk. Beyond: `invalid`. */
+    maxChunkExtensionBytes: 256,
+    /** Bytes of all trailers of a message. Beyond: `invalid/headers`. */
+    maxTrailerBytes: 8 * KiB,
+    /** Clients' connections. Beyond: the connection is closed. */
+    maxConnections: 8192,
+    /** Requests that wait for their answer or its end. Beyond: `exhausted/overload`. */
+    maxInFlight: 4096,
+    /** Connections to one backend. Beyond: requests wait for one. */
+    maxUpstreamConnections: 512,
+    /** Connections to one backend that are kept for later. More are closed. */
+    maxUpstreamIdle: 128,
+    /** Requests that wait for a connection to one backend. Beyond: `exhausted/overload`. */
+    maxWaiting: 1024,
+    /** Addresses of one name that are tried. More are left out. */
+    maxAddresses: 4,
+    /** Buffer that one connection to a backend reads into; so much of an answer is on its way at most. */
+    upstreamBufferBytes: 64 * KiB,
+    /** A body up to this goes to the client in one write with its head. */
+    smallBodyBytes: 8 * KiB,
+    /** A request's head must be complete within this from its first byte; the first also from the connection. */
+    clientHeadMs: 10 * second,
+    /** A request's body that stands still so long is given up. */
+    clientBodyIdleMs: 60 * second,
+    /** A client that takes nothing of its answer for so long is cut off. */
+    clientReadIdleMs: 60 * second,
+    /** A client's connection without a request is closed after this. */
+    keepAliveMs: 60 * second,
+    /** A connection to an upstream must be there within this. Beyond: `unavailable/timeout`. */
+    connectMs: 5 * second,
+    /** An upstream must begin its answer within this after the request's end. Beyond: `unavailable/timeout`. */
+    upstreamHeadMs: 60 * second,
+    /** An answer's body that stands still so long is cut off. */
+    upstreamBodyIdleMs: 60 * second,
+    /** A connection to a backend is kept without a request for this. Shorter than what common servers keep. */
+    upstreamIdleMs: 4 * second,
+    /** A connection to a backend is not used again when it is older: names may have moved. */
+    upstreamAgeMs: 5 * minute,
+    /** A tunnel (WebSocket) through which nothing goes for so long is cut. */
+    tunnelIdleMs: 1 * hour,
+    /** After the last answer a client has so long to take it and close its side. */
+    lingerMs: 2 * second,
+    /** Time between two looks at what is overdue. */
+    sweepEveryMs: 250,
+  },
+  gateway: {
+    /** Attempts of a transaction whose compares do not hold. Beyond: `conflict`. */
+    maxTransactionAttempts: 8,
+    /** Longest path prefix of a route, in characters. */
+    maxRoutePath: 256,
+    /** Routes of one project. Beyond: `exhausted/quota`. */
+    maxRoutesPerProject: 1000,
+    /** Worker processes. */
+    maxWorkers: 64,
+    /** The ports of a daemon that was killed are free within this: its workers end. */
+    freePortMs: 2 * second,
+    /** A worker must serve within this after its start. */
+    startMs: 10 * second,
+    /** Every live worker must run a change within this. Beyond: `unavailable/timeout`. */
+    activateMs: 10 * second,
+    /** A worker that is behind the routing table for so long is replaced. */
+    lagMs: 2 * second,
+    /** First and longest pause before a worker that ended is replaced. */
+    minRestartMs: 100,
+    /** @see minRestartMs */
+    maxRestartMs: 10 * second,
+    /** A connection of a worker to the server of static sites is kept so long without a request. */
+    siteKeepAliveMs: 60 * second,
+    /** Time between two reports of a worker that has something to tell. */
+    reportMs: 1 * second,
+    /** Failed requests that one worker tells of between two reports. The rest is only counted. */
+    failuresPerReport: 10,
+    /** Connections that wait to be accepted by one worker. Beyond: the kernel refuses them. */
+    backlog: 4096,
+    /** A TLS handshake must be over by then. */
+    handshakeMs: 10 * second,
+    /** Names whose certificate one worker waits for. Beyond: the handshake is refused. */
+    maxWaitingCertificates: 1000,
+    /** Certificates that are kept in memory. The oldest goes. */
+    maxCertificates: 10_000,
+    /** How long a certificate holds, and how old one may get before another is made. */
+    certificateMs: 90 * 24 * hour,
+    /** @see certificateMs */
+    renewCertificateMs: 30 * 24 * hour,
+    /** How long the certificate of our own authority holds. */
+    authorityMs: 10 * 365 * 24 * hour,
+  },
+} as const;

@@ -1,0 +1,255 @@
+/** A container engine in memory: containers run until they are told to end. */
+import type {
+  ContainerPlan,
+  ContainerUsage,
+  Engine,
+  EngineContainer,
+  EngineImage,
+  EngineNetwork,
+  Exec,
+} from "../compute/engine.ts";
+import type { Firewall } from "../compute/firewall.ts";
+import { SkerryError } from "../domain/errors.ts";
+
+interface SimContainer {
+  readonly plan: ContainerPlan;
+  readonly address: string;
+  state: EngineContainer["state"];
+  exitCode: number;
+  outOfMemory: boolean;
+  starts: number;
+  said: string;
+}
+
+/** Guards nothing, and remembers what it was asked to. */
+export class SimFirewall implements Firewall {
+  readonly guarded = new Set<string>();
+
+  guard(bridge: string): Promise<void> {
+    this.guarded.add(bridge);
+    return Promise.resolve();
+  }
+}
+
+export class SimEngine implements Engine {
+  /** By name. */
+  readonly made = new Map<string, SimContainer>();
+  readonly nets = new Map<string, EngineNetwork>();
+  readonly volumes = new Map<string, Readonly<Record<string, string>>>();
+  readonly tags = new Map<string, string>();
+  /** What goes wrong with the next calls of `startContainer`. */
+  failStarts = 0;
+  #down = false;
+  #ends = 0;
+  #serial = 0;
+  readonly #listeners = new Set<(labels: Readonly<Record<string, string>> | undefined) => void>();
+
+  get down(): boolean {
+    return this.#down;
+  }
+
+  /** Nothing answers, and nothing runs any more. */
+  stop(): void {
+    this.#down = true;
+    for (const one of this.made.values()) if (one.state === "running") this.#end(one, 137);
+    for (const tell of this.#listeners) tell(undefined);
+    this.#listeners.clear();
+  }
+
+  resume(): void {
+    this.#down = false;
+  }
+
+  /** It ends by itself. */
+  end(name: string, exitCode: number, options: { said?: string; outOfMemory?: boolean } = {}): void {
+    const one = this.#get(name);
+    one.said = options.said ?? one.said;
+    one.outOfMemory = options.outOfMemory ?? false;
+    this.#end(one, exitCode);
+    this.#tell(one);
+  }
+
+  async describe(): Promise<string> {
+    this.#up();
+    return "simulated";
+  }
+
+  async containers(label: string, value: string) {
+    this.#up();
+    return [...this.made]
+      .filter(([, { plan }]) => plan.labels[label] === value)
+      .map(([id, { plan }]) => ({ id, labels: { ...plan.labels } }));
+  }
+
+  async container(id: string): Promise<EngineContainer | undefined> {
+    this.#up();
+    const one = this.made.get(id);
+    if (one === undefined) return undefined;
+    const { plan, state, exitCode, outOfMemory, address } = one;
+    const running = state === "running";
+    const ports = plan.publish.map(({ port, hostAddress }) => [String(port), `${hostAddress}:${30_000 + port}`]);
+    return {
+      ...{ id, labels: plan.labels, state, exitCode, outOfMemory, error: "" },
+      ...(running ? { address } : {}),
+      ports: running ? Object.fromEntries(ports) : {},
+      ...(state === "exited" ? { finishedAt: new Date(this.#ends).toISOString() } : {}),
+    };
+  }
+
+  async createContainer(plan: ContainerPlan): Promise<string> {
+    this.#up();
+    if (![...this.tags.values()].includes(plan.imageId)) throw missing(`image ${plan.imageId}`);
+    if (this.made.has(plan.engineName)) throw new SkerryError("conflict", `${plan.engineName} is there.`);
+    if (!this.nets.has(plan.network)) throw missing(`network ${plan.network}`);
+    const address = `10.199.0.${2 + (this.#serial++ % 250)}`;
+    const fresh = { exitCode: 0, outOfMemory: false, starts: 0, said: "" };
+    this.made.set(plan.engineName, { plan, address, state: "created", ...fresh });
+    return plan.engineName;
+  }
+
+  async startContainer(id: string): Promise<void> {
+    this.#up();
+    const one = this.#get(id);
+    if (this.failStarts > 0) {
+      this.failStarts--;
+      throw new SkerryError("unavailable/upstream", "The engine failed at the container.");
+    }
+    one.state = "running";
+    one.starts++;
+    this.#tell(one);
+  }
+
+  async stopContainer(id: string): Promise<void> {
+    this.#up();
+    const one = this.made.get(id);
+    if (one?.state !== "running") return;
+    this.#end(one, 143);
+    this.#tell(one);
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    this.#up();
+    this.made.delete(id);
+  }
+
+  async logs(id: string): Promise<AsyncIterable<Uint8Array>> {
+    this.#up();
+    const { said } = this.#get(id);
+    return (async function* () {
+      if (said !== "") yield Buffer.from(said);
+    })();
+  }
+
+  async usage(): Promise<ContainerUsage> {
+    this.#up();
+    return { cpu: 0.25, memoryBytes: 1, memoryLimitBytes: 2, pids: 1, receivedBytes: 0, sentBytes: 0 };
+  }
+
+  async exec(): Promise<Exec> {
+    throw new SkerryError("unsupported", "The simulated engine runs no commands.");
+  }
+
+  async images(): Promise<readonly EngineImage[]> {
+    this.#up();
+    return [...this.tags].map(([tag, id]) => ({
+      id,
+      tags: [tag],
+      sizeBytes: 1,
+      createdAt: "2026-01-01T00:00:00.000Z",
+    }));
+  }
+
+  async image(reference: string): Promise<EngineImage | undefined> {
+    return (await this.images()).find(({ id, tags }) => id === reference || tags.includes(reference));
+  }
+
+  /** Any image is called as its manifest says. */
+  async loadImage(tar: AsyncIterable<Uint8Array>): Promise<void> {
+    this.#up();
+    const parts: Uint8Array[] = [];
+    for await (const part of tar) parts.push(part);
+    const tag = /"RepoTags":\["([^"]*)"\]/.exec(Buffer.concat(parts).toString("latin1"))?.[1];
+    if (tag === undefined) throw new SkerryError("invalid", "The engine refuses the image.");
+    this.tags.set(tag, `sha256:${String(this.#serial++).padStart(64, "0")}`);
+  }
+
+  async removeImage(tag: string): Promise<void> {
+    this.#up();
+    this.tags.delete(tag);
+  }
+
+  async networks(): Promise<readonly EngineNetwork[]> {
+    this.#up();
+    return [...this.nets.values()];
+  }
+
+  async createNetwork(network: EngineNetwork): Promise<void> {
+    this.#up();
+    this.nets.set(network.name, network);
+  }
+
+  async removeNetwork(name: string): Promise<void> {
+    this.#up();
+    this.nets.delete(name);
+  }
+
+  async createVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
+    this.#up();
+    this.volumes.set(name, labels);
+  }
+
+  async removeVolume(name: string): Promise<void> {
+    this.#up();
+    this.volumes.delete(name);
+  }
+
+  async events(label: string, value: string, signal: AbortSignal) {
+    this.#up();
+    const queue: (Readonly<Record<string, string>> | undefined)[] = [];
+    let wake = () => {};
+    const tell = (labels: Readonly<Record<string, string>> | undefined) => {
+      if (labels !== undefined && labels[label] !== value) return;
+      queue.push(labels);
+      wake();
+    };
+    this.#listeners.add(tell);
+    signal.addEventListener("abort", () => tell(undefined), { once: true });
+    const listeners = this.#listeners;
+    return (async function* () {
+      try {
+        for (;;) {
+          while (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+          const labels = queue.shift();
+          if (labels === undefined) return;
+          yield labels;
+        }
+      } finally {
+        listeners.delete(tell);
+      }
+    })();
+  }
+
+  #get(id: string): SimContainer {
+    const one = this.made.get(id);
+    if (one === undefined) throw missing(`container ${id}`);
+    return one;
+  }
+
+  #end(one: SimContainer, exitCode: number): void {
+    one.state = "exited";
+    one.exitCode = exitCode;
+    this.#ends++;
+  }
+
+  #tell({ plan }: SimContainer): void {
+    for (const tell of [...this.#listeners]) tell(plan.labels);
+  }
+
+  #up(): void {
+    if (this.#down) throw new SkerryError("unavailable", "The simulated engine is down.");
+  }
+}
+
+function missing(what: string): SkerryError {
+  return new SkerryError("not_found", `There is no ${what}.`);
+}
