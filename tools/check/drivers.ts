@@ -42,7 +42,7 @@ export const DRIVERS: readonly Driver[] = [
   },
   {
     path: `${CORE}/compute/docker/`,
-    may: ["dockerode"],
+    may: ["dockerode", "node:fs/promises", "process"],
     reason: "the container engine is reached by its own client; it is tested against the real one",
   },
   {
@@ -54,6 +54,11 @@ export const DRIVERS: readonly Driver[] = [
     path: `${CORE}/contract/client/http.ts`,
     may: ["node:http", "node:https", "node:timers/promises"],
     reason: "the typed client is how a program outside the daemon reaches it: it has no ports, and uses Node's client",
+  },
+  {
+    path: `${CORE}/contract/client/terminal.ts`,
+    may: ["ws"],
+    reason: "the same: a terminal is a WebSocket",
   },
   {
     path: `${CORE}/contract/client/events.ts`,

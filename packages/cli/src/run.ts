@@ -14,13 +14,27 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     const status = await dispatch(argv, terminal);
     return interruptedStatus(terminal.signal.reason) ?? status;
   } catch (thrown) {
-    const status = interruptedStatus(terminal.signal.reason) ?? interruptedStatus(thrown);
+    const status =
+      interruptedStatus(terminal.signal.reason) ??
+      interruptedStatus(thrown instanceof CommandFailure ? thrown.error : thrown);
     if (status !== undefined) return status;
-    const error = localError(thrown);
+    const failure = thrown instanceof CommandFailure ? thrown : undefined;
+    const error = localError(failure?.error ?? thrown);
     const { formatError, formatProblem } = await import("./output/problem.ts");
     const text = asksForJson(argv) ? formatProblem(error) : formatError(error, mayColor(terminal, argv));
     terminal.stderr.write(text);
-    return error.exitStatus;
+    return failure?.exitStatus ?? error.exitStatus;
+  }
+}
+
+/** What went wrong, of a command whose status would else be taken for somebody else's. */
+class CommandFailure {
+  readonly error: unknown;
+  readonly exitStatus: number;
+
+  constructor(error: unknown, exitStatus: number) {
+    this.error = error;
+    this.exitStatus = exitStatus;
   }
 }
 
@@ -44,6 +58,20 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
 }
 
 async function invoke(entry: Entry, command: AnyCommand, rest: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    return await invokeParsed(entry, command, rest, terminal);
+  } catch (error) {
+    const { failureStatus } = command;
+    throw failureStatus === undefined ? error : new CommandFailure(error, failureStatus);
+  }
+}
+
+async function invokeParsed(
+  entry: Entry,
+  command: AnyCommand,
+  rest: readonly string[],
+  terminal: Terminal,
+): Promise<number> {
   const { parseCommand } = await import("./commands/parse.ts");
   const columns = terminal.stdout.columns ?? 80;
   const parsed = await parseCommand(entry.words, entry.summary, command, rest, columns);

@@ -63,6 +63,8 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly more?: readonly (readonly [example: string, does: string])[];
   /** More for `-h`, when the summary does not say it all. */
   readonly details?: string;
+  /** Exit status for whatever goes wrong here, where the other statuses are those of what it runs. */
+  readonly failureStatus?: number;
   /** Resolves with the exit status where that is a result; else it is 0. */
   run(
     invocation: Invocation,

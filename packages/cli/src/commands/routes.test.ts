@@ -33,6 +33,7 @@ const CALLS = [
   "run site:2 --name web",
   "ps",
   "logs web",
+  "exec web -- ls",
   "stop web",
   "start web",
   "container ls",
@@ -99,6 +100,7 @@ describe("the commands", () => {
       "up",
       "__complete",
       "doctor",
+      "shell",
       "user reset-password",
       ...ENTRIES.map(({ words }) => words).filter((words) => words.endsWith(" watch")),
     ];

@@ -49,6 +49,8 @@ export const ENTRIES: readonly Entry[] = [
   command("run", "Create a container from an image and start it", () => import("./run.ts")),
   command("ps", "List containers", () => import("./ps.ts")),
   command("logs", "Show what a container writes", () => import("./logs.ts")),
+  command("exec", "Run a command in a container", () => import("./exec.ts")),
+  command("shell", "Open a shell in a container", () => import("./shell.ts")),
   command("stop", "Stop containers", () => import("./stop.ts")),
   command("start", "Start containers that were stopped", () => import("./start.ts")),
 

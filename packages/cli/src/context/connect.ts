@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { Client } from "@skerry/core/contract/client/client.ts";
 import { createHttpTransport, type HttpTarget } from "@skerry/core/contract/client/http.ts";
+import { createTerminalTransport } from "@skerry/core/contract/client/terminal.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { closest } from "../commands/suggest.ts";
 import { readSecretFile } from "../prompts/secret-file.ts";
@@ -34,8 +35,10 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 }
 
 export function clientFor(target: Pick<Context, "socketPath" | "url">, token?: string): Client {
+  const to = httpTarget(target);
   return new Client({
-    transport: createHttpTransport(httpTarget(target)),
+    transport: createHttpTransport(to),
+    openTerminal: createTerminalTransport(to),
     userAgent: "skerry-cli",
     ...(token === undefined ? {} : { token }),
   });

@@ -10,6 +10,8 @@ import { join } from "node:path";
 import { RouteTable } from "@skerry/core/contract/dispatch/match.ts";
 import { type ErrorId, SkerryError, toProblem, toSkerryError } from "@skerry/core/contract/errors.ts";
 import { ROUTES } from "@skerry/core/contract/routes.ts";
+import { encodeControl } from "@skerry/core/contract/terminal.ts";
+import { type WebSocket, WebSocketServer } from "ws";
 
 export interface CloudRequest {
   readonly route: string;
@@ -50,6 +52,11 @@ export class FakeCloud implements AsyncDisposable {
   /** An older daemon says only when an object was modified to the second. */
   saysMilliseconds = true;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
+  /** What a terminal does: by default the command has ended. */
+  terminal: (connection: WebSocket) => void = (connection) => {
+    connection.send(encodeControl({ type: "exit", code: 0 }), () => connection.close());
+  };
+  readonly #upgrader = new WebSocketServer({ noServer: true });
   readonly #table = new RouteTable(ROUTES);
   /** What a test's own function threw when it was too late to answer so. Told at the end. */
   #broken: unknown[] = [];
@@ -64,6 +71,13 @@ export class FakeCloud implements AsyncDisposable {
       if (cloud.refusesUploads !== undefined) return sendProblem(outgoing, cloud.refusesUploads);
       outgoing.writeContinue();
       void cloud.#serve(incoming, outgoing);
+    });
+    cloud.#server.on("upgrade", (incoming, socket, head) => {
+      const [path = "", query = ""] = (incoming.url ?? "").split("?");
+      const { route, params } = cloud.#table.match("GET", path);
+      const request = { route: route.id, params, query: new URLSearchParams(query), headers: incoming.headers };
+      cloud.requests.push({ ...request, body: undefined });
+      cloud.#upgrader.handleUpgrade(incoming, socket, head, (terminal) => cloud.terminal(terminal));
     });
     await new Promise<void>((resolve) => cloud.#server.listen(cloud.socketPath, resolve));
     return cloud;

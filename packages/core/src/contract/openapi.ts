@@ -92,6 +92,7 @@ function requestBody(route: Route): JsonSchema {
 }
 
 function success(route: Route): JsonSchema {
+  if (route.kind === "terminal") return { description: "A WebSocket that speaks skerry.terminal.v1" };
   if (route.output !== undefined) {
     const content: JsonSchema = { "application/json": { schema: schemaOf(route.output, "output") } };
     if (route.watch) content["text/event-stream"] = { schema: { type: "string" } };

@@ -14,8 +14,9 @@ export type PathTemplate = `/${string}`;
  * list      a page out; `?watch=1` streams events when `watch` is true
  * upload    the request's body is bytes
  * download  the answer's body is bytes
+ * terminal  a WebSocket that speaks `terminal.ts`
  */
-export type RouteKind = "json" | "list" | "upload" | "download";
+export type RouteKind = "json" | "list" | "upload" | "download" | "terminal";
 
 /**
  * `<root>.<resource>:<action>`; the handler names the target and the dispatcher refuses an answer for which nothing was
@@ -39,7 +40,7 @@ export interface Route<
   /** For lists: whether `?watch=1` works. */
   readonly watch?: boolean;
   /** Status of success. */
-  readonly status: 200 | 201 | 204;
+  readonly status: 101 | 200 | 201 | 204;
   readonly params: P;
   readonly query: Q;
   readonly body?: B;
@@ -66,9 +67,9 @@ export function defineRoute<
   return route;
 }
 
-/** True when the route changes something: it is audited. */
+/** True when the route changes something, or may: it is audited. */
 export function isMutation(route: Route): boolean {
-  return route.method !== "GET" && route.method !== "HEAD";
+  return route.kind === "terminal" || (route.method !== "GET" && route.method !== "HEAD");
 }
 
 export type PathSegment =

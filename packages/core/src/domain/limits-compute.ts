@@ -72,4 +72,18 @@ export const COMPUTE_LIMITS = {
     /** Networks of the pool that are tried for a project. Beyond: `exhausted`. */
     maxNetworkAttempts: 64,
   },
+  terminal: {
+    /** Terminals (exec, shell) at once over all principals. Beyond: `exhausted/overload`. */
+    maxTerminals: 256,
+    /** Terminals of one principal. Beyond: `exhausted/rate`. */
+    maxTerminalsPerPrincipal: 32,
+    /** One message of a terminal. Beyond: it is closed. */
+    maxMessageBytes: 1 * MiB,
+    /** Messages that wait to be taken; then the other side waits. */
+    maxQueuedMessages: 16,
+    /** Time between two signs of life; a terminal that misses one is closed. */
+    pingMs: 30 * second,
+    /** A window has at most so many columns or rows. Beyond: `invalid`. */
+    maxWindow: 4096,
+  },
 } as const;

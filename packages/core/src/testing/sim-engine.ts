@@ -7,6 +7,7 @@ import type {
   EngineImage,
   EngineNetwork,
   Exec,
+  ExecPlan,
 } from "../compute/engine.ts";
 import type { Firewall } from "../compute/firewall.ts";
 import { SkerryError } from "../domain/errors.ts";
@@ -19,6 +20,13 @@ interface SimContainer {
   outOfMemory: boolean;
   starts: number;
   said: string;
+}
+
+/** A command that was started. */
+export interface SimExec {
+  readonly plan: ExecPlan;
+  readonly sizes: (readonly [columns: number, rows: number])[];
+  ended: boolean;
 }
 
 /** Guards nothing, and remembers what it was asked to. */
@@ -36,6 +44,7 @@ export class SimEngine implements Engine {
   readonly made = new Map<string, SimContainer>();
   readonly nets = new Map<string, EngineNetwork>();
   readonly volumes = new Map<string, Readonly<Record<string, string>>>();
+  readonly execs: SimExec[] = [];
   readonly tags = new Map<string, string>();
   /** What goes wrong with the next calls of `startContainer`. */
   failStarts = 0;
@@ -145,8 +154,39 @@ export class SimEngine implements Engine {
     return { cpu: 0.25, memoryBytes: 1, memoryLimitBytes: 2, pids: 1, receivedBytes: 0, sentBytes: 0 };
   }
 
-  async exec(): Promise<Exec> {
-    throw new SkerryError("unsupported", "The simulated engine runs no commands.");
+  /** Says what it is told until the end of its input, then ends with the last byte as its exit code. */
+  async exec(id: string, plan: ExecPlan): Promise<Exec> {
+    this.#up();
+    if (this.#get(id).state !== "running") throw new SkerryError("conflict", "It does not run.");
+    const one: SimExec = { plan, sizes: [], ended: false };
+    this.execs.push(one);
+    const input: (Uint8Array | undefined)[] = [];
+    let wake = () => {};
+    let code = 0;
+    const put = (bytes: Uint8Array | undefined) => {
+      input.push(bytes);
+      wake();
+    };
+    return {
+      output: (async function* () {
+        yield { stream: "stderr" as const, bytes: Buffer.from(plan.command.join(" ")) };
+        for (;;) {
+          while (input.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+          const bytes = input.shift();
+          if (bytes === undefined) return;
+          code = bytes.at(-1) ?? 0;
+          yield { stream: "stdout" as const, bytes };
+        }
+      })(),
+      write: async (bytes) => put(bytes.slice()),
+      endInput: () => put(undefined),
+      resize: async (columns, rows) => void one.sizes.push([columns, rows]),
+      exitCode: async () => code,
+      [Symbol.dispose]() {
+        one.ended = true;
+        put(undefined);
+      },
+    };
   }
 
   async images(): Promise<readonly EngineImage[]> {

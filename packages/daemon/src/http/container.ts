@@ -63,6 +63,13 @@ export function containerHandlers(services: Services) {
       return readLogs(services, call, container.meta.uid, query);
     }),
 
+    handle.terminal(containerRoutes.exec, async (call, { params, query }) => {
+      const { container } = await openContainer(services, call, params.name, query.project);
+      const { command, tty, columns, rows } = query;
+      const plan = { command, tty: tty === "1", ...withoutUndefined({ columns, rows }) };
+      return async () => compute.engine.exec(await compute.engineContainer(container.meta.uid), plan);
+    }),
+
     handle.json(containerRoutes.stats, async (call, { params, query }) => {
       const { container } = await openContainer(services, call, params.name, query.project);
       return compute.engine.usage(await compute.engineContainer(container.meta.uid));

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { Readable } from "node:stream";
 import { type Dispatch, problemResponse } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { type ApiResponse, acceptableRequestId, type RequestFacts } from "@skerry/core/contract/dispatch/exchange.ts";
 import { SkerryError, toSkerryError } from "@skerry/core/domain/errors.ts";
@@ -12,6 +13,7 @@ import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { readRequestBody } from "./body.ts";
 import { assertOurs, type Listener } from "./hosts.ts";
 import { finish, send } from "./send.ts";
+import { assertWebSocket, refuseUpgrade, serveTerminal } from "./terminal.ts";
 import { PEER_TIMEOUTS, type PeerTimeouts } from "./timeouts.ts";
 
 export interface RequestRecord extends RequestFacts {
@@ -55,6 +57,8 @@ export class ApiServer {
       keepAliveTimeout: LIMITS.http.keepAliveMs,
       connectionsCheckingInterval: 2_000,
       requireHostHeader: true,
+      // Any other upgrade is answered as if it had not been asked for.
+      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
     });
     this.#server.maxConnections = LIMITS.http.maxConnections;
     this.#server.on("connection", (socket) => {
@@ -71,6 +75,12 @@ export class ApiServer {
     this.#server.on("request", serve);
     // Nothing is asked of the client before who it is and whether it may are known; the first read says "continue".
     this.#server.on("checkContinue", serve);
+    this.#server.on("upgrade", (request, socket: Socket, head) => {
+      this.#count(socket, 1);
+      this.#upgrade(request, socket, head)
+        .catch(() => socket.destroy())
+        .finally(() => this.#count(socket, -1));
+    });
     this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       refuseUnparsed(error, socket as Socket, this.#timeouts.lingerIdleMs);
     });
@@ -161,6 +171,31 @@ export class ApiServer {
     await finish(outgoing, readerIdleMs);
   }
 
+  /** Resolves when the terminal has ended, or was refused. */
+  async #upgrade(incoming: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const startMs = this.#options.monotonicMs();
+    const id = acceptableRequestId(headerText(incoming.headers["x-request-id"])) ?? randomUUID();
+    const facts: RequestFacts = { route: "-", principal: "-" };
+    const gone = new AbortController();
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => gone.abort(new SkerryError("internal/aborted", "The client has gone.")));
+    const signal = AbortSignal.any([gone.signal, this.#drain.signal]);
+    const response = await this.#dispatch(incoming, NOTHING, id, facts, signal);
+    if (response.terminal === undefined) refuseUpgrade(socket, response, id);
+    else await serveTerminal(incoming, socket, head, response.terminal, id);
+    this.#options.onRequest({
+      ...facts,
+      id,
+      method: incoming.method ?? "-",
+      path: (incoming.url ?? "-").split("?", 1)[0] ?? "-",
+      status: response.status,
+      durationMs: this.#options.monotonicMs() - startMs,
+      bytesIn: socket.bytesRead,
+      bytesOut: socket.bytesWritten,
+      remote: remoteAddress(incoming),
+    });
+  }
+
   async #dispatch(
     incoming: IncomingMessage,
     body: AsyncIterable<Uint8Array>,
@@ -170,6 +205,7 @@ export class ApiServer {
   ): Promise<ApiResponse> {
     try {
       assertOurs(this.#options.listener, incoming);
+      if (body === NOTHING) assertWebSocket(incoming);
     } catch (error) {
       const refused = toSkerryError(error);
       facts.error = { code: refused.code, ...(refused.reason === undefined ? {} : { reason: refused.reason }) };
@@ -197,6 +233,8 @@ export class ApiServer {
   }
 }
 
+/** The body of a request to upgrade. */
+const NOTHING: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => Readable.from([])[Symbol.asyncIterator]() };
 const NEVER = new AbortController().signal;
 
 function headerText(value: string | string[] | undefined): string | undefined {

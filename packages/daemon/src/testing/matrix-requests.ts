@@ -171,6 +171,12 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   },
   "container.delete": { ghost: ["container"], input: byContainer, fresh: freshContainer },
   "container.logs": { ghost: ["container"], input: byContainer },
+  // It is no WebSocket: who may is told so.
+  "container.exec": {
+    ghost: ["container"],
+    input: (s) => ({ params: { name: s.container }, query: { project: s.project, command: '["true"]' } }),
+    lawful: 400,
+  },
   "container.stats": { ghost: ["container"], input: byContainer },
 
   "image.list": { ghost: ["project"], input: ({ project }) => ({ query: { project } }) },

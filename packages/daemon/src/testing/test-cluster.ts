@@ -6,6 +6,7 @@ import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { Client } from "@skerry/core/contract/client/client.ts";
 import { createHttpTransport } from "@skerry/core/contract/client/http.ts";
+import { createTerminalTransport } from "@skerry/core/contract/client/terminal.ts";
 import type { Role } from "@skerry/core/domain/identity.ts";
 import { SimEngine, SimFirewall } from "@skerry/core/testing/sim-engine.ts";
 import { loadConfig } from "../config/load.ts";
@@ -55,6 +56,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   const client = (token?: string) =>
     new Client({
       transport: createHttpTransport({ url: running.node.apiUrl }),
+      openTerminal: createTerminalTransport({ url: running.node.apiUrl }),
       ...(token === undefined ? {} : { token }),
     });
   const login = async (name: string, password: string) =>

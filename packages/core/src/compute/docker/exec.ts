@@ -1,5 +1,7 @@
 /** A command in a container that runs, over a connection of its own. */
+import { readFile } from "node:fs/promises";
 import type { Duplex } from "node:stream";
+import type Docker from "dockerode";
 import type { Exec, ExecPlan } from "../engine.ts";
 import type { DockerCaller } from "./caller.ts";
 import { type Frame, readFrames } from "./frames.ts";
@@ -39,8 +41,21 @@ export async function execIn(caller: DockerCaller, id: string, plan: ExecPlan): 
       if (Running) throw caller.gone(new Error("the connection to the command broke"));
       return ExitCode ?? 0;
     },
-    [Symbol.dispose]: () => void socket.destroy(),
+    [Symbol.dispose]() {
+      if (socket.destroyed) return;
+      socket.destroy();
+      // Docker lets a command run on when nobody listens to it any more.
+      void hangUp(caller, id, exec).catch(() => undefined);
+    },
   };
+}
+
+/** Ends a command that still runs, by its id on this machine, when it is certain that it is one of this container. */
+async function hangUp(caller: DockerCaller, container: string, exec: Docker.Exec): Promise<void> {
+  const { Running, Pid } = await caller.call("command", () => exec.inspect());
+  if (!Running || Pid === 0) return;
+  const groups = await readFile(`/proc/${Pid}/cgroup`, "utf8");
+  if (groups.includes(container)) process.kill(Pid, "SIGKILL");
 }
 
 /** A terminal has one stream. */

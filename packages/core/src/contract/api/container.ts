@@ -23,6 +23,21 @@ const word = z
   .refine((text) => !text.includes("\0") && text.isWellFormed(), { error: "text without NUL" });
 const port = z.int().min(1).max(65_535);
 
+/** A list as JSON in a parameter of the query. */
+const commandQuery = z
+  .string()
+  .max(16_384)
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: "custom", message: 'a command is a JSON list of words, like ["ls","-l"]' });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.array(word).min(1).max(limits.maxCommandWords));
+const side = z.coerce.number().int().min(1).max(LIMITS.terminal.maxWindow);
+
 const commandSchema = z.array(word).max(limits.maxCommandWords);
 const spec = z.strictObject({
   image: z.string().min(1).max(256).describe("Name of an image: skerry image ls shows them"),
@@ -148,6 +163,22 @@ export const containerRoutes = {
       tail: z.coerce.number().int().min(0).max(1_000_000).optional().describe("Only so many lines from the end"),
       since: z.iso.datetime({ offset: true }).optional().describe("Only what was written since"),
       timestamps: z.enum(["1"]).optional().describe("Each line begins with its time"),
+    }),
+  }),
+  exec: defineRoute({
+    id: "container.exec",
+    method: "GET",
+    path: "/v1/containers/{name}/exec",
+    permission: "compute.containers:update",
+    summary: "Run a command in a container, with a terminal or without",
+    kind: "terminal",
+    status: 101,
+    params: nameParams,
+    query: projectQuery.extend({
+      command: commandQuery.describe("JSON list of words"),
+      tty: z.enum(["1"]).optional().describe("With a terminal: one stream, and it has a size"),
+      columns: side.optional(),
+      rows: side.optional(),
     }),
   }),
   stats: defineRoute({

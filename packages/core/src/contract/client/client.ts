@@ -9,6 +9,7 @@ import {
   type RouteQuery,
 } from "../route.ts";
 import { type ClientEvent, watchList } from "./events.ts";
+import type { OpenTerminal, Terminal } from "./terminal.ts";
 import type { Transport, TransportResponse } from "./transport.ts";
 
 export interface CallInput<R extends Route> {
@@ -21,6 +22,8 @@ export interface CallInput<R extends Route> {
 
 export interface ClientOptions {
   readonly transport: Transport;
+  /** For `terminal`. */
+  readonly openTerminal?: OpenTerminal;
   readonly token?: string;
   readonly userAgent?: string;
 }
@@ -98,32 +101,52 @@ export class Client {
     return (await readJson(response)) as RouteOutput<R>;
   }
 
+  /** A command with its input and output. @throws what was answered instead, `unsupported` without such a transport. */
+  terminal<R extends Route>(route: R, input: CallInput<R>): Promise<Terminal> {
+    const { openTerminal } = this.#options;
+    if (openTerminal === undefined) throw new SkerryError("unsupported", "This client has no terminals.");
+    return openTerminal({
+      target: targetOf(route, input),
+      headers: this.#headers(input),
+      ...(input.signal === undefined ? {} : { signal: input.signal }),
+    });
+  }
+
+  #headers<R extends Route>(input: CallInput<R>): Record<string, string> {
+    const { token, userAgent = "skerry-client" } = this.#options;
+    return {
+      ...input.headers,
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      "user-agent": userAgent,
+    };
+  }
+
   async #send<R extends Route>(
     route: R,
     input: CallInput<R>,
     body: string | AsyncIterable<Uint8Array> | undefined,
     headers: Readonly<Record<string, string>>,
   ): Promise<TransportResponse> {
-    const search = new URLSearchParams();
-    for (const [name, value] of Object.entries((input.query ?? {}) as Record<string, unknown>)) {
-      if (value !== undefined) search.set(name, String(value));
-    }
-    const query = search.size === 0 ? "" : `?${search}`;
     const response = await this.#options.transport({
       method: route.method,
-      target: formatPath(route.path, (input.params ?? {}) as Record<string, unknown>) + query,
-      headers: {
-        ...headers,
-        ...input.headers,
-        ...(this.#options.token === undefined ? {} : { authorization: `Bearer ${this.#options.token}` }),
-        "user-agent": this.#options.userAgent ?? "skerry-client",
-      },
+      target: targetOf(route, input),
+      headers: { ...headers, ...this.#headers(input) },
       ...(body === undefined ? {} : { body }),
       ...(input.signal === undefined ? {} : { signal: input.signal }),
     });
     if (response.status >= 400) throw await readProblem(response);
     return response;
   }
+}
+
+/** Path and query. */
+function targetOf<R extends Route>(route: R, input: CallInput<R>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries((input.query ?? {}) as Record<string, unknown>)) {
+    if (value !== undefined) search.set(name, String(value));
+  }
+  const query = search.size === 0 ? "" : `?${search}`;
+  return formatPath(route.path, (input.params ?? {}) as Record<string, unknown>) + query;
 }
 
 async function readText(response: TransportResponse): Promise<string> {

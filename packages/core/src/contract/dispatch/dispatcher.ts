@@ -10,10 +10,10 @@ import type { Clock } from "../../domain/ports.ts";
 import { isMutation, type Route, type RouteOutput } from "../route.ts";
 import { Call } from "./call.ts";
 import { encodeEvents, type ListEvent, parseEventId, type ResumePoint } from "./events.ts";
-import type { ApiRequest, ApiResponse, RequestFacts } from "./exchange.ts";
+import type { ApiRequest, ApiResponse, RequestFacts, TerminalProcess } from "./exchange.ts";
 import { parseJson, parseQuery, readBody, validate } from "./input.ts";
 import { RouteTable } from "./match.ts";
-import { StreamGate } from "./streams.ts";
+import { type Reauthorize, StreamGate } from "./streams.ts";
 
 export interface HandlerInput<R extends Route> {
   readonly params: z.output<R["params"]>;
@@ -29,7 +29,13 @@ export interface ListHandler<R extends Route> {
 export type JsonHandler<R extends Route> = (call: Call, input: HandlerInput<R>) => Promise<RouteOutput<R>>;
 export type DownloadHandler<R extends Route> = (call: Call, input: HandlerInput<R>) => Promise<ApiResponse>;
 
-type AnyHandler = JsonHandler<Route> | ListHandler<Route> | DownloadHandler<Route>;
+/** Asks for its permission, and resolves with what starts the command. */
+export type TerminalHandler<R extends Route> = (
+  call: Call,
+  input: HandlerInput<R>,
+) => Promise<() => Promise<TerminalProcess>>;
+
+type AnyHandler = JsonHandler<Route> | ListHandler<Route> | DownloadHandler<Route> | TerminalHandler<Route>;
 export type Handlers = ReadonlyMap<string, AnyHandler>;
 export type HandlerEntry = readonly [string, AnyHandler];
 
@@ -44,6 +50,10 @@ export const handle = {
     handler as unknown as AnyHandler,
   ],
   download: <R extends Route>(route: R, handler: DownloadHandler<R>): HandlerEntry => [
+    route.id,
+    handler as unknown as AnyHandler,
+  ],
+  terminal: <R extends Route>(route: R, handler: TerminalHandler<R>): HandlerEntry => [
     route.id,
     handler as unknown as AnyHandler,
   ],
@@ -167,6 +177,7 @@ async function answer(
       ? { ...response, body: streams.download(reauthorize, response.body), cut: call.signal }
       : response;
   }
+  if (route.kind === "terminal") return terminal(streams, reauthorize, handler as TerminalHandler<Route>, input);
   if (route.kind === "list") {
     const list = handler as ListHandler<Route>;
     const query = input.query as { watch?: string; from?: number };
@@ -175,6 +186,30 @@ async function answer(
   }
   using _guard = route.kind === "upload" ? streams.upload(reauthorize) : undefined;
   return json(options, call, await (handler as JsonHandler<Route>)(call, input));
+}
+
+async function terminal(
+  streams: StreamGate,
+  reauthorize: Reauthorize,
+  handler: TerminalHandler<Route>,
+  input: HandlerInput<Route>,
+): Promise<ApiResponse> {
+  const { call } = reauthorize;
+  const start = await handler(call, input);
+  assertAsked(call);
+  if (call.header("upgrade")?.toLowerCase() !== "websocket") {
+    throw new SkerryError("invalid", "A terminal is a WebSocket, and this request asks for none.", {
+      hint: "skerry exec and skerry shell speak it.",
+    });
+  }
+  const guard = streams.terminal(reauthorize);
+  const ended = () => guard[Symbol.dispose]();
+  try {
+    return { status: 101, headers: {}, terminal: { process: await start(), cut: call.signal, ended } };
+  } catch (error) {
+    ended();
+    throw error;
+  }
 }
 
 function watch(

@@ -22,6 +22,30 @@ export interface ApiResponse {
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   /** Of a stream: aborts when it must end now, also while its reader takes nothing. */
   readonly cut?: AbortSignal;
+  /** Instead of a body, with status 101: the transport changes to a WebSocket. */
+  readonly terminal?: TerminalSession;
+}
+
+/** A command that runs, and the two ends of a terminal that are its input and output. */
+export interface TerminalProcess extends Disposable {
+  /** Ends when the command has ended. */
+  readonly output: AsyncIterable<{ readonly stream: "stdout" | "stderr"; readonly bytes: Uint8Array }>;
+  /** Resolves when more may be written. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** It reads the end of its input. */
+  endInput(): void;
+  resize(columns: number, rows: number): Promise<void>;
+  /** After the output has ended. */
+  exitCode(): Promise<number>;
+}
+
+/** What the transport does with a terminal. */
+export interface TerminalSession {
+  readonly process: TerminalProcess;
+  /** Aborts, with the reason, when it must end now. */
+  readonly cut: AbortSignal;
+  /** Told once, when it has ended. */
+  readonly ended: () => void;
 }
 
 /** What the log line of a request says beyond the request. Filled while it is handled. */

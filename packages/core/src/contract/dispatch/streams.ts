@@ -6,7 +6,7 @@ import { LIMITS } from "../../domain/limits.ts";
 import type { Call } from "./call.ts";
 import type { ApiRequest } from "./exchange.ts";
 
-interface Reauthorize {
+export interface Reauthorize {
   readonly call: Call;
   readonly authenticate: (authorization: string | undefined, request: ApiRequest) => Principal;
 }
@@ -72,9 +72,24 @@ export class StreamGate {
     perOwner: LIMITS.http.maxTransfersPerPrincipal,
   });
 
+  readonly #terminals = new Slots({
+    what: "terminals",
+    total: LIMITS.terminal.maxTerminals,
+    perOwner: LIMITS.terminal.maxTerminalsPerPrincipal,
+  });
+
+  /** A terminal: as an upload. @throws `exhausted/overload`, `exhausted/rate`. */
+  terminal(reauthorize: Reauthorize): Disposable {
+    return this.#counted(this.#terminals, reauthorize);
+  }
+
   /** An upload: counted, and aborted when the right is lost. @throws `exhausted/overload`, `exhausted/rate`. */
   upload(reauthorize: Reauthorize): Disposable {
-    const release = this.#uploads.take(reauthorize.call);
+    return this.#counted(this.#uploads, reauthorize);
+  }
+
+  #counted(slots: Slots, reauthorize: Reauthorize): Disposable {
+    const release = slots.take(reauthorize.call);
     const guard = this.#guard(reauthorize);
     return {
       [Symbol.dispose]() {

@@ -1,0 +1,153 @@
+/** The server's end of a terminal: from a request to upgrade to the end of the command. */
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import type { ApiResponse, TerminalSession } from "@skerry/core/contract/dispatch/exchange.ts";
+import {
+  decodeControl,
+  decodeMessage,
+  encodeControl,
+  encodeMessage,
+  SUBPROTOCOL,
+} from "@skerry/core/contract/terminal.ts";
+import { SkerryError, toProblem, toSkerryError } from "@skerry/core/domain/errors.ts";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
+import { type WebSocket, WebSocketServer } from "ws";
+
+const { maxMessageBytes, maxQueuedMessages, maxWindow, pingMs } = LIMITS.terminal;
+
+const upgrader = new WebSocketServer({
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  maxPayload: maxMessageBytes + 1,
+  handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+});
+
+/** Whether a WebSocket can be made of the request: asked before anything is started for it. */
+function isWebSocket({ headers, method }: IncomingMessage): boolean {
+  return (
+    method === "GET" &&
+    headers.upgrade?.toLowerCase() === "websocket" &&
+    headers["sec-websocket-version"] === "13" &&
+    /^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")
+  );
+}
+
+/** Resolves when the terminal has ended. `id`: of the request, for errors. */
+export function serveTerminal(
+  incoming: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+  session: TerminalSession,
+  id: string,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      session.process[Symbol.dispose]();
+      session.ended();
+      resolve();
+    };
+    // Also when the handshake fails, which closes the socket.
+    socket.once("close", end);
+    upgrader.handleUpgrade(incoming, socket, head, (connection) => {
+      void connect(connection, session, id);
+    });
+  });
+}
+
+/** An answer that is no terminal. The connection closes after it. */
+export function refuseUpgrade(socket: Socket, { status, headers, body = "" }: ApiResponse, id: string): void {
+  const text = String(body);
+  const lines = Object.entries({ ...headers, "x-request-id": id }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\n${lines.join("")}content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+  );
+}
+
+async function connect(connection: WebSocket, { process, cut }: TerminalSession, id: string): Promise<void> {
+  const fail = (thrown: unknown) => {
+    connection.send(encodeControl({ type: "error", problem: toProblem(toSkerryError(thrown), id) }));
+    connection.close(1011);
+    // One that does not answer the close would stay.
+    setTimeout(() => connection.terminate(), LIMITS.http.keepAliveMs).unref();
+  };
+  connection.on("error", () => connection.terminate());
+  connection.on("close", () => process[Symbol.dispose]());
+  cut.addEventListener("abort", () => fail(cut.reason), { once: true });
+  if (cut.aborted) return fail(cut.reason);
+  takeInput(connection, process);
+  watchLife(connection);
+  try {
+    for await (const { stream, bytes } of process.output) {
+      for (let at = 0; at < bytes.length; at += maxMessageBytes) {
+        await send(connection, encodeMessage(stream, bytes.subarray(at, at + maxMessageBytes)));
+      }
+      if (connection.readyState !== connection.OPEN) return;
+    }
+    await send(connection, encodeControl({ type: "exit", code: await process.exitCode() }));
+    connection.close(1000);
+  } catch (error) {
+    if (!cut.aborted && connection.readyState === connection.OPEN) fail(error);
+  }
+}
+
+/** Resolves when the bytes have been handed to the system: a reader that takes nothing makes the command wait. */
+function send(connection: WebSocket, message: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    connection.send(message, () => resolve());
+  });
+}
+
+function takeInput(connection: WebSocket, process: TerminalSession["process"]): void {
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  const inTurn = (work: () => unknown) => {
+    if (++waiting >= maxQueuedMessages) connection.pause();
+    last = last.then(work).then(
+      () => undefined,
+      () => undefined, // the output tells what is wrong with the command
+    );
+    void last.finally(() => {
+      waiting--;
+      if (connection.isPaused) connection.resume();
+    });
+  };
+  connection.on("message", (data: Buffer, isBinary: boolean) => {
+    const message = isBinary ? decodeMessage(data) : undefined;
+    if (message?.channel === "stdin") {
+      const { bytes } = message;
+      inTurn(() => (bytes.length === 0 ? process.endInput() : process.write(bytes)));
+      return;
+    }
+    const control = message?.channel === "control" ? decodeControl(message.bytes) : undefined;
+    if (control?.type === "resize" && isSide(control.columns) && isSide(control.rows)) {
+      inTurn(() => process.resize(control.columns, control.rows));
+      return;
+    }
+    connection.close(1003, "not skerry.terminal.v1");
+  });
+}
+
+function isSide(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= maxWindow;
+}
+
+/** A peer that vanished without a word would keep its command for ever. */
+function watchLife(connection: WebSocket): void {
+  let alive = true;
+  connection.on("pong", () => {
+    alive = true;
+  });
+  const timer = setInterval(() => {
+    if (!alive) return connection.terminate();
+    alive = false;
+    connection.ping();
+  }, pingMs).unref();
+  connection.on("close", () => clearInterval(timer));
+}
+
+/** @throws `invalid`: said before the route is asked. */
+export function assertWebSocket(incoming: IncomingMessage): void {
+  if (isWebSocket(incoming)) return;
+  throw new SkerryError("invalid", "This is not the handshake of a WebSocket, version 13.");
+}
