@@ -256,6 +256,7 @@ test("too many requests in flight", async () => {
   first.write(GET);
   await until(() => seen.length === 1, "the first is in flight");
   const answer = await world.exchange(GET_LAST);
+  match(answer, /\r\nRetry-After: 1\r\n/);
   deepEqual({ ...problem(answer), detail: "" }, { status: 503, id: "exhausted/overload", detail: "" });
 });
 

@@ -213,6 +213,15 @@ test("a client that closes its half after the request still gets the answer", as
   match(await client.untilClosed(), /Connection: close\r\n\r\nok$/);
 });
 
+test("requests that were pipelined before the client closed its half are all answered", async () => {
+  await using world = await ProxyWorld.start();
+  await world.upstream(() => OK);
+  const client = await world.connect();
+  const other = "GET / HTTP/1.1\r\nHost: other.example\r\n\r\n";
+  client.socket.end(`GET / HTTP/1.1\r\n${HOST}\r\n${other}${other}GET / HTTP/1.1\r\n${HOST}\r\n`);
+  deepEqual((await client.untilClosed()).match(/(?<=HTTP\/1\.1 )\d+/g), ["200", "404", "404", "200"]);
+});
+
 test("many clients at once each get their own answer", async () => {
   await using world = await ProxyWorld.start({ maxUpstreamConnections: 7 });
   await world.upstream(({ line, body }) => {

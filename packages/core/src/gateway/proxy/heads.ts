@@ -63,9 +63,13 @@ export function ownAnswer(error: SkerryError, id: string, withoutBody: boolean, 
   const body = `${JSON.stringify(problem).replace(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
   return (
     `HTTP/1.1 ${error.status} ${STATUS_TEXTS[error.status] ?? "Error"}\r\nContent-Type: application/problem+json\r\n` +
-    `Content-Length: ${body.length}\r\nCache-Control: no-store\r\nX-Request-Id: ${id}\r\n` +
+    `Content-Length: ${body.length}\r\n${retryAfter(error)}Cache-Control: no-store\r\nX-Request-Id: ${id}\r\n` +
     `${closes ? "Connection: close\r\n" : ""}\r\n${withoutBody ? "" : body}`
   );
+}
+
+function retryAfter({ retryAfterMs }: SkerryError): string {
+  return retryAfterMs === undefined ? "" : `Retry-After: ${Math.ceil(retryAfterMs / 1000)}\r\n`;
 }
 
 type Id = ConstructorParameters<typeof SkerryError>[0];

@@ -73,9 +73,9 @@ export class Wire {
     return this.#isWriting;
   }
 
-  /** The peer sent its last byte. */
+  /** The peer sent its last byte, and nothing of what it sent is held. */
   get hasEnded(): boolean {
-    return this.#hasEnded;
+    return this.#hasEnded && this.#held.length === 0;
   }
 
   /** The buffer of the last read belongs to a pending write: the next read gets another. */
@@ -98,7 +98,12 @@ export class Wire {
     if (this.socket.destroyed) return;
     this.bytesOut += data.length;
     if (this.#isWriting) this.#queue.push(data);
-    else this.#start(() => this.socket._write(data, typeof data === "string" ? "latin1" : BYTES, this.#written));
+    else {
+      this.#isWriting = true;
+      this.#isInWrite = true;
+      this.socket._write(data, typeof data === "string" ? "latin1" : BYTES, this.#written);
+      this.#isInWrite = false;
+    }
   }
 
   /** A head and bytes behind it, in one call. */
@@ -131,13 +136,9 @@ export class Wire {
       chunk,
       encoding: typeof chunk === "string" ? ("latin1" as const) : BYTES,
     }));
-    this.#start(() => this.socket._writev?.(chunks, this.#written));
-  }
-
-  #start(write: () => void): void {
     this.#isWriting = true;
     this.#isInWrite = true;
-    write();
+    this.socket._writev?.(chunks, this.#written);
     this.#isInWrite = false;
   }
 
@@ -191,11 +192,13 @@ export class Wire {
 
   #pump(): void {
     while (this.#held.length > 0 && !this.#isPaused && !this.socket.destroyed) {
-      const buffer = this.#held.shift() as Buffer;
+      const buffer = this.#held[0] as Buffer;
       const from = this.#give(buffer, buffer.length);
-      if (from === buffer.length) continue;
-      this.#held.unshift(buffer.subarray(from));
-      this.#isPaused = true;
+      if (from === buffer.length) this.#held.shift();
+      else {
+        this.#held[0] = buffer.subarray(from);
+        this.#isPaused = true;
+      }
     }
     if (this.#isPaused || this.socket.destroyed) return;
     if (this.#hasEnded) this.owner.onEnd();
