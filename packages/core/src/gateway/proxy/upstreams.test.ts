@@ -22,7 +22,7 @@ function backend(host: string, port: number, isTls = false): Backend {
 }
 
 test("a restricted route to this machine is refused, by address and by name", async () => {
-  await using world = await ProxyWorld.start({}, { resolve: async () => ["127.0.0.1", "::1"] });
+  await using world = await ProxyWorld.start({ upstreamHeadMs: 500 }, { resolve: async () => ["127.0.0.1", "::1"] });
   let connections = 0;
   const port = await world.listen(() => connections++);
   for (const host of ["127.0.0.1", "[::1]", "innocent.example"]) {
