@@ -31,6 +31,11 @@ export const DRIVERS: readonly Driver[] = [
     reason: "the gateway's data path: nothing wraps its sockets, and it connects to the address that it has checked",
   },
   {
+    path: `${CORE}/gateway/proxy/adopt.ts`,
+    may: ["node:net"],
+    reason: "the same: it moves an accepted connection to a socket that reads into a buffer of ours",
+  },
+  {
     path: `${CORE}/gateway/proxy/proxy.ts`,
     may: ["setInterval"],
     reason: "one timer for all deadlines of the data path; what time it is comes through a port",

@@ -26,6 +26,8 @@ export const GATEWAY_LIMITS = {
     maxWaiting: 1024,
     /** Addresses of one name that are tried. More are left out. */
     maxAddresses: 4,
+    /** The buffer that all connections of clients read into, one after another. */
+    clientBufferBytes: 64 * KiB,
     /** Buffer that one connection to a backend reads into; so much of an answer is on its way at most. */
     upstreamBufferBytes: 64 * KiB,
     /** A body up to this goes to the client in one write with its head. */

@@ -50,9 +50,9 @@ export class ProxyWorld implements AsyncDisposable {
     return port;
   }
 
-  /** From now on connections to this port are refused. */
-  stopListening(port: number): void {
-    this.#servers.get(port)?.close();
+  /** From now on connections to this port are refused. `onClosed` is called when the last one has ended. */
+  stopListening(port: number, onClosed?: () => void): void {
+    this.#servers.get(port)?.close(onClosed);
   }
 
   /** An upstream that reads one request at a time and answers with what `answer` gives. */

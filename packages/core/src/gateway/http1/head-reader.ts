@@ -120,11 +120,11 @@ export class HeadReader {
     let state = this.#state;
     let i = from;
     while (i < to) {
-      const byte = buffer[i] as number;
-      if (state === IN_LINE && LINE[byte] === 1) {
-        i++;
-        continue;
+      if (state === IN_LINE) {
+        while (i < to && LINE[buffer[i] as number] === 1) i++;
+        if (i === to) break;
       }
+      const byte = buffer[i] as number;
       const next = step(state, byte);
       i++;
       if (next instanceof Refusal) return this.#refuse(next);

@@ -6,6 +6,7 @@ import { BodyReader } from "../http1/body-reader.ts";
 import { Refusal } from "../http1/grammar.ts";
 import { HeadReader } from "../http1/head-reader.ts";
 import { parseRequestHead } from "../http1/request-head.ts";
+import { adopt } from "./adopt.ts";
 import type { Context } from "./context.ts";
 import { Exchange, type ExchangeClient } from "./exchange.ts";
 import { forwardedLines, ownAnswer } from "./heads.ts";
@@ -51,7 +52,11 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.#address = (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
     this.#reader = new HeadReader(context.limits);
     this.#body = new BodyReader(context.limits);
-    this.wire = new Wire(this, 0, () => socket);
+    this.wire = new Wire(
+      this,
+      () => context.clientBuffer,
+      (onread) => adopt(socket, onread),
+    );
     this.setDeadline(context.limits.clientHeadMs);
   }
 
@@ -73,7 +78,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   setDeadline(inMs: number): void {
-    this.deadlineMs = this.#context.options.monotonicMs() + inMs;
+    this.deadlineMs = this.#context.coarseMs + inMs;
   }
 
   onDeadline(): void {

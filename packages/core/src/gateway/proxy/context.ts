@@ -31,5 +31,9 @@ export interface Context {
   readonly deadlines: Deadlines;
   table: RouteTable;
   isDraining: boolean;
+  /** Monotonic time of the last sweep: near enough for deadlines, and free. */
+  coarseMs: number;
+  /** All plain connections of clients read into it, one after another. */
+  readonly clientBuffer: Buffer;
   readonly nextRequestId: () => string;
 }

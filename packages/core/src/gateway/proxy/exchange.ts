@@ -139,8 +139,14 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   sendBody(buffer: Buffer, from: number, to: number): void {
     if (this.#upstream === undefined) return;
     this.#bytesIn += to - from;
-    this.#upstream.wire.write(buffer.subarray(from, to));
+    this.#upstream.wire.write(this.#lasting(buffer, from, to));
     if (this.#phase === "send") this.#client.setDeadline(this.#context.limits.clientBodyIdleMs);
+  }
+
+  /** Clients share one buffer: what may wait in a write is copied out of it. */
+  #lasting(buffer: Buffer, from: number, to: number): Buffer {
+    const range = buffer.subarray(from, to);
+    return this.#client.wire.isRecycled ? Buffer.from(range) : range;
   }
 
   /** The request has been read, and given to the upstream, to its end. */
@@ -188,7 +194,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     }
     const upstream = this.#upstream as UpstreamConnection;
     if (isLast) {
-      if (wire.isBlocked) upstream.wire.leaveBuffer();
+      if (wire.isBlocked) upstream.leaveBuffer();
       this.#end(undefined);
       upstream.finish(this.#client.isRequestRead);
       this.#client.onAnswered(this.#closes);
@@ -219,7 +225,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
 
   fromTunnel(buffer: Buffer, from: number, to: number): void {
     const { wire } = this.#upstream as UpstreamConnection;
-    wire.write(buffer.subarray(from, to));
+    wire.write(this.#lasting(buffer, from, to));
     if (wire.isBlocked) this.#client.wire.pause();
     this.#client.setDeadline(this.#context.limits.tunnelIdleMs);
   }

@@ -1,6 +1,8 @@
 /** What goes through the proxy, and how it looks on both sides. */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { Socket } from "node:net";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { ProxyWorld, type SeenRequest, until } from "../../testing/proxy-world.ts";
 
 const HOST = "Host: app.example\r\n";
@@ -220,6 +222,115 @@ test("requests that were pipelined before the client closed its half are all ans
   const other = "GET / HTTP/1.1\r\nHost: other.example\r\n\r\n";
   client.socket.end(`GET / HTTP/1.1\r\n${HOST}\r\n${other}${other}GET / HTTP/1.1\r\n${HOST}\r\n`);
   deepEqual((await client.untilClosed()).match(/(?<=HTTP\/1\.1 )\d+/g), ["200", "404", "404", "200"]);
+});
+
+/** More than the kernel keeps for two sockets: a write of it waits. */
+const LARGE_BYTES = 16 * 1024 * 1024;
+
+test("uploads at once to an upstream that does not read yet do not mix", async () => {
+  await using world = await ProxyWorld.start();
+  const upstreams: Socket[] = [];
+  const got: Buffer[][] = [];
+  world.route(
+    await world.listen((socket) => {
+      upstreams.push(socket.pause());
+      const parts: Buffer[] = [];
+      got.push(parts);
+      socket.on("data", (bytes: Buffer) => parts.push(bytes));
+      socket.pause();
+    }),
+  );
+  const clients = await Promise.all(["a", "b", "c"].map(() => world.connect()));
+  for (const [i, client] of clients.entries()) {
+    client.write(`POST / HTTP/1.1\r\n${HOST}Content-Length: ${LARGE_BYTES}\r\n\r\n`);
+    client.socket.write(Buffer.alloc(LARGE_BYTES, "abc"[i]));
+  }
+  await untilStill(() => clients.reduce((sum, { socket }) => sum + socket.bytesWritten - socket.writableLength, 0));
+  for (const socket of upstreams) socket.resume();
+  const bytesOf = (parts: Buffer[]): Buffer => {
+    const all = Buffer.concat(parts);
+    return all.subarray(all.indexOf("\r\n\r\n") + 4);
+  };
+  await until(() => got.every((parts) => bytesOf(parts).length === LARGE_BYTES), "all has arrived");
+  const letters = got.map((parts) => [...new Set(bytesOf(parts))].map((byte) => String.fromCharCode(byte)).join());
+  deepEqual(letters.toSorted(), ["a", "b", "c"]);
+});
+
+/** A client's socket whose writes wait until they are let go, and then take what the buffers hold. */
+class HeldSocket extends Socket {
+  taken = "";
+  readonly #waiting: (() => void)[] = [];
+
+  #hold(parts: readonly (string | Buffer)[], done: () => void): void {
+    this.#waiting.push(() => {
+      this.taken += parts.map((part) => (typeof part === "string" ? part : part.toString("latin1"))).join("");
+      done();
+    });
+  }
+
+  override _write(chunk: string | Buffer, _: string, done: () => void): void {
+    this.#hold([chunk], done);
+  }
+
+  override _writev(chunks: readonly { chunk: string | Buffer }[], done: () => void): void {
+    this.#hold(
+      chunks.map(({ chunk }) => chunk),
+      done,
+    );
+  }
+
+  letGo(): void {
+    for (const one of this.#waiting.splice(0)) one();
+  }
+}
+
+test("an answer whose end waits for a slow reader does not change when its connection serves others", async () => {
+  await using world = await ProxyWorld.start({ maxUpstreamConnections: 1 });
+  const seen = await world.upstream(({ line }) => {
+    const body = (line.includes("/slow") ? "s" : "f").repeat(30_000);
+    return `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  });
+  const slow = new HeldSocket();
+  world.proxy.accept(slow, false);
+  slow.push(Buffer.from(`GET /slow HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`));
+  await until(() => seen.length === 1, "the upstream answers");
+  // Lets go of what waits before the end of the answer; the end is held.
+  while (world.records.length === 0) {
+    await turn();
+    if (world.records.length === 0) slow.letGo();
+  }
+  for (let i = 0; i < 3; i++) await world.exchange(`GET /fast HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);
+  equal(world.proxy.stats().upstreamConnections, 1);
+  slow.letGo();
+  equal(slow.taken.slice(slow.taken.indexOf("\r\n\r\n") + 4), "s".repeat(30_000));
+});
+
+/** Waits until `value` has stopped to change. */
+async function untilStill(value: () => number): Promise<void> {
+  let last = -1;
+  let since = performance.now();
+  await until(() => {
+    if (value() !== last) since = performance.now();
+    last = value();
+    return performance.now() - since > 200;
+  }, "it stands still");
+}
+
+test("the server that took a connection counts it until its end", async () => {
+  await using world = await ProxyWorld.start();
+  await world.upstream(() => OK);
+  const client = await world.connect();
+  client.write(`GET / HTTP/1.1\r\n${HOST}\r\n`);
+  await until(() => client.text.endsWith("ok"), "an answer");
+  let isClosed = false;
+  world.stopListening(world.port, () => {
+    isClosed = true;
+  });
+  client.write(`GET / HTTP/1.1\r\n${HOST}\r\n`);
+  await until(() => client.text.split("ok").length === 3, "another answer");
+  equal(isClosed, false);
+  client.socket.destroy();
+  await until(() => isClosed, "the server closes");
 });
 
 test("many clients at once each get their own answer", async () => {

@@ -68,7 +68,7 @@ export class BackendPool implements Home {
       taker.onConnection(connection);
       return;
     }
-    connection.idleSinceMs = this.#context.options.monotonicMs();
+    connection.idleSinceMs = this.#context.coarseMs;
     if (this.#context.isDraining || this.#idle.length >= this.#context.limits.maxUpstreamIdle)
       connection.wire.destroy();
     else this.#idle.push(connection);
@@ -92,7 +92,7 @@ export class BackendPool implements Home {
     for (const connection of [...this.#open]) connection.wire.destroy();
   }
 
-  #isGood(connection: UpstreamConnection, nowMs = this.#context.options.monotonicMs()): boolean {
+  #isGood(connection: UpstreamConnection, nowMs = this.#context.coarseMs): boolean {
     const { upstreamIdleMs, upstreamAgeMs } = this.#context.limits;
     if (connection.wire.isDestroyed || connection.wire.hasEnded) return false;
     const isIdleTooLong = connection.idleSinceMs > 0 && nowMs - connection.idleSinceMs > upstreamIdleMs;
@@ -150,8 +150,10 @@ export class BackendPool implements Home {
   #connectTo(address: string): Promise<UpstreamConnection> {
     const { options, limits, stats } = this.#context;
     const connection = new UpstreamConnection(this, this.#context);
-    const wire = new Wire(connection, limits.upstreamBufferBytes, (onread) =>
-      openSocket(this.#backend, address, options, onread),
+    const wire = new Wire(
+      connection,
+      () => connection.nextBuffer(),
+      (onread) => openSocket(this.#backend, address, options, onread),
     );
     connection.wire = wire;
     const isTls = this.#backend.kind === "tcp" && this.#backend.tls;
@@ -161,7 +163,7 @@ export class BackendPool implements Home {
         cause = new SkerryError("unavailable/timeout", "The upstream did not take the connection in time.", CHECK);
         wire.destroy();
       };
-      const deadline = this.#context.deadlines.add(options.monotonicMs() + limits.connectMs, giveUp);
+      const deadline = this.#context.deadlines.add(this.#context.coarseMs + limits.connectMs, giveUp);
       wire.socket.once(isTls ? "secureConnect" : "connect", () => {
         this.#context.deadlines.delete(deadline);
         this.#open.add(connection);

@@ -10,8 +10,8 @@ import { emptyStats, type ProxyStats } from "./records.ts";
 
 export interface DataPath {
   /**
-   * Takes over a connection that nobody has read from: of a server with `allowHalfOpen`, after the handshake when it
-   * is TLS.
+   * Takes over a connection that nobody has read from, after the handshake when it is TLS. A plain socket that is given
+   * is empty afterwards (see adopt.ts): do not keep it. Its server goes on to count the connection.
    */
   accept(socket: Socket | TLSSocket, tls: boolean): void;
   /** Holds for requests that come from now on. */
@@ -44,6 +44,8 @@ class SocketPath implements DataPath {
       deadlines: new Deadlines(),
       table: compileTable([]),
       isDraining: false,
+      coarseMs: options.monotonicMs(),
+      clientBuffer: Buffer.allocUnsafeSlow(options.limits.clientBufferBytes),
       nextRequestId: requestIds(options),
     };
     this.#pools = new UpstreamPools(this.#context);
@@ -98,6 +100,7 @@ class SocketPath implements DataPath {
 
   #sweep(): void {
     const nowMs = this.#context.options.monotonicMs();
+    this.#context.coarseMs = nowMs;
     for (const client of this.#clients) if (nowMs > client.deadlineMs) client.onDeadline();
     this.#context.deadlines.sweep(nowMs);
     this.#pools.sweep(nowMs);

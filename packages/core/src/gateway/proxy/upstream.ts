@@ -54,12 +54,13 @@ export class UpstreamConnection implements WireOwner {
   #head: ResponseHead | undefined;
   #state = AT_HEAD;
   #bytesBefore = 0;
+  #buffer: Buffer | undefined;
   readonly #passBody = (buffer: Buffer, from: number, to: number): void => this.#taker?.onBody(buffer, from, to);
 
   constructor(home: Home, context: Context) {
     this.#home = home;
     this.#context = context;
-    this.createdMs = context.options.monotonicMs();
+    this.createdMs = context.coarseMs;
     this.#reader = new HeadReader(context.limits);
     this.#body = new BodyReader(context.limits);
   }
@@ -70,6 +71,16 @@ export class UpstreamConnection implements WireOwner {
     this.#head = undefined;
     this.#bytesBefore = this.wire.bytesIn;
     this.uses++;
+  }
+
+  /** The buffer that the connection reads into: the same again, unless it was left to a pending write. */
+  nextBuffer(): Buffer {
+    this.#buffer ??= Buffer.allocUnsafeSlow(this.#context.limits.upstreamBufferBytes);
+    return this.#buffer;
+  }
+
+  leaveBuffer(): void {
+    this.#buffer = undefined;
   }
 
   /** Nobody waits any more: the connection ends. */
@@ -89,9 +100,9 @@ export class UpstreamConnection implements WireOwner {
   /** Both sides of a tunnel have sent their last byte: what is still to be written goes first. */
   endGently(): void {
     this.#taker = undefined;
-    const { options, limits, deadlines } = this.#context;
+    const { coarseMs, limits, deadlines } = this.#context;
     if (!this.wire.isBlocked) this.wire.destroy();
-    else deadlines.add(options.monotonicMs() + limits.lingerMs, () => this.wire.destroy());
+    else deadlines.add(coarseMs + limits.lingerMs, () => this.wire.destroy());
   }
 
   onBytes(buffer: Buffer, from: number, to: number): number {

@@ -31,8 +31,9 @@ export class Wire {
   bytesIn = 0;
   bytesOut = 0;
 
-  readonly #bufferBytes: number;
-  #buffer: Buffer | undefined;
+  /** Bytes come in a buffer that is used again. */
+  isRecycled = false;
+
   #isPaused = false;
   /** Node was told to read no more. */
   #isStopped = false;
@@ -46,14 +47,13 @@ export class Wire {
   #endsAfterWrites = false;
   readonly #written: Written = (error) => this.#onWritten(error);
 
-  /** `make` opens the socket; `bufferBytes` is the size of the buffer that it reads into when it uses `onread`. */
-  constructor(owner: WireOwner, bufferBytes: number, make: (onread: OnReadOpts) => Socket) {
+  /** `make` opens the socket; when it uses `onread`, `nextBuffer` gives the buffer for the next read. */
+  constructor(owner: WireOwner, nextBuffer: () => Buffer, make: (onread: OnReadOpts) => Socket) {
     this.owner = owner;
-    this.#bufferBytes = bufferBytes;
     this.socket = make({
       buffer: () => {
-        this.#buffer ??= Buffer.allocUnsafeSlow(this.#bufferBytes);
-        return this.#buffer;
+        this.isRecycled = true;
+        return nextBuffer();
       },
       callback: (count, buffer) => this.#deliver(buffer as Buffer, count, true),
     });
@@ -76,11 +76,6 @@ export class Wire {
   /** The peer sent its last byte, and nothing of what it sent is held. */
   get hasEnded(): boolean {
     return this.#hasEnded && this.#held.length === 0;
-  }
-
-  /** The buffer of the last read belongs to a pending write: the next read gets another. */
-  leaveBuffer(): void {
-    this.#buffer = undefined;
   }
 
   pause(): void {
