@@ -51,6 +51,11 @@ export const LAZY_IMPORTS: readonly { readonly specifier: string; readonly file:
     why: "`skerry doctor` looks at this machine, also when no daemon runs",
   },
   { specifier: "@skerry/tui/run.tsx", file: "packages/cli/src/commands/ui.ts", why: "`skerry ui` runs the TUI" },
+  {
+    specifier: "@skerry/tui/top.ts",
+    file: "packages/cli/src/commands/top.ts",
+    why: "`skerry top` draws charts in a process of its own",
+  },
 ];
 
 /** Tests, benchmarks, journeys and tools see everything: nothing imports them. */

@@ -96,6 +96,7 @@ describe("the commands", () => {
       [],
     );
     const elsewhere = [
+      "top",
       "ui",
       "up",
       "__complete",

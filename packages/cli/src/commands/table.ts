@@ -38,6 +38,7 @@ export const ENTRIES: readonly Entry[] = [
   },
   command("status", "Show how the cloud is", () => import("./status.ts")),
   command("ui", "Follow the cloud on a screen", () => import("./ui.ts")),
+  command("top", "Draw processor, memory, requests and latency", () => import("./top.ts")),
 
   command("doctor", "Look for what is wrong on this machine, and say what to do", () => import("./doctor.ts")),
 

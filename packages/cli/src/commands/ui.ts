@@ -26,7 +26,7 @@ export default defineCommand({
       context: context.name ?? describeTarget(context),
       stdin: stdin as NodeJS.ReadStream,
       stdout: stdout as NodeJS.WriteStream,
-      color: invocation.globals["no-color"] !== true && !terminal.env["NO_COLOR"],
+      color: !invocation.globals["no-color"] && !terminal.env["NO_COLOR"],
       nowMs: terminal.nowMs,
       signal,
     });

@@ -1,0 +1,122 @@
+/** `skerry top` on a real terminal against a real daemon. */
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
+import { userRoutes } from "@skerry/core/contract/api/user.ts";
+import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
+import { Tmux } from "../src/testing/tmux.ts";
+
+const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
+
+let directory: string;
+let daemon: DaemonProcess;
+let token: string;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "skerry-top-"));
+  daemon = await startDaemonProcess({ data: join(directory, "data") });
+  token = await daemon.login();
+});
+after(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function open(name: string, options: { token?: string; env?: Record<string, string> } = {}): Promise<Tmux> {
+  const config = join(directory, name);
+  await mkdir(config, { mode: 0o700 });
+  const contexts = [{ name, socketPath: daemon.socketPath, token: options.token ?? token }];
+  const text = JSON.stringify({ version: 1, current: name, contexts });
+  await writeFile(join(config, "contexts.json"), text, { mode: 0o600 });
+  const env = { SKERRY_CONFIG_DIR: config, HOME: directory, ...options.env };
+  return Tmux.start({ columns: 100, rows: 26, env, command: `${SKERRY} top` });
+}
+
+async function assertRestored(tmux: Tmux, status: number): Promise<string[]> {
+  const rows = await tmux.until(
+    "the shell again",
+    (text) => text.startsWith("before\n") && text.includes(`left with ${status}`),
+  );
+  assert.equal(await tmux.ask("#{alternate_on} #{cursor_flag}"), "0 1");
+  await tmux.type("stty -a\r");
+  await tmux.until("it echoes, and lines are lines", (text) => / icanon /.test(text) && /[^-]echo /.test(text));
+  return rows;
+}
+
+async function childOf(pid: number): Promise<number> {
+  return Number((await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim());
+}
+
+async function soon(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (const deadline = performance.now() + 20_000; !(await holds()); await sleep(20)) {
+    assert.ok(performance.now() < deadline, what);
+  }
+}
+
+test("four charts with figures, also after a resize; q leaves", async () => {
+  await using tmux = await open("live");
+  const all = /CPU % of a core {2}\d.*Memory MiB {2}\d[\s\S]*Requests\/s {2}\d.*Latency ms, p99 {2}\d/;
+  await tmux.until("figures", (text) => text.includes("● live") && all.test(text) && text.includes("node.metrics"));
+  const styled = (await tmux.screen(true)).join("\n");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a colour
+  assert.match(styled, /\x1b\[(?:\d+;)*3[0-7]/);
+  await tmux.resize(60, 20);
+  await tmux.until("smaller, with whole frames", (text) => {
+    const frame = text.split("\n").filter((row) => /^[┌│└]/.test(row));
+    return text.includes("Latency") && frame.length >= 12 && frame.every((row) => /^[┌│└].*[┐│┘]$/.test(row));
+  });
+  await tmux.keys("q");
+  await assertRestored(tmux, 0);
+});
+
+test("without colours none is sent; a daemon that goes is said, and comes back", async () => {
+  await using tmux = await open("plain", { env: { NO_COLOR: "1" } });
+  await tmux.until("live", (text) => text.includes("● live"));
+  const styled = (await tmux.screen(true)).join("\n");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences of colours are what it looks for
+  assert.doesNotMatch(styled, /\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9[0-7])m/);
+  await daemon.kill("SIGKILL");
+  await tmux.until("stale", (text) => text.includes("▲ stale") && text.includes("cannot be reached"));
+  daemon = await startDaemonProcess({ data: join(directory, "data") });
+  await tmux.until("live again", (text) => text.includes("● live"));
+  process.kill(await childOf(Number(await tmux.ask("#{pane_pid}"))), "SIGTERM");
+  await assertRestored(tmux, 143);
+});
+
+test("charts that are killed are said, on a terminal as it was; killed parents take the charts with them", async () => {
+  await using tmux = await open("killed");
+  await tmux.until("live", (text) => text.includes("● live"));
+  const parent = await childOf(Number(await tmux.ask("#{pane_pid}")));
+  process.kill(await childOf(parent), "SIGKILL");
+  const rows = await assertRestored(tmux, 1);
+  assert.match(rows.join("\n"), /charts ended unexpectedly \(SIGKILL\)/);
+
+  await using other = await open("parent");
+  await other.until("live", (text) => text.includes("● live"));
+  const second = await childOf(Number(await other.ask("#{pane_pid}")));
+  const charts = await childOf(second);
+  process.kill(second, "SIGKILL");
+  const gone = () =>
+    readFile(`/proc/${charts}/stat`).then(
+      () => false,
+      () => true,
+    );
+  await soon("the charts end, too", gone);
+  await soon("the screen is given back", async () => (await other.ask("#{alternate_on} #{cursor_flag}")) === "0 1");
+});
+
+test("who may not read the metrics is told, before anything is drawn; the charts never hold the token", async () => {
+  const { password = "" } = await daemon.client(token).call(userRoutes.create, { body: { name: "mia" } });
+  const { token: hers } = await daemon.client().call(sessionRoutes.create, { body: { name: "mia", password } });
+  await using tmux = await open("member", { token: hers });
+  await tmux.until("why", (text) => text.includes("left with 4") && text.includes("forbidden"));
+  await using mine = await open("secret", { env: { SKERRY_TOKEN: token } });
+  await mine.until("live", (text) => text.includes("● live"));
+  const charts = await childOf(await childOf(Number(await mine.ask("#{pane_pid}"))));
+  assert.doesNotMatch(await readFile(`/proc/${charts}/environ`, "utf8"), new RegExp(token));
+});
