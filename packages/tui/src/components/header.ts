@@ -44,7 +44,7 @@ function clusterParts({ status, link }: HeaderView): Line[] {
   const trouble = problems.length === 0 ? "" : ` (${problems.length}, see !)`;
   const objects = `${storage.objects} object${storage.objects === 1 ? "" : "s"}, ${formatBytes(storage.sizeBytes)}`;
   return [
-    [{ text: `${state === "ok" ? "●" : "▲"} ${state}${trouble}`, tone: tone(STATE_TONES[state]) }],
+    [{ text: `${old ? "○ was" : state === "ok" ? "●" : "▲"} ${state}${trouble}`, tone: tone(STATE_TONES[state]) }],
     [{ text: escapeText(node), tone: tone("plain") }],
     [{ text: `storage ${storage.state}`, tone: tone(STORAGE_TONES[storage.state]) }],
     [{ text: objects, tone: tone("plain") }],
