@@ -53,10 +53,11 @@ async function childOf(pid: number): Promise<number> {
   return Number((await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim());
 }
 
-/** Without the curves and figures, of which none is the same twice. */
+/** Without the curves and figures, of which none is the same twice: the frames, what is in them, the first and last line. */
 function skeleton(row: string): string {
-  const plain = row.replace(/[\u2800-\u28ff]/g, " ").replace(/\d+(?:\.\d+)?/g, "0");
-  return /^[┌└]/.test(plain) ? plain : plain.replace(/(?:-0s +)+now/, "now").replace(/(q quit).*/, "$1");
+  if (/^[┌└]/.test(row)) return row.replace(/ {2}\d[\d.]* /g, "  0 ");
+  if (row.startsWith("│")) return row.replace(/[^│]/g, " ");
+  return row.replace(/(● live|q quit).*/, "$1");
 }
 
 async function soon(what: string, holds: () => Promise<boolean>): Promise<void> {

@@ -65,13 +65,24 @@ export class Tmux implements AsyncDisposable {
     return (await this.#tmux("display-message", "-p", "-t", PANE, format)).trim();
   }
 
-  /** Waits until the screen is so, and gives it. @throws with what was seen instead. */
-  async until(what: string, holds: (text: string) => boolean): Promise<string[]> {
+  /** Waits until the screen is so and stays so for a moment, and gives it. @throws with what was seen instead. */
+  until(what: string, holds: (text: string) => boolean): Promise<string[]> {
+    // A program writes a screen in parts, and what is seen may be between two of them.
+    return this.#wait(what, (rows, before) => holds(rows.join("\n")) && rows.join("\n") === before.join("\n"));
+  }
+
+  /** Waits until it has been so, on a screen that changes all the time. */
+  passing(what: string, holds: (text: string) => boolean): Promise<string[]> {
+    return this.#wait(what, (rows) => holds(rows.join("\n")));
+  }
+
+  async #wait(what: string, holds: (rows: string[], before: string[]) => boolean): Promise<string[]> {
     const deadline = performance.now() + DEADLINE_MS;
-    for (;;) {
+    for (let before: string[] = []; ; ) {
       const rows = await this.screen();
-      if (holds(rows.join("\n"))) return rows;
+      if (holds(rows, before)) return rows;
       if (performance.now() > deadline) throw new Error(`never seen: ${what}\n${rows.join("\n")}`);
+      before = rows;
       await sleep(EVERY_MS);
     }
   }
