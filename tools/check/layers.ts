@@ -50,6 +50,21 @@ export const LAZY_IMPORTS: readonly { readonly specifier: string; readonly file:
     file: "packages/cli/src/commands/doctor.ts",
     why: "`skerry doctor` looks at this machine, also when no daemon runs",
   },
+  {
+    specifier: "@skerry/daemon/backup/unpack.ts",
+    file: "packages/cli/src/commands/backup/create.ts",
+    why: "`skerry backup create` reads what it wrote before it says that there is a backup",
+  },
+  {
+    specifier: "@skerry/daemon/backup/unpack.ts",
+    file: "packages/cli/src/commands/backup/verify.ts",
+    why: "`skerry backup verify` reads a backup without a daemon",
+  },
+  {
+    specifier: "@skerry/daemon/backup/restore.ts",
+    file: "packages/cli/src/commands/backup/restore.ts",
+    why: "`skerry backup restore` works on the data directory of a stopped daemon",
+  },
   { specifier: "@skerry/tui/run.tsx", file: "packages/cli/src/commands/ui.ts", why: "`skerry ui` runs the TUI" },
   {
     specifier: "@skerry/tui/top.ts",

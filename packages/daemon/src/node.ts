@@ -28,6 +28,7 @@ import { createObjectService } from "@skerry/core/storage/objects.ts";
 import { openChunkServers } from "@skerry/core/storage/open-chunkservers.ts";
 import { createBallast } from "@skerry/core/storage/reserve.ts";
 import { openNedbStore } from "@skerry/core/store/drivers/nedb/nedb.ts";
+import { createBackups } from "./backup/create.ts";
 import type { Config } from "./config/load.ts";
 import type { DataDirectory } from "./data/directory.ts";
 import { type FirstStart, firstStart, forgetFirstPassword } from "./first-start.ts";
@@ -172,9 +173,10 @@ async function openServices(
     jobs.add(job);
   compute.start();
   wake = (job) => jobs.wake(job);
+  const backups = await createBackups({ ...world, store, index, buckets, data });
   const findFailure = createFailureCheck({ audit, auth, index, servers, store });
   const services: Services = {
-    ...{ audit, auth, buckets, clock, compute, gateway, imageLoader, index, jobs, objects, routes, store },
+    ...{ audit, auth, backups, buckets, clock, compute, gateway, imageLoader, index, jobs, objects, routes, store },
     node: {
       ...{ cluster, name: config.node.name, version: VERSION, startedMs },
       readiness: async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { ROUTES } from "@skerry/core/contract/routes.ts";
 import { can } from "../testing/canned.ts";
@@ -85,6 +86,10 @@ describe("the commands", () => {
     await using cli = await Cli.create(cloud.socketPath);
     can(cloud);
     cloud.put("docs:a", "x");
+    // What comes is looked at before it is called a backup; a real one is made in a journey.
+    const saved = await cli.run(["backup", "create", cli.path("saved")]);
+    assert.match(saved.stderr, /saved is not a backup of Skerry/);
+    assert.ok(!(await readdir(cli.directory)).some((name) => name.includes("saved")));
     for (const call of CALLS) {
       const stdin = call === "apply -f -" ? "kind: bucket\nname: photos" : "correct horse battery\n";
       const { status, stderr } = await cli.run(call.split(" "), { stdin });
@@ -103,6 +108,9 @@ describe("the commands", () => {
       "doctor",
       "shell",
       "user reset-password",
+      "backup create",
+      "backup verify",
+      "backup restore",
       ...ENTRIES.map(({ words }) => words).filter((words) => words.endsWith(" watch")),
     ];
     const tried = ENTRIES.filter(({ words }) => CALLS.some((call) => call === words || call.startsWith(`${words} `)));

@@ -240,6 +240,7 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
       ],
     }),
   ],
+  ["backup.create", () => "no backup"],
   ["node.metrics", () => "skerry_up 1"],
   ["openapi", () => ({ openapi: "3.1.0" })],
   ["health.live", () => "ok"],

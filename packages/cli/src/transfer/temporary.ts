@@ -16,9 +16,9 @@ export interface TemporaryFile extends AsyncDisposable {
 
 /**
  * A new file beside the target, never through a link. Disposed without a commit, it is removed and the target is as it was.
- * To be disposed before the target.
+ * To be disposed before the target. `newMode` is that of a target that is not there yet (default 0666 without the umask).
  */
-export async function createTemporary(target: HeldTarget): Promise<TemporaryFile> {
+export async function createTemporary(target: HeldTarget, newMode = 0o666): Promise<TemporaryFile> {
   removeAtExit();
   const { directory } = target;
   const { O_CREAT, O_EXCL, O_WRONLY } = constants;
@@ -32,10 +32,12 @@ export async function createTemporary(target: HeldTarget): Promise<TemporaryFile
   await target.assertInPlace();
   const mode = await modeBefore(target);
   alive.add(removeNow);
-  const handle = await directory.openFile(name, O_CREAT | O_EXCL | O_WRONLY, mode ?? 0o666).catch((error: unknown) => {
-    alive.delete(removeNow);
-    throw error;
-  });
+  const handle = await directory
+    .openFile(name, O_CREAT | O_EXCL | O_WRONLY, mode ?? newMode)
+    .catch((error: unknown) => {
+      alive.delete(removeNow);
+      throw error;
+    });
   let open = true;
   return {
     handle,

@@ -43,6 +43,8 @@ test("an operator reads how the machines are, steers jobs and settings, and may 
     "gateway.upstreams:read",
     "node.jobs:read",
     "node.jobs:update",
+    "node.backups:create",
+    "node.backups:read",
     "node.metrics:read",
     "node.settings:read",
     "node.settings:update",

@@ -14,6 +14,7 @@ export function cloudRoleScopes(role: Role): Scopes {
         node: ["read"],
         "node.*.jobs": ["update"],
         "node.*.settings": ["update"],
+        "node.*.backups": ["create"],
         "storage.*.status": ["read"],
         "storage.*.buckets": ["read"],
         gateway: ["read"],

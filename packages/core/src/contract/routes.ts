@@ -1,4 +1,5 @@
 /** Every route of the API. The server, OpenAPI and the permission matrix walk it; clients import single resources. */
+import { backupRoutes } from "./api/backup.ts";
 import { bucketRoutes } from "./api/bucket.ts";
 import { containerRoutes } from "./api/container.ts";
 import { imageRoutes } from "./api/image.ts";
@@ -24,4 +25,5 @@ export const ROUTES: readonly Route[] = [
   containerRoutes,
   imageRoutes,
   nodeRoutes,
+  backupRoutes,
 ].flatMap((group) => Object.values(group) as Route[]);

@@ -5,7 +5,7 @@ import type { Resource } from "./resource.ts";
 export const PERMISSION_TREE = {
   auth: ["users", "passwords", "sessions", "tokens", "projects", "bindings", "audit"],
   storage: ["buckets", "objects", "status"],
-  node: ["status", "metrics", "settings", "jobs"],
+  node: ["status", "metrics", "settings", "jobs", "backups"],
   gateway: ["routes", "upstreams"],
   compute: ["containers", "volumes", "networks", "images"],
 } as const satisfies Record<string, readonly string[]>;

@@ -205,6 +205,14 @@ export const LIMITS = {
     /** In-flight requests may finish within this after SIGTERM. */
     drainMs: 10 * second,
   },
+  backup: {
+    /** Data of one frame of a backup, as they are written; an entry of the store may be longer. */
+    frameBytes: 1 * MiB,
+    /** Longest frame that is read. Beyond: the backup is damaged. */
+    maxFrameBytes: 2 * MiB,
+    /** Who asks for a second backup at a time is told to wait so long. */
+    retryAfterMs: 10 * second,
+  },
   config: {
     /** Largest configuration file. Beyond: `invalid/too-large`. */
     maxFileBytes: 64 * KiB,
@@ -258,6 +266,10 @@ assertLimit(LIMITS.index.maxBatchOps <= LIMITS.index.maxGroupOps, "a batch fits 
 assertLimit(LIMITS.proxy.maxTargetBytes < LIMITS.proxy.maxHeadBytes, "a target fits a head");
 assertLimit(LIMITS.proxy.maxUpstreamIdle <= LIMITS.proxy.maxUpstreamConnections, "kept connections are connections");
 assertLimit(LIMITS.proxy.smallBodyBytes < LIMITS.proxy.upstreamBufferBytes, "a small body fits one read");
+assertLimit(
+  LIMITS.backup.frameBytes + 4 * LIMITS.resource.maxBytes <= LIMITS.backup.maxFrameBytes,
+  "an entry fits a frame",
+);
 assertLimit(LIMITS.http.drainMs > LIMITS.jobs.stopMs, "jobs stop within the drain");
 assertLimit(LIMITS.gateway.lagMs < LIMITS.gateway.activateMs, "a worker that lags is replaced before the answer");
 assertLimit(

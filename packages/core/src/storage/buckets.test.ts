@@ -184,3 +184,28 @@ test("a delete that was cut before its decision does not touch what came into th
   assert.ok(await buckets.find("box"));
   assert.equal((await keys()).length, 2);
 });
+
+test("while it is quiet, store and index tell of the same buckets, and what waits goes on afterwards", async () => {
+  const world = await createWorld();
+  await world.buckets.create(BOX);
+  // Both have begun, and change one of the two only so far.
+  const begun = Promise.all([world.buckets.create({ ...BOX, name: "second" }), world.buckets.delete("box")]);
+  let waiting: Promise<unknown> = Promise.resolve();
+  const seen = await world.buckets.whileQuiet(async () => {
+    waiting = Promise.all([world.buckets.create({ ...BOX, name: "third" }), world.buckets.delete("second")]);
+    // Time enough for those that must not begin.
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    const uid = (await world.buckets.find("second"))?.bucket.meta.uid ?? "none";
+    const shard = await world.index.batch([{ op: "put", record: emptyObject(uid, "k") }]).then(
+      () => "there",
+      () => "gone",
+    );
+    await world.index.batch([{ op: "delete", bucket: uid, key: "k" }]);
+    return { shard, keys: (await world.keys()).filter((key) => key.startsWith("/bucket/")) };
+  });
+  assert.deepEqual(seen, { shard: "there", keys: ["/bucket/p-uid/second"] });
+  await begun;
+  await waiting;
+  assert.equal(await world.buckets.find("second"), undefined);
+  assert.notEqual(await world.buckets.find("third"), undefined);
+});

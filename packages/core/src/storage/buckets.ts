@@ -42,6 +42,10 @@ interface Deletion {
 }
 
 export class BucketService {
+  /** Creates and deletes that have begun: each changes the store and the index, one after the other. */
+  readonly #underWay = new Set<Promise<unknown>>();
+  /** While it is there, none begins. */
+  #quiet: Promise<void> | undefined;
   readonly #store: Store;
   readonly #index: ObjectIndex;
   readonly #world: { clock: Clock; random: Random };
@@ -61,6 +65,34 @@ export class BucketService {
     return entry && toBucket(entry);
   }
 
+  /**
+   * Runs `look` at a moment when store and index tell of the same buckets, for a backup. Creates and deletes wait for its end,
+   * objects come and go.
+   */
+  async whileQuiet<T>(look: () => Promise<T>): Promise<T> {
+    while (this.#quiet !== undefined) await this.#quiet;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#quiet = promise;
+    try {
+      await Promise.allSettled(this.#underWay);
+      return await look();
+    } finally {
+      this.#quiet = undefined;
+      resolve();
+    }
+  }
+
+  async #change<T>(change: () => Promise<T>): Promise<T> {
+    while (this.#quiet !== undefined) await this.#quiet;
+    const running = change();
+    this.#underWay.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#underWay.delete(running);
+    }
+  }
+
   /** @throws `invalid` (name), `conflict/exists` without saying whose it is, `not_found` (the project went meanwhile). */
   async create(input: {
     name: string;
@@ -70,6 +102,10 @@ export class BucketService {
     visibility: Visibility;
     labels?: Readonly<Record<string, string>>;
   }): Promise<BucketEntry> {
+    return this.#change(() => this.#create(input));
+  }
+
+  async #create(input: Parameters<BucketService["create"]>[0]): Promise<BucketEntry> {
     assertName(input.name, "bucket");
     const meta = newMeta(input, this.#world);
     const bucket: Bucket = { kind: "bucket", meta, spec: { visibility: input.visibility } };
@@ -113,6 +149,10 @@ export class BucketService {
    * @throws `not_found`, `conflict/not-empty`.
    */
   async delete(name: string): Promise<void> {
+    return this.#change(() => this.#delete(name));
+  }
+
+  async #delete(name: string): Promise<void> {
     const { uid, project } = (await this.#expect(name)).bucket.meta;
     if ((await this.#index.totals(uid)).objects > 0) throw notEmpty(name);
     const deletion: Deletion = { uid, name, project };

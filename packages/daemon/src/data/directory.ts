@@ -85,6 +85,24 @@ async function open(layout: DataLayout, options: DataDirectoryOptions): Promise<
   };
 }
 
+/** Where a restore unpacks. While it is there without a `cluster.json`, a restore was cut off. */
+export const RESTORE_DIRECTORY = "restore.new";
+
+/**
+ * The directory checked, made when it is new, and locked; what is in it is not looked at: it may be damaged, which is why one
+ * restores. @throws as `openDataDirectory`, but nothing about its contents.
+ */
+export async function lockDataDirectory(path: string): Promise<DataLayout & AsyncDisposable> {
+  const layout = layoutOf(resolve(path));
+  try {
+    await makeOrCheck(layout.path, { version: "" });
+    const lock = await acquireLock(layout);
+    return { ...layout, [Symbol.asyncDispose]: async () => lock[Symbol.dispose]() };
+  } catch (error) {
+    throw dataFailure(error, layout.path);
+  }
+}
+
 function noData(path: string): SkerryError {
   return new SkerryError("not_found", `${path} is not a data directory of Skerry.`, { hint: "Name it: --data DIR." });
 }
@@ -147,6 +165,11 @@ async function refuseForeign(layout: DataLayout): Promise<void> {
   if (names.includes("cluster.json")) return;
   const foreign = names.filter((name) => !BEFORE_CLUSTER_FILE.has(name));
   if (foreign.length === 0) return;
+  if (foreign.includes(RESTORE_DIRECTORY)) {
+    throw new SkerryError("internal/corrupt", `A restore into ${layout.path} was cut off before its end.`, {
+      hint: "Do it again: skerry backup restore FILE --force. What was there before lies in replaced-* in that directory.",
+    });
+  }
   if (foreign.some((name) => name === "store" || name === "index" || name === "chunkservers.json")) {
     throw new SkerryError(
       "internal/corrupt",

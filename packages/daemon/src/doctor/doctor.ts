@@ -58,8 +58,9 @@ async function siteOf(config: Config, machine: Machine): Promise<Site> {
   const own = Array.from({ length: LIMITS.objects.replicas }, (_, i) => join(layout.storageDirectory, `s${i + 1}`));
   const storageDirectories = config.storage.directories.length > 0 ? config.storage.directories : own;
   const pid = Number((await machine.text(layout.pidFile))?.trim() ?? Number.NaN);
-  // The file may be left from a process that is gone.
-  const lives = Number.isSafeInteger(pid) && (await machine.text(`/proc/${pid}/comm`)) !== undefined;
+  // The file may be left from a process that is gone; one that waits for its parent to ask how it ended is gone, too.
+  const status = Number.isSafeInteger(pid) ? await machine.text(`/proc/${pid}/status`) : undefined;
+  const lives = status !== undefined && !/^State:\s+[ZX]/m.test(status);
   return { machine, config, layout, storageDirectories, daemonPid: lives ? pid : undefined };
 }
 

@@ -1,4 +1,5 @@
 import type { Handlers } from "@skerry/core/contract/dispatch/dispatcher.ts";
+import { backupHandlers } from "./backup.ts";
 import { bucketHandlers } from "./bucket.ts";
 import { containerHandlers } from "./container.ts";
 import { imageHandlers } from "./image.ts";
@@ -25,5 +26,6 @@ export function createHandlers(services: Services): Handlers {
     ...containerHandlers(services),
     ...imageHandlers(services),
     ...nodeHandlers(services),
+    ...backupHandlers(services),
   ]);
 }

@@ -67,6 +67,8 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   "node.status": ask(),
   "node.metrics": ask(),
   "job.list": ask(),
+  // One at a time.
+  "backup.create": { ...ask(), lawful: 503 },
 
   "session.create": ask(({ user, password }) => ({ body: { name: user, password } })),
   "session.list": list(({ meta }, { session }) => meta.uid === session),

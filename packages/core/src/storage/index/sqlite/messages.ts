@@ -4,7 +4,7 @@ import type { WireError } from "./faults.ts";
 
 /** `workerData` of the threads. */
 export interface ThreadOptions {
-  readonly role: "writer" | "reader" | "verifier";
+  readonly role: "writer" | "reader" | "verifier" | "copier";
   /** Absolute path of the database. */
   readonly path: string;
   readonly cluster: string;
@@ -27,7 +27,10 @@ export interface VerifyRequest {
   readonly verify: "all";
 }
 
-export type Request = readonly IndexOp[] | ReadRequest | VerifyRequest;
+/** To the copier: first what is copied is fixed, then it is copied. */
+export type CopyRequest = { readonly copy: "begin"; readonly into: string } | { readonly copy: "finish" };
+
+export type Request = readonly IndexOp[] | ReadRequest | VerifyRequest | CopyRequest;
 
 export type ToThread = { readonly open: true } | { readonly close: true } | { readonly requests: readonly Request[] };
 

@@ -15,7 +15,7 @@ import type {
 import type { Logger, Metrics } from "../../../domain/telemetry.ts";
 import { assertAfter, assertBatch, assertLimit, assertListing, indexClosed } from "../rules.ts";
 import { Lane } from "./lane.ts";
-import type { ReadRequest, ThreadOptions, VerifyRequest } from "./messages.ts";
+import type { CopyRequest, ReadRequest, ThreadOptions, VerifyRequest } from "./messages.ts";
 import type { ChunkState } from "./reader.ts";
 import type { IndexFindings } from "./verify.ts";
 
@@ -39,6 +39,16 @@ export interface SqliteIndex extends ObjectIndex {
    * @throws `internal/corrupt` (damage that reads may not have met), `unavailable/closed`, `exhausted/overload` (one at a time).
    */
   verify(signal: AbortSignal): Promise<IndexFindings>;
+  /**
+   * Fixes this moment of the index, to be copied into a new file at `path` (absolute). Batches and reads go on meanwhile; the
+   * log grows until it is finished. One at a time: the caller sees to it. Rejects with the signal's reason when it is aborted.
+   */
+  copyTo(path: string, signal: AbortSignal): Promise<IndexCopy>;
+}
+
+export interface IndexCopy extends AsyncDisposable {
+  /** Resolves when the file is whole and durable (not its name). @throws `exhausted/disk`, `internal/corrupt`. */
+  finish(): Promise<void>;
 }
 
 /**
@@ -62,6 +72,7 @@ class ThreadedIndex implements SqliteIndex {
   readonly #writer: Lane<readonly IndexOp[]>;
   readonly #reader: Lane<ReadRequest>;
   #verifier: Lane<VerifyRequest> | undefined;
+  readonly #copiers = new Set<Lane<CopyRequest>>();
   #failure: Error | undefined;
   #closing = false;
 
@@ -176,12 +187,45 @@ class ThreadedIndex implements SqliteIndex {
     }
   }
 
+  async copyTo(path: string, signal: AbortSignal): Promise<IndexCopy> {
+    signal.throwIfAborted();
+    if (this.#closing) throw indexClosed(this.#failure);
+    const lane = new Lane<CopyRequest>({ thread: { ...this.#thread, role: "copier" }, maxPending: 1, take: () => 1 });
+    const stop = (): void => lane.kill();
+    this.#copiers.add(lane);
+    signal.addEventListener("abort", stop, { once: true });
+    const end = async (): Promise<void> => {
+      signal.removeEventListener("abort", stop);
+      await lane.close();
+      this.#copiers.delete(lane);
+    };
+    const ask = async (request: CopyRequest): Promise<void> => {
+      await lane.ask(request).catch((error: unknown) => {
+        signal.throwIfAborted();
+        throw error;
+      });
+    };
+    try {
+      await lane.open();
+      await ask({ copy: "begin", into: path });
+    } catch (error) {
+      await end();
+      signal.throwIfAborted();
+      throw error;
+    }
+    return { finish: () => ask({ copy: "finish" }), [Symbol.asyncDispose]: end };
+  }
+
   /**
    * Closing the last connection moves the log into the database. After a failure nothing more is to be written: then the
    * reader is the last, which cannot.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing = true;
+    for (const copier of this.#copiers) {
+      copier.kill();
+      await copier.close();
+    }
     this.#verifier?.kill();
     await this.#verifier?.close();
     const lanes = this.#failure === undefined ? [this.#reader, this.#writer] : [this.#writer, this.#reader];

@@ -17,7 +17,7 @@ const INDEX_VERSION = 1;
  * a damaged row would be left out without a word. A chunk is found by its number from its object (the numbers of one
  * object follow one another) and by its id from the inventory.
  */
-const SCHEMA = `
+export const SCHEMA = `
   CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER, cluster TEXT, crc INTEGER);
   CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), commits INTEGER, cursor INTEGER, trimmed INTEGER,
     chunk_number INTEGER, bucket_number INTEGER, buckets INTEGER, objects INTEGER, size INTEGER, garbage INTEGER, crc INTEGER);
@@ -96,7 +96,8 @@ function create({ path, cluster }: IndexPlace): DatabaseSync {
   return db;
 }
 
-function assertIdentity(db: DatabaseSync, cluster: string): void {
+/** @throws `conflict` (another cluster), `unsupported/version`, `internal/corrupt`. */
+export function assertIdentity(db: DatabaseSync, cluster: string): void {
   const row = getRow(prepare(db, "SELECT version, cluster, crc FROM meta"));
   if (row === undefined) throw damaged("it does not say which cluster it belongs to");
   const [version, owner, crc] = row as [number, string, number];

@@ -1,4 +1,7 @@
-/** Entry of the index's threads: one writes, one reads, one now and then looks at every row. SQLite does its own I/O, so neither uses the disk port. */
+/**
+ * Entry of the index's threads: one writes, one reads, one now and then looks at every row, one copies them
+ * for a backup. SQLite does its own I/O, so none uses the disk port.
+ */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
@@ -7,9 +10,10 @@ import { LIMITS } from "../../../domain/limits.ts";
 import type { IndexOp, ObjectRecord } from "../../../domain/objects.ts";
 import { indexClosed } from "../rules.ts";
 import { Committer } from "./committer.ts";
+import { IndexCopier } from "./copy.ts";
 import { toWire } from "./faults.ts";
 import { markPath, openMark } from "./mark.ts";
-import type { Answer, FromThread, ReadRequest, Request, ThreadOptions, ToThread } from "./messages.ts";
+import type { Answer, CopyRequest, FromThread, ReadRequest, Request, ThreadOptions, ToThread } from "./messages.ts";
 import { IndexReader } from "./reader.ts";
 import { openDatabase, openReadOnly } from "./schema.ts";
 import { verifyIndex } from "./verify.ts";
@@ -120,7 +124,25 @@ function read(reader: IndexReader, request: ReadRequest): unknown {
   }
 }
 
-const OPEN = { writer: openWriter, reader: openReader, verifier: openVerifier };
+function openCopier({ path }: ThreadOptions): Server {
+  const copier = new IndexCopier(path);
+  return {
+    answer: (requests) => requests.map((request) => answerCopy(copier, request as CopyRequest)),
+    close: () => copier.close(),
+  };
+}
+
+function answerCopy(copier: IndexCopier, request: CopyRequest): Answer {
+  try {
+    if (request.copy === "begin") copier.begin(request.into);
+    else copier.finish();
+    return {};
+  } catch (error) {
+    return { error: toWire(error) };
+  }
+}
+
+const OPEN = { writer: openWriter, reader: openReader, verifier: openVerifier, copier: openCopier };
 
 /** An error before any request was looked at, e.g. when the disk does not answer at all. */
 function answerSafely(server: Server, requests: readonly Request[]): Answer[] {

@@ -1,0 +1,30 @@
+import { escapeText } from "../../output/escape.ts";
+import { defineCommand } from "../command.ts";
+import { formatSummary } from "./summary.ts";
+
+export default defineCommand({
+  usage: "FILE",
+  args: [1, 1],
+  options: {
+    data: { type: "string", describe: "Data directory of the stopped daemon (also the variable SKERRY_DATA)" },
+    config: { type: "string", describe: "Configuration file of the daemon (also the variable SKERRY_CONFIG)" },
+    force: { type: "boolean", describe: "Also where there is data: it is kept beside, in replaced-*" },
+  },
+  example: "backup restore skerry-2026-08-02.backup --data /var/lib/skerry",
+  details:
+    "Works without a login, while the daemon is down. Nothing is replaced before all of the backup has been looked at. " +
+    "What was revoked or changed since is as it was then: tokens, passwords, bindings.",
+  async run({ terminal, output }, { args, flags }) {
+    const { restoreBackup } = await import("@skerry/daemon/backup/restore.ts");
+    const argv = (["data", "config"] as const).flatMap((name) => {
+      const value = flags[name];
+      return value === undefined ? [] : [`--${name}`, value];
+    });
+    const restored = await restoreBackup({ file: args[0] ?? "", argv, env: terminal.env, force: flags.force });
+    output.note("Tokens and passwords are those of the backup: revoke again what was revoked since.");
+    await output.value(restored, () => {
+      const kept = restored.kept === undefined ? "" : `What was there before lies in ${escapeText(restored.kept)}\n`;
+      return `${escapeText(restored.dataDirectory)} is restored; start the daemon.\n${kept}${formatSummary(restored)}`;
+    });
+  },
+});

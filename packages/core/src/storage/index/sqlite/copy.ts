@@ -1,0 +1,75 @@
+/** A copy of the index as it is at one moment, row by row into a new file. Each row keeps its checksum. */
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { SkerryError } from "../../../domain/errors.ts";
+import { assertIdentity, openReadOnly, readState, SCHEMA } from "./schema.ts";
+import { type IndexFindings, verifyIndex } from "./verify.ts";
+
+/** In the order of their keys, which is how they lie in the file: nothing is sorted. */
+const TABLES = ["meta", "state", "buckets", "objects", "chunks", "changes"];
+
+export class IndexCopier {
+  readonly #source: string;
+  #copy: { readonly path: string; readonly db: DatabaseSync } | undefined;
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  /** The moment is that of this call, whatever is committed before `finish`. `path` must not be there. */
+  begin(path: string): void {
+    closeSync(openSync(path, "wx", 0o600));
+    const db = new DatabaseSync(path, { timeout: 5000, enableForeignKeyConstraints: false });
+    this.#copy = { path, db };
+    // Nobody has the file yet: it is synced once, at the end.
+    db.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY");
+    db.exec(SCHEMA);
+    db.prepare("ATTACH ? AS source").run(`${pathToFileURL(this.#source)}?mode=ro`);
+    db.exec("BEGIN");
+    // A transaction reads the state of its first read.
+    db.prepare("SELECT commits FROM source.state").get();
+  }
+
+  finish(): void {
+    const copy = this.#copy;
+    if (copy === undefined) throw new SkerryError("internal", "The copy of the object index was not begun.");
+    for (const table of TABLES) copy.db.exec(`INSERT INTO main.${table} SELECT * FROM source.${table}`);
+    copy.db.exec("COMMIT");
+    this.close();
+    const fd = openSync(copy.path, "r");
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  close(): void {
+    this.#copy?.db.close();
+    this.#copy = undefined;
+  }
+}
+
+export interface IndexContents extends IndexFindings {
+  /** Uid of each bucket -> its objects. */
+  readonly buckets: ReadonlyMap<string, number>;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Looks at every row of a copy, in this thread.
+ * @throws `internal/corrupt`, `conflict` (another cluster), `unsupported/version`, and what SQLite throws.
+ */
+export function inspectCopy(path: string, cluster: string): IndexContents {
+  const db = openReadOnly(path);
+  try {
+    assertIdentity(db, cluster);
+    const findings = verifyIndex(db);
+    const rows = db.prepare("SELECT uid, objects FROM buckets").all() as { uid: string; objects: number }[];
+    const { sizeBytes } = readState(db);
+    return { ...findings, sizeBytes, buckets: new Map(rows.map(({ uid, objects }) => [uid, objects])) };
+  } finally {
+    db.close();
+  }
+}
