@@ -105,6 +105,9 @@ export const ENTRIES: readonly Entry[] = [
   command("backup create", "Save everything but the objects' content to a file", () => import("./backup/create.ts")),
   command("backup verify", "Look whether a backup is whole", () => import("./backup/verify.ts")),
   command("backup restore", "Put a backup in place, while the daemon is down", () => import("./backup/restore.ts")),
+  command("service install", "Let systemd run the daemon", () => import("./service/install.ts")),
+  command("service uninstall", "Remove that unit again; the data stays", () => import("./service/uninstall.ts")),
+  command("service status", "Show what systemd knows of the daemon", () => import("./service/status.ts")),
   command("audit ls", "Show the newest lines of the audit log", () => import("./audit/ls.ts")),
   {
     words: "health ready",

@@ -50,4 +50,10 @@ export const CLIENT_LIMITS = {
     /** Longest text that a prompt takes, in characters. */
     maxPromptLength: 1024,
   },
+  service: {
+    /** One call to systemd: a stop may take as long as the daemon drains. */
+    callMs: 60 * second,
+    /** What it says is cut there. */
+    maxOutputBytes: 1 * MiB,
+  },
 } as const;

@@ -270,6 +270,7 @@ assertLimit(
   LIMITS.backup.frameBytes + 4 * LIMITS.resource.maxBytes <= LIMITS.backup.maxFrameBytes,
   "an entry fits a frame",
 );
+assertLimit(LIMITS.service.callMs > LIMITS.http.drainMs, "a service drains within one call");
 assertLimit(LIMITS.http.drainMs > LIMITS.jobs.stopMs, "jobs stop within the drain");
 assertLimit(LIMITS.gateway.lagMs < LIMITS.gateway.activateMs, "a worker that lags is replaced before the answer");
 assertLimit(

@@ -16,6 +16,8 @@ const PLACES: Readonly<Record<Exclude<keyof DataLayout, "path">, "store" | "inde
     chunkserversFile: "file",
     authDirectory: "folder",
     firstPasswordFile: "file",
+    // Clients trust this authority.
+    gatewayDirectory: "folder",
     // Too much of it: replicas are what storage keeps three of.
     storageDirectory: "left out",
     // History: it is not needed to go on, and stays where it is.
@@ -26,6 +28,8 @@ const PLACES: Readonly<Record<Exclude<keyof DataLayout, "path">, "store" | "inde
     runDirectory: "left out",
     pidFile: "left out",
     socketPath: "left out",
+    sitesSocket: "left out",
+    imageSpoolDirectory: "left out",
   };
 
 type Place = keyof typeof PLACES;
