@@ -47,6 +47,14 @@ async function fileOf(bytes: Uint8Array, name = "tried"): Promise<string> {
   await writeFile(path, bytes);
   return path;
 }
+/** Where the frames are, by their lengths. */
+function framesOf(bytes: Buffer): { readonly offset: number; readonly kind: number }[] {
+  const frames: { offset: number; kind: number }[] = [];
+  for (let offset = 16; offset < bytes.length; offset += 12 + bytes.readUInt32LE(offset)) {
+    frames.push({ offset, kind: bytes.readUInt8(offset + 4) });
+  }
+  return frames;
+}
 async function refusal(promise: Promise<unknown>): Promise<SkerryError> {
   return promise.then(
     () => assert.fail("it was taken"),
@@ -83,6 +91,11 @@ describe("a backup", () => {
       const error = await refusal(verifyBackup(await fileOf(flipped)));
       assert.ok(isError(error, "internal/corrupt") || isError(error, "invalid"), `${at}: ${error.message}`);
     }
+    // A whole part that is gone: every frame that is left is sound.
+    const frames = framesOf(backup);
+    const last = frames.findLast(({ kind }) => kind === 2)?.offset ?? 0;
+    const without = Buffer.concat([backup.subarray(0, last), backup.subarray(frames.at(-1)?.offset)]);
+    assert.match((await refusal(verifyBackup(await fileOf(without)))).message, /does not match its SHA-256/);
     const longer = await refusal(verifyBackup(await fileOf(Buffer.concat([backup, Buffer.from("x")]))));
     assert.match(longer.message, /1 bytes follow its end/);
   });
@@ -185,23 +198,39 @@ describe("a restore", () => {
     assert.deepEqual((await readdir(data)).sort(), ["lock", "storage"]);
   });
 
-  test("one that is cut off between the first and the last step keeps a daemon from starting, and is done again", async () => {
+  test("one that is cut off at any step leaves what no daemon starts on, or all of it, and is done again", async () => {
     const file = await fileOf(backup, "whole");
     const data = join(directory, "cut");
     await restore(file, data);
-    // What is in place by then: all but the last; or, later still before, nothing but what waits.
-    for (const moved of [
-      ["cluster.json"],
-      ["cluster.json", "store"],
-      ["cluster.json", "store", "index", "first-password"],
-    ]) {
-      await mkdir(join(data, "restore.new"));
-      for (const name of moved) await rename(join(data, name), join(data, "restore.new", name));
-      const error = await refusal(openDataDirectory(data, { version: "0" }));
-      assert.match(error.message, /A restore into .* was cut off/);
-      await restore(file, data, true);
-      await (await openDataDirectory(data, { version: "0" }))[Symbol.asyncDispose]();
+    const old = await readFile(join(data, "store", "store.db"));
+    for (let step = 0; ; step++) {
+      let moves = 0;
+      const move = async (from: string, to: string) => {
+        if (moves++ === step) throw new Error("cut off");
+        await rename(from, to);
+      };
+      const options = { file, argv: ["--data", data], env: { HOME: directory }, force: true, move };
+      const ended = await restoreBackup(options).then(
+        () => true,
+        () => false,
+      );
+      if (ended) {
+        assert.ok(step > 6, "there are steps to be cut off at");
+        break;
+      }
+      const opened = await openDataDirectory(data, { version: "0" }).catch((error: SkerryError) => error);
+      if (opened instanceof Error) {
+        assert.match(opened.message, /A restore into .* was cut off/, `step ${step}`);
+        await restore(file, data, true);
+      } else {
+        // Before its first step: what was there is there.
+        assert.equal(step, 0);
+        assert.deepEqual(await readFile(join(data, "store", "store.db")), old);
+        await opened[Symbol.asyncDispose]();
+      }
     }
+    await using whole = await openDataDirectory(data, { version: "0" });
+    assert.ok(whole.populated);
   });
 
   test("a store and an index that do not fit together are no backup", async () => {

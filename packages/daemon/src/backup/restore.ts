@@ -23,7 +23,11 @@ export interface RestoreOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Into a directory that has data: it is kept beside. */
   readonly force: boolean;
+  /** Tests: ends it at any of its steps. */
+  readonly move?: Move;
 }
+
+type Move = (from: string, to: string) => Promise<void>;
 
 export interface Restored extends BackupSummary {
   readonly dataDirectory: string;
@@ -35,18 +39,18 @@ export interface Restored extends BackupSummary {
  * @throws `conflict/locked` (a daemon runs), `conflict/not-empty` (there is data, or something else), `conflict` (another
  * cloud's data), what `unpackBackup` throws; then the directory is as it was.
  */
-export async function restoreBackup({ file, argv, env, force }: RestoreOptions): Promise<Restored> {
+export async function restoreBackup({ file, argv, env, force, move = rename }: RestoreOptions): Promise<Restored> {
   process.umask(0o077);
   const config = await loadConfig({ argv, env, homeDir: homedir(), isTty: false });
   await using data = await lockDataDirectory(config.data);
   try {
-    return await restore(file, data, force);
+    return await restore(file, data, force, move);
   } catch (error) {
     throw dataFailure(error, data.path);
   }
 }
 
-async function restore(file: string, data: DataLayout, force: boolean): Promise<Restored> {
+async function restore(file: string, data: DataLayout, force: boolean, move: Move): Promise<Restored> {
   const staged = join(data.path, RESTORE_DIRECTORY);
   const before = await whatIsThere(data);
   if (before.length > 0 && !force) {
@@ -70,8 +74,8 @@ async function restore(file: string, data: DataLayout, force: boolean): Promise<
   const keepsRegistry = before.includes(registry) && (await isJson(data.chunkserversFile));
   if (keepsRegistry) await rm(join(staged, registry), { force: true });
   const aside = before.filter((path) => !(keepsRegistry && path === registry));
-  const kept = aside.length === 0 ? undefined : await setAside(data, aside);
-  await putInPlace(data, staged);
+  const kept = aside.length === 0 ? undefined : await setAside(data, aside, move);
+  await putInPlace(data, staged, move);
   const { path: dataDirectory } = data;
   return { ...summary, dataDirectory, ...(kept === undefined ? {} : { kept }) };
 }
@@ -136,12 +140,12 @@ async function isJson(path: string): Promise<boolean> {
 const KEPT_PREFIX = "replaced-";
 
 /** Nothing that was there is lost: it lies in a folder of its own. */
-async function setAside(data: DataLayout, paths: readonly string[]): Promise<string> {
+async function setAside(data: DataLayout, paths: readonly string[], move: Move): Promise<string> {
   const stamp = new Date(clock.wallMs()).toISOString().replace(/[:.]/g, "-").toLowerCase();
   const kept = join(data.path, `${KEPT_PREFIX}${stamp}`);
   await mkdir(kept, { mode: 0o700 });
   for (const path of paths) {
-    await rename(join(data.path, path), join(kept, path));
+    await move(join(data.path, path), join(kept, path));
     // One after the other on the disk, too: nothing else may go before cluster.json has gone.
     await disk.syncDirectory(kept);
     await disk.syncDirectory(data.path);
@@ -149,7 +153,7 @@ async function setAside(data: DataLayout, paths: readonly string[]): Promise<str
   return kept;
 }
 
-async function putInPlace(data: DataLayout, staged: string): Promise<void> {
+async function putInPlace(data: DataLayout, staged: string, move: Move): Promise<void> {
   for (const path of [...replaced()].reverse()) {
     const there = await stat(join(staged, path)).catch((error: unknown) => {
       if (systemCode(error) !== "ENOENT") throw error;
@@ -157,7 +161,7 @@ async function putInPlace(data: DataLayout, staged: string): Promise<void> {
     if (there === undefined) continue;
     // What is not in the backup must be there before a daemon may start.
     if (path === CLUSTER_FILE) await disk.syncDirectory(data.path);
-    await rename(join(staged, path), join(data.path, path));
+    await move(join(staged, path), join(data.path, path));
   }
   await disk.syncDirectory(data.path);
   await rm(staged, { recursive: true });
