@@ -13,6 +13,9 @@ interface DebianPackage {
 const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: "strace", program: "strace", reason: "shows that the daemon syncs data and directory before it answers" },
   { name: "curl", program: "curl", reason: "speaks to the API as people do" },
+  { name: "docker.io", program: "dockerd", reason: "runs the containers of tests, beside any engine that is here" },
+  { name: "iptables", program: "iptables", reason: "keeps containers away from the machine" },
+  { name: "busybox-static", program: "busybox", reason: "is what the containers of tests are made of" },
   { name: "tmux", program: "tmux", reason: "gives the CLI a real terminal" },
   { name: "zsh", program: "zsh", reason: "completes skerry's words" },
   { name: "fish", program: "fish", reason: "completes skerry's words" },

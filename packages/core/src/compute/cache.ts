@@ -57,6 +57,11 @@ export class ContainerCache implements ContainerEndpoints, AsyncDisposable {
     return [...this.#known].filter(([, { container }]) => container !== undefined).map(([key]) => key);
   }
 
+  /** Uids of projects that have any. */
+  projects(): ReadonlySet<string> {
+    return new Set(this.keys().map((key) => key.split("/")[2] ?? ""));
+  }
+
   keyOf(uid: string): string | undefined {
     return this.#keys.get(uid);
   }

@@ -88,6 +88,7 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
         everyMs: LIMITS.compute.convergeEveryMs,
         run: async ({ progress }) => {
           progress(`${cache.keys().length} containers`);
+          for (const project of cache.projects()) await networks.guard(project);
           await all();
         },
       },

@@ -143,7 +143,7 @@ export class Converge {
   async #remove(key: string, container: Container): Promise<undefined> {
     const { engine, networks, store } = this.#options;
     const found = await this.#ours(container);
-    if (found?.state === "running") await engine.stopContainer(found.id, LIMITS.compute.stopGraceSeconds);
+    if (found?.state === "running") await engine.stopContainer(found.id, LIMITS.compute.removeGraceSeconds);
     if (found !== undefined) await engine.removeContainer(found.id);
     const { uid, project } = container.meta;
     const now = await store.get(key);

@@ -40,6 +40,11 @@ export class ProjectNetworks {
     });
   }
 
+  /** The rules are there again, should somebody have taken them away. @throws `unsupported`. */
+  async guard(project: string): Promise<void> {
+    await this.#options.firewall.guard(bridgeName(project));
+  }
+
   /** After its last container has gone. */
   remove(project: string): Promise<void> {
     return this.#inTurn(() => this.#options.engine.removeNetwork(networkName(project)));

@@ -55,6 +55,8 @@ export const COMPUTE_LIMITS = {
     maxImageLoads: 8,
     /** Time that a container has to end by itself. */
     stopGraceSeconds: 10,
+    /** The same, of one that is removed. */
+    removeGraceSeconds: 2,
     /** First and longest pause before a container that has ended is started again. */
     minRestartMs: 250,
     /** @see minRestartMs */
@@ -63,8 +65,8 @@ export const COMPUTE_LIMITS = {
     stableMs: 1 * minute,
     /** Containers that are converged at once. The rest waits. */
     maxConverging: 8,
-    /** Time between two looks at all containers, besides those that an event asks for. */
-    convergeEveryMs: 30 * second,
+    /** Time between two looks at all containers and the rules that guard them, besides those that an event asks for. */
+    convergeEveryMs: 10 * second,
     /** Time between two attempts to follow the engine's events. */
     engineRetryMs: 1 * second,
     /** A delete waits so long for the container to be gone; it goes on afterwards. */

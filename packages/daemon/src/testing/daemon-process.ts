@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { Client } from "@skerry/core/contract/client/client.ts";
 import { createHttpTransport } from "@skerry/core/contract/client/http.ts";
+import { createTerminalTransport } from "@skerry/core/contract/client/terminal.ts";
 
 const SKERRYD = fileURLToPath(new URL("../../bin/skerryd", import.meta.url));
 const READY_DEADLINE_MS = 30_000;
@@ -58,6 +59,7 @@ export async function startDaemonProcess(options: DaemonProcessOptions): Promise
   const lines: string[] = [];
   const ready = await untilReady(child, lines);
   const transport = createHttpTransport({ socketPath: ready.socketPath });
+  const openTerminal = createTerminalTransport({ socketPath: ready.socketPath });
   return {
     pid: ready.pid,
     apiUrl: ready.apiUrl,
@@ -66,7 +68,7 @@ export async function startDaemonProcess(options: DaemonProcessOptions): Promise
     socketPath: ready.socketPath,
     readyMs: performance.now() - startedMs,
     lines,
-    client: (token) => new Client({ transport, ...(token === undefined ? {} : { token }) }),
+    client: (token) => new Client({ transport, openTerminal, ...(token === undefined ? {} : { token }) }),
     async login() {
       const password = (await readFile(join(options.data, "first-password"), "utf8")).trim();
       return (await new Client({ transport }).call(sessionRoutes.create, { body: { name: "admin", password } })).token;
