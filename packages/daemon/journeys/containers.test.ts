@@ -10,6 +10,7 @@ import { type ContainerView, containerRoutes } from "@skerry/core/contract/api/c
 import { imageRoutes } from "@skerry/core/contract/api/image.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
+import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
@@ -145,6 +146,28 @@ describe("a container on a real engine", () => {
     await admin.call(containerRoutes.delete, { params: { name: "brief" } });
     assert.equal(docker("ps", "-aq", "--filter", "name=brief"), "");
   });
+});
+
+test("a volume outlives the container that wrote it, and a path of the machine is none", async () => {
+  await admin.call(volumeRoutes.create, { body: { name: "data" } });
+  const volumes = [{ name: "data", path: "/data" }];
+  await run(admin, "writer", ["sh", "-c", "echo kept > /data/file; sleep 1000"], { volumes });
+  await assert.rejects(admin.call(volumeRoutes.delete, { params: { name: "data" } }), { code: "conflict" });
+  await admin.call(containerRoutes.delete, { params: { name: "writer" } });
+  await run(admin, "reader", ["sleep", "1000"], { volumes });
+  assert.equal((await exec(admin, "reader", "cat /data/file")).text, "kept\n");
+  await admin.call(containerRoutes.delete, { params: { name: "reader" } });
+  await admin.call(volumeRoutes.delete, { params: { name: "data" } });
+  assert.equal(docker("volume", "ls", "-q"), "");
+  for (const [name, path] of [
+    ["/etc", "/data"],
+    ["data", "/proc/x"],
+    ["data", "/a/../b"],
+    ["data", "data"],
+  ]) {
+    const spec = { image: "box", volumes: [{ name: name ?? "", path: path ?? "" }] };
+    await assert.rejects(admin.call(containerRoutes.create, { body: { name: "no", spec } }), { code: "invalid" });
+  }
 });
 
 describe("from inside a container", () => {

@@ -121,7 +121,7 @@ interface Opened {
 }
 
 /** Kinds that a project owns: they go before it does. */
-const OWNED_KINDS = ["bucket", "route", "container"] as const;
+const OWNED_KINDS = ["bucket", "route", "container", "volume"] as const;
 
 /** Everything below the API. Each part is disposed after those that were opened later and use it. */
 async function openServices(

@@ -16,6 +16,7 @@ export default defineCommand({
     pids: { type: "string", describe: "Processes and threads at once (default 256)" },
     env: { type: "array", alias: "e", describe: "Variable: NAME=VALUE; repeat it. Everyone who may see it sees it" },
     publish: { type: "array", describe: "Port that this machine passes on: PORT (any free one here) or HERE:PORT" },
+    volume: { type: "array", describe: "Volume and where it appears: NAME:/path; repeat it" },
     restart: { type: "string", choices: RESTARTS, describe: "After it has ended by itself (default always)" },
     ...LABEL_OPTION,
   },
@@ -40,6 +41,7 @@ export default defineCommand({
           ...(flags.pids === undefined ? {} : { pids: readNumber(flags.pids, "--pids") }),
           ...(flags.env.length === 0 ? {} : { env: readVariables(flags.env) }),
           ...(flags.publish.length === 0 ? {} : { publish: flags.publish.map(readPort) }),
+          ...(flags.volume.length === 0 ? {} : { volumes: flags.volume.map(readMount) }),
           ...(flags.restart === undefined ? {} : { restart: flags.restart }),
         },
       },
@@ -71,6 +73,14 @@ function readVariables(texts: readonly string[]): Record<string, string> {
       throw new SkerryError("invalid", `--env: ${JSON.stringify(text)} is not NAME=VALUE.`);
     }),
   );
+}
+
+function readMount(text: string): { name: string; path: string } {
+  const [, name, path] = /^([^:/]+):(\/.*)$/.exec(text) ?? [];
+  if (name !== undefined && path !== undefined) return { name, path };
+  throw new SkerryError("invalid", `--volume: ${JSON.stringify(text)} is not NAME:/path.`, {
+    hint: "A volume has a name; paths of the machine are not given to containers. skerry volume create NAME",
+  });
 }
 
 function readPort(text: string): { port: number; hostPort: number } {

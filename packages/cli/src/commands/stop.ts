@@ -1,3 +1,3 @@
 import { runningCommand } from "./container/change.ts";
 
-export default runningCommand(false, "stop", "stopping");
+export default runningCommand(false, "stop", "stopped");

@@ -77,6 +77,8 @@ export const ENTRIES: readonly Entry[] = [
 
   command("container stats", "Show what containers use now", () => import("./container/stats.ts")),
   ...resource("container", "Stop and remove containers, with what they wrote"),
+  command("volume create", "Create a volume: files that outlive containers", () => import("./volume/create.ts")),
+  ...resource("volume", "Remove volumes with what is in them"),
   command("image load", "Load an image from a file", () => import("./image/load.ts")),
   command("image ls", "List the images that you can use", () => import("./image/ls.ts")),
   command("image rm", "Remove images of the project", () => import("./image/rm.ts")),

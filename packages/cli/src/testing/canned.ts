@@ -46,6 +46,7 @@ const CONTAINERS = [
       cpu: 0.5,
       memoryBytes: 268_435_456,
       pids: 256,
+      volumes: [],
       publish: [{ port: 80, hostPort: 0 }],
       restart: "always",
       running: true,
@@ -60,6 +61,7 @@ const CONTAINERS = [
     },
   },
 ];
+const VOLUMES = [{ kind: "volume", meta: meta("data"), spec: {} }];
 const IMAGES = [
   {
     name: "site:2",
@@ -160,6 +162,10 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
       ...{ pids: 3, receivedBytes: 5000, sentBytes: 700 },
     }),
   ],
+  ["volume.list", list(VOLUMES)],
+  ["volume.get", get(VOLUMES)],
+  ["volume.create", () => VOLUMES[0]],
+  ["volume.delete", () => undefined],
   ["image.list", () => ({ items: IMAGES })],
   ["image.load", () => IMAGES[0]],
   ["image.delete", () => undefined],

@@ -81,7 +81,7 @@ function decideRow(cast: Cast, row: Row): Decision {
   if (route.permission === "anyone") return "allow";
   if (route.permission === "self") return principal.kind === "user" ? "allow" : "unauthenticated";
   const permission = parsePermission(route.permission);
-  const isList = /^(user|session|token|project|binding|bucket|route|container)\.(list|watch)$/.test(row.route);
+  const isList = /^(user|session|token|project|binding|bucket|route|container|volume)\.(list|watch)$/.test(row.route);
   if (isList && principal.kind === "anonymous") return "unauthenticated";
   const bucket = cast.buckets.get(row.target);
   const decision =

@@ -15,6 +15,7 @@ import { Images } from "./images.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { CLUSTER_LABEL, UID_LABEL } from "./names.ts";
 import { ProjectNetworks } from "./networks.ts";
+import { VolumeService } from "./volumes.ts";
 
 export interface ComputeOptions {
   readonly store: Store;
@@ -35,6 +36,7 @@ export interface Compute extends AsyncDisposable {
   readonly engine: Engine;
   readonly images: Images;
   readonly containers: ContainerService;
+  readonly volumes: VolumeService;
   readonly endpoints: ContainerEndpoints;
   readonly jobs: readonly Job[];
   /** Begins to converge and to follow the engine. */
@@ -73,26 +75,16 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
   const cache = new ContainerCache({ store, clock, log, onChange: (key) => started && void queue.add(key) });
   await cache.start();
   options.metrics.gauge("skerry_containers", "Containers that are declared.", () => cache.keys().length);
-  const all = () => Promise.all(cache.keys().map((key) => queue.add(key)));
   const images = new Images(engine);
+  const volumes = new VolumeService(options);
   let following: Promise<void> = Promise.resolve();
   return {
     engine,
     images,
-    containers: new ContainerService({ ...options, images }),
+    containers: new ContainerService({ ...options, images, volumes }),
+    volumes,
     endpoints: cache,
-    jobs: [
-      {
-        name: "compute.containers",
-        summary: "Makes containers as they are declared",
-        everyMs: LIMITS.compute.convergeEveryMs,
-        run: async ({ progress }) => {
-          progress(`${cache.keys().length} containers`);
-          for (const project of cache.projects()) await networks.guard(project);
-          await all();
-        },
-      },
-    ],
+    jobs: [convergeJob(cache, networks, queue)],
     start() {
       started = true;
       following = followEngine({ engine, clock, cluster, cache, queue, signal: stop.signal });
@@ -113,6 +105,19 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
       // What stops a container may take longer, and is done again after the start.
       await Promise.race([stopped, clock.sleep(LIMITS.jobs.stopMs, late.signal).catch(() => undefined)]);
       late.abort();
+    },
+  };
+}
+
+function convergeJob(cache: ContainerCache, networks: ProjectNetworks, queue: KeyedQueue): Job {
+  return {
+    name: "compute.containers",
+    summary: "Makes containers as they are declared",
+    everyMs: LIMITS.compute.convergeEveryMs,
+    run: async ({ progress }) => {
+      progress(`${cache.keys().length} containers`);
+      for (const project of cache.projects()) await networks.guard(project);
+      await Promise.all(cache.keys().map((key) => queue.add(key)));
     },
   };
 }

@@ -7,6 +7,7 @@ import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } fro
 import type { Entry, Json, Store } from "../domain/store.ts";
 import { statusKey, statusOwner } from "./cache.ts";
 import type { Images } from "./images.ts";
+import type { VolumeService } from "./volumes.ts";
 
 /** A container with the revision of its last change (of the declaration). */
 export interface ContainerEntry {
@@ -34,13 +35,15 @@ export interface ContainerChange {
 export class ContainerService {
   readonly #store: Store;
   readonly #images: Images;
+  readonly #volumes: VolumeService;
   readonly #world: { clock: Clock; random: Random };
   /** One creation at a time: they are counted. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(options: { store: Store; images: Images; clock: Clock; random: Random }) {
+  constructor(options: { store: Store; images: Images; volumes: VolumeService; clock: Clock; random: Random }) {
     this.#store = options.store;
     this.#images = options.images;
+    this.#volumes = options.volumes;
     this.#world = options;
   }
 
@@ -127,15 +130,22 @@ export class ContainerService {
     if (declared === undefined || !takesResources(declared, project)) throw projectGone(projectName);
     await this.#assertRoom(project);
     const key = resourceKey("container", project, name);
+    const volumes = await this.#volumes.compares(
+      project,
+      container.spec.volumes.map((mount) => mount.name),
+    );
     const { succeeded, revision } = await this.#store.transact({
-      compare: [
-        { key, modRevision: 0 },
-        { key: declared.key, modRevision: declared.modRevision },
-      ],
+      compare: [{ key, modRevision: 0 }, { key: declared.key, modRevision: declared.modRevision }, ...volumes],
       then: [{ op: "put", key, value: container as unknown as Json, labels }],
     });
     if (succeeded) return { container, revision };
-    if ((await this.#store.get(key)) === undefined) throw projectGone(projectName);
+    if ((await this.#store.get(key)) === undefined) {
+      await this.#volumes.compares(
+        project,
+        container.spec.volumes.map((mount) => mount.name),
+      );
+      throw projectGone(projectName);
+    }
     throw new SkerryError("conflict/exists", `There is a container ${name} in this project already.`, {
       hint: `Choose another --name, or remove it: skerry container rm ${name}`,
     });

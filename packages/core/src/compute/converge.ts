@@ -8,7 +8,7 @@ import type { Logger } from "../domain/telemetry.ts";
 import { statusKey } from "./cache.ts";
 import type { ContainerPlan, Engine, EngineContainer } from "./engine.ts";
 import { lastLines } from "./last-lines.ts";
-import { CLUSTER_LABEL, PROJECT_LABEL, UID_LABEL } from "./names.ts";
+import { CLUSTER_LABEL, PROJECT_LABEL, UID_LABEL, volumeName } from "./names.ts";
 import type { ProjectNetworks } from "./networks.ts";
 import { Restarts } from "./restarts.ts";
 
@@ -103,7 +103,8 @@ export class Converge {
     const { engine, networks } = this.#options;
     const network = await networks.ensure(container.meta.project);
     const plan = this.#plan(container, network);
-    for (const { engineName } of plan.volumes) await engine.createVolume(engineName, plan.labels);
+    const { [UID_LABEL]: _, ...labels } = plan.labels;
+    for (const volume of plan.volumes) await engine.createVolume(volume.engineName, labels);
     try {
       return await engine.createContainer(plan);
     } catch (error) {
@@ -217,10 +218,6 @@ export class Converge {
 
 export function engineName(uid: string): string {
   return `skerry-${uid}`;
-}
-
-function volumeName(project: string, name: string): string {
-  return `skerry-${project}-${name}`;
 }
 
 /** What a container said last is worth knowing also after it has been started again. */

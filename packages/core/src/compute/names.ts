@@ -6,6 +6,10 @@ export const PROJECT_LABEL = "skerry.project";
 /** Interfaces of all projects' networks begin so: the firewall's rules go by it. */
 export const BRIDGE_PREFIX = "sk-";
 
+export function volumeName(project: string, name: string): string {
+  return `skerry-${project}-${name}`;
+}
+
 /** Repository of a project's own images. */
 export function projectRepository(project: string): string {
   return `skerry/${project}/`;

@@ -10,6 +10,7 @@ import { authorityRoutes, routeRoutes } from "./api/route.ts";
 import { sessionRoutes } from "./api/session.ts";
 import { tokenRoutes } from "./api/token.ts";
 import { userRoutes } from "./api/user.ts";
+import { volumeRoutes } from "./api/volume.ts";
 import type { Route } from "./route.ts";
 
 export const ROUTES: readonly Route[] = [
@@ -24,6 +25,7 @@ export const ROUTES: readonly Route[] = [
   authorityRoutes,
   containerRoutes,
   imageRoutes,
+  volumeRoutes,
   nodeRoutes,
   backupRoutes,
 ].flatMap((group) => Object.values(group) as Route[]);

@@ -75,6 +75,10 @@ export interface ContainerStatus {
 }
 export type Container = Resource<ContainerSpec, ContainerStatus>;
 
+/** Files that outlive containers. Says nothing besides its name yet. */
+export type VolumeSpec = Readonly<Record<string, never>>;
+export type Volume = Resource<VolumeSpec>;
+
 /** Where a container can be reached. */
 export type ContainerEndpoint =
   | { readonly state: "running" /** IPv4. */; readonly address: string }

@@ -5,6 +5,10 @@ export const COMPUTE_LIMITS = {
   compute: {
     /** Containers of one project: its /28 network has room for so many. Beyond: `exhausted/quota`. */
     maxContainersPerProject: 12,
+    /** Volumes of one project. Beyond: `exhausted/quota`. */
+    maxVolumesPerProject: 64,
+    /** Volumes of one container. Beyond: `invalid`. */
+    maxMounts: 32,
     /** Cores of a container that names none. */
     defaultCpu: 1,
     /** Fewest and most cores that one may name. Beyond: `invalid`. */

@@ -13,6 +13,7 @@ export const KINDS = [
   "bucket",
   "route",
   "container",
+  "volume",
   "setting",
 ] as const;
 export type Kind = (typeof KINDS)[number];

@@ -124,12 +124,17 @@ async function openContainer(
 }
 
 function toView(services: Services, { container, revision }: ContainerEntry) {
-  const { meta, status } = container;
-  const { volumes: _, ...spec } = container.spec;
+  const { meta, spec, status } = container;
   return {
     kind: "container" as const,
     meta: viewMeta(services, meta, revision),
-    spec: { ...spec, command: [...spec.command], env: { ...spec.env }, publish: [...spec.publish] },
+    spec: {
+      ...spec,
+      command: [...spec.command],
+      env: { ...spec.env },
+      volumes: [...spec.volumes],
+      publish: [...spec.publish],
+    },
     ...(status === undefined ? {} : { status: toStatus(status) }),
   };
 }

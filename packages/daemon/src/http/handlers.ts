@@ -11,6 +11,7 @@ import type { Services } from "./services.ts";
 import { sessionHandlers } from "./session.ts";
 import { tokenHandlers } from "./token.ts";
 import { userHandlers } from "./user.ts";
+import { volumeHandlers } from "./volume.ts";
 
 /** One handler file for each resource; the dispatcher refuses to start when a route has none. */
 export function createHandlers(services: Services): Handlers {
@@ -25,6 +26,7 @@ export function createHandlers(services: Services): Handlers {
     ...routeHandlers(services),
     ...containerHandlers(services),
     ...imageHandlers(services),
+    ...volumeHandlers(services),
     ...nodeHandlers(services),
     ...backupHandlers(services),
   ]);

@@ -9,8 +9,8 @@ import type { Store } from "@skerry/core/domain/store.ts";
 import type { RouteService } from "@skerry/core/gateway/routes.ts";
 import type { BucketService } from "@skerry/core/storage/buckets.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
-import type { Gateway } from "../gateway/gateway.ts";
 import type { Backups } from "../backup/create.ts";
+import type { Gateway } from "../gateway/gateway.ts";
 import type { Readiness } from "../readiness.ts";
 
 /** What the handlers work with. Made in `node.ts`. */

@@ -8,6 +8,7 @@ import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
+import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import type { Action, Role } from "@skerry/core/domain/identity.ts";
 import { VISIBILITIES, type Visibility } from "@skerry/core/domain/objects.ts";
@@ -38,6 +39,7 @@ export interface Subject {
   readonly key: string;
   readonly container: string;
   readonly image: string;
+  readonly volume: string;
 }
 
 /** A user with what it owns, and a token without scopes. */
@@ -65,6 +67,7 @@ const PARTS: Readonly<Record<string, Part>> = {
 const GUEST = "guest";
 const OWNERS = ["owner", "other"] as const;
 const KEY = "thing";
+const VOLUME = "kept-volume";
 const CONTAINER = "kept-container";
 /** Of the engine, for everyone. */
 export const IMAGE = "matrix:latest";
@@ -94,6 +97,7 @@ export async function createCast(cluster: TestCluster): Promise<Cast> {
   for (const project of OWNERS) {
     await bind(cluster, project, GUEST, "viewer");
     await makeContainer(cluster, project, CONTAINER);
+    await makeVolume(cluster, project, VOLUME);
   }
   const buckets = new Map<string, Subject>();
   for (const name of OWNERS) {
@@ -143,6 +147,10 @@ export async function makeContainer(cluster: TestCluster, project: string, name:
   await cluster.admin.call(containerRoutes.create, { body: { name, project, spec: { image: IMAGE } } });
 }
 
+export async function makeVolume(cluster: TestCluster, project: string, name: string): Promise<void> {
+  await cluster.admin.call(volumeRoutes.create, { body: { name, project } });
+}
+
 export async function makeObject(cluster: TestCluster, { bucket, key }: Subject): Promise<void> {
   const bytes = (async function* () {
     yield Buffer.from("what the owner has stored");
@@ -176,6 +184,7 @@ async function makePerson(cluster: TestCluster, name: string, { role, binding }:
     key: KEY,
     container: CONTAINER,
     image: IMAGE,
+    volume: VOLUME,
     bearer: secret,
     client: cluster.client(secret),
   };
@@ -233,7 +242,13 @@ async function untilExpired(client: Client): Promise<void> {
  */
 export async function recordState({ cluster: { admin }, people, buckets }: Cast): Promise<Map<string, string>> {
   const state = new Map<string, string>();
-  const names = new Set([...people.keys(), GUEST, CONTAINER, ...[...buckets.values()].map(({ bucket }) => bucket)]);
+  const names = new Set([
+    ...people.keys(),
+    GUEST,
+    CONTAINER,
+    VOLUME,
+    ...[...buckets.values()].map(({ bucket }) => bucket),
+  ]);
   const keep = (what: string, { name, project, revision }: { name: string; project: string; revision: number }) => {
     if (names.has(name) || name.startsWith("denied")) state.set(`${what} ${project} ${name}`, `revision ${revision}`);
   };
@@ -245,6 +260,7 @@ export async function recordState({ cluster: { admin }, people, buckets }: Cast)
     if (meta.name.endsWith("-route") || meta.name.startsWith("denied"))
       state.set(`route ${meta.project} ${meta.name}`, `revision ${meta.revision}`);
   for await (const { meta } of admin.items(containerRoutes.list)) keep("container", meta);
+  for await (const { meta } of admin.items(volumeRoutes.list)) keep("volume", meta);
   for (const { bucket } of buckets.values()) {
     const { items } = await admin.call(objectRoutes.list, { params: { bucket } });
     const object = items.find(({ key }) => key === KEY);

@@ -9,6 +9,7 @@ import {
   makeObject,
   makeRoute,
   makeTwin,
+  makeVolume,
   type Person,
   personOf,
   type Row,
@@ -68,6 +69,11 @@ export async function freshRoute({ cast, subject, made }: Stage): Promise<Fresh>
 export async function freshContainer({ cast, subject, made }: Stage): Promise<Fresh> {
   await makeContainer(cast.cluster, subject.project, made);
   return { container: made };
+}
+
+export async function freshVolume({ cast, subject, made }: Stage): Promise<Fresh> {
+  await makeVolume(cast.cluster, subject.project, made);
+  return { volume: made };
 }
 
 export async function freshImage({ cast, subject, made }: Stage): Promise<Fresh> {

@@ -14,12 +14,23 @@ import {
   freshSession,
   freshToken,
   freshUser,
+  freshVolume,
   type Stage,
 } from "./matrix-fresh.ts";
 import type { WireRequest } from "./matrix-wire.ts";
 
 /** The names that stand for a thing in a request. */
-type Name = "user" | "project" | "projectUid" | "token" | "session" | "route" | "bucket" | "container" | "image";
+type Name =
+  | "user"
+  | "project"
+  | "projectUid"
+  | "token"
+  | "session"
+  | "route"
+  | "bucket"
+  | "container"
+  | "image"
+  | "volume";
 
 interface Input {
   readonly params?: Readonly<Record<string, string>>;
@@ -53,6 +64,7 @@ const list = (shows: NonNullable<Recipe["shows"]>): Recipe => ({ ghost: [], inpu
 const byBucket = ({ bucket }: Subject) => ({ params: { name: bucket } });
 const byRoute = ({ route, project }: Subject) => ({ params: { name: route }, query: { project } });
 const byContainer = ({ container, project }: Subject) => ({ params: { name: container }, query: { project } });
+const byVolume = ({ volume, project }: Subject) => ({ params: { name: volume }, query: { project } });
 const byObject = ({ bucket, key }: Subject) => ({ params: { bucket, key } });
 const LABELS = { touched: "by-the-matrix" };
 
@@ -180,6 +192,11 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     lawful: 400,
   },
   "container.stats": { ghost: ["container"], input: byContainer },
+
+  "volume.create": { ghost: ["project"], input: ({ project }, made) => ({ body: { name: made, project } }) },
+  "volume.list": list(({ meta }, { volume, projectUid }) => meta.name === volume && meta.project === projectUid),
+  "volume.get": { ghost: ["volume"], input: byVolume },
+  "volume.delete": { ghost: ["volume"], input: byVolume, fresh: freshVolume },
 
   "image.list": { ghost: ["project"], input: ({ project }) => ({ query: { project } }) },
   // It is no image: who may load one is told so.

@@ -1,6 +1,6 @@
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { defineCommand } from "../command.ts";
-import { untilSettled } from "./settled.ts";
+import { untilSettled, untilStopped } from "./settled.ts";
 
 /** `skerry stop` and `skerry start`. */
 export function runningCommand(running: boolean, word: string, done: string) {
@@ -16,7 +16,7 @@ export function runningCommand(running: boolean, word: string, done: string) {
       for (const name of args) {
         const input = { params: { name }, query: project === undefined ? {} : { project }, signal };
         const changed = await client.call(containerRoutes.update, { ...input, body: { spec: { running } } });
-        if (running) await untilSettled(client, changed, signal);
+        await (running ? untilSettled : untilStopped)(client, changed, signal);
         await invocation.output.done("container", name, done, changed);
       }
     },

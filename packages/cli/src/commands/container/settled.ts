@@ -37,6 +37,23 @@ export async function untilSettled(
   });
 }
 
+/** Resolves when it does not run any more. @throws `unavailable/timeout`. */
+export async function untilStopped(
+  client: Client,
+  changed: ContainerView,
+  signal: AbortSignal,
+): Promise<ContainerView> {
+  const { name, project } = changed.meta;
+  const { settlePollMs, runMs } = LIMITS.cli;
+  const endMs = performance.now() + runMs;
+  while (performance.now() < endMs) {
+    const view = await client.call(containerRoutes.get, { params: { name }, query: { project }, signal });
+    if (view.spec.running || view.status?.state === "stopped") return view;
+    await sleep(settlePollMs, undefined, { signal });
+  }
+  throw new SkerryError("unavailable/timeout", `The container ${name} did not stop in ${runMs / 1000} s.`);
+}
+
 function doesNotRun({ meta, status }: ContainerView): SkerryError {
   const why =
     status?.reason ?? (status?.exitCode === undefined ? "it ended" : `it ended with exit code ${status.exitCode}`);

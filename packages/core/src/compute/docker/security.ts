@@ -30,6 +30,8 @@ export function createOptions(plan: ContainerPlan): ContainerCreateOptions {
       MemorySwap: plan.memoryBytes,
       NanoCpus: Math.round(plan.cpu * NANO),
       IpcMode: "private",
+      // Passes SIGTERM on and reaps: most programs do neither as the first process.
+      Init: true,
       NetworkMode: plan.network,
       PortBindings: Object.fromEntries(ports),
       // By name only, and made by us: nothing of the machine's own files is ever mounted.

@@ -39,6 +39,14 @@ const commandQuery = z
 const side = z.coerce.number().int().min(1).max(LIMITS.terminal.maxWindow);
 
 const commandSchema = z.array(word).max(limits.maxCommandWords);
+/** As it is written: nothing that would have to be resolved. */
+function isMountPoint(path: string): boolean {
+  const parts = path.split("/");
+  if (parts.shift() !== "" || !path.isWellFormed() || /\p{Cc}|:/u.test(path)) return false;
+  if (parts.some((part) => part === "" || part === "." || part === "..")) return false;
+  return !["proc", "sys", "dev"].includes(parts[0] ?? "");
+}
+
 const spec = z.strictObject({
   image: z.string().min(1).max(256).describe("Name of an image: skerry image ls shows them"),
   command: commandSchema.describe("Instead of the image's own; empty: that one"),
@@ -48,6 +56,18 @@ const spec = z.strictObject({
   cpu: z.number().min(limits.minCpu).max(limits.maxCpu).describe("Cores, e.g. 0.5"),
   memoryBytes: z.int().min(limits.minMemoryBytes).max(limits.maxMemoryBytes),
   pids: z.int().min(1).max(limits.maxPids).describe("Processes and threads at once"),
+  volumes: z
+    .array(
+      z.strictObject({
+        name: nameSchema.describe("Name of a volume of the project; a path of the machine is none"),
+        path: z
+          .string()
+          .max(1024)
+          .refine(isMountPoint, { error: "an absolute path in the container, not / /proc /sys /dev" }),
+      }),
+    )
+    .max(limits.maxMounts)
+    .refine((mounts) => new Set(mounts.map(({ path }) => path)).size === mounts.length, { error: "each path once" }),
   publish: z
     .array(z.strictObject({ port, hostPort: z.int().min(0).max(65_535).default(0) }))
     .max(limits.maxPublishedPorts)
