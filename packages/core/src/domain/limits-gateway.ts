@@ -42,6 +42,8 @@ export const GATEWAY_LIMITS = {
     keepAliveMs: 60 * second,
     /** A connection to an upstream must be there within this. Beyond: `unavailable/timeout`. */
     connectMs: 5 * second,
+    /** A backend that could not be connected to is asked after the others for this. */
+    avoidMs: 5 * second,
     /** An upstream must begin its answer within this after the request's end. Beyond: `unavailable/timeout`. */
     upstreamHeadMs: 60 * second,
     /** An answer's body that stands still so long is cut off. */

@@ -37,13 +37,13 @@ export class ProxyWorld implements AsyncDisposable {
     return world;
   }
 
-  /** A server for raw sockets; everything it takes is closed at the end. Returns its port. */
-  async listen(onSocket: (socket: Socket) => void): Promise<number> {
+  /** A server for raw sockets on any port, or this one; what it takes is closed at the end. Returns its port. */
+  async listen(onSocket: (socket: Socket) => void, atPort = 0): Promise<number> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#keep(socket);
       onSocket(socket);
     });
-    server.listen(0, "127.0.0.1");
+    server.listen(atPort, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     this.#servers.set(port, server);

@@ -130,7 +130,8 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   /** Nothing was sent: another backend may be asked. */
   onNoConnection(error: SkerryError): void {
     const entry = this.#entry as TableEntry;
-    const mayTryAnother = error.code === "unavailable" && this.#attempts < entry.upstream.backends.length;
+    const mayTryAnother =
+      (error.code === "unavailable" || error.code === "exhausted") && this.#attempts < entry.upstream.backends.length;
     if (mayTryAnother) this.#connect(entry, false);
     else this.#answerOwn(error);
   }

@@ -55,6 +55,42 @@ test("a backend that is down is passed over", async () => {
   const down = await closedPort(world);
   const up = await world.listen((socket) => socket.on("data", () => socket.write(OK)));
   world.route(down, up);
+  for (let i = 0; i < 10; i++) match(await world.exchange(GET_LAST), /^HTTP\/1\.1 200/);
+  equal(world.proxy.stats().upstreamErrors, 1);
+});
+
+test("a backend that was down is asked again after a while, and at once when all were", async () => {
+  await using world = await ProxyWorld.start({ avoidMs: 50 });
+  const port = await closedPort(world);
+  world.route(port, await closedPort(world));
+  match(await world.exchange(GET_LAST), /^HTTP\/1\.1 502/);
+  equal(world.proxy.stats().upstreamErrors, 2);
+  match(await world.exchange(GET_LAST), /^HTTP\/1\.1 502/);
+  equal(world.proxy.stats().upstreamErrors, 4);
+  const taken: string[] = [];
+  const answer = (name: string) => (socket: Socket) =>
+    void socket.on("data", () => {
+      taken.push(name);
+      socket.write(OK);
+    });
+  const first = await world.listen(answer("first"));
+  const second = await closedPort(world);
+  world.route(first, second);
+  match(await world.exchange(GET_LAST), /^HTTP\/1\.1 200/);
+  await world.listen(answer("second"), second);
+  for (let i = 0; i < 10_000 && !taken.includes("second"); i++) await world.exchange(GET_LAST);
+  ok(taken.includes("second"));
+});
+
+test("a full backend is passed over", async () => {
+  await using world = await ProxyWorld.start({ maxUpstreamConnections: 1, maxWaiting: 0 });
+  let taken = 0;
+  const silent = await world.listen(() => taken++);
+  const up = await world.listen((socket) => socket.on("data", () => socket.write(OK)));
+  world.route(up, silent);
+  const first = await world.connect();
+  first.write(GET);
+  await until(() => taken === 1, "the silent one has a request");
   for (let i = 0; i < 4; i++) match(await world.exchange(GET_LAST), /^HTTP\/1\.1 200/);
 });
 

@@ -15,6 +15,8 @@ export interface ConnectionTaker {
 
 export class BackendPool implements Home {
   readonly name: string;
+  /** It could not be connected to: until then others are asked first. */
+  avoidUntilMs = 0;
   readonly #backend: Backend;
   readonly #reach: Reach;
   readonly #context: Context;
@@ -126,6 +128,7 @@ export class BackendPool implements Home {
       (error: unknown) => {
         this.#dialing--;
         this.#context.stats.upstreamErrors++;
+        this.avoidUntilMs = this.#context.coarseMs + this.#context.limits.avoidMs;
         if (!taker.isGone) taker.onNoConnection(toSkerryError(error));
         this.#serveWaiting();
       },
@@ -213,7 +216,7 @@ export class UpstreamPools {
     this.#context = context;
   }
 
-  /** The backend whose turn it is. There must be one. */
+  /** The backend whose turn it is, past those that are avoided unless all are. There must be one. */
   next(upstream: Upstream): Member {
     let rotation = this.#rotations.get(upstream);
     if (rotation === undefined) {
@@ -221,8 +224,12 @@ export class UpstreamPools {
       rotation = { turn: 0, members };
       this.#rotations.set(upstream, rotation);
     }
-    rotation.turn = rotation.turn + 1 < rotation.members.length ? rotation.turn + 1 : 0;
-    return rotation.members[rotation.turn] as Member;
+    const { members } = rotation;
+    for (let tries = 0; tries < members.length; tries++) {
+      rotation.turn = rotation.turn + 1 < members.length ? rotation.turn + 1 : 0;
+      if ((members[rotation.turn] as Member).pool.avoidUntilMs <= this.#context.coarseMs) break;
+    }
+    return members[rotation.turn] as Member;
   }
 
   #poolOf(backend: Backend, reach: Reach): BackendPool {
