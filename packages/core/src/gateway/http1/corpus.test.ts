@@ -2,6 +2,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import fc from "fast-check";
 import { SkerryError } from "../../domain/errors.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { BodyReader } from "./body-reader.ts";
@@ -63,6 +64,37 @@ describe("the corpus against the parser", () => {
       test(`${one.name}, ${how}`, () => deepEqual(decide(bytesOf(one), pieceBytes), one.accept ?? one.refuse));
     }
   }
+});
+
+test("whatever is changed in the corpus, the pieces in which it comes change nothing", () => {
+  const small = corpus.map(bytesOf).filter(({ length }) => length < 1000);
+  const byte = fc.oneof(
+    fc.constantFrom(..."\0\t\r\n :;,.0aF\u007f\u00ff").map((text) => text.charCodeAt(0)),
+    fc.nat(255),
+  );
+  const change = fc.record({ at: fc.nat(400), byte, kind: fc.constantFrom("replace", "insert", "remove") });
+  const counts = new Map<unknown, number>();
+  fc.assert(
+    fc.property(
+      fc.nat(small.length - 1),
+      fc.array(change, { maxLength: 3 }),
+      fc.nat(20),
+      (index, changes, pieceBytes) => {
+        let bytes = small[index] as Buffer;
+        for (const { at, byte: value, kind } of changes) {
+          const place = at % (bytes.length + 1);
+          const rest = bytes.subarray(kind === "insert" ? place : place + 1);
+          bytes = Buffer.concat([bytes.subarray(0, place), Buffer.from(kind === "remove" ? [] : [value]), rest]);
+        }
+        const whole = decide(bytes, Number.MAX_SAFE_INTEGER);
+        deepEqual(decide(bytes, pieceBytes + 1), whole);
+        const what = typeof whole === "object" ? "taken" : whole;
+        counts.set(what, (counts.get(what) ?? 0) + 1);
+      },
+    ),
+    { numRuns: 5000 },
+  );
+  for (const what of ["taken", 400, "more"]) ok((counts.get(what) ?? 0) > 20, JSON.stringify([...counts]));
 });
 
 test("names of the corpus are unique", () => {
