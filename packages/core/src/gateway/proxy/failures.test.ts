@@ -1,6 +1,7 @@
 /** What breaks, stalls or lies: at the upstream, at the client, in between. */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import type { Socket } from "node:net";
+import { once } from "node:events";
+import { Socket } from "node:net";
 import { test } from "node:test";
 import { ProxyWorld, until } from "../../testing/proxy-world.ts";
 import { compileTable } from "../routing/route-table.ts";
@@ -337,6 +338,15 @@ test("too many wait for one upstream", async () => {
   second.write(GET);
   await until(() => world.proxy.stats().inFlight === 2, "the second waits");
   equal(problem(await world.exchange(GET_LAST)).id, "exhausted/overload");
+});
+
+test("a socket that is gone when it is given leaves nothing behind", async () => {
+  await using world = await ProxyWorld.start();
+  const socket = new Socket();
+  socket.destroy();
+  await once(socket, "close");
+  world.proxy.accept(socket, false);
+  deepEqual([world.proxy.stats().connections, world.proxy.stats().connectionsTotal], [0, 1]);
 });
 
 test("too many connections: the next is closed", async () => {

@@ -11,7 +11,8 @@ import { emptyStats, type ProxyStats } from "./records.ts";
 export interface DataPath {
   /**
    * Takes over a connection that nobody has read from, after the handshake when it is TLS. A plain socket that is given
-   * is empty afterwards (see adopt.ts): do not keep it. Its server goes on to count the connection.
+   * is empty afterwards (see adopt.ts): do not keep it. Its server goes on to count the connection, and should set
+   * `noDelay`.
    */
   accept(socket: Socket | TLSSocket, tls: boolean): void;
   /** Holds for requests that come from now on. */
@@ -56,6 +57,8 @@ class SocketPath implements DataPath {
   accept(socket: Socket | TLSSocket, tls: boolean): void {
     const { stats, limits, isDraining } = this.#context;
     stats.connectionsTotal++;
+    // It went away before: nobody would hear its end.
+    if (socket.destroyed) return;
     if (isDraining || this.#clients.size >= limits.maxConnections) {
       stats.connectionsRefused++;
       socket.destroy();
