@@ -1,6 +1,7 @@
 /** Which route a request takes: the host decides first, then the longest path prefix under it. */
 import { Refusal } from "../http1/grammar.ts";
 import type { TableEntry } from "../table.ts";
+import { LayeredMap } from "./layered-map.ts";
 import { generousReading, isOdd } from "./path-reading.ts";
 import { PathTrie } from "./path-trie.ts";
 
@@ -15,25 +16,27 @@ interface HostRoutes {
   readonly paths: PathTrie<TableEntry>;
 }
 
-type Hosts = ReadonlyMap<string, HostRoutes>;
-
-/** Never changes; `with` makes the next one and shares the hosts that stay as they are. */
-export class RouteTable {
+/** What a table is made of. */
+interface Parts {
   /** `*.example.com` stands under its own name. */
-  readonly #hosts: Hosts;
-  /** Hosts of each route, by its id. */
-  readonly #hostById: ReadonlyMap<string, string>;
-  readonly #hasWildcards: boolean;
+  readonly hosts: LayeredMap<HostRoutes>;
+  /** The host of each route, by its id. */
+  readonly hostById: LayeredMap<string>;
+  readonly routes: number;
+  readonly wildcards: number;
+}
 
-  constructor(hosts: Hosts, hostById: ReadonlyMap<string, string>, hasWildcards: boolean) {
-    this.#hosts = hosts;
-    this.#hostById = hostById;
-    this.#hasWildcards = hasWildcards;
+/** Never changes; `with` makes the next one and shares what stays as it is. */
+export class RouteTable {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /** Routes in the table. */
   get size(): number {
-    return this.#hostById.size;
+    return this.#parts.routes;
   }
 
   /**
@@ -42,7 +45,7 @@ export class RouteTable {
    * A refusal when the upstream may read the path as one that takes another route.
    */
   find(host: string, path: string): TableEntry | Refusal | undefined {
-    const routes = this.#hosts.get(host) ?? (this.#hasWildcards ? this.#wildcard(host) : undefined);
+    const routes = this.#parts.hosts.get(host) ?? (this.#parts.wildcards > 0 ? this.#wildcard(host) : undefined);
     if (!isOdd(path)) return routes?.paths.find(path);
     const reading = generousReading(path);
     if (reading === undefined) return AMBIGUOUS;
@@ -52,7 +55,7 @@ export class RouteTable {
 
   #wildcard(host: string): HostRoutes | undefined {
     for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) {
-      const routes = this.#hosts.get(`*${host.slice(dot)}`);
+      const routes = this.#parts.hosts.get(`*${host.slice(dot)}`);
       if (routes !== undefined) return routes;
     }
     return undefined;
@@ -60,38 +63,39 @@ export class RouteTable {
 
   /** The table with `put` in place of the routes of the same ids, and without `removedIds`. */
   with(put: readonly TableEntry[], removedIds: readonly string[]): RouteTable {
-    const hostById = new Map(this.#hostById);
+    const { hosts, hostById } = this.#parts;
+    let { routes, wildcards } = this.#parts;
+    const moved = new Map<string, string | undefined>();
     const changed = new Map<string, Map<string, TableEntry>>();
     const entriesOf = (host: string): Map<string, TableEntry> => {
       let entries = changed.get(host);
       if (entries === undefined) {
-        entries = new Map(this.#hosts.get(host)?.entries.map((entry) => [entry.id, entry]));
+        entries = new Map(hosts.get(host)?.entries.map((entry) => [entry.id, entry]));
         changed.set(host, entries);
       }
       return entries;
     };
     const remove = (id: string): void => {
-      const host = hostById.get(id);
+      const host = moved.has(id) ? moved.get(id) : hostById.get(id);
       if (host === undefined) return;
       entriesOf(host).delete(id);
-      hostById.delete(id);
+      moved.set(id, undefined);
+      routes--;
     };
     for (const id of removedIds) remove(id);
     for (const entry of put) {
       remove(entry.id);
       entriesOf(entry.host).set(entry.id, entry);
-      hostById.set(entry.id, entry.host);
+      moved.set(entry.id, entry.host);
+      routes++;
     }
-    const hosts = new Map(this.#hosts);
+    const compiled = new Map<string, HostRoutes | undefined>();
     for (const [host, entries] of changed) {
-      if (entries.size === 0) hosts.delete(host);
-      else hosts.set(host, compileHost([...entries.values()]));
+      const next = entries.size === 0 ? undefined : compileHost([...entries.values()]);
+      compiled.set(host, next);
+      if (host.startsWith("*.")) wildcards += (next === undefined ? 0 : 1) - (hosts.get(host) === undefined ? 0 : 1);
     }
-    return new RouteTable(
-      hosts,
-      hostById,
-      hosts.keys().some((host) => host.startsWith("*.")),
-    );
+    return new RouteTable({ hosts: hosts.with(compiled), hostById: hostById.with(moved), routes, wildcards });
   }
 }
 
@@ -101,6 +105,8 @@ function compileHost(entries: readonly TableEntry[]): HostRoutes {
   return { entries: sorted, paths: new PathTrie(sorted.map((entry) => [entry.path, entry])) };
 }
 
+const EMPTY = new RouteTable({ hosts: LayeredMap.empty(), hostById: LayeredMap.empty(), routes: 0, wildcards: 0 });
+
 export function compileTable(entries: readonly TableEntry[]): RouteTable {
-  return new RouteTable(new Map(), new Map(), false).with(entries, []);
+  return EMPTY.with(entries, []);
 }
