@@ -1,5 +1,5 @@
 import { SkerryError } from "@skerry/core/contract/errors.ts";
-import { type Applied, applyDeclaration } from "../declare/apply.ts";
+import { type Applied, applyDeclaration, rehearse } from "../declare/apply.ts";
 import { assertDistinct, type Declaration, isOfProject, readDeclaration } from "../declare/declaration.ts";
 import { assertApplicable, type Change, type Plan, planDeclaration } from "../declare/plan.ts";
 import { readDocuments } from "../declare/source.ts";
@@ -17,8 +17,8 @@ export default defineCommand({
   more: [["apply -f cloud.yaml --dry-run", "what it would change"]],
   details:
     "A document is {kind, name, project, labels, spec}, of kind bucket, route, user or project, or what skerry get -o yaml " +
-    "shows. All are checked before the first is sent; then they are created, updated, or left as they are. Whether " +
-    "you may make a change is decided when it is made: --dry-run needs the right to read only.",
+    "shows. All are checked before the first is sent; then they are created, updated, or left as they are. --dry-run asks " +
+    "the cloud for each change whether you may make it.",
   async run(invocation, { flags }) {
     const { terminal, output, signal } = invocation;
     if (flags.file === undefined)
@@ -43,14 +43,21 @@ async function dryRun(invocation: Invocation, declared: readonly Declaration[]):
   const { output, signal } = invocation;
   const client = await invocation.client();
   const project = await invocation.project();
+  const options = { client, signal, project };
   const plans: { declaration: Declaration; plan: Plan }[] = [];
+  const made = new Set<string>();
   for (const one of declared) {
     const plan = await planDeclaration(one, client, signal, project);
     // Where it would go when it names no project.
     const placed = isOfProject(one.kind) && project !== undefined && plan.result === "created";
-    plans.push({ declaration: placed ? { project, ...one } : one, plan });
+    const declaration = placed ? { project, ...one } : one;
+    await assertApplicable(declaration, plan, made, options);
+    // Into what is not there yet nobody may anything.
+    if (declaration.project === undefined || !made.has(declaration.project)) await rehearse(one, plan.result, options);
+    // A user comes with a project of the same name.
+    if (one.kind === "project" || one.kind === "user") made.add(one.name);
+    plans.push({ declaration, plan });
   }
-  await assertApplicable(plans, client, signal);
   for (const { declaration, plan } of plans) {
     const { kind, name } = declaration;
     const { result, changes } = plan;

@@ -1,6 +1,7 @@
 /** Makes what is declared so: creates, updates what differs, leaves what is so already. */
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
+import type { Route } from "@skerry/core/contract/route.ts";
 import { type Declaration, isOfProject } from "./declaration.ts";
 import { addressOf, type Plan, planDeclaration, ROUTES } from "./plan.ts";
 
@@ -20,39 +21,59 @@ export interface ApplyOptions {
 }
 
 export async function applyDeclaration(declaration: Declaration, options: ApplyOptions): Promise<Applied> {
-  const { kind, name } = declaration;
-  const { result } = await planDeclaration(declaration, options.client, options.signal, options.project);
-  if (result === "created") return create(declaration, options);
-  if (result === "updated") await update(declaration, options);
-  return { kind, name, result };
-}
-
-async function create(
-  declaration: Declaration,
-  { client, signal, project: inProject }: ApplyOptions,
-): Promise<Applied> {
-  const { kind, name, labels } = declaration;
-  const project = isOfProject(kind) ? (declaration.project ?? inProject) : undefined;
+  const { kind, name, spec } = declaration;
+  const { client, signal } = options;
+  const { result } = await planDeclaration(declaration, client, signal, options.project);
+  const change = changeOf(declaration, result, options.project);
+  if (change === undefined) return { kind, name, result };
+  const { route, ...input } = change;
+  const answer = (await client.call(route, { ...input, signal } as never)) as { password?: string } | undefined;
+  if (result === "updated") return { kind, name, result };
   // A user is not created disabled: that is a second step.
-  const { disabled, ...spec } = declaration.spec;
-  const body = {
-    name,
-    ...(project === undefined ? {} : { project }),
-    ...(labels === undefined ? {} : { labels }),
-    spec,
-  };
-  const answer = (await client.call(ROUTES[kind].create, { body: body as never, signal })) as
-    | { password?: string }
-    | undefined;
-  if (kind === "user" && disabled === true) {
-    await client.call(userRoutes.update, { params: { name }, body: { spec: { disabled } }, signal });
+  if (kind === "user" && spec["disabled"] === true) {
+    await client.call(userRoutes.update, { params: { name }, body: { spec: { disabled: true } }, signal });
   }
   const password = kind === "user" ? answer?.password : undefined;
-  return { kind, name, result: "created", ...(password === undefined ? {} : { password }) };
+  return { kind, name, result, ...(password === undefined ? {} : { password }) };
 }
 
-async function update(declaration: Declaration, { client, signal, project }: ApplyOptions): Promise<void> {
-  const { kind, labels, spec, revision } = declaration;
-  const body = { spec, ...(labels === undefined ? {} : { labels }), ...(revision === undefined ? {} : { revision }) };
-  await client.call(ROUTES[kind].update as never, { ...addressOf(declaration, project), body, signal } as never);
+/**
+ * Asks whether one may make the change, which is not made. Nothing is asked where a route has no dry run.
+ * @throws what the cloud refuses it with.
+ */
+export async function rehearse(declaration: Declaration, result: Plan["result"], options: ApplyOptions): Promise<void> {
+  const change = changeOf(declaration, result, options.project);
+  if (change === undefined || !change.route.query.safeParse(DRY_RUN).success) return;
+  const { route, ...input } = change;
+  const query = { ...input.query, ...DRY_RUN };
+  await options.client.call(route, { ...input, query, signal: options.signal } as never);
+}
+
+const DRY_RUN = { dryRun: "1" };
+
+interface Request {
+  readonly route: Route;
+  readonly params?: { readonly name: string };
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** What is sent to make it so. */
+function changeOf(
+  declaration: Declaration,
+  result: Plan["result"],
+  inProject: string | undefined,
+): Request | undefined {
+  const { kind, name, labels, spec, revision } = declaration;
+  const { create, update } = ROUTES[kind];
+  const withLabels = labels === undefined ? {} : { labels };
+  if (result === "updated" && update !== undefined) {
+    const body = { spec, ...withLabels, ...(revision === undefined ? {} : { revision }) };
+    return { route: update, ...addressOf(declaration, inProject), body };
+  }
+  if (result !== "created") return undefined;
+  const project = isOfProject(kind) ? (declaration.project ?? inProject) : undefined;
+  const { disabled, ...created } = spec;
+  const body = { name, ...(project === undefined ? {} : { project }), ...withLabels };
+  return { route: create, body: { ...body, spec: kind === "user" ? created : spec } };
 }

@@ -5,7 +5,7 @@ import { BUCKETS, can } from "../testing/canned.ts";
 import { FakeCloud } from "../testing/fake-cloud.ts";
 import { Cli } from "../testing/run-cli.ts";
 
-async function apply(text: string, argv: readonly string[] = []) {
+async function apply(text: string, argv: readonly string[] = [], rehearse?: FakeCloud["rehearse"]) {
   await using cloud = await FakeCloud.start();
   await using cli = await Cli.create(cloud.socketPath);
   can(cloud);
@@ -14,8 +14,9 @@ async function apply(text: string, argv: readonly string[] = []) {
     if (found === undefined) throw new SkerryError("not_found", "not there");
     return found;
   });
+  if (rehearse !== undefined) cloud.rehearse = rehearse;
   const result = await cli.run(["apply", "-f", "-", ...argv], { stdin: text });
-  const changes = cloud.requests.filter(({ route }) => !/\.(get|list)$/.test(route));
+  const changes = cloud.requests.filter(({ route, query }) => !query.has("dryRun") && !/\.(get|list)$/.test(route));
   return { ...result, changes: changes.map(({ route, params, body }) => ({ route, params, body })) };
 }
 
@@ -139,6 +140,22 @@ test("a route is declared in any spelling, in the project that it is in", async 
   const bad = await apply(`${route}spec: {host: app.example.com, to: web}`);
   assert.match(bad.stderr, /standard input:3: "web" is not a target/);
   assert.equal(bad.status, 2);
+});
+
+test("--dry-run asks for each change whether one may make it", async () => {
+  const asked: unknown[] = [];
+  const text =
+    "kind: bucket\nname: fresh\n---\nkind: bucket\nname: photos\nspec: {visibility: public}\n---\nkind: bucket\nname: evil";
+  const { status, stdout, stderr, changes } = await apply(text, ["--dry-run"], ({ route, params, body }) => {
+    asked.push({ route, params, body });
+    if (route === "bucket.update") throw new SkerryError("forbidden", "You may not change photos.");
+  });
+  assert.deepEqual([status, stdout, changes], [4, "", []], stderr);
+  assert.match(stderr, /You may not change photos/);
+  assert.deepEqual(asked, [
+    { route: "bucket.create", params: {}, body: { name: "fresh", spec: {} } },
+    { route: "bucket.update", params: { name: "photos" }, body: { spec: { visibility: "public" } } },
+  ]);
 });
 
 test("nothing is sent when one document is wrong, and the line is named", async () => {

@@ -66,30 +66,28 @@ export async function planDeclaration(
   return { result: "updated", changes, revision };
 }
 
-/** What the cloud refuses although each declaration is right by itself. For a dry run: nothing is sent that would tell. */
+/**
+ * What the cloud refuses although each declaration is right by itself. `made`: projects that come into being before.
+ * @throws `conflict/precondition` (it has changed since it was read), `not_found` (the project).
+ */
 export async function assertApplicable(
-  plans: readonly { readonly declaration: Declaration; readonly plan: Plan }[],
-  client: Client,
-  signal: AbortSignal,
+  { kind, name, place, project, revision }: Declaration,
+  plan: Plan,
+  made: ReadonlySet<string>,
+  { client, signal }: { readonly client: Client; readonly signal: AbortSignal },
 ): Promise<void> {
-  const made = new Set<string>();
-  for (const { declaration, plan } of plans) {
-    const { kind, name, place, project, revision } = declaration;
-    // A user comes with a project of the same name.
-    if (kind === "project" || kind === "user") made.add(name);
-    if (plan.result === "updated" && revision !== undefined && revision !== plan.revision) {
-      throw new SkerryError(
-        "conflict/precondition",
-        `${place}: ${kind} ${name} has changed: it is at revision ${plan.revision}, and this was read at ${revision}.`,
-        { hint: `Read it again: skerry ${kind} get ${name} -o yaml` },
-      );
-    }
-    if (plan.result !== "created" || project === undefined || made.has(project)) continue;
-    if (await projectExists(project, client, signal)) continue;
-    throw new SkerryError("not_found", `${place}: there is no project ${project}, or it is not yours to see.`, {
-      hint: "skerry project ls shows those that are there.",
-    });
+  if (plan.result === "updated" && revision !== undefined && revision !== plan.revision) {
+    throw new SkerryError(
+      "conflict/precondition",
+      `${place}: ${kind} ${name} has changed: it is at revision ${plan.revision}, and this was read at ${revision}.`,
+      { hint: `Read it again: skerry ${kind} get ${name} -o yaml` },
+    );
   }
+  if (plan.result !== "created" || project === undefined || made.has(project)) return;
+  if (await projectExists(project, client, signal)) return;
+  throw new SkerryError("not_found", `${place}: there is no project ${project}, or it is not yours to see.`, {
+    hint: "skerry project ls shows those that are there.",
+  });
 }
 
 async function projectExists(nameOrUid: string, client: Client, signal: AbortSignal): Promise<boolean> {

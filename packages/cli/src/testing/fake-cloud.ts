@@ -39,6 +39,8 @@ export class FakeCloud implements AsyncDisposable {
   readonly objects = new Map<string, StoredObject>();
   /** Called with each piece of a download; true cuts the connection there. */
   cutAt: (sentBytes: number, request: CloudRequest) => boolean = () => false;
+  /** Throws what a dry run is refused with. */
+  rehearse: (request: CloudRequest) => void = () => undefined;
   /** Milliseconds between two pieces of a download. */
   pauseMs = 0;
   /** What becomes of the next watches: those that end are sent nothing. */
@@ -114,6 +116,10 @@ export class FakeCloud implements AsyncDisposable {
       const request = { route: route.id, params, query: new URLSearchParams(query), headers: incoming.headers, body };
       this.requests.push(request);
       if (request.query.get("watch") === "1") return this.#watch(outgoing);
+      if (request.query.get("dryRun") === "1") {
+        this.rehearse(request);
+        return sendJson(outgoing, 204, undefined);
+      }
       const answer = this.answers.get(route.id);
       if (answer !== undefined) {
         const value = answer(request);

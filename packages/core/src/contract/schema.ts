@@ -45,6 +45,10 @@ export function resourceSchema<K extends string, S extends z.ZodType>(kind: K, s
 
 export const noParams = z.strictObject({});
 export const noQuery = z.strictObject({});
+/** Decided as any other call, and not done: 204 instead of an answer. */
+export const dryRunQuery = z.strictObject({
+  dryRun: z.enum(["1"]).optional().describe("Only decide whether you may, and change nothing: 204"),
+});
 export const nameParams = z.strictObject({ name: nameSchema });
 export const projectQuery = z.strictObject({ project: projectSchema.optional() });
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { VISIBILITIES } from "../../domain/objects.ts";
 import { defineRoute } from "../route.ts";
 import {
+  dryRunQuery,
   labelsSchema,
   nameParams,
   nameSchema,
@@ -57,7 +58,7 @@ export const bucketRoutes = {
     kind: "json",
     status: 201,
     params: noParams,
-    query: noQuery,
+    query: dryRunQuery,
     body: z.strictObject({
       name: nameSchema,
       project: projectSchema.optional(),
@@ -73,6 +74,7 @@ export const bucketRoutes = {
     path: "/v1/buckets/{name}",
     permission: "storage.buckets:update",
     summary: "Change a bucket's visibility or labels",
+    query: dryRunQuery,
     body: z.strictObject({
       labels: labelsSchema.optional(),
       spec: spec.partial().optional(),

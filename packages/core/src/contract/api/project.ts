@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defineRoute } from "../route.ts";
 import {
+  dryRunQuery,
   labelsSchema,
   listQuery,
   nameParams,
@@ -54,7 +55,7 @@ export const projectRoutes = {
     kind: "json",
     status: 201,
     params: noParams,
-    query: noQuery,
+    query: dryRunQuery,
     body: z.strictObject({
       name: nameSchema,
       labels: labelsSchema.optional(),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ROLES } from "../../domain/identity.ts";
 import { defineRoute } from "../route.ts";
 import {
+  dryRunQuery,
   labelsSchema,
   listQuery,
   nameParams,
@@ -55,7 +56,7 @@ export const userRoutes = {
     kind: "json",
     status: 201,
     params: noParams,
-    query: noQuery,
+    query: dryRunQuery,
     body: z.strictObject({
       name: nameSchema,
       labels: labelsSchema.optional(),
@@ -71,6 +72,7 @@ export const userRoutes = {
     path: "/v1/users/{name}",
     permission: "auth.users:update",
     summary: "Change a user's role or labels, disable or enable",
+    query: dryRunQuery,
     body: z.strictObject({
       labels: labelsSchema.optional(),
       spec: spec.partial().optional(),

@@ -8,7 +8,7 @@ import type { Authorizer, Decide, Principal } from "../../domain/identity.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type { Clock } from "../../domain/ports.ts";
 import { isMutation, type Route, type RouteOutput } from "../route.ts";
-import { Call } from "./call.ts";
+import { Call, REHEARSED } from "./call.ts";
 import { encodeEvents, type ListEvent, parseEventId, type ResumePoint } from "./events.ts";
 import type { ApiRequest, ApiResponse, RequestFacts, TerminalProcess } from "./exchange.ts";
 import { parseJson, parseQuery, readBody, validate } from "./input.ts";
@@ -109,11 +109,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       refuseNobody(call);
       const input = await readInput(call, params, query);
       if (isMutation(route)) await options.admitMutation?.();
+      call.rehearses = (input.query as { dryRun?: string }).dryRun !== undefined;
       const response = await answer(options, streams, call, input);
       if (isMutation(route)) done = { call, outcome: "ok" };
       if (done !== undefined) await options.audit(done);
       return response;
     } catch (thrown) {
+      if (thrown === REHEARSED) return { status: 204, headers: {} };
       // What is done and cannot be recorded must not be recorded as failed, nor be called so.
       if (done !== undefined) return refuse(options, request, facts, undefined, notRecorded(thrown));
       return refuse(options, request, facts, call, thrown);
