@@ -19,8 +19,8 @@ import { isError } from "@skerry/core/domain/errors.ts";
 import { startDaemonProcess } from "../src/testing/daemon-process.ts";
 
 const FULL = process.env["SKERRY_TEST_TIER"] === "full";
-const BACKUPS = FULL ? 30 : 4;
-const KILLS = FULL ? 60 : 8;
+const BACKUPS = FULL ? 30 : 3;
+const KILLS = FULL ? 60 : 5;
 const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
 
 interface Ran {

@@ -80,6 +80,7 @@ describe("completion", () => {
     };
     const { texts: home } = await asked(["fish", "cp", "~/"], prepare);
     assert.deepEqual(home.sort(), ["~/cloud.yaml", "~/config/", "~/phone/"]);
+    assert.deepEqual((await asked(["fish", "backup", "verify", "~/clo"], prepare)).texts, ["~/cloud.yaml"]);
     assert.deepEqual((await asked(["fish", "apply", "-f", "~/clo"], prepare)).texts, ["~/cloud.yaml"]);
   });
 

@@ -220,6 +220,10 @@ function knownArguments(
     case "context use":
     case "context rm":
       return position === 0 ? sources.contexts() : undefined;
+    case "backup create":
+    case "backup verify":
+    case "backup restore":
+      return position === 0 ? sources.files(typed) : undefined;
     case "binding create":
       return position === 0 ? sources.names("user", globals) : undefined;
     case "completion":
