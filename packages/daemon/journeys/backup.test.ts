@@ -161,6 +161,7 @@ async function killRestores(site: Site, t: TestContext): Promise<void> {
     await assert.rejects(startDaemonProcess({ data }), /ended with 1 before it was ready/);
   }
   const { status, said } = await skerry(argv, env);
+  assert.doesNotMatch(said, /on no disk here/);
   assert.equal(status, 0, said);
   t.diagnostic(`${KILLS} kills of a restore left: ${[...seen].join(", ")}`);
 }

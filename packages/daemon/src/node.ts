@@ -212,7 +212,7 @@ async function assertPopulated(data: DataDirectory): Promise<void> {
   for (const path of [data.storeFile, join(data.indexDirectory, "index.sqlite")]) {
     if ((await disk.stat(path)) !== undefined) continue;
     throw new SkerryError("internal/corrupt", `${path} is missing, and this cloud has had it. Nothing was changed.`, {
-      hint: "Put it back, or restore it from a backup. A new cloud needs a new directory: --data DIR.",
+      hint: "Put it back, or a backup: skerry backup restore FILE --force. A new cloud needs a new directory: --data DIR.",
     });
   }
 }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { SETTINGS } from "@skerry/daemon/config/settings.ts";
 import { loadDescriptor, RESOURCE_KINDS } from "../commands/resource/kinds.ts";
 import { up } from "../commands/up.ts";
+import { writeContexts } from "../context/contexts.ts";
 import { can } from "../testing/canned.ts";
 import { FakeCloud, refuse } from "../testing/fake-cloud.ts";
 import { Cli } from "../testing/run-cli.ts";
@@ -84,7 +86,24 @@ describe("completion", () => {
     assert.deepEqual((await asked(["fish", "apply", "-f", "~/clo"], prepare)).texts, ["~/cloud.yaml"]);
   });
 
-  test("silent when the cloud is away, refuses, or does not answer", async () => {
+  test("a cloud that takes the question and never answers does not hold the shell", async () => {
+    await using cli = await Cli.create();
+    const socketPath = cli.path("silent.sock");
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => void sockets.push(socket)).listen(socketPath);
+    try {
+      await writeContexts(cli.env, { current: "x", contexts: [{ name: "x", socketPath, token: "sky_x" }] });
+      await writeFile(cli.path("phone"), "");
+      const { status, stdout, stderr } = await cli.run(["__complete", "fish", "cp", "~/ph"]);
+      assert.deepEqual([status, stdout, stderr], [0, "~/phone\t\n", ""], "what was found in time is given");
+      assert.equal(sockets.length, 1, "it was asked");
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+
+  test("silent when the cloud is away or refuses", async () => {
     const away = await asked(["fish", "bucket", "get", ""], (cloud) => {
       for (const route of cloud.answers.keys()) cloud.answers.set(route, refuse("unauthenticated", "No."));
     });

@@ -164,8 +164,8 @@ describe("a restore", () => {
   test("into a new directory, into one with data only by force, and what was there is kept", async () => {
     const file = await fileOf(backup, "whole");
     const data = join(directory, "new", "data");
-    const { kept, dataDirectory } = await restore(file, data);
-    assert.deepEqual([kept, dataDirectory], [undefined, data]);
+    const { kept, dataDirectory, lost } = await restore(file, data);
+    assert.deepEqual([kept, dataDirectory, lost.chunks], [undefined, data, 1], "its replicas are elsewhere");
     assert.equal((await stat(data)).mode & 0o777, 0o700);
     for (const path of ["cluster.json", "store/store.db", "index/index.sqlite"]) {
       assert.equal((await stat(join(data, path))).mode & 0o777, 0o600, path);

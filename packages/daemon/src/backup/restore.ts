@@ -2,12 +2,14 @@
  * Puts a backup in place of what a stopped daemon had. `cluster.json` goes first and comes last: a restore that is cut off
  * in between leaves a directory that no daemon starts on, and that another restore makes whole.
  */
+import { readdirSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
 import { realDisk as disk } from "@skerry/core/platform/disk.ts";
+import { findLostChunks, type LostChunks } from "@skerry/core/storage/index/sqlite/copy.ts";
 import { loadConfig } from "../config/load.ts";
 import { lockDataDirectory, RESTORE_DIRECTORY } from "../data/directory.ts";
 import { dataFailure, systemCode } from "../data/failure.ts";
@@ -33,6 +35,8 @@ export interface Restored extends BackupSummary {
   readonly dataDirectory: string;
   /** Where what was there before lies now. */
   readonly kept?: string;
+  /** Chunks of which no copy is in the storage directories: their objects were deleted since, or a disk is away. */
+  readonly lost: LostChunks;
 }
 
 /**
@@ -44,13 +48,25 @@ export async function restoreBackup({ file, argv, env, force, move = rename }: R
   const config = await loadConfig({ argv, env, homeDir: homedir(), isTty: false });
   await using data = await lockDataDirectory(config.data);
   try {
-    return await restore(file, data, force, move);
+    const own = data.storageDirectory;
+    const servers = (await readdir(own).catch(() => [])).map((name) => join(own, name));
+    const storage = config.storage.directories.length > 0 ? config.storage.directories : servers;
+    return await restore({ file, data, force, move, storage });
   } catch (error) {
     throw dataFailure(error, data.path);
   }
 }
 
-async function restore(file: string, data: DataLayout, force: boolean, move: Move): Promise<Restored> {
+interface Plan {
+  readonly file: string;
+  readonly data: DataLayout;
+  readonly force: boolean;
+  readonly move: Move;
+  /** Where replicas are looked for. */
+  readonly storage: readonly string[];
+}
+
+async function restore({ file, data, force, move, storage }: Plan): Promise<Restored> {
   const staged = join(data.path, RESTORE_DIRECTORY);
   const before = await whatIsThere(data);
   if (before.length > 0 && !force) {
@@ -69,6 +85,7 @@ async function restore(file: string, data: DataLayout, force: boolean, move: Mov
     await rm(staged, { recursive: true, force: true });
     throw error;
   }
+  const lost = findLostChunks(join(staged, pathInData("indexDirectory"), "index.sqlite"), filesIn(storage));
   const registry = pathInData("chunkserversFile");
   // Disks may have been replaced since: what is known of them here is newer.
   const keepsRegistry = before.includes(registry) && (await isJson(data.chunkserversFile));
@@ -77,7 +94,7 @@ async function restore(file: string, data: DataLayout, force: boolean, move: Mov
   const kept = aside.length === 0 ? undefined : await setAside(data, aside, move);
   await putInPlace(data, staged, move);
   const { path: dataDirectory } = data;
-  return { ...summary, dataDirectory, ...(kept === undefined ? {} : { kept }) };
+  return { ...summary, dataDirectory, lost, ...(kept === undefined ? {} : { kept }) };
 }
 
 /** In the order in which they go: `cluster.json` first. Comes back in the opposite order. */
@@ -126,6 +143,21 @@ async function clusterIn(data: DataLayout): Promise<string | undefined> {
     if (cluster !== undefined) return cluster;
   }
   return undefined;
+}
+
+/** Committed replicas, and staged ones, which the next start rolls forward. */
+function filesIn(directories: readonly string[]): (prefix: string) => ReadonlySet<string> {
+  const names = (path: string): string[] => {
+    try {
+      return readdirSync(path);
+    } catch {
+      // A disk that is away has none.
+      return [];
+    }
+  };
+  const staged = directories.flatMap((directory) => names(join(directory, "staging")));
+  return (prefix) =>
+    new Set([...staged, ...directories.flatMap((directory) => names(join(directory, "chunks", prefix)))]);
 }
 
 async function isJson(path: string): Promise<boolean> {

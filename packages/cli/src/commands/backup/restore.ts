@@ -1,3 +1,4 @@
+import { formatBytes } from "@skerry/core/contract/present/values.ts";
 import { escapeText } from "../../output/escape.ts";
 import { defineCommand } from "../command.ts";
 import { formatSummary } from "./summary.ts";
@@ -22,6 +23,13 @@ export default defineCommand({
     });
     const restored = await restoreBackup({ file: args[0] ?? "", argv, env: terminal.env, force: flags.force });
     output.note("Tokens and passwords are those of the backup: revoke again what was revoked since.");
+    const { lost } = restored;
+    if (lost.chunks > 0) {
+      const what = `${lost.chunks} ${lost.chunks === 1 ? "chunk" : "chunks"} (${formatBytes(lost.sizeBytes)})`;
+      output.warn(
+        `${what} of its objects are on no disk here: mount those that are away. What was deleted since cannot be read.`,
+      );
+    }
     await output.value(restored, () => {
       const kept = restored.kept === undefined ? "" : `What was there before lies in ${escapeText(restored.kept)}\n`;
       return `${escapeText(restored.dataDirectory)} is restored; start the daemon.\n${kept}${formatSummary(restored)}`;

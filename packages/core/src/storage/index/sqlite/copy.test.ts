@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { copyFileSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { createBucket, put, putKeys, refuses, remove, sampleRecord } from "../samples.ts";
-import { inspectCopy } from "./copy.ts";
+import { createBucket, put, putKeys, refuses, remove, sampleChunk, sampleRecord } from "../samples.ts";
+import { findLostChunks, inspectCopy } from "./copy.ts";
 import { openSqliteIndex } from "./open.ts";
 import { CLUSTER, makeSite } from "./site.ts";
 
@@ -70,4 +70,25 @@ test("damage in a copy, and another cluster's, are found", async (t) => {
   db.exec("DELETE FROM objects WHERE place = (SELECT min(place) FROM objects)");
   db.close();
   assert.throws(() => inspectCopy(path, CLUSTER), /damaged/);
+});
+
+test("chunks of which no file is there are counted; garbage is not missed", async (t) => {
+  const site = makeSite(t);
+  const index = await site.open();
+  await index.batch([createBucket("b1")]);
+  const ids = ["00", "7f", "80", "fe", "ff"].map((byte) => byte + "1".repeat(30));
+  const chunks = ids.map((id) => sampleChunk({ id, generation: 2, sizeBytes: 10 }));
+  await index.batch([put(sampleRecord("b1", "k", { chunks, sizeBytes: 50 })), put(sampleRecord("b1", "gone"))]);
+  await index.batch([remove("b1", "gone")]);
+  const path = site.path("copy.sqlite");
+  {
+    await using copy = await index.copyTo(path, never);
+    await copy.finish();
+  }
+  const there = (names: readonly string[]) => (prefix: string) =>
+    new Set(names.filter((name) => name.startsWith(prefix)));
+  const files = ids.map((id) => `${id}.2`);
+  assert.deepEqual(findLostChunks(path, there(files)), { chunks: 0, sizeBytes: 0 });
+  assert.deepEqual(findLostChunks(path, there(files.slice(1, 4))), { chunks: 2, sizeBytes: 20 });
+  assert.deepEqual(findLostChunks(path, there(ids.map((id) => `${id}.1`))), { chunks: 5, sizeBytes: 50 });
 });

@@ -3,6 +3,7 @@ import { closeSync, fsyncSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { SkerryError } from "../../../domain/errors.ts";
+import { chunkFileName } from "../../chunk-format.ts";
 import { assertIdentity, openReadOnly, readState, SCHEMA } from "./schema.ts";
 import { type IndexFindings, verifyIndex } from "./verify.ts";
 
@@ -69,6 +70,39 @@ export function inspectCopy(path: string, cluster: string): IndexContents {
     const rows = db.prepare("SELECT uid, objects FROM buckets").all() as { uid: string; objects: number }[];
     const { sizeBytes } = readState(db);
     return { ...findings, sizeBytes, buckets: new Map(rows.map(({ uid, objects }) => [uid, objects])) };
+  } finally {
+    db.close();
+  }
+}
+
+export interface LostChunks {
+  readonly chunks: number;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Chunks that objects of a copy have and of which there is no file. `filesOf` names the files of chunks whose ids begin with
+ * a byte (two digits, hex).
+ */
+export function findLostChunks(path: string, filesOf: (prefix: string) => ReadonlySet<string>): LostChunks {
+  const db = openReadOnly(path);
+  try {
+    const rows = db.prepare(
+      "SELECT lower(hex(id)) AS id, generation, size FROM chunks WHERE garbage IS NULL AND id >= ? AND (id < ? OR ? = 255)",
+    );
+    const lost = { chunks: 0, sizeBytes: 0 };
+    for (let byte = 0; byte <= 255; byte++) {
+      const bounds = [Buffer.of(byte), Buffer.of(Math.min(byte + 1, 255)), byte] as const;
+      const found = rows.all(...bounds) as { id: string; generation: number; size: number }[];
+      if (found.length === 0) continue;
+      const files = filesOf(byte.toString(16).padStart(2, "0"));
+      for (const { id, generation, size } of found) {
+        if (files.has(chunkFileName({ id, generation }))) continue;
+        lost.chunks += 1;
+        lost.sizeBytes += size;
+      }
+    }
+    return lost;
   } finally {
     db.close();
   }
