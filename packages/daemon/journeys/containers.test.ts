@@ -41,6 +41,10 @@ before(async () => {
   for (const client of [admin, other]) {
     await client.upload(imageRoutes.load, { bytes: createReadStream(engine.imageFile), query: { name: "box" } });
   }
+  await run(admin, "web", ["sh", "-c", "echo hello; echo bad >&2; httpd -f -p 80 -h /www"], {
+    ...{ memoryBytes: 64 * 1024 * 1024, cpu: 0.5, pids: 20 },
+    publish: [{ port: 80 }],
+  });
   relogin = () => {
     admin = daemon.client(token);
     other = daemon.client(theirs.token);
@@ -90,10 +94,6 @@ const engineNameOf = async (name: string) =>
 
 describe("a container on a real engine", () => {
   test("runs, speaks, takes commands, and has the limits that it was given", async () => {
-    await run(admin, "web", ["sh", "-c", "echo hello; echo bad >&2; httpd -f -p 80 -h /www"], {
-      ...{ memoryBytes: 64 * 1024 * 1024, cpu: 0.5, pids: 20 },
-      publish: [{ port: 80 }],
-    });
     const status = await until(admin, "web", ({ ports }) => ports !== undefined);
     // Two pipes: which comes first is not known.
     assert.deepEqual((await readLogs(admin, "web")).split("\n").sort(), ["", "bad", "hello"]);

@@ -1,5 +1,5 @@
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
-import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { isError, SkerryError } from "@skerry/core/contract/errors.ts";
 import { plainText } from "../output/escape.ts";
 import { writeAll } from "../output/terminal.ts";
 import { defineCommand } from "./command.ts";
@@ -32,8 +32,16 @@ export default defineCommand({
       signal,
     });
     const decoder = new TextDecoder();
-    for await (const part of body) {
-      await writeAll(terminal.stdout, flags.raw ? part : plainText(decoder.decode(part, { stream: true })));
+    try {
+      for await (const part of body) {
+        await writeAll(terminal.stdout, flags.raw ? part : plainText(decoder.decode(part, { stream: true })));
+      }
+    } catch (error) {
+      if (!isError(error, "unavailable")) throw error;
+      throw new SkerryError("unavailable", "The logs broke off: the container engine or the daemon has gone.", {
+        hint: `What came is shown. How it is now: skerry container get ${args[0]}`,
+        cause: error,
+      });
     }
   },
 });

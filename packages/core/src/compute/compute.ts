@@ -53,28 +53,12 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
   const networks = new ProjectNetworks(options);
   const converge = new Converge({ ...options, networks });
   const stop = new AbortController();
-  const alarms = new Map<string, AbortController>();
-  const queue = new KeyedQueue({
-    most: LIMITS.compute.maxConverging,
-    work: async (key) => {
-      alarms.get(key)?.abort();
-      alarms.delete(key);
-      const againMs = await converge.container(key);
-      if (againMs === undefined) return;
-      const alarm = new AbortController();
-      alarms.set(key, alarm);
-      const signal = AbortSignal.any([stop.signal, alarm.signal]);
-      clock.sleep(againMs, signal).then(
-        () => void queue.add(key),
-        () => undefined,
-      );
-    },
-    onError: (key, error) => log.error({ key, error }, "a container cannot be converged"),
-  });
+  const queue = convergeQueue(converge, options, stop.signal);
   let started = false;
   const cache = new ContainerCache({ store, clock, log, onChange: (key) => started && void queue.add(key) });
   await cache.start();
   options.metrics.gauge("skerry_containers", "Containers that are declared.", () => cache.keys().length);
+  const all = () => Promise.all(cache.keys().map((key) => queue.add(key)));
   const images = new Images(engine);
   const volumes = new VolumeService(options);
   let following: Promise<void> = Promise.resolve();
@@ -84,7 +68,18 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
     containers: new ContainerService({ ...options, images, volumes }),
     volumes,
     endpoints: cache,
-    jobs: [convergeJob(cache, networks, queue)],
+    jobs: [
+      {
+        name: "compute.containers",
+        summary: "Makes containers as they are declared",
+        everyMs: LIMITS.compute.convergeEveryMs,
+        run: async ({ progress }) => {
+          progress(`${cache.keys().length} containers`);
+          for (const project of cache.projects()) await networks.guard(project);
+          await all();
+        },
+      },
+    ],
     start() {
       started = true;
       following = followEngine({ engine, clock, cluster, cache, queue, signal: stop.signal });
@@ -109,17 +104,26 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
   };
 }
 
-function convergeJob(cache: ContainerCache, networks: ProjectNetworks, queue: KeyedQueue): Job {
-  return {
-    name: "compute.containers",
-    summary: "Makes containers as they are declared",
-    everyMs: LIMITS.compute.convergeEveryMs,
-    run: async ({ progress }) => {
-      progress(`${cache.keys().length} containers`);
-      for (const project of cache.projects()) await networks.guard(project);
-      await Promise.all(cache.keys().map((key) => queue.add(key)));
+/** A container that must be looked at again later has one alarm. */
+function convergeQueue(converge: Converge, { clock, log }: ComputeOptions, stop: AbortSignal): KeyedQueue {
+  const alarms = new Map<string, AbortController>();
+  const queue: KeyedQueue = new KeyedQueue({
+    most: LIMITS.compute.maxConverging,
+    work: async (key) => {
+      alarms.get(key)?.abort();
+      alarms.delete(key);
+      const againMs = await converge.container(key);
+      if (againMs === undefined) return;
+      const alarm = new AbortController();
+      alarms.set(key, alarm);
+      clock.sleep(againMs, AbortSignal.any([stop, alarm.signal])).then(
+        () => void queue.add(key),
+        () => undefined,
+      );
     },
-  };
+    onError: (key, error) => log.error({ key, error }, "a container cannot be converged"),
+  });
+  return queue;
 }
 
 /** Each time that it answers again all are looked at: what happened meanwhile nobody has told. */

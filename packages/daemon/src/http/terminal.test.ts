@@ -95,7 +95,7 @@ describe("a terminal over a WebSocket", () => {
     assert.equal(await own.exitCode, 0);
   });
 
-  test("a role that is taken away ends them too", async () => {
+  test("a role that is taken away ends them too", { timeout: 20_000 }, async () => {
     const carol = await cluster.user("carol");
     const member = { project: "alice", user: "carol" };
     await cluster.admin.call(bindingRoutes.create, { body: { ...member, role: "member" } });
