@@ -71,7 +71,7 @@ test("the README has its blocks, and says why some are not run", (t) => {
   t.diagnostic(`${blocks.length - skipped.length} blocks are run, ${skipped.length} are not:`);
   for (const { line, reason } of skipped) t.diagnostic(`  line ${line}: ${reason}`);
   assert.ok(blocks.length - skipped.length >= 9);
-  assert.ok(skipped.length <= 3);
+  assert.ok(skipped.length <= 4);
   assert.equal([...readme.matchAll(/^```sh$/gm)].length, blocks.length, "each block was found");
 });
 

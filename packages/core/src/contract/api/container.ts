@@ -22,6 +22,8 @@ const word = z
   .max(limits.maxWordLength)
   .refine((text) => !text.includes("\0") && text.isWellFormed(), { error: "text without NUL" });
 const port = z.int().min(1).max(65_535);
+/** The ports below are this machine's own services'. */
+const hostPort = port.min(1024).or(z.literal(0));
 
 /** A list as JSON in a parameter of the query. */
 const commandQuery = z
@@ -69,7 +71,7 @@ const spec = z.strictObject({
     .max(limits.maxMounts)
     .refine((mounts) => new Set(mounts.map(({ path }) => path)).size === mounts.length, { error: "each path once" }),
   publish: z
-    .array(z.strictObject({ port, hostPort: z.int().min(0).max(65_535).default(0) }))
+    .array(z.strictObject({ port, hostPort: hostPort.default(0) }))
     .max(limits.maxPublishedPorts)
     .describe("TCP ports that this machine passes on; hostPort 0: any that is free"),
   restart: z.enum(RESTARTS).describe("Whether it is started again after it has ended by itself"),

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { LIMITS } from "../../domain/limits.ts";
+import { createFakeClock } from "../../testing/fake-clock.ts";
+import { createDockerEngine } from "./docker-engine.ts";
+
+let directory: string;
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "skerry-caller-"));
+});
+after(() => rm(directory, { recursive: true, force: true }));
+
+let count = 0;
+
+/** An engine that answers as the test says. */
+async function serve(answer: RequestListener) {
+  const server: Server = createServer(answer);
+  const socketPath = join(directory, `${count++}.sock`);
+  server.listen(socketPath);
+  await once(server, "listening");
+  const clock = createFakeClock();
+  return {
+    clock,
+    engine: createDockerEngine({ socketPath, clock }),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+describe("an engine that is not there", () => {
+  test("is unsupported, and the answer says how to get one", async () => {
+    const engine = createDockerEngine({ socketPath: join(directory, "none.sock"), clock: createFakeClock() });
+    for (const call of [engine.describe(), engine.images(), engine.container("x"), engine.startContainer("x")]) {
+      await assert.rejects(call, { code: "unsupported", hint: /apt-get install docker\.io.*--engine-socket/ });
+    }
+    const { signal } = new AbortController();
+    await assert.rejects(engine.events("a", "b", signal), { code: "unsupported" });
+    const options = { follow: true, timestamps: false, signal };
+    await assert.rejects(engine.logs("x", options), { code: "unsupported" });
+    await assert.rejects(engine.exec("x", { command: ["ls"], tty: false }), { code: "unsupported" });
+  });
+
+  test("and where nobody listens any more, or something else lies, it does not answer", async () => {
+    const path = join(directory, "file");
+    await writeFile(path, "");
+    const engine = createDockerEngine({ socketPath: path, clock: createFakeClock() });
+    await assert.rejects(engine.describe(), (error: { code: string }) => /unavailable|unsupported/.test(error.code));
+  });
+
+  test("one that has answered before is away, not missing", async () => {
+    const server = await serve((_, response) => response.end('{"Version":"1"}'));
+    assert.equal(await server.engine.describe(), "Docker 1");
+    await server[Symbol.asyncDispose]();
+    await assert.rejects(server.engine.describe(), { code: "unavailable" });
+  });
+});
+
+describe("an engine that misbehaves", () => {
+  test("by saying nothing is given up in time", async () => {
+    await using server = await serve(() => undefined);
+    const call = server.engine.images();
+    const refused = assert.rejects(call, { code: "unavailable", reason: "timeout" });
+    await until(() => server.clock.sleepers > 0);
+    await server.clock.advance(LIMITS.compute.engineCallMs);
+    await refused;
+  });
+
+  test("by breaking off within an answer does not hang the caller", async () => {
+    await using server = await serve((_, response) => {
+      response.writeHead(200, { "content-type": "application/json", "content-length": "100" });
+      response.write("[{");
+      setTimeout(() => response.destroy(), 10);
+    });
+    const refused = assert.rejects(server.engine.images(), { code: "unavailable" });
+    await until(() => server.clock.sleepers > 0);
+    await server.clock.advance(LIMITS.compute.engineCallMs);
+    await refused;
+  });
+
+  test("with errors is told apart: what is missing, what cannot be now, what failed", async () => {
+    for (const [status, code] of [
+      [404, "not_found"],
+      [409, "conflict"],
+      [400, "invalid"],
+      [500, "unavailable"],
+    ] as const) {
+      await using server = await serve((_, response) => {
+        response.writeHead(status, { "content-type": "application/json" });
+        response.end('{"message":"because of \\u001b[31mthat"}');
+      });
+      await assert.rejects(server.engine.startContainer("x"), { code });
+    }
+  });
+
+  test("a stream that breaks off is an error, one that was given up is none", async () => {
+    await using server = await serve((request, response) => {
+      response.writeHead(200);
+      response.write(Buffer.from([1, 0, 0, 0, 0, 0, 0, 3, 97, 98, 99]));
+      if (request.url?.includes("/cut/")) setTimeout(() => response.destroy(), 10);
+    });
+    const read = async (id: string, signal: AbortSignal) => {
+      let text = "";
+      for await (const part of await server.engine.logs(id, { follow: true, timestamps: false, signal })) {
+        text += Buffer.from(part).toString();
+        if (id === "given-up") given.abort();
+      }
+      return text;
+    };
+    const given = new AbortController();
+    await assert.rejects(read("cut", new AbortController().signal), { code: "unavailable" });
+    assert.equal(await read("given-up", given.signal), "abc");
+  });
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}
