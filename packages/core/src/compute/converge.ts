@@ -51,7 +51,7 @@ export class Converge {
         this.#options.log.error({ container: container.meta.uid, error: thrown }, "a container cannot be converged");
       const refused = isError(error, "unavailable/upstream");
       const lost = !refused && (isError(error, "unavailable") || isError(error, "unsupported"));
-      await this.#tell(key, container, { state: lost ? "unknown" : "failed", reason: error.message });
+      await this.#tell(key, container, { state: lost ? "unknown" : "failed", reason: reasonWithHint(error) });
       // When the engine answers again all are looked at.
       return lost ? undefined : this.#restarts.pauseMs(key);
     }
@@ -249,6 +249,11 @@ function ending(found: EngineContainer | undefined): Partial<ContainerStatus> {
     ...(found.outOfMemory ? { outOfMemory: true } : {}),
     ...(found.finishedAt === undefined ? {} : { finishedAt: found.finishedAt }),
   };
+}
+
+/** Nobody is there to be told what to do next but who reads the status. */
+function reasonWithHint({ message, hint }: SkerryError): string {
+  return hint === undefined ? message : `${message} ${hint}`;
 }
 
 function reasonOf({ exitCode, outOfMemory, error }: EngineContainer): string {

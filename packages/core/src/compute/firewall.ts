@@ -5,6 +5,7 @@
  * for all clouds on one machine and stay when a daemon stops: its containers run on.
  */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { BRIDGE_PREFIX } from "./names.ts";
@@ -52,7 +53,8 @@ export function createIptablesFirewall(): Firewall {
         const chain = (await holds("iptables", ["-n", "-L", "DOCKER-USER"])) ? "DOCKER-USER" : "FORWARD";
         const jump: Rule = { chain, rule: words(`-j ${NETWORK_CHAIN}`), first: true };
         await ensure("iptables", [...HOST_RULES, ...NETWORK_RULES, within, jump]);
-        await ensure("ip6tables", HOST_RULES_6);
+        // A kernel without IPv6 has nothing to guard, and no tables for it.
+        if (existsSync("/proc/net/if_inet6")) await ensure("ip6tables", HOST_RULES_6);
       } catch (error) {
         throw new SkerryError("unsupported", `Containers cannot be kept away from this machine: ${whyOf(error)}`, {
           hint: "Skerry needs root and iptables to guard containers, and starts none without: apt-get install iptables.",
