@@ -89,7 +89,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     statusOf({ meta, spec }) {
       const port = running === undefined ? https.port : running.httpsPort;
-      const url = `https://${spec.host}${port === 443 ? "" : `:${port}`}${spec.path}`;
+      const url = `https://${spec.host}${port === 443 || port === 0 ? "" : `:${port}`}${spec.path}`;
       const upstream = table.entry(meta.uid)?.upstream;
       if (running === undefined) return { url, state: "down", reason: "this node runs no gateway workers" };
       if (upstream === undefined) return { url, state: "down", reason: "it is not in force yet" };
