@@ -1,7 +1,7 @@
 /**
  * The gateway's data path beside nginx, HAProxy and Caddy: each one process, on one core, the same upstream, the same
  * load (wrk), taking turns in a new order each round. Needs `apt-get install nginx-light haproxy caddy wrk`; those that
- * are missing are left out. The last line is one line of JSON. `npm run bench:gateway [-- ROUNDS]`
+ * are missing are left out. The last line is one line of JSON. `npm run bench:gateway [-- ROUNDS [WORK]]`
  *
  * `req/s` is what came through; `req/cpu-s` counts only the time that the proxy's own process was on the core, and
  * holds also when others use the machine.
@@ -179,7 +179,7 @@ const folder = await mkdtemp(join(tmpdir(), "skerry-bench-gateway-"));
 try {
   const contenders = await startAll(folder);
   const rows: object[] = [];
-  for (const { work, path, connections } of WORKS) {
+  for (const { work, path, connections } of WORKS.filter((one) => one.work.includes(process.argv[3] ?? ""))) {
     const figures = await measure(contenders, path, connections);
     rows.push(row(work, "req/s", new Map([...figures].map(([name, one]) => [name, one.perSecond]))));
     rows.push(row(work, "req/cpu-s", new Map([...figures].map(([name, one]) => [name, one.perCpuSecond]))));
