@@ -33,12 +33,14 @@ async function checkDaemon({ machine, layout, daemonPid }: Site): Promise<Found>
   }
 }
 
-/** Whatever in `listen` is an address, now and later. */
+/** Whatever in `listen` is an address, or a list of them. */
 function addressesOf(listen: object): readonly (readonly [name: string, address: Address])[] {
-  return Object.entries(listen).flatMap(([name, value]) => {
-    const { host, port } = (value ?? {}) as Partial<Address>;
-    return typeof host === "string" && typeof port === "number" ? [[name, { host, port }] as const] : [];
-  });
+  return Object.entries(listen).flatMap(([name, values]) =>
+    [values].flat().flatMap((value: unknown) => {
+      const { host, port } = (value ?? {}) as Partial<Address>;
+      return typeof host === "string" && typeof port === "number" ? [[name, { host, port }] as const] : [];
+    }),
+  );
 }
 
 async function checkPorts({ machine, config, daemonPid }: Site): Promise<Found[]> {
