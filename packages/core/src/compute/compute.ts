@@ -140,6 +140,9 @@ async function followEngine(parts: {
     for (const key of cache.keys()) void queue.add(key);
   };
   while (!signal.aborted) {
+    // Who has no containers needs no engine, and does not load its client.
+    await untilAny(cache, signal);
+    if (signal.aborted) return;
     try {
       const events = await engine.events(CLUSTER_LABEL, cluster, signal);
       all();
@@ -154,6 +157,21 @@ async function followEngine(parts: {
     all();
     await clock.sleep(LIMITS.compute.engineRetryMs, signal).catch(() => undefined);
   }
+}
+
+/** Resolves when there is a container, or the signal aborts. */
+function untilAny(cache: ContainerCache, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (cache.keys().length === 0 && !signal.aborted) return;
+      subscription[Symbol.dispose]();
+      signal.removeEventListener("abort", look);
+      resolve();
+    };
+    const subscription = cache.subscribe(look);
+    signal.addEventListener("abort", look, { once: true });
+    look();
+  });
 }
 
 function untilGone(cache: ContainerCache, clock: Clock, projectUid: string, name: string): Promise<void> {

@@ -21,6 +21,14 @@ describe("the controller makes containers as they are declared", () => {
     assert.equal(world.compute.endpoints.find("z".repeat(26), "web"), undefined);
   });
 
+  test("without containers no engine is asked", async () => {
+    await using world = await ComputeWorld.create();
+    await world.clock.advance(3 * LIMITS.compute.engineRetryMs);
+    assert.equal(world.engine.calls, 0);
+    await world.run("web");
+    assert.ok(world.engine.calls > 0);
+  });
+
   test("one that is killed runs again, with growing pauses, and its status says why", async () => {
     await using world = await ComputeWorld.create();
     await world.run("web");
@@ -94,6 +102,9 @@ describe("the controller makes containers as they are declared", () => {
     world.engine.failStarts = 1;
     await world.create("web");
     await world.until("web", ({ state }) => state === "failed");
+    // Whatever else happens, its pause holds.
+    await world.compute.jobs[0]?.run({ signal: AbortSignal.abort(), progress: () => {} });
+    assert.equal((await world.status("web"))?.state, "failed");
     await world.clock.advance(LIMITS.compute.minRestartMs);
     await world.until("web", ({ state }) => state === "running");
   });

@@ -44,7 +44,8 @@ export class Converge {
     const container = entry.value as unknown as Container;
     try {
       if (container.meta.deletingSince !== undefined) return await this.#remove(key, container);
-      return await this.#converge(key, container);
+      const heldMs = this.#restarts.heldMs(key, container.meta.generation);
+      return heldMs > 0 ? heldMs : await this.#converge(key, container);
     } catch (thrown) {
       const error = toSkerryError(thrown);
       if (error.code === "internal")
@@ -53,7 +54,7 @@ export class Converge {
       const lost = !refused && (isError(error, "unavailable") || isError(error, "unsupported"));
       await this.#tell(key, container, { state: lost ? "unknown" : "failed", reason: reasonWithHint(error) });
       // When the engine answers again all are looked at.
-      return lost ? undefined : this.#restarts.pauseMs(key);
+      return lost ? undefined : this.#restarts.failed(key, container.meta.generation);
     }
   }
 

@@ -9,6 +9,7 @@ interface Attempts {
   /** The end that is waited for, and when the wait is over. */
   end: string;
   untilMs: number;
+  held?: { readonly generation: number; readonly untilMs: number };
 }
 
 export class Restarts {
@@ -32,10 +33,19 @@ export class Restarts {
     return Math.max(0, Math.ceil(attempts.untilMs - now));
   }
 
-  /** After a start that failed. */
-  pauseMs(key: string): number {
+  /** It could not be made as it is declared. Returns the milliseconds until the next attempt. */
+  failed(key: string, generation: number): number {
     const attempts = this.#of(key);
-    return pause(attempts.streak++);
+    const pauseMs = pause(attempts.streak++);
+    attempts.held = { generation, untilMs: this.#clock.monotonicMs() + pauseMs };
+    return pauseMs;
+  }
+
+  /** Milliseconds for which it is left alone after a failure, whoever asks; a change of what is declared ends that. */
+  heldMs(key: string, generation: number): number {
+    const held = this.#attempts.get(key)?.held;
+    if (held?.generation !== generation) return 0;
+    return Math.max(0, Math.ceil(held.untilMs - this.#clock.monotonicMs()));
   }
 
   started(key: string): void {
@@ -56,7 +66,7 @@ export class Restarts {
   #of(key: string): Attempts {
     const known = this.#attempts.get(key);
     if (known !== undefined) return known;
-    const attempts = { streak: 0, startedMs: this.#clock.monotonicMs(), end: "", untilMs: 0 };
+    const attempts: Attempts = { streak: 0, startedMs: this.#clock.monotonicMs(), end: "", untilMs: 0 };
     this.#attempts.set(key, attempts);
     return attempts;
   }

@@ -48,6 +48,8 @@ export class SimEngine implements Engine {
   readonly tags = new Map<string, string>();
   /** What goes wrong with the next calls of `startContainer`. */
   failStarts = 0;
+  /** How often it was asked for anything. */
+  calls = 0;
   #down = false;
   #ends = 0;
   #serial = 0;
@@ -286,6 +288,7 @@ export class SimEngine implements Engine {
   }
 
   #up(): void {
+    this.calls++;
     if (this.#down) throw new SkerryError("unavailable", "The simulated engine is down.");
   }
 }
