@@ -102,6 +102,7 @@ describe("the controller makes containers as they are declared", () => {
     world.engine.failStarts = 1;
     await world.create("web");
     await world.until("web", ({ state }) => state === "failed");
+    assert.equal(world.engine.made.size, 0, "what never ran is made anew");
     // Whatever else happens, its pause holds.
     await world.compute.jobs[0]?.run({ signal: AbortSignal.abort(), progress: () => {} });
     assert.equal((await world.status("web"))?.state, "failed");

@@ -126,7 +126,7 @@ export class Converge {
     // The engine may have lost it, and the rules with it.
     await networks.ensure(container.meta.project);
     const restarts = (await this.#status(key))?.restarts ?? 0;
-    await engine.startContainer(id);
+    await this.#startInEngine(id, !again);
     this.#restarts.started(key);
     const found = await engine.container(id);
     const change: Change = {
@@ -139,6 +139,24 @@ export class Converge {
     await this.#tell(key, container, change);
     // It may have ended before anybody listened.
     return found?.state === "running" ? undefined : 0;
+  }
+
+  /**
+   * An engine that was killed in the middle of a start may refuse that container for ever after. One that it has never
+   * run holds nothing, and is made anew the next time. `mayBeFresh`: it did not end by itself.
+   */
+  async #startInEngine(id: string, mayBeFresh: boolean): Promise<void> {
+    const { engine } = this.#options;
+    try {
+      await engine.startContainer(id);
+    } catch (error) {
+      const refused = isError(error, "unavailable/upstream");
+      const fresh = refused && mayBeFresh && (await engine.container(id))?.state === "created";
+      if (fresh || (refused && /already exists/.test(error.message))) {
+        await engine.removeContainer(id).catch(() => undefined);
+      }
+      throw error;
+    }
   }
 
   /** First the engine's, then the declaration: what is gone from the store is gone. */
