@@ -52,7 +52,7 @@ test("a member sees what is theirs, and is told what is not", async () => {
     "an empty list says what to do",
     (text) => text.includes("n makes one") && text.includes("mia@member"),
   );
-  await tmux.keys("9");
+  await tmux.keys("7");
   await tmux.until(
     "events are not for members",
     (text) => text.includes("auth.audit:read") || /role|permission/.test(text),

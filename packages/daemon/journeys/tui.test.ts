@@ -11,7 +11,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
-import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
@@ -37,11 +36,6 @@ before(async () => {
     await client.upload(objectRoutes.put, { params: { bucket: "docs", key }, bytes: bytesOf(key) });
   }
   await client.call(userRoutes.create, { body: { name: "alice" } });
-  for (const [host, to] of [
-    ["docs.example.com", "bucket/docs"],
-    ["api.example.com", "container/api:8080"],
-  ] as const)
-    await client.call(routeRoutes.create, { body: { spec: { host, to } } });
   const contexts = [{ name: "home", socketPath: daemon.socketPath, user: "admin", token }];
   await mkdir(join(directory, "config"), { mode: 0o700 });
   const text = JSON.stringify({ version: 1, current: "home", contexts });
@@ -78,22 +72,20 @@ test("every screen at 80x24", async () => {
   await using tmux = await open();
   const screens: readonly [key: string, name: string, seen: string][] = [
     ["1", "buckets", "website"],
-    ["2", "routes", "docs-example-com"],
-    ["3", "containers", "No containers yet"],
-    ["4", "users", "alice"],
-    ["5", "tokens", "first-context"],
-    ["7", "projects", "alice"],
+    ["2", "users", "alice"],
+    ["3", "tokens", "first-context"],
+    ["5", "projects", "alice"],
     ["?", "help", "Everywhere"],
   ];
   for (const [key, name, seen] of screens) {
     await tmux.keys(key);
     assertScreen(name, await tmux.until(name, (text) => text.includes(seen) && !text.includes("Asking")));
   }
-  await tmux.keys("Escape", "8");
+  await tmux.keys("Escape", "6");
   await tmux.until("jobs", (text) => text.includes("storage.repair") && text.includes("r asks again"));
-  await tmux.keys("9");
+  await tmux.keys("7");
   await tmux.until("events, the newest first", (text) => /user\.create .*\n(?:.*\n)*.*bucket\.create/.test(text));
-  await tmux.keys("6");
+  await tmux.keys("4");
   await tmux.until("sessions", (text) => /Sessions {2}1 /.test(text));
 });
 

@@ -62,18 +62,13 @@ export function staleSeconds(sinceMs: number, nowMs: number): string {
   return `${Math.max(0, Math.floor((nowMs - sinceMs) / 1000))} s`;
 }
 
-/** The screens by number. Where they do not fit, closer together; then those around the chosen one. */
+/** The screens by number. Where they do not fit, those around the chosen one. */
 export function drawTabs(titles: readonly string[], chosen: number, width: number): Line {
-  const wide = tabsOf(titles, chosen, (title, number) => ` ${number} ${title} `);
-  const tabs = lineWidth(wide) + 1 <= width ? wide : tabsOf(titles, chosen, (title, number) => `${number}${title} `);
+  const tabs = titles.map((title, i): Piece => {
+    const text = ` ${i + 1} ${title} `;
+    return i === chosen ? { text, tone: "accent", bold: true, inverse: true } : { text, tone: "faint" };
+  });
   let first = 0;
   while (first < chosen && lineWidth(tabs.slice(first, chosen + 1)) + 1 > width) first++;
   return fitLine([{ text: " " }, ...tabs.slice(first)], width);
-}
-
-function tabsOf(titles: readonly string[], chosen: number, textOf: (title: string, number: number) => string): Piece[] {
-  return titles.map((title, i) => {
-    const text = textOf(title, i + 1);
-    return i === chosen ? { text, tone: "accent", bold: true, inverse: true } : { text, tone: "faint" };
-  });
 }
