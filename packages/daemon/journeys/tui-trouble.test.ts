@@ -48,16 +48,18 @@ test("a member sees what is theirs, and is told what is not", async () => {
   const { password = "" } = await admin.call(userRoutes.create, { body: { name: "mia" } });
   const { token } = await daemon.client().call(sessionRoutes.create, { body: { name: "mia", password } });
   await using tmux = await open("member", daemon.socketPath, token);
+  await tmux.until("the first screen", (text) => text.includes("mia@member"));
+  await tmux.keys("3");
   await tmux.until(
     "an empty list says what to do",
     (text) => text.includes("n makes one") && text.includes("mia@member"),
   );
-  await tmux.keys("7");
+  await tmux.keys("9");
   await tmux.until(
     "events are not for members",
     (text) => text.includes("auth.audit:read") || /role|permission/.test(text),
   );
-  await tmux.keys("1", "n");
+  await tmux.keys("3", "n");
   await tmux.type("mias\r");
   await tmux.until("made", (text) => text.includes("▸ mias"));
 });

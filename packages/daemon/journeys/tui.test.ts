@@ -64,6 +64,8 @@ async function open(size: Partial<Size> = {}, env: Record<string, string> = {}):
   const { columns = 80, rows = 24 } = size;
   const variables = { SKERRY_CONFIG_DIR: join(directory, "config"), HOME: directory, ...env };
   const tmux = await Tmux.start({ columns, rows, env: variables, command: `${SKERRY} ui` });
+  await tmux.until("the first screen", (text) => text.includes("● live"));
+  await tmux.keys("3");
   await tmux.until("the buckets", (text) => /● ok .*● live/.test(text) && text.includes("photos"));
   return tmux;
 }
@@ -71,21 +73,23 @@ async function open(size: Partial<Size> = {}, env: Record<string, string> = {}):
 test("every screen at 80x24", async () => {
   await using tmux = await open();
   const screens: readonly [key: string, name: string, seen: string][] = [
-    ["1", "buckets", "website"],
-    ["2", "users", "alice"],
-    ["3", "tokens", "first-context"],
-    ["5", "projects", "alice"],
+    ["1", "containers", "skerry run"],
+    ["2", "routes", "skerry route create"],
+    ["3", "buckets", "website"],
+    ["4", "users", "alice"],
+    ["5", "tokens", "first-context"],
+    ["7", "projects", "alice"],
     ["?", "help", "Everywhere"],
   ];
   for (const [key, name, seen] of screens) {
     await tmux.keys(key);
     assertScreen(name, await tmux.until(name, (text) => text.includes(seen) && !text.includes("Asking")));
   }
-  await tmux.keys("Escape", "6");
+  await tmux.keys("Escape", "8");
   await tmux.until("jobs", (text) => text.includes("storage.repair") && text.includes("r asks again"));
-  await tmux.keys("7");
+  await tmux.keys("9");
   await tmux.until("events, the newest first", (text) => /user\.create .*\n(?:.*\n)*.*bucket\.create/.test(text));
-  await tmux.keys("4");
+  await tmux.keys("6");
   await tmux.until("sessions", (text) => /Sessions {2}1 /.test(text));
 });
 
@@ -177,9 +181,9 @@ test("the daemon goes and comes back: stale with its seconds, then live with wha
   await daemon.kill("SIGKILL");
   const stale = await tmux.until("stale", (text) => /▲ stale [1-9]\d* s/.test(text) && text.includes("trying again"));
   assertScreen("stale", stale);
-  await tmux.keys("2");
+  await tmux.keys("4");
   await tmux.until("another screen says why", (text) => text.includes("cannot be reached"));
-  await tmux.keys("1");
+  await tmux.keys("3");
   daemon = await start();
   client = daemon.client(token);
   await client.call(bucketRoutes.create, { body: { name: "meanwhile" } });

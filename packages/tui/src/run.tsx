@@ -16,6 +16,8 @@ export interface TuiOptions {
   readonly color: boolean;
   /** The wall clock, for ages. */
   readonly nowMs: () => number;
+  /** Runs a command of the CLI on this terminal, and gives its status. */
+  readonly runCommand: (words: readonly string[]) => Promise<number>;
   /** Ends it. */
   readonly signal: AbortSignal;
   /** Default: those of the product. */
@@ -29,7 +31,7 @@ export async function runTui(options: TuiOptions): Promise<void> {
   const { client, context, stdin, stdout, color, nowMs, signal, screens = ROOT_SCREENS } = options;
   const ended = Promise.withResolvers<void>();
   using app = new App({ client, context, nowMs, screens, quit: () => ended.resolve() });
-  const instance = render(<AppScreen app={app} color={color} />, {
+  const instance = render(<AppScreen app={app} color={color} runCommand={options.runCommand} />, {
     stdin,
     stdout,
     exitOnCtrlC: false,

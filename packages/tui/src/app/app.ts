@@ -46,6 +46,8 @@ export class App implements Disposable {
   #totals: string | undefined;
   root = 0;
   filtering = false;
+  /** Hands the terminal over, and takes it back. Set by what draws. */
+  runCommand: (words: readonly string[]) => Promise<number> = () => Promise.resolve(0);
   reading: Reading | undefined;
   log: LogView | undefined;
   question: Question | undefined;
@@ -137,7 +139,9 @@ export class App implements Disposable {
     else if (intent.kind === "log") {
       this.log = new LogView(intent.title, intent.source, this.options.client, this.options.nowMs);
       this.log.log.changes.subscribe(() => this.#changed());
-    } else if (intent.kind !== "detail") this.question = { intent, typed: "", busy: false };
+    } else if (intent.kind === "call") void this.#call(intent);
+    else if (intent.kind === "command") void this.#command(intent.words);
+    else if (intent.kind !== "detail") this.question = { intent, typed: "", busy: false };
     else if (chosen !== undefined) this.reading = { what: "detail", id: screen.idOf(chosen), top: 0 };
   }
 
@@ -198,6 +202,22 @@ export class App implements Disposable {
     } catch (error) {
       this.question = { ...question, busy: false, problem: toSkerryError(error) };
     }
+    this.#changed();
+  }
+
+  async #call({ call, done }: Extract<Intent, { kind: "call" }>): Promise<void> {
+    try {
+      await makeCall(this.options.client, call, this.#ended.signal);
+      this.message = { tone: "good", text: done };
+    } catch (error) {
+      this.message = { tone: "bad", text: toSkerryError(error).message };
+    }
+    this.#changed();
+  }
+
+  async #command(words: readonly string[]): Promise<void> {
+    const status = await this.runCommand(words);
+    this.message = { tone: status === 0 ? "faint" : "warn", text: `${words[0]} ended with ${status}` };
     this.#changed();
   }
 

@@ -62,13 +62,19 @@ export function staleSeconds(sinceMs: number, nowMs: number): string {
   return `${Math.max(0, Math.floor((nowMs - sinceMs) / 1000))} s`;
 }
 
-/** The screens by number. Where they do not fit, those around the chosen one. */
+/** The screens by number; closer together where there is little room, and from the left on where that is not enough. */
 export function drawTabs(titles: readonly string[], chosen: number, width: number): Line {
-  const tabs = titles.map((title, i): Piece => {
-    const text = ` ${i + 1} ${title} `;
-    return i === chosen ? { text, tone: "accent", bold: true, inverse: true } : { text, tone: "faint" };
-  });
+  const wide = tabsOf(titles, chosen, " ");
+  const tabs = lineWidth(wide.flat()) < width ? wide : tabsOf(titles, chosen, "");
   let first = 0;
-  while (first < chosen && lineWidth(tabs.slice(first, chosen + 1)) + 1 > width) first++;
-  return fitLine([{ text: " " }, ...tabs.slice(first)], width);
+  while (first < chosen && lineWidth(tabs.slice(first, chosen + 1).flat()) + 1 > width) first++;
+  return fitLine([{ text: " " }, ...tabs.slice(first).flat()], width);
+}
+
+function tabsOf(titles: readonly string[], chosen: number, space: string): readonly Line[] {
+  return titles.map((title, i): Line => {
+    const look = i === chosen ? { bold: true, inverse: true } : {};
+    const name: Piece = { text: `${space}${title}${space}`, tone: i === chosen ? "accent" : "faint", ...look };
+    return [{ text: `${space}${i + 1}`, tone: "accent", ...look }, name, ...(space === "" ? [{ text: " " }] : [])];
+  });
 }

@@ -44,6 +44,10 @@ export type Intent =
   | { readonly kind: "detail" }
   /** Lines that come. */
   | { readonly kind: "log"; readonly title: string; readonly source: LogSource }
+  /** Done at once: it can be undone the same way. */
+  | { readonly kind: "call"; readonly call: Call; readonly done: string }
+  /** A command of the CLI that takes the terminal until it ends. */
+  | { readonly kind: "command"; readonly words: readonly string[] }
   /** Asks for a line of text first. */
   | {
       readonly kind: "prompt";

@@ -72,6 +72,7 @@ await runTui({
   color: true,
   nowMs: Date.now,
   signal,
+  runCommand: () => Promise.resolve(0),
   screens: [screen],
 });
 const { user, system } = process.cpuUsage();
