@@ -9,10 +9,14 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const SECONDS = 4;
 const LINES = 1000 * SECONDS;
 
-test("a thousand lines a second: no line is lost, ten frames a second, stop, filter and wrap", async () => {
+function open(): Promise<Tmux> {
   const program = `${process.execPath} --conditions=source --import ${ROOT}tools/tsx/register.ts`;
   const command = `${program} ${ROOT}packages/tui/src/testing/log-demo.tsx 1000 ${SECONDS}`;
-  await using tmux = await Tmux.start({ columns: 80, rows: 24, env: { NODE_ENV: "production" }, command });
+  return Tmux.start({ columns: 80, rows: 24, env: { NODE_ENV: "production" }, command });
+}
+
+test("a thousand lines a second: no line is lost, ten frames a second, stop, filter and wrap", async () => {
+  await using tmux = await open();
   await tmux.until("the screen", (text) => text.includes("▸ web"));
   await tmux.keys("Enter");
   await tmux.passing("following", (text) => text.includes("following") && text.includes("request 20"));
@@ -32,4 +36,20 @@ test("a thousand lines a second: no line is lost, ten frames a second, stop, fil
   assert.equal(Number(lines), LINES);
   assert.ok(Number(frames) <= SECONDS * 10 + 2, `${frames} frames in ${SECONDS} s`);
   assert.ok(Number(frames) >= SECONDS, `${frames} frames: it moved`);
+});
+
+test("a command gets the terminal, and all that is typed; then the screens come back", async () => {
+  await using tmux = await open();
+  for (const time of ["first", "second"]) {
+    await tmux.until("the screen", (text) => text.includes("▸ web"));
+    await tmux.keys("e");
+    await tmux.until("the command", (text) => text.includes("at the shell") && !text.includes("▸ web"));
+    assert.equal(await tmux.ask("#{alternate_on} #{cursor_flag}"), "0 1");
+    await tmux.type(`${time} q quits nothing\r`);
+    await tmux.until("all of it", (text) => text.includes(`got ${time} q quits nothing`));
+    await tmux.type("bye\r");
+    await tmux.until("back", (text) => text.includes("shell ended with 0") && text.includes("▸ web"));
+  }
+  await tmux.keys("q");
+  await tmux.until("left", (text) => text.includes("left with 0"));
 });

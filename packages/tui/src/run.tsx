@@ -1,4 +1,5 @@
 /** `skerry ui`: from a terminal to the app, and the terminal back as it was, however it ends. */
+import { setImmediate as immediate } from "node:timers/promises";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { toSkerryError } from "@skerry/core/contract/errors.ts";
 import { render } from "ink";
@@ -31,7 +32,11 @@ export async function runTui(options: TuiOptions): Promise<void> {
   const { client, context, stdin, stdout, color, nowMs, signal, screens = ROOT_SCREENS } = options;
   const ended = Promise.withResolvers<void>();
   using app = new App({ client, context, nowMs, screens, quit: () => ended.resolve() });
-  const instance = render(<AppScreen app={app} color={color} runCommand={options.runCommand} />, {
+  const runCommand = async (words: readonly string[]) => {
+    await letGo(stdin);
+    return options.runCommand(words);
+  };
+  const instance = render(<AppScreen app={app} color={color} runCommand={runCommand} />, {
     stdin,
     stdout,
     exitOnCtrlC: false,
@@ -54,4 +59,11 @@ export async function runTui(options: TuiOptions): Promise<void> {
     process.off("uncaughtException", crash).off("unhandledRejection", crash);
     signal.removeEventListener("abort", quit);
   }
+}
+
+/** Else this process and the command would each read some of what is typed: Ink leaves a read under way. */
+async function letGo(stdin: NodeJS.ReadStream): Promise<void> {
+  await immediate();
+  stdin.pause();
+  await immediate();
 }

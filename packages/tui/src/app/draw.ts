@@ -56,7 +56,8 @@ function drawRows({ view, filtering }: App, size: Size, nowMs: number): Line[] {
   const { phase } = collection;
   const old = phase.state === "stale" || phase.state === "failed";
   const { columns } = screen.presentation;
-  const table = { columns, rows, top, cursor, sort, nowMs, widest, stale: old, toneOf: screen.toneOf };
+  const { leaveOut = ["LABELS"] } = screen;
+  const table = { columns, leaveOut, rows, top, cursor, sort, nowMs, widest, stale: old, toneOf: screen.toneOf };
   const failed = phase.state === "failed" ? drawProblem(phase.error, inner.width) : undefined;
   const nothing = rows.length === 0 ? [[], [{ text: `  ${emptyText(view)}`, tone: "faint" } as const]] : [];
   const lines = failed ?? [...drawTable(table, inner.width, inner.height), ...nothing];

@@ -71,6 +71,7 @@ test("thousands of rows: what is seen is laid out, no more", async () => {
       cursor: view.cursor,
       nowMs: 0,
       stale: false,
+      leaveOut: [],
       widest: view.widest,
       toneOf: undefined,
     },
@@ -123,4 +124,19 @@ test("a line is as wide as it must be, whatever is in it", () => {
       assert.equal(textWidth(line.map((piece) => piece.text).join("")), width, `${text} in ${width}`);
     }
   }
+});
+
+test("where there is little room columns go, the least important first, before text is cut", () => {
+  const column = (title: string) => ({ title, cell: () => title.toLowerCase().repeat(2) });
+  const columns = ["NAME", "STATE", "IMAGE", "LABELS"].map(column);
+  const view = { columns, rows: [1], top: 0, cursor: 0, nowMs: 0, stale: false, toneOf: undefined };
+  const titles = (width: number, sort?: { column: number; descending: boolean }) =>
+    drawTable({ ...view, leaveOut: ["LABELS", "IMAGE"], widest: [], sort }, width, 2)[0]
+      ?.map(({ text }) => text.trim().replace(/ +/g, " "))
+      .join("");
+  assert.equal(titles(60), "NAME STATE IMAGE LABELS");
+  assert.equal(titles(40), "NAME STATE IMAGE");
+  assert.equal(titles(30), "NAME STATE");
+  assert.equal(titles(40, { column: 3, descending: false }), "NAME STATE LABELS ↑");
+  assert.equal(titles(18), "NAME STATE", "then text is cut");
 });

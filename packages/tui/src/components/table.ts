@@ -16,6 +16,8 @@ export interface TableView<T> {
   readonly sort?: { readonly column: number; readonly descending: boolean } | undefined;
   readonly toneOf?: ((item: T) => Tone) | undefined;
   readonly nowMs: number;
+  /** Titles of columns that go, the first first, before text is cut. */
+  readonly leaveOut: readonly string[];
   /** What it shows may be old. */
   readonly stale: boolean;
   /** The widest cells seen so far, one a column: it is updated, so that columns do not jump while one scrolls. */
@@ -32,14 +34,15 @@ export function drawTable<T>(view: TableView<T>, width: number, height: number):
     const widths = [titles[i] ?? "", ...cells.map((row) => row[i] ?? "")].map(textWidth);
     widest[i] = Math.max(widest[i] ?? 0, ...widths);
   });
+  const kept = columnsThatFit(view, width - 3);
   const fits = fitColumns(
-    columns.map(({ align }, i) => ({ width: widest[i] ?? 0, align })),
+    kept.map((i) => ({ width: widest[i] ?? 0, align: columns[i]?.align })),
     GAP.length,
     width - 3,
   );
   const join = (row: readonly string[]) =>
-    row
-      .map((cell, i) => padToWidth(cutToWidth(cell, fits[i] ?? 0), fits[i] ?? 0, columns[i]?.align ?? "left"))
+    kept
+      .map((i, n) => padToWidth(cutToWidth(row[i] ?? "", fits[n] ?? 0), fits[n] ?? 0, columns[i]?.align ?? "left"))
       .join(GAP);
   const lines: Line[] = [[{ text: `  ${cutToWidth(join(titles), width - 3)}`, tone: "accent", bold: true }]];
   seen.forEach((item, i) => {
@@ -49,6 +52,18 @@ export function drawTable<T>(view: TableView<T>, width: number, height: number):
     else lines.push([{ text: `  ${text}`, tone }]);
   });
   return lines;
+}
+
+/** Their places. What one sorts by stays. */
+function columnsThatFit<T>({ columns, widest, leaveOut, sort }: TableView<T>, width: number): number[] {
+  const kept = columns.map((_, i) => i);
+  const taken = () => kept.reduce((sum, i) => sum + (widest[i] ?? 0) + GAP.length, -GAP.length);
+  for (const title of leaveOut) {
+    if (taken() <= width) break;
+    const place = kept.findIndex((i) => columns[i]?.title === title && i !== sort?.column);
+    if (place >= 0) kept.splice(place, 1);
+  }
+  return kept;
 }
 
 function sortMark<T>({ sort }: TableView<T>, column: number): string {

@@ -58,6 +58,7 @@ export const containersScreen = defineScreen<ContainerView>({
   source: { kind: "watch", call: callOf(containerRoutes.list) },
   idOf: ({ meta }) => meta.uid,
   toneOf: ({ status }) => TONES[status?.state ?? "pending"],
+  leaveOut: ["LABELS", "PORTS", "ADDRESS", "CPU", "MEMORY", "PROJECT", "AGE"],
   enter: log,
   enterDoes: "log",
   empty: "No containers yet. skerry run IMAGE starts one.",

@@ -86,6 +86,8 @@ export interface Screen<T = never> {
   readonly enter: (item: T) => Intent;
   readonly enterDoes: string;
   readonly keys: readonly ScreenKey<T>[];
+  /** Titles of columns that go where there is little room, the first first; the rest is cut then. Default: LABELS. */
+  readonly leaveOut?: readonly string[];
   /** Shows numbers that no event tells of: it asks again when the totals of the storage have changed. */
   readonly followsTotals?: boolean;
   /** What stands there when there is no row. */

@@ -2,6 +2,8 @@
  * The app over a generated log, for journeys: LINES a second for SECONDS, then the end. When it is left it says how many
  * lines there were, how many frames were drawn while they came, and the processor time.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
 import { runTui } from "../run.tsx";
@@ -52,7 +54,7 @@ const screen = defineScreen<{ readonly name: string }>({
   }),
   enterDoes: "log",
   empty: "",
-  keys: [],
+  keys: [{ key: "e", does: "shell", intent: () => ({ kind: "command", words: ["shell"] }) }],
 });
 
 // What Ink writes in one go is a frame; the cursor alone is not.
@@ -72,7 +74,12 @@ await runTui({
   color: true,
   nowMs: Date.now,
   signal,
-  runCommand: () => Promise.resolve(0),
+  runCommand: async () => {
+    const script = 'echo at the shell; read -r line; echo "got $line"; read -r last; [ "$last" = bye ]';
+    const shell = spawn("sh", ["-c", script], { stdio: "inherit" });
+    const [status] = (await once(shell, "exit")) as [number];
+    return status;
+  },
   screens: [screen],
 });
 const { user, system } = process.cpuUsage();
