@@ -64,10 +64,15 @@ async function open(size: Partial<Size> = {}, env: Record<string, string> = {}):
   const { columns = 80, rows = 24 } = size;
   const variables = { SKERRY_CONFIG_DIR: join(directory, "config"), HOME: directory, ...env };
   const tmux = await Tmux.start({ columns, rows, env: variables, command: `${SKERRY} ui` });
-  await tmux.until("the first screen", (text) => text.includes("● live"));
-  await tmux.keys("3");
-  await tmux.until("the buckets", (text) => /● ok .*● live/.test(text) && text.includes("photos"));
-  return tmux;
+  try {
+    await tmux.until("the first screen", (text) => text.includes("● live"));
+    await tmux.keys("3");
+    await tmux.until("the buckets", (text) => /● ok .*● live/.test(text) && text.includes("photos"));
+    return tmux;
+  } catch (error) {
+    await tmux[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 test("every screen at 80x24", async () => {
@@ -179,13 +184,17 @@ test("with colours: good is green, what everybody may read is marked", async () 
 test("the daemon goes and comes back: stale with its seconds, then live with what was missed; no key is needed", async () => {
   await using tmux = await open();
   await daemon.kill("SIGKILL");
-  const stale = await tmux.until("stale", (text) => /▲ stale [1-9]\d* s/.test(text) && text.includes("trying again"));
-  assertScreen("stale", stale);
-  await tmux.keys("4");
-  await tmux.until("another screen says why", (text) => text.includes("cannot be reached"));
-  await tmux.keys("3");
-  daemon = await start();
-  client = daemon.client(token);
+  try {
+    const stale = await tmux.until("stale", (text) => /▲ stale [1-9]\d* s/.test(text) && text.includes("trying again"));
+    assertScreen("stale", stale);
+    await tmux.keys("4");
+    await tmux.until("another screen says why", (text) => text.includes("cannot be reached"));
+    await tmux.keys("3");
+  } finally {
+    // The tests after this one need it, whatever was seen.
+    daemon = await start();
+    client = daemon.client(token);
+  }
   await client.call(bucketRoutes.create, { body: { name: "meanwhile" } });
   await tmux.until("live again", (text) => text.includes("● live") && text.includes("meanwhile"));
   await client.call(bucketRoutes.delete, { params: { name: "meanwhile" } });
