@@ -202,6 +202,8 @@ export const LIMITS = {
     keepAliveMs: 5 * second,
     /** Sign of life on an event stream. */
     streamHeartbeatMs: 15 * second,
+    /** A client takes an event stream for dead when nothing came for so long, and connects again. */
+    streamSilenceMs: 45 * second,
     /** In-flight requests may finish within this after SIGTERM. */
     drainMs: 10 * second,
   },
@@ -262,6 +264,10 @@ assertLimit(LIMITS.objects.writeQuorum * 2 > LIMITS.objects.replicas, "two write
 assertLimit(LIMITS.resource.maxBytes < LIMITS.store.maxTransactionBytes, "a resource fits a transaction");
 assertLimit(LIMITS.http.maxJsonBytes >= LIMITS.resource.maxBytes, "a resource fits a request");
 assertLimit(LIMITS.http.maxStreams < LIMITS.store.maxWatchers, "event streams leave watches for ourselves");
+assertLimit(
+  LIMITS.http.streamSilenceMs >= 2 * LIMITS.http.streamHeartbeatMs,
+  "a sign of life may be lost before a stream is taken for dead",
+);
 assertLimit(LIMITS.index.maxBatchOps <= LIMITS.index.maxGroupOps, "a batch fits a group commit");
 assertLimit(LIMITS.proxy.maxTargetBytes < LIMITS.proxy.maxHeadBytes, "a target fits a head");
 assertLimit(LIMITS.proxy.maxUpstreamIdle <= LIMITS.proxy.maxUpstreamConnections, "kept connections are connections");

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { sessionRoutes } from "../api/session.ts";
 import { Client } from "./client.ts";
+import { watchList } from "./events.ts";
 import { createHttpTransport } from "./http.ts";
 
 async function serve(host: string, status: number, type: string, body: string) {
@@ -54,4 +55,40 @@ test("a body that is returned before it was begun lets go of its connection", as
     server.closeAllConnections();
     server.close();
   }
+});
+
+test("a stream from which nothing comes, not even a sign of life, is broken off and opened again", async () => {
+  const ended = new AbortController();
+  let returned = 0;
+  const opened: (number | undefined)[] = [];
+  const silent = (async function* () {
+    yield Buffer.from(":\n\n");
+    await new Promise<void>(() => undefined);
+  })();
+  // As the transport does: the connection goes at once, whatever it waits for.
+  silent.return = () => {
+    returned++;
+    return new Promise(() => undefined);
+  };
+  const talking = (async function* () {
+    yield Buffer.from('event: put\nid: 5.1\ndata: {"name":"b"}\n\n');
+    await new Promise<void>(() => undefined);
+  })();
+  const events = watchList<{ name: string }>({
+    page: async () => ({ items: [{ name: "a" }], revision: 4 }),
+    open: async (from) => {
+      opened.push(from);
+      return opened.length === 1 ? silent : talking;
+    },
+    signal: ended.signal,
+    silenceMs: 50,
+  });
+  const seen: string[] = [];
+  for await (const event of events) {
+    seen.push(event.type);
+    if (event.type === "put") break;
+  }
+  ended.abort();
+  assert.deepEqual(seen, ["reset", "stale", "connected", "put"]);
+  assert.deepEqual([opened, returned], [[5, 5], 1]);
 });

@@ -1,6 +1,7 @@
 /** Follows a list: page, then events, resumed after a break and listed again when the history is lost. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromProblem, type Problem, SkerryError, toSkerryError } from "../../domain/errors.ts";
+import { LIMITS } from "../../domain/limits.ts";
 
 export type ClientEvent<T> =
   | { readonly type: "reset"; readonly items: readonly T[]; readonly revision: number }
@@ -17,6 +18,8 @@ export interface WatchSource<T> {
   page(token: string | undefined): Promise<{ items: readonly T[]; revision: number; nextPage?: string }>;
   open(from: number | undefined, lastEventId: string | undefined): Promise<AsyncIterable<Uint8Array>>;
   readonly signal: AbortSignal;
+  /** Default: that of the product. */
+  readonly silenceMs?: number;
 }
 
 const MIN_BACKOFF_MS = 250;
@@ -36,7 +39,7 @@ export async function* watchList<T>(source: WatchSource<T>): AsyncGenerator<Clie
         from = revision + 1;
         yield { type: "reset", items, revision };
       }
-      const bytes = await source.open(from, lastEventId);
+      const bytes = whileHeard(await source.open(from, lastEventId), source.silenceMs ?? LIMITS.http.streamSilenceMs);
       if (lost) yield { type: "connected" };
       lost = false;
       for await (const event of parseEvents(bytes)) {
@@ -61,6 +64,28 @@ export async function* watchList<T>(source: WatchSource<T>): AsyncGenerator<Clie
       await sleep(backoffMs, undefined, { signal: source.signal }).catch(() => undefined);
       backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
     }
+  }
+}
+
+/** A connection may be dead without anybody saying so (a machine that lost its power): then nothing comes, ever. */
+async function* whileHeard(bytes: AsyncIterable<Uint8Array>, silenceMs: number): AsyncGenerator<Uint8Array> {
+  const iterator = bytes[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const heard = new AbortController();
+      const silence = sleep(silenceMs, "silence" as const, { signal: heard.signal }).catch(() => "silence" as const);
+      const next = iterator.next();
+      const first = await Promise.race([next, silence]).finally(() => heard.abort());
+      if (first === "silence") {
+        next.catch(() => undefined);
+        throw new SkerryError("unavailable", `Nothing has come for ${silenceMs / 1000} s, not even a sign of life.`);
+      }
+      if (first.done) return;
+      yield first.value;
+    }
+  } finally {
+    // Not waited for: what is silent may not answer this either.
+    iterator.return?.().catch(() => undefined);
   }
 }
 
