@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,6 +39,7 @@ export async function startEngineProcess(): Promise<EngineProcess> {
   const script = "busybox ip link set lo up && echo up && exec cat >&2";
   const holder = spawn("unshare", ["--net", "--mount", "sh", "-c", script], { stdio: ["pipe", "pipe", "ignore"] });
   parts.defer(() => endOf(holder));
+  parts.defer(() => endContainers(directory));
   await once(holder.stdout, "data");
   const inNetwork = ["nsenter", `--net=/proc/${holder.pid}/ns/net`, `--mount=/proc/${holder.pid}/ns/mnt`];
   const socketPath = join(directory, "docker.sock");
@@ -116,6 +117,27 @@ async function endOf(child: ChildProcess): Promise<void> {
   const ended = once(child, "exit");
   child.stdin?.end();
   await ended;
+}
+
+/** Those that outlived an engine that was killed: each has a process beside it that knows the engine's directory. */
+async function endContainers(directory: string): Promise<void> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const processes = await Promise.all(
+    pids.map(async (pid) => {
+      const read = (file: string) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "");
+      const [words, stat] = [await read("cmdline"), await read("stat")];
+      return { pid: Number(pid), words, parent: Number(stat.split(") ")[1]?.split(" ")[1]) };
+    }),
+  );
+  const shims = processes.filter(({ words }) => words.includes("containerd-shim") && words.includes(`${directory}/`));
+  const inside = processes.filter(({ parent }) => shims.some(({ pid }) => pid === parent));
+  for (const { pid } of [...inside, ...shims]) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
 }
 
 /** What its containers had open may go a moment after them. */
