@@ -71,7 +71,8 @@ async function churn(client: Client, name: string, signal: AbortSignal): Promise
 
 interface Site {
   readonly data: string;
-  readonly env: { SKERRY_DATA: string; SKERRY_CONFIG_DIR: string; SKERRY_TOKEN: string };
+  /** What a command that is killed leaves there goes with the directory. */
+  readonly env: { SKERRY_DATA: string; SKERRY_CONFIG_DIR: string; SKERRY_TOKEN: string; TMPDIR: string };
   file(name: string): string;
   /** Key -> MD5 of what was acknowledged; and what of it was before the last backup. */
   readonly objects: Map<string, string>;
@@ -89,7 +90,7 @@ test("what was acknowledged before a backup is there after store and index were 
   const data = join(directory, "data");
   const site: Site = {
     data,
-    env: { SKERRY_DATA: data, SKERRY_CONFIG_DIR: join(directory, "config"), SKERRY_TOKEN: "" },
+    env: { SKERRY_DATA: data, SKERRY_CONFIG_DIR: join(directory, "config"), SKERRY_TOKEN: "", TMPDIR: directory },
     file: (name) => join(directory, `${name}.backup`),
     objects: new Map(),
     atBackup: new Map(),

@@ -29,6 +29,7 @@ async function download(client: Client): Promise<Buffer> {
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "skerry-backup-test-"));
+  process.env["TMPDIR"] = directory; // what is left there is ours
   cluster = await startTestCluster();
   await cluster.admin.call(bucketRoutes.create, { body: { name: "box", labels: { a: "b" } } });
   const bytes = async function* () {

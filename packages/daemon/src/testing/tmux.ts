@@ -30,7 +30,8 @@ export class Tmux implements AsyncDisposable {
     const tmux = new Tmux(await mkdtemp(join(tmpdir(), "skerry-tmux-")));
     const variables = Object.entries(env).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
     const size = ["-x", `${columns}`, "-y", `${rows}`];
-    const shell = `echo before; ${command}; echo "left with $?"; exec sh`;
+    // Programs draw otherwise where CI is set: this is about what a person sees.
+    const shell = `unset CI; echo before; ${command}; echo "left with $?"; exec sh`;
     await tmux.#tmux("-f", "/dev/null", "new-session", "-d", "-s", "screen", ...size, ...variables, "sh", "-c", shell);
     return tmux;
   }
