@@ -102,9 +102,9 @@ test("another user has a container of the same name, and reaches nothing of this
     });
   }
   for (const work of [
-    zoe.call(routeRoutes.get, { params: { name: "app-example-com" }, query: { project: "mia" } }),
-    zoe.call(containerRoutes.get, { params: { name: "web" }, query: { project: "mia" } }),
-    zoe.download(containerRoutes.logs, { params: { name: "web" }, query: { project: "mia" } }),
+    () => zoe.call(routeRoutes.get, { params: { name: "app-example-com" }, query: { project: "mia" } }),
+    () => zoe.call(containerRoutes.get, { params: { name: "web" }, query: { project: "mia" } }),
+    () => zoe.download(containerRoutes.logs, { params: { name: "web" }, query: { project: "mia" } }),
   ]) {
     await assert.rejects(work, (error) => error instanceof SkerryError && error.is("not_found"));
   }
