@@ -72,7 +72,6 @@ test("four charts with figures, also after a resize; q leaves", async () => {
   const rows = await tmux.until("figures", (text) => all.test(text) && text.includes("node.metrics"));
   assertScreen("top", rows, skeleton);
   const styled = (await tmux.screen(true)).join("\n");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a colour
   assert.match(styled, /\x1b\[(?:\d+;)*3[0-7]/);
   await tmux.resize(60, 20);
   await tmux.until("smaller, with whole frames", (text) => {
@@ -87,7 +86,6 @@ test("without colours none is sent; a daemon that goes is said, and comes back",
   await using tmux = await open("plain", { env: { NO_COLOR: "1" } });
   await tmux.until("live", (text) => text.includes("● live"));
   const styled = (await tmux.screen(true)).join("\n");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences of colours are what it looks for
   assert.doesNotMatch(styled, /\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9[0-7])m/);
   await daemon.kill("SIGKILL");
   await tmux.until("stale", (text) => text.includes("▲ stale"));

@@ -159,7 +159,6 @@ test("wide, narrow, too small, and back; without colours no colour is sent", asy
   await using tmux = await open({ columns: 150, rows: 30 }, { NO_COLOR: "1" });
   assertScreen("wide", await tmux.screen());
   const styled = (await tmux.screen(true)).join("\n");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences of colours are what it looks for
   assert.doesNotMatch(styled, /\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9[0-7])m/);
   assert.match(styled, /▸ docs/);
   await tmux.resize(66, 12);
@@ -175,9 +174,7 @@ test("with colours: good is green, what everybody may read is marked", async () 
   await using tmux = await open();
   const rows = await tmux.screen(true);
   const row = (text: string) => rows.find((one) => one.includes(text)) ?? "";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a colour
   assert.match(row("● ok"), /\x1b\[32m● ok/);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a colour
   assert.match(row("website"), /\x1b\[33m.*website/);
 });
 

@@ -69,8 +69,7 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   run(
     invocation: Invocation,
     input: { readonly args: readonly string[]; readonly flags: Flags<O> },
-    // biome-ignore lint/suspicious/noConfusingVoidType: most return nothing
-  ): Promise<number | void>;
+  ): Promise<void> | Promise<number>;
 }
 export type AnyCommand = Command<never>;
 

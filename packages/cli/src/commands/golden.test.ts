@@ -155,7 +155,6 @@ describe("golden output", () => {
       // The title of a table on a terminal is bold: nothing else may reach it.
       assert.doesNotMatch(
         text.replaceAll("\x1b[1m", "").replaceAll("\x1b[22m", "").replaceAll("\x1b[31merror:\x1b[39m", ""),
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not come
         /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/,
       );
       const path = join(FIXTURES, `${name}.txt`);

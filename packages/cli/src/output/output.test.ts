@@ -20,7 +20,6 @@ const HOSTILE = [
   "a\r\nb: c",
 ];
 const DANGER =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not come
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\u{e0000}-\u{e007f}]|\p{Cs}/u;
 
 test("text for a terminal is free of what could steer it", () => {

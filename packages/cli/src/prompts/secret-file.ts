@@ -9,7 +9,6 @@ export async function readSecretFile(path: string, flag: string, stdin: AsyncIte
   const bytes = path === "-" ? await readBounded(stdin, flag) : await readFileBounded(path, flag);
   const text = bytes.toString("utf8").replace(/\r?\n$/, "");
   if (text === "") throw new SkerryError("invalid", `What ${flag} names is empty.`);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a secret of several lines is a mistake
   if (/[\u0000-\u001f\u007f]/.test(text)) {
     throw new SkerryError("invalid", `What ${flag} names is more than one line of text.`, {
       hint: "The file holds the secret alone.",

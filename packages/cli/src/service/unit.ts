@@ -107,7 +107,6 @@ function execWord(word: string): string {
  * @throws `invalid` for control characters, which no line can hold.
  */
 function quoteWord(word: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
   if (/[\u0000-\u001f\u007f]/.test(word) || !word.isWellFormed()) {
     throw new SkerryError("invalid", `${JSON.stringify(word)} cannot stand in a unit of systemd.`, {
       hint: "Use a path without control characters.",

@@ -16,7 +16,6 @@ const labelPart = z
   .string()
   .min(1)
   .max(LIMITS.resource.maxLabelLength)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
   .regex(/^[^\u0000-\u001f\u007f-\u009f,=!()]*$/, { error: "a label has no control characters and none of , = ! ( )" })
   .refine((text) => text.isWellFormed(), { error: "a label is valid Unicode" });
 export const labelsSchema = z
@@ -49,6 +48,9 @@ export const noQuery = z.strictObject({});
 export const dryRunQuery = z.strictObject({
   dryRun: z.enum(["1"]).optional().describe("Only decide whether you may, and change nothing: 204"),
 });
+/** What one gives with everything that is made, and with what is made in a project. */
+export const newFields = { name: nameSchema, labels: labelsSchema.optional() };
+export const ownedFields = { ...newFields, project: projectSchema.optional() };
 export const nameParams = z.strictObject({ name: nameSchema });
 export const projectQuery = z.strictObject({ project: projectSchema.optional() });
 

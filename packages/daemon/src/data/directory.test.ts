@@ -148,7 +148,6 @@ describe("refused, and left as it was", () => {
     const error = await refused(path);
     assert.ok(error.is("conflict/not-empty"));
     assert.match(error.message, /and 2 more/);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that there is none is the point.
     assert.doesNotMatch(error.message, /\u001b/);
     assert.equal(readdirSync(path).length, 5);
   });

@@ -4,7 +4,6 @@ import { cutToWidth, textWidth } from "@skerry/core/contract/present/width.ts";
 import type { Line } from "./line.ts";
 
 /** Colours are left out, everything else that would steer the terminal is shown as text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the sequence of a colour
 const COLOR = /\x1b\[[0-9;:]*m/g;
 
 export function plainLogLine(line: string): string {

@@ -97,7 +97,6 @@ function leaveColorsOut(): void {
   const write = process.stdout.write.bind(process.stdout);
   process.stdout.write = ((chunk: string | Uint8Array, ...rest: never[]) => {
     const text = typeof chunk === "string" ? chunk : Buffer.from(chunk).toString();
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequence of attributes and colours
     const plain = text.replace(/\x1b\[([\d;]*)m/g, (_, codes: string) => {
       const kept = codes.replace(/\b[34]8;(?:5;\d+|2;\d+;\d+;\d+)/g, "").split(";");
       const attributes = kept.filter((code) => code === "" || Number(code) < 30);

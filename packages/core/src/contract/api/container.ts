@@ -1,19 +1,9 @@
 import { z } from "zod";
 import { CONTAINER_STATES, RESTARTS } from "../../domain/compute.ts";
 import { LIMITS } from "../../domain/limits.ts";
+import { IN_PROJECT, resourceRoutes } from "../resource-routes.ts";
 import { defineRoute } from "../route.ts";
-import {
-  labelsSchema,
-  nameParams,
-  nameSchema,
-  noParams,
-  noQuery,
-  pageSchema,
-  projectListQuery,
-  projectQuery,
-  projectSchema,
-  resourceSchema,
-} from "../schema.ts";
+import { nameParams, nameSchema, ownedFields, projectQuery, resourceSchema } from "../schema.ts";
 
 const limits = LIMITS.compute;
 /** What the kernel takes: no NUL, and nothing that is not Unicode. */
@@ -96,7 +86,12 @@ export const containerSchema = resourceSchema("container", spec.extend({ imageId
 });
 export type ContainerView = z.infer<typeof containerSchema>;
 
-const shared = { params: nameParams, query: projectQuery, kind: "json", status: 200 } as const;
+const container = resourceRoutes({
+  kind: "container",
+  permission: "compute.containers",
+  schema: containerSchema,
+  ...IN_PROJECT,
+});
 const usage = z.object({
   cpu: z.number().describe("Cores in use"),
   memoryBytes: z.int(),
@@ -108,69 +103,17 @@ const usage = z.object({
 export type UsageView = z.infer<typeof usage>;
 
 export const containerRoutes = {
-  list: defineRoute({
-    id: "container.list",
-    method: "GET",
-    path: "/v1/containers",
-    permission: "compute.containers:read",
-    summary: "List the containers that you may see",
-    kind: "list",
-    watch: true,
-    status: 200,
-    params: noParams,
-    query: projectListQuery,
-    output: pageSchema(containerSchema),
+  list: container.list("List the containers that you may see"),
+  get: container.get("Show a container"),
+  create: container.create("Create a container and start it", {
+    ...ownedFields,
+    spec: spec.partial().required({ image: true }),
   }),
-  get: defineRoute({
-    ...shared,
-    id: "container.get",
-    method: "GET",
-    path: "/v1/containers/{name}",
-    permission: "compute.containers:read",
-    summary: "Show a container",
-    output: containerSchema,
-  }),
-  create: defineRoute({
-    id: "container.create",
-    method: "POST",
-    path: "/v1/containers",
-    permission: "compute.containers:create",
-    summary: "Create a container and start it",
-    kind: "json",
-    status: 201,
-    params: noParams,
-    query: noQuery,
-    body: z.strictObject({
-      name: nameSchema,
-      project: projectSchema.optional(),
-      labels: labelsSchema.optional(),
-      spec: spec.partial().required({ image: true }),
-    }),
-    output: containerSchema,
-  }),
-  update: defineRoute({
-    ...shared,
-    id: "container.update",
-    method: "PUT",
-    path: "/v1/containers/{name}",
-    permission: "compute.containers:update",
-    summary: "Stop or start a container, change whether it is restarted, or its labels",
-    body: z.strictObject({
-      labels: labelsSchema.optional(),
-      spec: spec.pick({ running: true, restart: true }).partial().optional(),
-      revision: z.int().min(1).optional().describe("Refuse when it has changed since"),
-    }),
-    output: containerSchema,
-  }),
-  delete: defineRoute({
-    ...shared,
-    id: "container.delete",
-    method: "DELETE",
-    path: "/v1/containers/{name}",
-    permission: "compute.containers:delete",
-    summary: "Stop and remove a container",
-    status: 204,
-  }),
+  update: container.update(
+    "Stop or start a container, change whether it is restarted, or its labels",
+    spec.pick({ running: true, restart: true }).partial(),
+  ),
+  delete: container.delete("Stop and remove a container"),
   logs: defineRoute({
     id: "container.logs",
     method: "GET",
@@ -204,12 +147,15 @@ export const containerRoutes = {
     }),
   }),
   stats: defineRoute({
-    ...shared,
     id: "container.stats",
     method: "GET",
     path: "/v1/containers/{name}/stats",
     permission: "compute.containers:read",
     summary: "Show what a container uses now",
+    kind: "json",
+    status: 200,
+    params: nameParams,
+    query: projectQuery,
     output: usage,
   }),
 };

@@ -1,18 +1,8 @@
 import { z } from "zod";
 import { LIMITS } from "../../domain/limits.ts";
+import { IN_PROJECT, resourceRoutes } from "../resource-routes.ts";
 import { defineRoute } from "../route.ts";
-import {
-  labelsSchema,
-  nameParams,
-  nameSchema,
-  noParams,
-  noQuery,
-  pageSchema,
-  projectListQuery,
-  projectQuery,
-  projectSchema,
-  resourceSchema,
-} from "../schema.ts";
+import { nameSchema, noParams, noQuery, ownedFields, resourceSchema } from "../schema.ts";
 
 const spec = z.strictObject({
   host: z.string().max(255).describe("Host name, or *.NAME for all below it (operators); cannot be changed"),
@@ -33,72 +23,23 @@ export const routeSchema = resourceSchema("route", spec).extend({
 });
 export type RouteView = z.infer<typeof routeSchema>;
 
-const shared = { params: nameParams, query: projectQuery, kind: "json", status: 200 } as const;
+const route = resourceRoutes({
+  kind: "route",
+  permission: "gateway.routes",
+  schema: routeSchema,
+  ...IN_PROJECT,
+});
 
 export const routeRoutes = {
-  list: defineRoute({
-    id: "route.list",
-    method: "GET",
-    path: "/v1/routes",
-    permission: "gateway.routes:read",
-    summary: "List the routes that you may see",
-    kind: "list",
-    watch: true,
-    status: 200,
-    params: noParams,
-    query: projectListQuery,
-    output: pageSchema(routeSchema),
+  list: route.list("List the routes that you may see"),
+  get: route.get("Show a route"),
+  create: route.create("Publish something under a host name", {
+    ...ownedFields,
+    name: nameSchema.optional().describe("Default: made of host and path"),
+    spec: spec.partial({ path: true }),
   }),
-  get: defineRoute({
-    ...shared,
-    id: "route.get",
-    method: "GET",
-    path: "/v1/routes/{name}",
-    permission: "gateway.routes:read",
-    summary: "Show a route",
-    output: routeSchema,
-  }),
-  create: defineRoute({
-    id: "route.create",
-    method: "POST",
-    path: "/v1/routes",
-    permission: "gateway.routes:create",
-    summary: "Publish something under a host name",
-    kind: "json",
-    status: 201,
-    params: noParams,
-    query: noQuery,
-    body: z.strictObject({
-      name: nameSchema.optional().describe("Default: made of host and path"),
-      project: projectSchema.optional(),
-      labels: labelsSchema.optional(),
-      spec: spec.partial({ path: true }),
-    }),
-    output: routeSchema,
-  }),
-  update: defineRoute({
-    ...shared,
-    id: "route.update",
-    method: "PUT",
-    path: "/v1/routes/{name}",
-    permission: "gateway.routes:update",
-    summary: "Change where a route leads, or its labels",
-    body: z.strictObject({
-      labels: labelsSchema.optional(),
-      spec: spec.partial().optional(),
-      revision: z.int().min(1).optional().describe("Refuse when it has changed since"),
-    }),
-    output: routeSchema,
-  }),
-  delete: defineRoute({
-    ...shared,
-    id: "route.delete",
-    method: "DELETE",
-    path: "/v1/routes/{name}",
-    permission: "gateway.routes:delete",
-    summary: "Delete a route; the last one to a host name frees the name",
-    status: 204,
-  }),
+  update: route.update("Change where a route leads, or its labels", spec.partial()),
+  delete: route.delete("Delete a route; the last one to a host name frees the name"),
 };
 
 export const authorityRoutes = {

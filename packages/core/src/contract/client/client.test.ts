@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import type { SkerryError } from "../../domain/errors.ts";
 import { sessionRoutes } from "../api/session.ts";
 import { Client } from "./client.ts";
 import { watchList } from "./events.ts";
@@ -20,13 +21,17 @@ async function serve(host: string, status: number, type: string, body: string) {
   };
 }
 
-test("an IPv6 address in brackets is an address", async (t) => {
+test("an IPv6 address in brackets is an address", async () => {
   const who = { userUid: "u", userName: "mia", role: "member", projectUid: "p" };
-  const server = await serve("::1", 200, "application/json", JSON.stringify(who)).catch(() => undefined);
-  if (server === undefined) return t.skip("this machine has no IPv6");
-  await using _ = server;
-  const transport = createHttpTransport({ url: `http://[::1]:${server.port}` });
-  assert.deepEqual(await new Client({ transport }).call(sessionRoutes.whoami), who);
+  await using server = await serve("::1", 200, "application/json", JSON.stringify(who)).catch(() => undefined);
+  const client = new Client({ transport: createHttpTransport({ url: `http://[::1]:${server?.port ?? 9}` }) });
+  if (server !== undefined) return assert.deepEqual(await client.call(sessionRoutes.whoami), who);
+  // A machine without IPv6 cannot reach it, but it is not looked up as a name either.
+  await assert.rejects(client.call(sessionRoutes.whoami), (error: Error) => {
+    assert.equal((error as SkerryError).code, "unavailable");
+    assert.notEqual((error.cause as NodeJS.ErrnoException).code, "ENOTFOUND");
+    return true;
+  });
 });
 
 test("what answers as something else than Skerry is told, whatever its status", async () => {

@@ -3,7 +3,6 @@
  * could steer it, bidirectional and invisible ones deceive the reader.
  */
 const UNSAFE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it finds
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu;
 /** The same without what `JSON.stringify` escapes itself (and the line feeds that it indents with). */
 const UNSAFE_IN_JSON =
