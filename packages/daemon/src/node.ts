@@ -28,6 +28,7 @@ import { createObjectService } from "@skerry/core/storage/objects.ts";
 import { openChunkServers } from "@skerry/core/storage/open-chunkservers.ts";
 import { createBallast } from "@skerry/core/storage/reserve.ts";
 import { openNedbStore } from "@skerry/core/store/drivers/nedb/nedb.ts";
+import { Rehearsals } from "@skerry/core/store/rehearsal.ts";
 import { createBackups } from "./backup/create.ts";
 import type { Config } from "./config/load.ts";
 import type { DataDirectory } from "./data/directory.ts";
@@ -72,7 +73,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   await using parts = new AsyncDisposableStack();
   const { data, metrics } = options;
   const phase: { state: "starting" | "serving" | "draining" } = { state: "starting" };
-  const { services, pressure, firstStart } = await openServices(options, parts, phase);
+  const rehearsals = new Rehearsals();
+  const { services, pressure, firstStart } = await openServices(options, parts, phase, rehearsals);
   const { audit, auth } = services;
   const dispatch = createDispatcher({
     routes: ROUTES,
@@ -84,6 +86,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       await pressure.relieve();
       await audit.assertWritable();
     },
+    rehearse: (work) => rehearsals.run(work),
     audit: (record) => recordAudit(audit, record),
     clock,
     ...(options.verifyOutput === undefined ? {} : { verifyOutput: options.verifyOutput }),
@@ -128,6 +131,7 @@ async function openServices(
   options: NodeOptions,
   parts: AsyncDisposableStack,
   phase: { readonly state: "starting" | "serving" | "draining" },
+  rehearsals: Rehearsals,
 ): Promise<Opened> {
   const { config, data, log, metrics } = options;
   const world = { clock, disk, log, metrics, random };
@@ -138,7 +142,7 @@ async function openServices(
   await pressure.relieve();
 
   if (data.populated) await assertPopulated(data);
-  const store = parts.use(await openNedbStore({ ...world, path: data.storeFile, cluster }));
+  const store = rehearsals.store(parts.use(await openNedbStore({ ...world, path: data.storeFile, cluster })));
   const hasher = await createPasswordHasher({ random, metrics });
   const first = await firstStart({ ...options, store, hasher, clock, random });
   const index = parts.use(await openSqliteIndex({ ...world, directory: data.indexDirectory, cluster }));
@@ -154,7 +158,7 @@ async function openServices(
     return found.every(({ entries }) => entries.length === 0);
   };
   const auth = parts.use(await createAuth({ ...world, store, hasher, directory: data.authDirectory, projectIsEmpty }));
-  const buckets = new BucketService({ ...world, store, index });
+  const buckets = new BucketService({ ...world, store, index: rehearsals.index(index) });
   await buckets.resume();
   const { compute, imageLoader } = await openCompute(options, parts, store);
   const routes = new RouteService({ ...world, store });

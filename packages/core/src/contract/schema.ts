@@ -44,9 +44,9 @@ export function resourceSchema<K extends string, S extends z.ZodType>(kind: K, s
 
 export const noParams = z.strictObject({});
 export const noQuery = z.strictObject({});
-/** Decided as any other call, and not done: 204 instead of an answer. */
+/** Decided as the call itself in every respect, and not done: 204 instead of an answer. */
 export const dryRunQuery = z.strictObject({
-  dryRun: z.enum(["1"]).optional().describe("Only decide whether you may, and change nothing: 204"),
+  dryRun: z.enum(["1"]).optional().describe("Only decide whether it could be done, and change nothing: 204"),
 });
 /** What one gives with everything that is made, and with what is made in a project. */
 export const newFields = { name: nameSchema, labels: labelsSchema.optional() };

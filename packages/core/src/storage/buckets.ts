@@ -47,10 +47,15 @@ export class BucketService {
   /** While it is there, none begins. */
   #quiet: Promise<void> | undefined;
   readonly #store: Store;
-  readonly #index: ObjectIndex;
+  readonly #index: Pick<ObjectIndex, "batch" | "totals">;
   readonly #world: { clock: Clock; random: Random };
 
-  constructor(options: { store: Store; index: ObjectIndex; clock: Clock; random: Random }) {
+  constructor(options: {
+    store: Store;
+    index: Pick<ObjectIndex, "batch" | "totals">;
+    clock: Clock;
+    random: Random;
+  }) {
     this.#store = options.store;
     this.#index = options.index;
     this.#world = options;

@@ -48,6 +48,7 @@ function world(fault: { outcome?: ErrorId; auditError?: ErrorId } = {}) {
     return undefined;
   };
   const dispatch = createDispatcher({
+    rehearse: async () => undefined,
     routes: Object.values(routes) as never,
     handlers: new Map(Object.values(routes).map((route) => handle.json(route as typeof routes.look, act))),
     authorizer: { allows: () => true, projectsFor: () => "all" },

@@ -3,9 +3,6 @@ import type { Authorizer, Decide, Decision, Permission, Principal, Target } from
 import type { Route } from "../route.ts";
 import type { ApiRequest, RequestFacts } from "./exchange.ts";
 
-/** Ends the handler of a dry run, where the permission has been given and before anything is done. */
-export const REHEARSED = new Error("This was a dry run.");
-
 /** Decides with the principal of the moment; kept, so that a long stream can be decided again. */
 type Check = (principal: Principal) => Decision;
 
@@ -63,9 +60,6 @@ export class Call {
     return this.request.headers[name];
   }
 
-  /** Set for a dry run: the first permission that is given ends the handler, by `REHEARSED`. */
-  rehearses = false;
-
   /** What the audit line names as target, e.g. `bucket/photos`. */
   target: string | undefined;
 
@@ -83,7 +77,6 @@ export class Call {
     const needs = `${permission.root}.${permission.resource}:${permission.action}`;
     this.#enforce(check, what, needs);
     this.#checks.push({ check, what, needs });
-    if (this.rehearses) throw REHEARSED;
   }
 
   /** For lists: where the route's permission holds. Nobody is asked to say who they are. */

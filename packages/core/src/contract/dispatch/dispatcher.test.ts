@@ -92,6 +92,7 @@ function world(
   });
   const entries = [...defaultHandlers(), ...Object.values(extra)];
   const dispatch = createDispatcher({
+    rehearse: async () => undefined,
     routes: Object.values(routes) as never,
     handlers: new Map(entries),
     authorizer,

@@ -8,7 +8,7 @@ import type { Authorizer, Decide, Principal } from "../../domain/identity.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type { Clock } from "../../domain/ports.ts";
 import { isMutation, type Route, type RouteOutput } from "../route.ts";
-import { Call, REHEARSED } from "./call.ts";
+import { Call } from "./call.ts";
 import { encodeEvents, type ListEvent, parseEventId, type ResumePoint } from "./events.ts";
 import type { ApiRequest, ApiResponse, RequestFacts, TerminalProcess } from "./exchange.ts";
 import { parseJson, parseQuery, readBody, validate } from "./input.ts";
@@ -74,6 +74,8 @@ export interface DispatcherOptions {
   readonly authenticate: (authorization: string | undefined, request: ApiRequest) => Principal;
   /** Before anything is changed. @throws what forbids every change now. */
   readonly admitMutation?: () => Promise<void>;
+  /** Runs a handler up to its first write, which is not done. @throws what the handler throws. */
+  readonly rehearse: (work: () => Promise<unknown>) => Promise<void>;
   /** Resolves when the record is as safe as the audit promises. */
   readonly audit: (record: AuditRecord) => Promise<void>;
   readonly clock: Clock;
@@ -109,13 +111,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       refuseNobody(call);
       const input = await readInput(call, params, query);
       if (isMutation(route)) await options.admitMutation?.();
-      call.rehearses = (input.query as { dryRun?: string }).dryRun !== undefined;
+      if ((input.query as { dryRun?: string }).dryRun !== undefined) return await rehearse(options, call, input);
       const response = await answer(options, streams, call, input);
       if (isMutation(route)) done = { call, outcome: "ok" };
       if (done !== undefined) await options.audit(done);
       return response;
     } catch (thrown) {
-      if (thrown === REHEARSED) return { status: 204, headers: {} };
       // What is done and cannot be recorded must not be recorded as failed, nor be called so.
       if (done !== undefined) return refuse(options, request, facts, undefined, notRecorded(thrown));
       return refuse(options, request, facts, call, thrown);
@@ -188,6 +189,14 @@ async function answer(
   }
   using _guard = route.kind === "upload" ? streams.upload(reauthorize) : undefined;
   return json(options, call, await (handler as JsonHandler<Route>)(call, input));
+}
+
+/** Does all of it but what it would write. Recorded is only what is refused. */
+async function rehearse(options: DispatcherOptions, call: Call, input: HandlerInput<Route>): Promise<ApiResponse> {
+  const handler = options.handlers.get(call.route.id) as JsonHandler<Route>;
+  await options.rehearse(() => handler(call, input));
+  assertAsked(call);
+  return { status: 204, headers: {} };
 }
 
 async function terminal(

@@ -134,6 +134,7 @@ function world() {
   };
   const nobody: Principal = { ...principalOf("anonymous.1"), kind: "anonymous", role: "none" };
   const dispatch = createDispatcher({
+    rehearse: async () => undefined,
     routes: Object.values(routes) as never,
     handlers: handlers(() => next),
     authorizer: { allows: () => true, projectsFor: () => "all" },
