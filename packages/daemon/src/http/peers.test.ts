@@ -259,6 +259,26 @@ test("a connection that brings no request is told so, and not kept half open", a
   }
 });
 
+test("a terminal that is refused leaves no connection half open", async () => {
+  await using server = await serve(refuse, { lingerIdleMs: 300 });
+  for (const upgrade of [
+    "websocket",
+    "websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+  ]) {
+    const { socket, text } = peer(
+      server,
+      `GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`,
+      true,
+    );
+    socket.resume();
+    await until("the answer", () => / Refused\r\n/.test(text()));
+    await until("the server has let go", () => {
+      socket.write("x");
+      return socket.destroyed;
+    });
+  }
+});
+
 test("a connection that has begun a request does not hold up the drain; one that is served does", async () => {
   const gate = Promise.withResolvers<void>();
   const dispatch: Dispatch = async () => {

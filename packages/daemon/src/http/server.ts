@@ -13,7 +13,7 @@ import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { readRequestBody } from "./body.ts";
 import { assertOurs, type Listener } from "./hosts.ts";
 import { finish, send } from "./send.ts";
-import { assertWebSocket, refuseUpgrade, serveTerminal } from "./terminal.ts";
+import { assertWebSocket, serveTerminal } from "./terminal.ts";
 import { PEER_TIMEOUTS, type PeerTimeouts } from "./timeouts.ts";
 
 export interface RequestRecord extends RequestFacts {
@@ -181,7 +181,7 @@ export class ApiServer {
     socket.on("close", () => gone.abort(new SkerryError("internal/aborted", "The client has gone.")));
     const signal = AbortSignal.any([gone.signal, this.#drain.signal]);
     const response = await this.#dispatch(incoming, NOTHING, id, facts, signal);
-    if (response.terminal === undefined) refuseUpgrade(socket, response, id);
+    if (response.terminal === undefined) answerRaw(socket, response, id, this.#timeouts.lingerIdleMs);
     else await serveTerminal(incoming, socket, head, response.terminal, id);
     this.#options.onRequest({
       ...facts,
@@ -257,12 +257,18 @@ function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, lingerMs: 
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? new SkerryError("unavailable/timeout", "The request's headers did not arrive in time.")
         : new SkerryError("invalid", "This is not an HTTP/1.1 request.");
-  const { headers, body = "" } = problemResponse(refused, randomUUID());
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const id = randomUUID();
+  answerRaw(socket, problemResponse(refused, id), id, lingerMs);
+}
+
+/** An answer for which Node has no ServerResponse. The connection closes after it. */
+function answerRaw(socket: Socket, { status, headers, body = "" }: ApiResponse, id: string, lingerMs: number): void {
   const text = String(body);
+  const lines = Object.entries({ ...headers, "x-request-id": id }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
-    `HTTP/1.1 ${refused.status} Refused\r\n${lines.join("")}content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+    `HTTP/1.1 ${status} Refused\r\n${lines.join("")}content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
   );
+  socket.resume();
   // One that does not close its side either would keep the connection for ever.
   const cut = setTimeout(() => socket.destroy(), lingerMs).unref();
   socket.on("close", () => clearTimeout(cut));

@@ -1,7 +1,7 @@
 /** The server's end of a terminal: from a request to upgrade to the end of the command. */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { ApiResponse, TerminalSession } from "@skerry/core/contract/dispatch/exchange.ts";
+import type { TerminalSession } from "@skerry/core/contract/dispatch/exchange.ts";
 import {
   decodeControl,
   decodeMessage,
@@ -53,15 +53,6 @@ export function serveTerminal(
       void connect(connection, session, id);
     });
   });
-}
-
-/** An answer that is no terminal. The connection closes after it. */
-export function refuseUpgrade(socket: Socket, { status, headers, body = "" }: ApiResponse, id: string): void {
-  const text = String(body);
-  const lines = Object.entries({ ...headers, "x-request-id": id }).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(
-    `HTTP/1.1 ${status} Refused\r\n${lines.join("")}content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
-  );
 }
 
 async function connect(connection: WebSocket, { process, cut }: TerminalSession, id: string): Promise<void> {
