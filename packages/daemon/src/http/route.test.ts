@@ -3,9 +3,12 @@ import { after, before, describe, test } from "node:test";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { authorityRoutes, routeRoutes } from "@skerry/core/contract/api/route.ts";
+import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
+import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { isError, SkerryError } from "@skerry/core/domain/errors.ts";
+import type { Action } from "@skerry/core/domain/identity.ts";
 import { startTestCluster, type TestCluster } from "../testing/test-cluster.ts";
 
 let cluster: TestCluster;
@@ -98,6 +101,21 @@ describe("routes", () => {
     await mia.call(bucketRoutes.update, { params: { name: "mias-site" }, body: { spec: { visibility: "visible" } } });
     assert.match((await refusal(create(zoe, "zoe.example.org", "bucket/mias-site"))).message, /another project/);
     await create(mia, "mia.example.org", "bucket/mias-site");
+  });
+
+  test("lead to a container only for who may read the project's", async () => {
+    const { projectUid } = await zoe.call(sessionRoutes.whoami);
+    const token = async (name: string, scopes: Record<string, Action[]>) => {
+      const { secret } = await zoe.call(tokenRoutes.create, { body: { name, scopes } });
+      return cluster.client(secret);
+    };
+    const routesOnly: Record<string, Action[]> = { [`gateway.${projectUid}`]: ["create", "read"] };
+    const narrow = await token("narrow", routesOnly);
+    const error = await refusal(create(narrow, "box.example.org", "container/box:80"));
+    assert.equal(error.status, 403);
+    assert.match(error.message, /compute\.containers:read/);
+    const wide = await token("wide", { ...routesOnly, [`compute.${projectUid}.containers`]: ["read"] });
+    await create(wide, "box.example.org", "container/box:80");
   });
 
   test("keep their project from being deleted", async () => {

@@ -22,6 +22,7 @@ import type { Services } from "./services.ts";
 
 const ANY_HOST: Permission = { root: "gateway", resource: "routes", action: "any" };
 const ANY_UPSTREAM: Permission = { root: "gateway", resource: "upstreams", action: "any" };
+const READ_CONTAINERS: Permission = { root: "compute", resource: "containers", action: "read" };
 const READ_OBJECTS: Permission = { root: "storage", resource: "objects", action: "read" };
 
 export function routeHandlers(services: Services) {
@@ -119,6 +120,8 @@ async function checkTarget(
   const target = parseTarget(to);
   const anyUpstream = call.allows(ANY_UPSTREAM, { project });
   if (!anyUpstream && leadsToGuarded(target)) assertMay(call, project, ANY_UPSTREAM, `the address in ${to}`);
+  // Publishing shows what is in it. Containers of that name may come and go: all of the project are meant.
+  if (target.kind === "container") assertMay(call, project, READ_CONTAINERS, `the containers of this project`);
   if (target.kind === "bucket") {
     const { bucket } = await openBucketFor(services, call, target.name, READ_OBJECTS);
     if (bucket.meta.project !== project && bucket.spec.visibility !== "public") {
