@@ -3,13 +3,13 @@
  * when its control pipe closes, so that a daemon that was killed leaves no port taken.
  */
 import { BlockList, createServer, isIP, type Server, type Socket } from "node:net";
-import { networkInterfaces } from "node:os";
 import { createSecureContext, createServer as createTlsServer, type SecureContext } from "node:tls";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
 import { createProxy } from "@skerry/core/gateway/proxy/proxy.ts";
 import type { RequestRecord } from "@skerry/core/gateway/proxy/records.ts";
 import { compileTable, type RouteTable } from "@skerry/core/gateway/routing/route-table.ts";
+import { createOwnAddresses } from "@skerry/core/platform/own-addresses.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 
 type Start = Extract<ToWorker, { type: "start" }>;
@@ -63,10 +63,10 @@ let proxy: ReturnType<typeof createProxy> | undefined;
 let table: RouteTable | undefined;
 
 const guarded = new BlockList();
+const ownAddresses = createOwnAddresses(() => performance.now());
 
 function isOwnAddress(ip: string): boolean {
-  if (guarded.check(ip, isIP(ip) === 4 ? "ipv4" : "ipv6")) return true;
-  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === ip));
+  return guarded.check(ip, isIP(ip) === 4 ? "ipv4" : "ipv6") || ownAddresses(ip);
 }
 
 async function start({ http, https, generation, entries, guarded: networks }: Start): Promise<void> {
