@@ -2,6 +2,7 @@
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import type { Route } from "@skerry/core/contract/route.ts";
+import { schemasOf } from "@skerry/core/contract/routes.ts";
 import { type Declaration, isOfProject } from "./declaration.ts";
 import { addressOf, type Plan, planDeclaration, ROUTES } from "./plan.ts";
 
@@ -43,7 +44,7 @@ export async function applyDeclaration(declaration: Declaration, options: ApplyO
  */
 export async function rehearse(declaration: Declaration, result: Plan["result"], options: ApplyOptions): Promise<void> {
   const change = changeOf(declaration, result, options.project);
-  if (change === undefined || !change.route.query.safeParse(DRY_RUN).success) return;
+  if (change === undefined || !schemasOf(change.route).query.safeParse(DRY_RUN).success) return;
   const { route, ...input } = change;
   const query = { ...input.query, ...DRY_RUN };
   await options.client.call(route, { ...input, query, signal: options.signal } as never);

@@ -5,6 +5,7 @@ import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import type { Route } from "@skerry/core/contract/route.ts";
+import { schemasOf } from "@skerry/core/contract/routes.ts";
 import { canonicalHost, canonicalPath, canonicalTarget } from "@skerry/core/contract/terms.ts";
 import { closest } from "../commands/suggest.ts";
 import type { SourceDocument } from "./source.ts";
@@ -32,7 +33,7 @@ export interface Declaration {
 
 const FIELDS = ["kind", "name", "project", "labels", "spec", "meta", "status"] as const;
 /** Each against the schema that the server checks: a name, labels and spec of creating, a spec of updating. */
-const SCHEMAS: Readonly<Record<DeclaredKind, readonly Route[]>> = {
+const DECLARING: Readonly<Record<DeclaredKind, readonly Route[]>> = {
   bucket: [bucketRoutes.create as Route],
   route: [routeRoutes.create as Route],
   user: [userRoutes.update as Route],
@@ -111,11 +112,11 @@ function assertSchema(
   fail: Fail,
 ): void {
   if (body["name"] === undefined) throw fail(inFile([], value), `the ${kind} has no name`);
-  const name = bucketRoutes.get.params.safeParse({ name: body["name"] });
+  const name = schemasOf(bucketRoutes.get).params.safeParse({ name: body["name"] });
   if (!name.success) throw fail(inFile(["name"], value), name.error.issues[0]?.message ?? "it has no name");
-  for (const { body: schema } of SCHEMAS[kind]) {
+  for (const route of DECLARING[kind]) {
     const { name: _, ...rest } = body;
-    const result = schema?.safeParse(kind === "user" ? rest : body);
+    const result = schemasOf(route).body?.safeParse(kind === "user" ? rest : body);
     if (result === undefined || result.success) continue;
     const [issue] = result.error.issues;
     const path = issue?.path ?? [];

@@ -124,7 +124,7 @@ export class FakeCloud implements AsyncDisposable {
       if (answer !== undefined) {
         const value = answer(request);
         // What is canned must be what a real cloud may say.
-        route.output?.parse(value);
+        route.schemas.output?.parse(value);
         return sendJson(outgoing, route.status, value);
       }
       if (route.id === "object.put") return sendJson(outgoing, 201, this.#store(request, bytes));

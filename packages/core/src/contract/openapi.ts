@@ -1,11 +1,11 @@
 /** The API as an OpenAPI 3.1 document, made from the routes. Checked in under `fixtures/api/openapi.json`. */
 import { z } from "zod";
 import { ERROR_TABLE } from "../domain/errors.ts";
-import { pathSegments, type Route } from "./route.ts";
+import { pathSegments, type ServedRoute } from "./route.ts";
 
 type JsonSchema = Record<string, unknown>;
 
-export function createOpenApi(routes: readonly Route[], version: string): JsonSchema {
+export function createOpenApi(routes: readonly ServedRoute[], version: string): JsonSchema {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     const path = route.path.replace("*}", "}");
@@ -29,7 +29,7 @@ export function createOpenApi(routes: readonly Route[], version: string): JsonSc
   };
 }
 
-function operation(route: Route): JsonSchema {
+function operation(route: ServedRoute): JsonSchema {
   const group = route.id.split(".")[0] ?? route.id;
   return {
     operationId: route.id,
@@ -63,8 +63,8 @@ function properties(schema: z.ZodType): { name: string; schema: JsonSchema; requ
   }));
 }
 
-function pathParameters(route: Route): JsonSchema[] {
-  const known = new Map(properties(route.params).map((property) => [property.name, property.schema]));
+function pathParameters(route: ServedRoute): JsonSchema[] {
+  const known = new Map(properties(route.schemas.params).map((property) => [property.name, property.schema]));
   return pathSegments(route.path).flatMap((segment) => {
     if ("literal" in segment) return [];
     const name = "param" in segment ? segment.param : segment.rest;
@@ -73,8 +73,8 @@ function pathParameters(route: Route): JsonSchema[] {
   });
 }
 
-function queryParameters(route: Route): JsonSchema[] {
-  return properties(route.query).map(({ name, schema, required }) => ({
+function queryParameters(route: ServedRoute): JsonSchema[] {
+  return properties(route.schemas.query).map(({ name, schema, required }) => ({
     name,
     in: "query",
     required,
@@ -82,19 +82,19 @@ function queryParameters(route: Route): JsonSchema[] {
   }));
 }
 
-function requestBody(route: Route): JsonSchema {
+function requestBody(route: ServedRoute): JsonSchema {
   if (route.kind === "upload") {
     return { requestBody: { required: true, content: { "application/octet-stream": { schema: {} } } } };
   }
-  if (route.body === undefined) return {};
-  const schema = schemaOf(route.body, "input");
+  if (route.schemas.body === undefined) return {};
+  const schema = schemaOf(route.schemas.body, "input");
   return { requestBody: { required: true, content: { "application/json": { schema } } } };
 }
 
-function success(route: Route): JsonSchema {
+function success(route: ServedRoute): JsonSchema {
   if (route.kind === "terminal") return { description: "A WebSocket that speaks skerry.terminal.v1" };
-  if (route.output !== undefined) {
-    const content: JsonSchema = { "application/json": { schema: schemaOf(route.output, "output") } };
+  if (route.schemas.output !== undefined) {
+    const content: JsonSchema = { "application/json": { schema: schemaOf(route.schemas.output, "output") } };
     if (route.watch) content["text/event-stream"] = { schema: { type: "string" } };
     return { description: "Done", content };
   }

@@ -1,6 +1,6 @@
 /**
- * One declaration of each route: method, path, permission, schemas. The dispatcher, the typed client, OpenAPI, the plain
- * CLI verbs and the permission matrix are made from it.
+ * One declaration of each route: method, path, permission in `api/`, and beside it the schemas in `schema/`. The
+ * dispatcher, the typed client, OpenAPI, the plain CLI verbs and the permission matrix are made from it.
  */
 import type { z } from "zod";
 import { SkerryError } from "../domain/errors.ts";
@@ -24,12 +24,16 @@ export type RouteKind = "json" | "list" | "upload" | "download" | "terminal";
  */
 export type RoutePermission = `${string}.${string}:${string}` | "anyone" | "self";
 
-export interface Route<
-  P extends z.ZodType = z.ZodType,
-  Q extends z.ZodType = z.ZodType,
-  B extends z.ZodType = z.ZodType,
-  O extends z.ZodType = z.ZodType,
-> {
+/** What goes in and out. Nobody but the server checks it, so the client knows only its types. */
+export interface RouteSchemas {
+  readonly params: z.ZodType;
+  readonly query: z.ZodType;
+  readonly body?: z.ZodType;
+  readonly output?: z.ZodType;
+}
+
+/** What a client knows of a route at run time. */
+export interface RouteHead {
   /** `<resource>.<verb>`: also the name in logs, audit and the permission matrix. */
   readonly id: string;
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
@@ -41,30 +45,32 @@ export interface Route<
   readonly watch?: boolean;
   /** Status of success. */
   readonly status: 101 | 200 | 201 | 204;
-  readonly params: P;
-  readonly query: Q;
-  readonly body?: B;
-  readonly output?: O;
 }
 
-export type RouteParams<R extends Route> = z.input<R["params"]>;
-export type RouteQuery<R extends Route> = z.input<R["query"]>;
-/** `undefined` for a route without a body or output (whose schema type is `never`). */
-export type RouteBody<R extends Route> = [NonNullable<R["body"]>] extends [never]
-  ? undefined
-  : z.input<NonNullable<R["body"]>>;
-export type RouteOutput<R extends Route> = [NonNullable<R["output"]>] extends [never]
-  ? undefined
-  : z.output<NonNullable<R["output"]>>;
+export interface Route<S extends RouteSchemas = RouteSchemas> extends RouteHead {
+  /** Only in `ROUTES`: a client that loaded the schemas of what it calls would start in twice the time. */
+  readonly schemas?: S;
+}
 
-/** Keeps the schemas' types; nothing else happens. */
-export function defineRoute<
-  P extends z.ZodType,
-  Q extends z.ZodType,
-  B extends z.ZodType = never,
-  O extends z.ZodType = never,
->(route: Route<P, Q, B, O>): Route<P, Q, B, O> {
-  return route;
+/** As in `ROUTES`. */
+export type ServedRoute<S extends RouteSchemas = RouteSchemas> = Route<S> & { readonly schemas: S };
+
+export type Schemas<R extends Route> = NonNullable<R["schemas"]>;
+export type RouteParams<R extends Route> = z.input<Schemas<R>["params"]>;
+export type RouteQuery<R extends Route> = z.input<Schemas<R>["query"]>;
+/** `undefined` for a route without a body or output. */
+export type RouteBody<R extends Route> = "body" extends keyof Schemas<R>
+  ? z.input<NonNullable<Schemas<R>["body"]>>
+  : undefined;
+export type RouteOutput<R extends Route> = "output" extends keyof Schemas<R>
+  ? z.output<NonNullable<Schemas<R>["output"]>>
+  : undefined;
+
+/** The routes of a resource, each with the types of its schemas, which are declared under the same word in `schema/`. */
+export function defineRoutes<S extends Readonly<Record<string, RouteSchemas>>>(
+  routes: { readonly [Verb in keyof S]: RouteHead },
+): { readonly [Verb in keyof S]: Route<S[Verb]> } {
+  return routes;
 }
 
 /** True when the route changes something, or may: it is audited. */

@@ -1,4 +1,7 @@
-/** Every route of the API. The server, OpenAPI and the permission matrix walk it; clients import single resources. */
+/**
+ * Every route of the API with its schemas. The server, OpenAPI and the permission matrix walk it; clients import single
+ * resources, without schemas.
+ */
 import { backupRoutes } from "./api/backup.ts";
 import { bucketRoutes } from "./api/bucket.ts";
 import { containerRoutes } from "./api/container.ts";
@@ -11,21 +14,47 @@ import { sessionRoutes } from "./api/session.ts";
 import { tokenRoutes } from "./api/token.ts";
 import { userRoutes } from "./api/user.ts";
 import { volumeRoutes } from "./api/volume.ts";
-import type { Route } from "./route.ts";
+import type { Route, RouteSchemas, ServedRoute } from "./route.ts";
+import { backupSchemas } from "./schema/backup.ts";
+import { bucketSchemas } from "./schema/bucket.ts";
+import { containerSchemas } from "./schema/container.ts";
+import { imageSchemas } from "./schema/image.ts";
+import { nodeSchemas } from "./schema/node.ts";
+import { objectSchemas } from "./schema/object.ts";
+import { bindingSchemas, projectSchemas } from "./schema/project.ts";
+import { authoritySchemas, routeSchemas } from "./schema/route.ts";
+import { sessionSchemas } from "./schema/session.ts";
+import { tokenSchemas } from "./schema/token.ts";
+import { userSchemas } from "./schema/user.ts";
+import { volumeSchemas } from "./schema/volume.ts";
 
-export const ROUTES: readonly Route[] = [
-  bucketRoutes,
-  objectRoutes,
-  userRoutes,
-  sessionRoutes,
-  tokenRoutes,
-  projectRoutes,
-  bindingRoutes,
-  routeRoutes,
-  authorityRoutes,
-  containerRoutes,
-  imageRoutes,
-  volumeRoutes,
-  nodeRoutes,
-  backupRoutes,
-].flatMap((group) => Object.values(group) as Route[]);
+export const ROUTES: readonly ServedRoute[] = [
+  serve(bucketRoutes, bucketSchemas),
+  serve(objectRoutes, objectSchemas),
+  serve(userRoutes, userSchemas),
+  serve(sessionRoutes, sessionSchemas),
+  serve(tokenRoutes, tokenSchemas),
+  serve(projectRoutes, projectSchemas),
+  serve(bindingRoutes, bindingSchemas),
+  serve(routeRoutes, routeSchemas),
+  serve(authorityRoutes, authoritySchemas),
+  serve(containerRoutes, containerSchemas),
+  serve(imageRoutes, imageSchemas),
+  serve(volumeRoutes, volumeSchemas),
+  serve(nodeRoutes, nodeSchemas),
+  serve(backupRoutes, backupSchemas),
+].flat();
+
+const SCHEMAS: ReadonlyMap<string, RouteSchemas> = new Map(ROUTES.map(({ id, schemas }) => [id, schemas]));
+
+/** For who checks input before it is sent. */
+export function schemasOf<S extends RouteSchemas>(route: Route<S>): S {
+  return SCHEMAS.get(route.id) as S;
+}
+
+function serve<S extends Readonly<Record<string, RouteSchemas>>>(
+  routes: { readonly [Verb in keyof S]: Route<S[Verb]> },
+  schemas: S,
+): readonly ServedRoute[] {
+  return Object.entries<Route>(routes).map(([verb, route]) => ({ ...route, schemas: schemas[verb] as RouteSchemas }));
+}

@@ -18,7 +18,7 @@ const labelPart = z
   .max(LIMITS.resource.maxLabelLength)
   .regex(/^[^\u0000-\u001f\u007f-\u009f,=!()]*$/, { error: "a label has no control characters and none of , = ! ( )" })
   .refine((text) => text.isWellFormed(), { error: "a label is valid Unicode" });
-export const labelsSchema = z
+const labelsSchema = z
   .record(labelPart, labelPart)
   .refine((labels) => Object.keys(labels).length <= LIMITS.resource.maxLabels, {
     error: `at most ${LIMITS.resource.maxLabels} labels`,
@@ -45,7 +45,7 @@ export function resourceSchema<K extends string, S extends z.ZodType>(kind: K, s
 export const noParams = z.strictObject({});
 export const noQuery = z.strictObject({});
 /** Decided as the call itself in every respect, and not done: 204 instead of an answer. */
-export const dryRunQuery = z.strictObject({
+const dryRunQuery = z.strictObject({
   dryRun: z.enum(["1"]).optional().describe("Only decide whether it could be done, and change nothing: 204"),
 });
 /** What one gives with everything that is made, and with what is made in a project. */
@@ -65,7 +65,7 @@ export const listQuery = z.strictObject({
   page: z.string().max(2048).optional().describe("Token of the next page"),
   ...watchFields,
 });
-export const projectListQuery = listQuery.extend({
+const projectListQuery = listQuery.extend({
   project: projectSchema.optional().describe("Only of this project (name or uid)"),
 });
 
@@ -83,3 +83,44 @@ export const scopesSchema = z
     error: `at most ${LIMITS.auth.maxScopesPerToken} scopes`,
   })
   .describe('Path of the permission tree -> actions, e.g. {"storage.UID.objects": ["read"]}');
+
+/** By its name in a project, which `?project=` names. */
+export const IN_PROJECT = { listQuery: projectListQuery, itemQuery: projectQuery };
+/** By a name that is unique in the cloud; a list can be of one project. */
+export const IN_CLOUD = { listQuery: projectListQuery, itemQuery: noQuery };
+/** By a name that is unique in the cloud, or the caller's; it lies in no project that one could ask for. */
+export const OUTSIDE_PROJECTS = { listQuery, itemQuery: noQuery };
+
+/**
+ * What goes in and out of the routes that a resource has because it is one.
+ *
+ * @param resource its schema, and how it is addressed: one of the three above
+ */
+export function resourceSchemas<S extends z.ZodType, L extends z.ZodType, Q extends z.ZodRawShape>(resource: {
+  readonly schema: S;
+  readonly listQuery: L;
+  readonly itemQuery: z.ZodObject<Q, z.core.$strict>;
+}) {
+  const { schema, listQuery, itemQuery } = resource;
+  const item = { params: nameParams, query: itemQuery };
+  const revision = z.int().min(1).optional().describe("Refuse when it has changed since");
+  return {
+    list: { params: noParams, query: listQuery, output: pageSchema(schema) },
+    get: { ...item, output: schema },
+    /** @param output what is answered, where that is more than the resource */
+    create: <B extends z.ZodRawShape, O extends z.ZodType = S>(body: B, output?: O) => ({
+      params: noParams,
+      query: dryRunQuery,
+      body: z.strictObject(body),
+      output: (output ?? schema) as O,
+    }),
+    /** @param spec the fields that can be changed, all of them optional */
+    update: <U extends z.ZodType>(spec: U) => ({
+      params: nameParams,
+      query: itemQuery.extend(dryRunQuery.shape),
+      body: z.strictObject({ labels: labelsSchema.optional(), spec: spec.optional(), revision }),
+      output: schema,
+    }),
+    delete: item,
+  };
+}

@@ -12,7 +12,7 @@ export interface Call {
 
 /** Checks that the input belongs to the route; nothing else happens. */
 export function callOf<R extends Route>(route: R, input: CallInput<R> = {}): Call {
-  return { route, input: input as CallInput<Route> };
+  return { route, input: input as unknown as CallInput<Route> };
 }
 
 export type Source<T> =

@@ -1,8 +1,8 @@
-import { defineRoute } from "../route.ts";
-import { noParams, noQuery } from "../schema.ts";
+import { defineRoutes } from "../route.ts";
+import type { backupSchemas } from "../schema/backup.ts";
 
-export const backupRoutes = {
-  create: defineRoute({
+export const backupRoutes = defineRoutes<typeof backupSchemas>({
+  create: {
     id: "backup.create",
     method: "POST",
     path: "/v1/backups",
@@ -10,7 +10,5 @@ export const backupRoutes = {
     summary: "A backup of everything declared and of the object index, as of one moment; not of the objects' content",
     kind: "download",
     status: 200,
-    params: noParams,
-    query: noQuery,
-  }),
-};
+  },
+});

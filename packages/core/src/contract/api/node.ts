@@ -1,135 +1,69 @@
-import { z } from "zod";
-import { defineRoute } from "../route.ts";
-import { noParams, noQuery } from "../schema.ts";
+import { defineRoutes } from "../route.ts";
+import type { nodeSchemas } from "../schema/node.ts";
 
-export const storageStatusSchema = z.object({
-  replicas: z.string().describe("What the copies are really worth, e.g. 3 copies on 1 disk"),
-  state: z.enum(["ok", "degraded", "unavailable"]),
-  distinctDisks: z.int(),
-  objects: z.int(),
-  sizeBytes: z.int(),
-  garbageChunks: z.int(),
-  repairQueue: z.int(),
-  unknownFiles: z.int().describe("Replicas on the disks that the index does not know; left alone"),
-  servers: z.array(
-    z.object({
-      name: z.string(),
-      directory: z.string(),
-      state: z.enum(["ok", "full", "unavailable"]),
-      reason: z.string().optional(),
-      device: z.int().optional(),
-      freeBytes: z.int().optional(),
-      totalBytes: z.int().optional(),
-    }),
-  ),
-});
-export type StorageStatusView = z.infer<typeof storageStatusSchema>;
+export type { StorageStatusView } from "../schema/node.ts";
 
-const jobSchema = z.object({
-  name: z.string(),
-  summary: z.string(),
-  state: z.enum(["idle", "running", "backing-off", "stopped"]),
-  runs: z.int(),
-  failures: z.int(),
-  progress: z.string().optional(),
-  lastError: z.string().optional(),
-  lastRunAt: z.string().optional(),
-});
+const shared = { method: "GET", kind: "json", status: 200 } as const;
 
-const statusSchema = z.object({
-  cluster: z.string(),
-  version: z.string(),
-  node: z.string(),
-  state: z.enum(["ok", "degraded", "draining"]),
-  uptimeSeconds: z.int(),
-  revision: z.int(),
-  storage: z.object({
-    replicas: z.string(),
-    state: z.enum(["ok", "degraded", "unavailable"]),
-    objects: z.int(),
-    sizeBytes: z.int(),
-  }),
-  problems: z.array(z.string()).describe("What is not as it should be, in sentences"),
-});
-
-export const auditEntrySchema = z.object({
-  time: z.string(),
-  requestId: z.string().optional(),
-  actor: z.object({ uid: z.string(), name: z.string(), credential: z.string().optional() }),
-  action: z.string().describe("Id of the route"),
-  target: z.string().optional(),
-  outcome: z.enum(["ok", "denied", "failed"]),
-  code: z.string().optional(),
-  ip: z.string().optional(),
-  count: z.int().optional().describe("Denials that were left out in the second before"),
-});
-
-const shared = { method: "GET", kind: "json", status: 200, params: noParams, query: noQuery } as const;
-
-export const nodeRoutes = {
-  status: defineRoute({
+export const nodeRoutes = defineRoutes<typeof nodeSchemas>({
+  status: {
     ...shared,
     id: "node.status",
     path: "/v1/status",
     permission: "node.status:read",
     summary: "Show how the cloud is",
-    output: statusSchema,
-  }),
-  storage: defineRoute({
+  },
+  storage: {
     ...shared,
     id: "storage.status",
     path: "/v1/storage",
     permission: "storage.status:read",
     summary: "Show chunkservers, disks and replicas",
-    output: storageStatusSchema,
-  }),
-  jobs: defineRoute({
+  },
+  jobs: {
     ...shared,
     id: "job.list",
     path: "/v1/jobs",
     permission: "node.jobs:read",
     summary: "List background jobs",
-    output: z.object({ items: z.array(jobSchema) }),
-  }),
-  audit: defineRoute({
+  },
+  audit: {
     ...shared,
     id: "audit.list",
     path: "/v1/audit",
     permission: "auth.audit:read",
     summary: "Show the newest lines of the audit log",
-    query: z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).optional() }),
-    output: z.object({ items: z.array(auditEntrySchema) }),
-  }),
-  metrics: defineRoute({
+  },
+  metrics: {
     ...shared,
     id: "node.metrics",
     path: "/metrics",
     permission: "node.metrics:read",
     summary: "Metrics in the format of Prometheus",
     kind: "download",
-  }),
-  openapi: defineRoute({
+  },
+  openapi: {
     ...shared,
     id: "openapi",
     path: "/openapi.json",
     permission: "anyone",
     summary: "This API as an OpenAPI 3.1 document",
     kind: "download",
-  }),
-  live: defineRoute({
+  },
+  live: {
     ...shared,
     id: "health.live",
     path: "/healthz/live",
     permission: "anyone",
     summary: "200 while the process runs",
     kind: "download",
-  }),
-  ready: defineRoute({
+  },
+  ready: {
     ...shared,
     id: "health.ready",
     path: "/healthz/ready",
     permission: "anyone",
     summary: "200 when requests can be served, else 503 with the reason",
     kind: "download",
-  }),
-};
+  },
+});

@@ -1,33 +1,10 @@
-import { z } from "zod";
-import { LIMITS } from "../../domain/limits.ts";
-import { defineRoute } from "../route.ts";
-import { nameSchema, noQuery } from "../schema.ts";
+import { defineRoutes } from "../route.ts";
+import type { objectSchemas } from "../schema/object.ts";
 
-/** Any UTF-8 up to 1,024 bytes, without NUL. */
-const objectKeySchema = z
-  .string()
-  .min(1, { error: "an object needs a key" })
-  .refine((key) => Buffer.byteLength(key) <= LIMITS.objects.maxKeyBytes, {
-    error: `a key has at most ${LIMITS.objects.maxKeyBytes} bytes`,
-  })
-  .refine((key) => !key.includes("\0") && key.isWellFormed(), { error: "a key is UTF-8 without NUL" });
+export type { ObjectView } from "../schema/object.ts";
 
-const keyParams = z.strictObject({ bucket: nameSchema, key: objectKeySchema });
-
-export const objectSchema = z.object({
-  bucket: z.string().describe("Name of the bucket"),
-  key: z.string(),
-  version: z.string(),
-  sizeBytes: z.int(),
-  etag: z.string().describe("MD5 of the content, hex"),
-  contentType: z.string(),
-  modifiedAt: z.string(),
-  metadata: z.record(z.string(), z.string()),
-});
-export type ObjectView = z.infer<typeof objectSchema>;
-
-export const objectRoutes = {
-  list: defineRoute({
+export const objectRoutes = defineRoutes<typeof objectSchemas>({
+  list: {
     id: "object.list",
     method: "GET",
     path: "/v1/objects/{bucket}",
@@ -35,21 +12,8 @@ export const objectRoutes = {
     summary: "List objects by prefix, in the order of their UTF-8 bytes",
     kind: "json",
     status: 200,
-    params: z.strictObject({ bucket: nameSchema }),
-    query: z.strictObject({
-      prefix: z.string().max(LIMITS.objects.maxKeyBytes).optional(),
-      delimiter: z
-        .string()
-        .min(1)
-        .max(16)
-        .optional()
-        .describe("Keys with this after the prefix show as one common prefix"),
-      limit: z.coerce.number().int().min(1).max(LIMITS.objects.maxPageEntries).optional(),
-      page: z.string().max(2048).optional(),
-    }),
-    output: z.object({ items: z.array(objectSchema), prefixes: z.array(z.string()), nextPage: z.string().optional() }),
-  }),
-  put: defineRoute({
+  },
+  put: {
     id: "object.put",
     method: "PUT",
     path: "/v1/objects/{bucket}/{key*}",
@@ -57,11 +21,8 @@ export const objectRoutes = {
     summary: "Store an object; the answer comes when it is durable. If-Match / If-None-Match hold at that moment",
     kind: "upload",
     status: 201,
-    params: keyParams,
-    query: noQuery,
-    output: objectSchema,
-  }),
-  get: defineRoute({
+  },
+  get: {
     id: "object.get",
     method: "GET",
     path: "/v1/objects/{bucket}/{key*}",
@@ -69,10 +30,8 @@ export const objectRoutes = {
     summary: "Read an object or a Range of it",
     kind: "download",
     status: 200,
-    params: keyParams,
-    query: noQuery,
-  }),
-  head: defineRoute({
+  },
+  head: {
     id: "object.head",
     method: "HEAD",
     path: "/v1/objects/{bucket}/{key*}",
@@ -80,10 +39,8 @@ export const objectRoutes = {
     summary: "Show size, ETag and metadata of an object",
     kind: "download",
     status: 200,
-    params: keyParams,
-    query: noQuery,
-  }),
-  delete: defineRoute({
+  },
+  delete: {
     id: "object.delete",
     method: "DELETE",
     path: "/v1/objects/{bucket}/{key*}",
@@ -91,7 +48,5 @@ export const objectRoutes = {
     summary: "Delete an object",
     kind: "json",
     status: 204,
-    params: keyParams,
-    query: noQuery,
-  }),
-};
+  },
+});

@@ -1,20 +1,14 @@
-import { z } from "zod";
-import { IN_PROJECT, resourceRoutes } from "../resource-routes.ts";
-import { ownedFields, resourceSchema } from "../schema.ts";
+import { resourceRoutes } from "../resource-routes.ts";
+import { defineRoutes } from "../route.ts";
+import type { volumeSchemas } from "../schema/volume.ts";
 
-const volumeSchema = resourceSchema("volume", z.strictObject({}));
-export type VolumeView = z.infer<typeof volumeSchema>;
+export type { VolumeView } from "../schema/volume.ts";
 
-const volume = resourceRoutes({
-  kind: "volume",
-  permission: "compute.volumes",
-  schema: volumeSchema,
-  ...IN_PROJECT,
-});
+const volume = resourceRoutes("volume", "compute.volumes");
 
-export const volumeRoutes = {
+export const volumeRoutes = defineRoutes<typeof volumeSchemas>({
   list: volume.list("List the volumes that you may see"),
   get: volume.get("Show a volume"),
-  create: volume.create("Create a volume: files that outlive containers", ownedFields),
+  create: volume.create("Create a volume: files that outlive containers"),
   delete: volume.delete("Delete a volume with what is in it"),
-};
+});

@@ -6,16 +6,16 @@ import { type ErrorId, SkerryError } from "../../domain/errors.ts";
 import type { Principal } from "../../domain/identity.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { createFakeClock } from "../../testing/fake-clock.ts";
-import { defineRoute } from "../route.ts";
+import { servedRoute } from "../../testing/served-route.ts";
 import { noParams, noQuery } from "../schema.ts";
 import { type AuditRecord, createDispatcher, handle } from "./dispatcher.ts";
 
 const shared = { params: noParams, query: noQuery, summary: "-", kind: "json", status: 200 } as const;
 const posted = { ...shared, method: "POST", body: z.strictObject({ name: z.string() }) } as const;
 const routes = {
-  login: defineRoute({ ...posted, id: "login", path: "/v1/login", permission: "anyone" }),
-  change: defineRoute({ ...posted, id: "change", path: "/v1/change", permission: "storage.buckets:create" }),
-  put: defineRoute({
+  login: servedRoute({ ...posted, id: "login", path: "/v1/login", permission: "anyone" }),
+  change: servedRoute({ ...posted, id: "change", path: "/v1/change", permission: "storage.buckets:create" }),
+  put: servedRoute({
     ...shared,
     id: "put",
     method: "PUT",
@@ -23,7 +23,7 @@ const routes = {
     kind: "upload",
     permission: "storage.objects:create",
   }),
-  look: defineRoute({ ...shared, id: "look", method: "GET", path: "/v1/look", permission: "storage.buckets:read" }),
+  look: servedRoute({ ...shared, id: "look", method: "GET", path: "/v1/look", permission: "storage.buckets:read" }),
 };
 
 interface Ask {

@@ -1,6 +1,6 @@
 import { SkerryError } from "../../domain/errors.ts";
 import type { Authorizer, Decide, Decision, Permission, Principal, Target } from "../../domain/identity.ts";
-import type { Route } from "../route.ts";
+import type { ServedRoute } from "../route.ts";
 import type { ApiRequest, RequestFacts } from "./exchange.ts";
 
 /** Decides with the principal of the moment; kept, so that a long stream can be decided again. */
@@ -18,7 +18,7 @@ export function parsePermission(text: string): Permission {
  */
 export class Call {
   readonly request: ApiRequest;
-  readonly route: Route;
+  readonly route: ServedRoute;
   readonly facts: RequestFacts;
   /** Aborts when the peer is gone, the server drains, or the right to go on has been lost. */
   readonly signal: AbortSignal;
@@ -31,7 +31,7 @@ export class Call {
 
   constructor(init: {
     request: ApiRequest;
-    route: Route;
+    route: ServedRoute;
     facts: RequestFacts;
     principal: Principal;
     authorizer: Authorizer;

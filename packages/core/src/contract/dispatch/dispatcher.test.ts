@@ -5,16 +5,16 @@ import { SkerryError } from "../../domain/errors.ts";
 import type { Authorizer, Decide, Principal } from "../../domain/identity.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { createFakeClock } from "../../testing/fake-clock.ts";
+import { servedRoute } from "../../testing/served-route.ts";
 import { Client } from "../client/client.ts";
 import { createInProcessTransport } from "../client/in-process.ts";
-import { defineRoute } from "../route.ts";
 import { nameSchema, noParams, noQuery } from "../schema.ts";
 import { type AuditRecord, createDispatcher, type HandlerEntry, handle } from "./dispatcher.ts";
 import type { ListEvent } from "./events.ts";
 
 const thing = z.object({ name: z.string() });
 const routes = {
-  get: defineRoute({
+  get: servedRoute({
     id: "thing.get",
     method: "GET",
     path: "/v1/things/{name}",
@@ -26,7 +26,7 @@ const routes = {
     query: noQuery,
     output: thing,
   }),
-  create: defineRoute({
+  create: servedRoute({
     id: "thing.create",
     method: "POST",
     path: "/v1/things",
@@ -39,7 +39,7 @@ const routes = {
     body: z.strictObject({ name: nameSchema, deep: z.unknown().optional() }),
     output: thing,
   }),
-  list: defineRoute({
+  list: servedRoute({
     id: "thing.list",
     method: "GET",
     path: "/v1/things",
@@ -52,7 +52,7 @@ const routes = {
     query: z.strictObject({ watch: z.enum(["1"]).optional(), from: z.coerce.number().optional() }),
     output: z.object({ items: z.array(thing), revision: z.int() }),
   }),
-  file: defineRoute({
+  file: servedRoute({
     id: "thing.file",
     method: "PUT",
     path: "/v1/files/{name}/{key*}",

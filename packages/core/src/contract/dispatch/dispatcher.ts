@@ -7,7 +7,7 @@ import { isError, SkerryError, toProblem, toSkerryError } from "../../domain/err
 import type { Authorizer, Decide, Principal } from "../../domain/identity.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type { Clock } from "../../domain/ports.ts";
-import { isMutation, type Route, type RouteOutput } from "../route.ts";
+import { isMutation, type Route, type RouteOutput, type Schemas, type ServedRoute } from "../route.ts";
 import { Call } from "./call.ts";
 import { encodeEvents, type ListEvent, parseEventId, type ResumePoint } from "./events.ts";
 import type { ApiRequest, ApiResponse, RequestFacts, TerminalProcess } from "./exchange.ts";
@@ -16,9 +16,9 @@ import { RouteTable } from "./match.ts";
 import { type Reauthorize, StreamGate } from "./streams.ts";
 
 export interface HandlerInput<R extends Route> {
-  readonly params: z.output<R["params"]>;
-  readonly query: z.output<R["query"]>;
-  readonly body: [NonNullable<R["body"]>] extends [never] ? undefined : z.output<NonNullable<R["body"]>>;
+  readonly params: z.output<Schemas<R>["params"]>;
+  readonly query: z.output<Schemas<R>["query"]>;
+  readonly body: "body" extends keyof Schemas<R> ? z.output<NonNullable<Schemas<R>["body"]>> : undefined;
 }
 
 /** `watch` is asked instead of `page` with `?watch=1`; `from` undefined = what comes from now on. */
@@ -66,7 +66,7 @@ export interface AuditRecord {
 }
 
 export interface DispatcherOptions {
-  readonly routes: readonly Route[];
+  readonly routes: readonly ServedRoute[];
   readonly handlers: Handlers;
   readonly authorizer: Authorizer;
   readonly decide: Decide;
@@ -150,18 +150,18 @@ async function readInput(call: Call, params: unknown, query: string): Promise<Ha
     throw new SkerryError("invalid/encoding", "A Content-Encoding is not taken here: send the content as it is.");
   }
   const checked = {
-    params: validate(route.params, params, "path"),
-    query: validate(route.query, parseQuery(query), "query"),
+    params: validate(route.schemas.params, params, "path"),
+    query: validate(route.schemas.query, parseQuery(query), "query"),
   };
   if (route.kind === "upload") return { ...checked, body: undefined };
-  if (route.body === undefined) return { ...checked, body: undefined };
+  if (route.schemas.body === undefined) return { ...checked, body: undefined };
   const type = request.headers["content-type"];
   if (type === undefined || !/^application\/json\s*(;|$)/i.test(type)) {
     throw new SkerryError("invalid/encoding", "The body must be JSON, with Content-Type: application/json.");
   }
   const maxBytes = call.principal.kind === "anonymous" ? LIMITS.http.maxLoginBytes : LIMITS.http.maxJsonBytes;
   const body = parseJson(await readBody(request.body, maxBytes));
-  return { ...checked, body: validate(route.body, body, "body") as never };
+  return { ...checked, body: validate(route.schemas.body, body, "body") as never };
 }
 
 async function answer(
@@ -253,8 +253,8 @@ function assertAsked(call: Call): void {
 function json(options: DispatcherOptions, call: Call, output: unknown): ApiResponse {
   const { route } = call;
   assertAsked(call);
-  if (route.output === undefined) return { status: 204, headers: {} };
-  if (options.verifyOutput) route.output.parse(output);
+  if (route.schemas.output === undefined) return { status: 204, headers: {} };
+  if (options.verifyOutput) route.schemas.output.parse(output);
   return {
     status: route.status,
     headers: { "content-type": "application/json", "cache-control": "no-store" },

@@ -1,13 +1,13 @@
 import { SkerryError } from "../../domain/errors.ts";
-import { decodePercent, type PathSegment, pathSegments, type Route } from "../route.ts";
+import { decodePercent, type PathSegment, pathSegments, type ServedRoute } from "../route.ts";
 
 interface CompiledRoute {
-  readonly route: Route;
+  readonly route: ServedRoute;
   readonly segments: readonly PathSegment[];
 }
 
 export interface RouteMatch {
-  readonly route: Route;
+  readonly route: ServedRoute;
   readonly params: Readonly<Record<string, string>>;
 }
 
@@ -15,7 +15,7 @@ export interface RouteMatch {
 export class RouteTable {
   readonly #byFirst = new Map<string, CompiledRoute[]>();
 
-  constructor(routes: readonly Route[]) {
+  constructor(routes: readonly ServedRoute[]) {
     for (const route of routes) {
       const segments = pathSegments(route.path);
       const key = firstWords(segments.map((segment) => ("literal" in segment ? segment.literal : "")));

@@ -6,7 +6,7 @@ import { SkerryError } from "../../domain/errors.ts";
 import type { Principal } from "../../domain/identity.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { createFakeClock } from "../../testing/fake-clock.ts";
-import { defineRoute } from "../route.ts";
+import { servedRoute } from "../../testing/served-route.ts";
 import { noParams, noQuery } from "../schema.ts";
 import { createDispatcher, handle } from "./dispatcher.ts";
 import type { ListEvent } from "./events.ts";
@@ -14,8 +14,8 @@ import type { ApiResponse } from "./exchange.ts";
 
 const shared = { params: noParams, permission: "storage.objects:read", summary: "-", status: 200 } as const;
 const routes = {
-  upload: defineRoute({ ...shared, id: "upload", method: "PUT", path: "/v1/up", kind: "upload", query: noQuery }),
-  download: defineRoute({
+  upload: servedRoute({ ...shared, id: "upload", method: "PUT", path: "/v1/up", kind: "upload", query: noQuery }),
+  download: servedRoute({
     ...shared,
     id: "download",
     method: "GET",
@@ -23,7 +23,7 @@ const routes = {
     kind: "download",
     query: noQuery,
   }),
-  watch: defineRoute({
+  watch: servedRoute({
     ...shared,
     id: "watch",
     method: "GET",

@@ -1,9 +1,11 @@
 import type { z } from "zod";
-import type { auditEntrySchema, nodeRoutes, StorageStatusView } from "../api/node.ts";
+import type { nodeRoutes, StorageStatusView } from "../api/node.ts";
+import type { RouteOutput } from "../route.ts";
+import type { auditEntrySchema } from "../schema/node.ts";
 import type { Presentation } from "./presentation.ts";
 import { formatAge, formatBytes, formatTime } from "./values.ts";
 
-type JobView = NonNullable<z.infer<NonNullable<typeof nodeRoutes.jobs.output>>>["items"][number];
+type JobView = RouteOutput<typeof nodeRoutes.jobs>["items"][number];
 
 export const jobPresentation: Presentation<JobView> = {
   kind: "job",

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { bindingSchema, projectResourceSchema } from "../api/project.ts";
+import type { bindingSchema, projectResourceSchema } from "../schema/project.ts";
 import type { Presentation } from "./presentation.ts";
 import { formatAge, formatLabels } from "./values.ts";
 

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { sessionSchema } from "../api/session.ts";
+import type { sessionSchema } from "../schema/session.ts";
 import type { Presentation } from "./presentation.ts";
 import { formatAge, formatExpiry } from "./values.ts";
 

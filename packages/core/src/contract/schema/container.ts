@@ -1,0 +1,133 @@
+import { z } from "zod";
+import { CONTAINER_STATES, RESTARTS } from "../../domain/compute.ts";
+import { LIMITS } from "../../domain/limits.ts";
+import {
+  IN_PROJECT,
+  nameParams,
+  nameSchema,
+  ownedFields,
+  projectQuery,
+  resourceSchema,
+  resourceSchemas,
+} from "../schema.ts";
+
+const limits = LIMITS.compute;
+/** What the kernel takes: no NUL, and nothing that is not Unicode. */
+const word = z
+  .string()
+  .max(limits.maxWordLength)
+  .refine((text) => !text.includes("\0") && text.isWellFormed(), { error: "text without NUL" });
+const port = z.int().min(1).max(65_535);
+/** The ports below are this machine's own services'. */
+const hostPort = port.min(1024).or(z.literal(0));
+
+/** A list as JSON in a parameter of the query. */
+const commandQuery = z
+  .string()
+  .max(16_384)
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: "custom", message: 'a command is a JSON list of words, like ["ls","-l"]' });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.array(word).min(1).max(limits.maxCommandWords));
+const side = z.coerce.number().int().min(1).max(LIMITS.terminal.maxWindow);
+
+const commandSchema = z.array(word).max(limits.maxCommandWords);
+/** As it is written: nothing that would have to be resolved. */
+function isMountPoint(path: string): boolean {
+  const parts = path.split("/");
+  if (parts.shift() !== "" || !path.isWellFormed() || /\p{Cc}|:/u.test(path)) return false;
+  if (parts.some((part) => part === "" || part === "." || part === "..")) return false;
+  return !["proc", "sys", "dev"].includes(parts[0] ?? "");
+}
+
+const spec = z.strictObject({
+  image: z.string().min(1).max(256).describe("Name of an image: skerry image ls shows them"),
+  command: commandSchema.describe("Instead of the image's own; empty: that one"),
+  env: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, { error: "a variable is named like PATH" }), word)
+    .refine((env) => Object.keys(env).length <= limits.maxVariables, { error: `at most ${limits.maxVariables}` }),
+  cpu: z.number().min(limits.minCpu).max(limits.maxCpu).describe("Cores, e.g. 0.5"),
+  memoryBytes: z.int().min(limits.minMemoryBytes).max(limits.maxMemoryBytes),
+  pids: z.int().min(1).max(limits.maxPids).describe("Processes and threads at once"),
+  volumes: z
+    .array(
+      z.strictObject({
+        name: nameSchema.describe("Name of a volume of the project; a path of the machine is none"),
+        path: z
+          .string()
+          .max(1024)
+          .refine(isMountPoint, { error: "an absolute path in the container, not / /proc /sys /dev" }),
+      }),
+    )
+    .max(limits.maxMounts)
+    .refine((mounts) => new Set(mounts.map(({ path }) => path)).size === mounts.length, { error: "each path once" }),
+  publish: z
+    .array(z.strictObject({ port, hostPort: hostPort.default(0) }))
+    .max(limits.maxPublishedPorts)
+    .describe("TCP ports that this machine passes on; hostPort 0: any that is free"),
+  restart: z.enum(RESTARTS).describe("Whether it is started again after it has ended by itself"),
+  running: z.boolean().describe("False: stopped on purpose"),
+});
+
+const status = z.object({
+  state: z.enum(CONTAINER_STATES),
+  reason: z.string().optional(),
+  startedGeneration: z.int(),
+  restarts: z.int(),
+  exitCode: z.int().optional(),
+  outOfMemory: z.boolean().optional(),
+  address: z.string().optional(),
+  ports: z.record(z.string(), z.string()).optional(),
+  startedAt: z.string().optional(),
+  finishedAt: z.string().optional(),
+  lastLines: z.array(z.string()).optional().describe("What it said last before it ended; not escaped"),
+});
+export const containerSchema = resourceSchema("container", spec.extend({ imageId: z.string() })).extend({
+  status: status.optional(),
+});
+export type ContainerView = z.infer<typeof containerSchema>;
+
+const usage = z.object({
+  cpu: z.number().describe("Cores in use"),
+  memoryBytes: z.int(),
+  memoryLimitBytes: z.int(),
+  pids: z.int(),
+  receivedBytes: z.int(),
+  sentBytes: z.int(),
+});
+export type UsageView = z.infer<typeof usage>;
+
+const container = resourceSchemas({ schema: containerSchema, ...IN_PROJECT });
+
+/** What goes in and out, by route. */
+export const containerSchemas = {
+  list: container.list,
+  get: container.get,
+  create: container.create({ ...ownedFields, spec: spec.partial().required({ image: true }) }),
+  update: container.update(spec.pick({ running: true, restart: true }).partial()),
+  delete: container.delete,
+  logs: {
+    params: nameParams,
+    query: projectQuery.extend({
+      follow: z.enum(["1"]).optional().describe("Go on with what comes"),
+      tail: z.coerce.number().int().min(0).max(1_000_000).optional().describe("Only so many lines from the end"),
+      since: z.iso.datetime({ offset: true }).optional().describe("Only what was written since"),
+      timestamps: z.enum(["1"]).optional().describe("Each line begins with its time"),
+    }),
+  },
+  exec: {
+    params: nameParams,
+    query: projectQuery.extend({
+      command: commandQuery.describe("JSON list of words"),
+      tty: z.enum(["1"]).optional().describe("With a terminal: one stream, and it has a size"),
+      columns: side.optional(),
+      rows: side.optional(),
+    }),
+  },
+  stats: { params: nameParams, query: projectQuery, output: usage },
+};
