@@ -64,6 +64,16 @@ export const DETOURS: readonly Planted[] = [
   { path: `${CORE}/auth/uses-suite.ts`, text: `export * from "./suite.ts";\n`, bad: true },
   { path: `${CORE}/auth/builtin.ts`, text: `export const fs = process.getBuiltinModule("node:fs");\n`, bad: true },
   {
+    path: "packages/daemon/src/heavy.ts",
+    text: `import { createServer } from "node:http";\nexport { createServer };\n`,
+    bad: true,
+  },
+  {
+    path: "packages/daemon/src/light.ts",
+    text: `import type { Server } from "node:http";\nexport type { Server };\n`,
+    bad: false,
+  },
+  {
     path: `${CORE}/auth/require.ts`,
     text: `import { createRequire } from "node:module";\nexport { createRequire };\n`,
     bad: true,

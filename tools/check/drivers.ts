@@ -57,8 +57,13 @@ export const DRIVERS: readonly Driver[] = [
   },
   {
     path: `${CORE}/contract/client/http.ts`,
-    may: ["node:http", "node:https", "node:timers/promises"],
+    may: ["node:https", "node:timers/promises"],
     reason: "the typed client is how a program outside the daemon reaches it: it has no ports, and uses Node's client",
+  },
+  {
+    path: `${CORE}/contract/node-http.ts`,
+    may: ["process"],
+    reason: "the same, and for the daemon's servers too: the one place that loads Node's HTTP",
   },
   {
     path: `${CORE}/contract/client/terminal.ts`,

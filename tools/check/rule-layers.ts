@@ -34,6 +34,8 @@ function checkEdge(source: Source, layer: Layer, edge: ImportEdge, context: Cont
   if (specifier === "module" || specifier === "node:module") {
     return [at(source, line, `${specifier} loads modules by hand, which evades this rule`)];
   }
+  const lightWay = edge.typeOnly || source.path.includes("/testing/") ? undefined : LIGHT_WAYS.get(specifier);
+  if (lightWay !== undefined) return [at(source, line, `${specifier} is heavy: take what it has from ${lightWay}`)];
   if (LAZY_IMPORTS.some((row) => row.specifier === specifier && row.file === source.path)) {
     return checkLazy(source, edge, context.lazySeen);
   }
@@ -63,6 +65,9 @@ function resolveOurs(from: string, specifier: string): string | undefined {
   return own === null ? undefined : `packages/${own[1]}/src/${own[2] ?? ""}`;
 }
 
+/** What is heavy when it is imported, and the file that all of us take it from. */
+const LIGHT_WAYS: ReadonlyMap<string, string> = new Map([["node:http", "packages/core/src/contract/node-http.ts"]]);
+
 const BY_HAND = new Set([
   "require",
   "require.resolve",
@@ -73,6 +78,7 @@ const BY_HAND = new Set([
 
 function loadingByHand(source: Source): Finding[] {
   const found: Finding[] = [];
+  if ([...LIGHT_WAYS.values()].includes(source.path)) return found;
   walk(source.program, (node) => {
     const callee = node.type === "CallExpression" ? dottedName(node["callee"]) : undefined;
     if (callee !== undefined && BY_HAND.has(callee)) {

@@ -2,8 +2,8 @@
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
 import { access, lstat, open, readdir, readFile, readlink, statfs } from "node:fs/promises";
-import { request } from "node:http";
 import { createServer } from "node:net";
+import { request } from "@skerry/core/contract/node-http.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { systemCode } from "../data/failure.ts";
 

@@ -2,8 +2,9 @@
  * Static sites: what is in a bucket as a web server shows it. Gateway workers ask it over a unix socket, because they hold
  * routes and nothing else. GET and HEAD only; `index.html` in folders, `404.html` for what is not there.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { ApiResponse } from "@skerry/core/contract/dispatch/exchange.ts";
+import { createServer } from "@skerry/core/contract/node-http.ts";
 import { isError, toSkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { ObjectInfo } from "@skerry/core/domain/objects.ts";

@@ -3,11 +3,12 @@
  * takes bearer tokens and sets no cookie; the unix socket is guarded by its mode.
  */
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { type Dispatch, problemResponse } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { type ApiResponse, acceptableRequestId, type RequestFacts } from "@skerry/core/contract/dispatch/exchange.ts";
+import { createServer } from "@skerry/core/contract/node-http.ts";
 import { SkerryError, toSkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { readRequestBody } from "./body.ts";

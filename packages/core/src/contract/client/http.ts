@@ -12,7 +12,7 @@ export type HttpTarget = { readonly socketPath: string } | { readonly url: strin
 export function createHttpTransport(target: HttpTarget): Transport {
   return async (request) => {
     const { options, secure } = connection(target);
-    const { request: open } = secure ? await import("node:https") : await import("node:http");
+    const { request: open } = secure ? await import("node:https") : await import("../node-http.ts");
     const outgoing = open({
       ...options,
       method: request.method,
