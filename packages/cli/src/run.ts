@@ -73,10 +73,11 @@ async function invokeParsed(
   terminal: Terminal,
 ): Promise<number> {
   const { parseCommand } = await import("./commands/parse.ts");
-  const columns = terminal.stdout.columns ?? 80;
-  const parsed = await parseCommand(entry.words, entry.summary, command, rest, columns);
+  const parsed = parseCommand(entry.words, command, rest);
   if (parsed.globals.help) {
-    terminal.stdout.write(`${await parsed.help()}\n`);
+    const { commandHelp } = await import("./commands/help.ts");
+    const text = await commandHelp(entry.words, entry.summary, command, terminal.stdout.columns ?? 80);
+    terminal.stdout.write(`${text}\n`);
     return 0;
   }
   const { args, flags } = parsed;

@@ -19,7 +19,7 @@ const command = defineCommand({
   run: async () => undefined,
 });
 const parse = async (...argv: string[]) => {
-  const { args, flags, globals } = await parseCommand("x y", "Does it", command as never, argv, 80);
+  const { args, flags, globals } = parseCommand("x y", command as never, argv);
   return { args, flags: flags as unknown as Record<string, unknown>, globals };
 };
 

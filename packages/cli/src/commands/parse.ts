@@ -1,18 +1,21 @@
-/** From words to flags and arguments. yargs reads them; what is wrong is said here, with exit status 2. */
+/** From words to flags and arguments. The parser of yargs reads them; what is wrong is said here, with exit status 2. */
 import { SkerryError } from "@skerry/core/contract/errors.ts";
-import yargs from "yargs";
-import { type AnyCommand, type Flags, GLOBAL_OPTIONS, type GlobalFlags, type OptionSpecs } from "./command.ts";
+import parser from "yargs-parser";
+import {
+  type AnyCommand,
+  type Flags,
+  GLOBAL_OPTIONS,
+  type GlobalFlags,
+  type OptionSpec,
+  type OptionSpecs,
+} from "./command.ts";
 import { closest } from "./suggest.ts";
 
 export interface Parsed {
   readonly args: readonly string[];
   readonly flags: Flags<OptionSpecs>;
   readonly globals: GlobalFlags;
-  readonly help: () => Promise<string>;
 }
-
-/** Text that is wider is hard to read. */
-const MAX_HELP_COLUMNS = 80;
 
 const CONFIGURATION = {
   "boolean-negation": false,
@@ -27,32 +30,22 @@ const CONFIGURATION = {
 };
 
 /** @throws `invalid`: an unknown or incomplete flag, a value that is not among the choices, too many or few arguments. */
-export async function parseCommand(
-  words: string,
-  summary: string,
-  command: AnyCommand,
-  argv: readonly string[],
-  columns: number,
-): Promise<Parsed> {
-  const own = command.options as OptionSpecs;
-  const specs: OptionSpecs = { ...own, ...GLOBAL_OPTIONS };
-  const parser = yargs(joinValues(argv, specs, words))
-    .scriptName("skerry")
-    .locale("en")
-    .parserConfiguration(CONFIGURATION)
-    .help(false)
-    .version(false)
-    .exitProcess(false)
-    .usage(usageText(words, summary, command))
-    .example([[command.example, ""] as const, ...(command.more ?? [])].map(([line, does]) => [`skerry ${line}`, does]))
-    .wrap(Math.min(columns, MAX_HELP_COLUMNS));
-  for (const [name, { type, describe, alias }] of Object.entries(specs)) {
-    const group = name in GLOBAL_OPTIONS ? "Everywhere:" : "Flags:";
-    parser.option(name, { type, describe, group, ...(alias === undefined ? {} : { alias }) });
-  }
-  const parsed = await parser.parseAsync();
+export function parseCommand(words: string, command: AnyCommand, argv: readonly string[]): Parsed {
+  const specs: OptionSpecs = { ...(command.options as OptionSpecs), ...GLOBAL_OPTIONS };
+  const named = Object.entries(specs);
+  const ofType = (type: OptionSpec["type"]) => named.filter(([, spec]) => spec.type === type).map(([name]) => name);
+  const alias = Object.fromEntries(
+    named.flatMap(([name, spec]) => (spec.alias === undefined ? [] : [[name, spec.alias]])),
+  );
+  const parsed = parser(joinValues(argv, specs, words), {
+    alias,
+    array: ofType("array"),
+    boolean: ofType("boolean"),
+    string: ofType("string"),
+    configuration: CONFIGURATION,
+  });
   const plain = parsed._.map(String);
-  const known = new Set(["_", "$0", "--", ...Object.entries(specs).flatMap(([name, { alias }]) => [name, alias])]);
+  const known = new Set(["_", "--", ...named.flatMap(([name, spec]) => [name, spec.alias])]);
   // "-" alone is standard input or output; anything else that begins so was not understood as a flag.
   const unknown =
     plain.find((token) => token.startsWith("-") && token !== "-") ??
@@ -61,19 +54,13 @@ export async function parseCommand(
       ?.replace(/^/, "--");
   if (unknown !== undefined) throw unknownFlag(unknown, specs, words);
   const flags = Object.fromEntries(
-    Object.entries(specs).map(([name, spec]) => [name, readFlag(name, spec, parsed[name])]),
+    named.map(([name, spec]) => [name, readFlag(name, spec, parsed[name])]),
   ) as Flags<OptionSpecs>;
   const rest = (parsed["--"] ?? []) as readonly unknown[];
   const args = [...plain, ...rest.map(String)];
-  const help = () => parser.getHelp();
   const globals = flags as unknown as GlobalFlags;
   if (!globals.help) assertCount(args, command, words);
-  return { args, flags, globals, help };
-}
-
-function usageText(words: string, summary: string, command: AnyCommand): string {
-  const usage = `skerry ${words} ${command.usage}`.trimEnd();
-  return `${usage}\n\n${summary}.${command.details === undefined ? "" : `\n\n${command.details}`}`;
+  return { args, flags, globals };
 }
 
 /**
