@@ -26,7 +26,7 @@ import { openSqliteIndex } from "@skerry/core/storage/index/sqlite/open.ts";
 import { verifyJob } from "@skerry/core/storage/index/sqlite/verify-job.ts";
 import { createObjectService } from "@skerry/core/storage/objects.ts";
 import { openChunkServers } from "@skerry/core/storage/open-chunkservers.ts";
-import { createBallast } from "@skerry/core/storage/reserve.ts";
+import { createBallast, DiskReserve } from "@skerry/core/storage/reserve.ts";
 import { openNedbStore } from "@skerry/core/store/drivers/nedb/nedb.ts";
 import { Rehearsals } from "@skerry/core/store/rehearsal.ts";
 import { createBackups } from "./backup/create.ts";
@@ -206,7 +206,8 @@ async function openCompute(options: NodeOptions, parts: AsyncDisposableStack, st
   const world = { clock, log, metrics, random, store };
   const compute = parts.use(await createCompute({ ...world, engine, firewall, cluster, pool, publishAddress }));
   const directory = data.imageSpoolDirectory;
-  const imageLoader = new ImageLoader({ engine, images: compute.images, disk, random, directory });
+  const reserve = new DiskReserve(disk, "images", directory);
+  const imageLoader = new ImageLoader({ engine, images: compute.images, disk, random, directory, reserve });
   await imageLoader.clean();
   return { compute, imageLoader };
 }

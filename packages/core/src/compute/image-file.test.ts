@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import { gzipSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { extract, type Header, pack } from "tar-stream";
 import { LIMITS } from "../domain/limits.ts";
 import { inspectImageFile, renamedImage } from "./image-file.ts";
@@ -25,9 +26,12 @@ function open(bytes: Buffer) {
 
 const manifest = (one: object = {}) =>
   JSON.stringify([{ Config: "config.json", RepoTags: ["site:2"], Layers: ["a/layer.tar"], ...one }]);
+const idOf = (content: string | Buffer) => `sha256:${createHash("sha256").update(content).digest("hex")}`;
+const config = (...layers: (string | Buffer)[]) => JSON.stringify({ rootfs: { diff_ids: layers.map(idOf) } });
+const CONFIG = config("layer");
 const IMAGE: readonly Member[] = [
   [{ name: "manifest.json" }, manifest()],
-  [{ name: "config.json" }, "{}"],
+  [{ name: "config.json" }, CONFIG],
   [{ name: "a/layer.tar" }, "layer"],
 ];
 
@@ -62,7 +66,7 @@ describe("what docker save has written", () => {
     }
     assert.deepEqual(seen, {
       "manifest.json": '[{"Config":"config.json","RepoTags":["skerry/p/site:2"],"Layers":["a/layer.tar"]}]',
-      "config.json": "{}",
+      "config.json": CONFIG,
       "a/layer.tar": "layer",
     });
   });
@@ -70,7 +74,7 @@ describe("what docker save has written", () => {
   test("may say that a layer is one that came before", async () => {
     const bytes = await tar([
       [{ name: "manifest.json" }, manifest({ Layers: ["a/layer.tar", "b/layer.tar"] })],
-      [{ name: "config.json" }, "{}"],
+      [{ name: "config.json" }, config("layer", "layer")],
       [{ name: "a/layer.tar" }, "layer"],
       [{ name: "b/layer.tar", type: "symlink", linkname: "../a/layer.tar" }],
     ]);
@@ -113,10 +117,71 @@ describe("what is no image is refused", () => {
   });
 
   test("when a layer unpacks to more than an image may have", async () => {
-    const bytes = await tar([...IMAGE.slice(0, 2), [{ name: "a/layer.tar" }, gzipSync(Buffer.alloc(2_000_000))]]);
+    const layer = Buffer.alloc(2_000_000);
+    const members = [IMAGE[0] as Member, [{ name: "config.json" }, config(layer)] as Member];
+    const bytes = await tar([...members, [{ name: "a/layer.tar" }, gzipSync(layer)]]);
     assert.ok(bytes.length < 10_000);
     assert.ok(await inspectImageFile(open(bytes), 2_100_000));
     await assert.rejects(inspectImageFile(open(bytes), 1_000_000), { reason: "too-large", message: /unpacked/ });
     await assert.rejects(inspectImageFile(open(gzipSync(bytes)), 5_000), { reason: "too-large", message: /unpacked/ });
+  });
+
+  test("when a layer is not what its config tells of: the engine would take one of others that it has already", async () => {
+    const lie = /not have the content/;
+    const told = (one: string): Member => [{ name: "config.json" }, one];
+    const others = [config("another"), config("layer", "another"), config(), "{}", '{"rootfs":{"diff_ids":"x"}}', "{}"];
+    for (const one of others)
+      await refused(await tar([...without("config.json"), told(one)]), { code: "invalid" }, lie);
+    await refused(await tar([...without("config.json"), told("x")]), { code: "invalid" }, /no JSON/);
+    // Of two with one name the first is handed on, so it is the first that must be right.
+    const doubled = await tar([[{ name: "a/layer.tar" }, "empty"], ...IMAGE]);
+    await refused(doubled, { code: "invalid" }, lie);
+    const zipped = await tar([...without("a/layer.tar"), [{ name: "a/layer.tar" }, gzipSync("layer")]]);
+    assert.ok(await inspectImageFile(open(zipped)), "what counts is what is in it");
+  });
+
+  test("when a layer is packed by other means than gzip: nobody could tell how large it becomes", async () => {
+    const bomb = zstdCompressSync(Buffer.alloc(2_000_000));
+    const heads = ["425a68", "fd377a585a00", "28b52ffd", "502a4d18"].map((head) => Buffer.from(`${head}0000`, "hex"));
+    for (const layer of [bomb, ...heads]) {
+      const members: Member[] = [
+        [{ name: "config.json" }, config(layer)],
+        [{ name: "a/layer.tar" }, layer],
+      ];
+      await refused(await tar([IMAGE[0] as Member, ...members]), { code: "invalid" }, /not by gzip/);
+    }
+  });
+
+  test("however small the parts are in which it comes", async () => {
+    const layer = Buffer.alloc(2_000_000);
+    const members: Member[] = [
+      [{ name: "config.json" }, config(layer)],
+      [{ name: "a/layer.tar" }, gzipSync(layer)],
+    ];
+    const bytes = await tar([IMAGE[0] as Member, ...members]);
+    const single = async function* () {
+      for (let at = 0; at < bytes.length; at++) yield bytes.subarray(at, at + 1);
+    };
+    await assert.rejects(inspectImageFile(single, 1_000_000), { reason: "too-large", message: /unpacked/ });
+    assert.ok(await inspectImageFile(single));
+  });
+
+  test("when it names files outside of itself", async () => {
+    const members: Member[] = [
+      [{ name: "manifest.json" }, manifest({ Layers: ["../../layer.tar"] })],
+      [{ name: "config.json" }, CONFIG],
+      [{ name: "../../layer.tar" }, "layer"],
+    ];
+    await refused(await tar(members), { code: "invalid" }, /lacks/);
+  });
+
+  test("when it breaks off while it is read", async () => {
+    for (const bytes of [await tar(IMAGE), gzipSync(await tar(IMAGE))]) {
+      const broken = async function* () {
+        yield bytes.subarray(0, 40);
+        throw new Error("the disk is gone");
+      };
+      await assert.rejects(inspectImageFile(broken), { code: "invalid" });
+    }
   });
 });

@@ -2,8 +2,9 @@
  * What `docker save` has written, looked at before the engine sees it: one image, bounded in bytes and files, and handed on
  * without the names that it gives itself, which are global in the engine and could be those of others.
  */
+import { createHash } from "node:crypto";
 import { posix } from "node:path";
-import { Readable, type Transform } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract, type Header, pack } from "tar-stream";
@@ -28,31 +29,42 @@ interface Entry extends AsyncIterable<Uint8Array> {
 }
 
 interface Found {
-  readonly files: Set<string>;
+  /** Name of each file, and the SHA-256 (hex) of its content, unpacked. */
+  readonly files: Map<string, string>;
   readonly links: Map<string, string>;
+  /** Content of the files that could be a config. */
+  readonly texts: Map<string, Buffer>;
+  textBytes: number;
   manifest: Buffer | undefined;
 }
 
 const MANIFEST = "manifest.json";
-const { maxImageEntries, maxManifestBytes, maxImageLayers } = LIMITS.compute;
+const { maxImageEntries, maxManifestBytes, maxImageTextBytes, maxImageLayers } = LIMITS.compute;
+/** What else the engine would unpack: bzip2, xz, zstd. How large that becomes nobody here can tell. */
+const OTHER_COMPRESSION = /^(425a68|fd377a585a00|28b52ffd|5.2a4d18)/;
+/** Bytes by which a compression is known. */
+const MAGIC_BYTES = 6;
 
-/** @throws `invalid` when it is no image, holds several, or refers to what it lacks; `invalid/too-large`. */
+/**
+ * Each layer must have the content that the config says. The engine takes a layer that it has already, without looking at
+ * the file's: who knows only the digest of another project's layer would get all that is in it.
+ * @throws `invalid` when it is no image, holds several, or refers to what it lacks; `invalid/too-large`.
+ */
 export async function inspectImageFile(
   open: OpenBytes,
   maxBytes: number = LIMITS.compute.maxImageBytes,
 ): Promise<ImageFile> {
-  const found: Found = { files: new Set(), links: new Map(), manifest: undefined };
+  const found: Found = { files: new Map(), links: new Map(), texts: new Map(), textBytes: 0, manifest: undefined };
   const counted = { maxBytes, bytes: 0, entries: 0 };
   await eachEntry(open(), counted, async (entry, name) => {
     if (entry.header.type === "symlink") {
       found.links.set(name, posix.join(posix.dirname(name), entry.header.linkname ?? ""));
     } else if (name === MANIFEST) {
-      found.manifest = await readSmall(entry);
-    } else if (entry.header.type === "file") {
-      found.files.add(name);
-      await measureLayer(entry, counted);
+      found.manifest ??= await readSmall(entry);
+    } else if (entry.header.type === "file" && !found.files.has(name)) {
+      // Of several with one name the first is the one that is handed on.
+      found.files.set(name, await measured(entry, name, found, counted));
     }
-    return undefined;
   });
   if (found.manifest === undefined) throw refused("it has no manifest.json");
   return readManifest(found.manifest, found);
@@ -122,47 +134,52 @@ function count(counted: Counted, bytes: number): void {
   if (counted.bytes > counted.maxBytes) throw tooLarge(`unpacked it is larger than ${counted.maxBytes} bytes`);
 }
 
-/** A small file may unpack to one that fills the disk: the engine would find out too late. */
-async function measureLayer(entry: AsyncIterable<Uint8Array>, counted: Counted): Promise<void> {
-  let first = true;
-  let layer: Transform | undefined;
-  let measuring: Promise<void> | undefined;
-  for await (const part of entry) {
-    if (first && isGzip(part)) {
-      layer = createGunzip();
-      measuring = (async () => {
-        for await (const unpackedPart of layer as Transform) count(counted, (unpackedPart as Uint8Array).length);
-      })();
-      measuring.catch(() => undefined);
-    }
-    first = false;
-    if (layer === undefined) continue;
-    if (layer.destroyed) break;
-    if (!layer.write(part)) await Promise.race([drained(layer), measuring]);
+/** Its digest. A small file may unpack to one that fills the disk: the engine would find out too late. */
+async function measured(entry: Entry, name: string, found: Found, counted: Counted): Promise<string> {
+  const { size = 0 } = entry.header;
+  const kept: Uint8Array[] | undefined = size > maxManifestBytes ? undefined : [];
+  const digest = createHash("sha256");
+  const [first, all] = await peeked(entry);
+  if (OTHER_COMPRESSION.test(first.toString("hex")))
+    throw refused(`${JSON.stringify(name)} is packed, and not by gzip`);
+  const packed = isGzip(first);
+  for await (const part of packed ? gunzipped(all) : all) {
+    if (packed) count(counted, part.length);
+    digest.update(part);
+    if (!packed && first[0] === 0x7b) kept?.push(part);
   }
-  layer?.end();
-  await measuring;
-}
-
-function drained(stream: Transform): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      stream.off("drain", done).off("close", done);
-      resolve();
-    };
-    stream.on("drain", done).on("close", done);
-  });
+  if (kept !== undefined && kept.length > 0 && found.textBytes + size <= maxImageTextBytes) {
+    found.textBytes += size;
+    found.texts.set(name, Buffer.concat(kept));
+  }
+  return digest.digest("hex");
 }
 
 async function* unpacked(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const [first, all] = await peeked(bytes);
+  yield* isGzip(first) ? gunzipped(all) : all;
+}
+
+/** The first bytes, in however small parts they come, and all of them. */
+async function peeked(bytes: AsyncIterable<Uint8Array>): Promise<[first: Buffer, all: AsyncGenerator<Uint8Array>]> {
   const iterator = bytes[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  if (first.done) return;
+  let first = Buffer.alloc(0);
+  while (first.length < MAGIC_BYTES) {
+    const { done, value } = await iterator.next();
+    if (done) break;
+    first = Buffer.concat([first, value]);
+  }
   const all = (async function* () {
-    yield first.value;
+    if (first.length > 0) yield first;
     yield* { [Symbol.asyncIterator]: () => iterator };
   })();
-  yield* isGzip(first.value) ? (Readable.from(all).pipe(createGunzip()) as AsyncIterable<Uint8Array>) : all;
+  return [first.subarray(0, MAGIC_BYTES), all];
+}
+
+async function* gunzipped(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const gunzip = createGunzip();
+  pipeline(bytes, gunzip).catch(() => undefined); // who reads it hears of it
+  yield* gunzip as AsyncIterable<Uint8Array>;
 }
 
 function isGzip(bytes: Uint8Array): boolean {
@@ -191,18 +208,34 @@ function readManifest(bytes: Buffer, found: Found): ImageFile {
   }
   if (layers.length > maxImageLayers) throw tooLarge(`it has more than ${maxImageLayers} layers`);
   const [name] = Array.isArray(tags) ? (tags as unknown[]) : [];
-  return {
+  const file: ImageFile = {
     ...(typeof name === "string" ? { name } : {}),
     config: fileOf(config, found),
     layers: (layers as string[]).map((layer) => fileOf(layer, found)),
   };
+  assertContent(file, found);
+  return file;
+}
+
+/** @throws `invalid` when the config tells of other layers than those that are there. */
+function assertContent({ config, layers }: ImageFile, { files, texts }: Found): void {
+  let said: unknown;
+  try {
+    const text = texts.get(config)?.toString() ?? "";
+    said = (JSON.parse(text) as { rootfs?: { diff_ids?: unknown } } | null)?.rootfs?.diff_ids;
+  } catch (error) {
+    throw refused("its config is no JSON, or too large", error);
+  }
+  const there = layers.map((layer) => `sha256:${files.get(layer)}`);
+  if (Array.isArray(said) && JSON.stringify(said) === JSON.stringify(there)) return;
+  throw refused("its layers do not have the content that its config tells of");
 }
 
 /** A layer that came before is a link to it. */
 function fileOf(name: string, { files, links }: Found): string {
   const normal = posix.normalize(name);
   const file = links.get(normal) ?? normal;
-  if (files.has(file)) return file;
+  if (files.has(file) && !/^(\/|\.\.(\/|$))/.test(file)) return file;
   throw refused(`it lacks ${JSON.stringify(name.slice(0, 200))}, which its manifest names`);
 }
 

@@ -1,5 +1,5 @@
 /** From an upload to an image of a project: spooled to disk, looked at, then handed to the engine under our name. */
-import { SkerryError } from "../domain/errors.ts";
+import { isError, SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Disk, Random } from "../domain/ports.ts";
 import { newUid } from "../domain/resource.ts";
@@ -10,12 +10,23 @@ import { projectRepository } from "./names.ts";
 
 const READ_BYTES = 256 * 1024;
 
-export class ImageLoader {
-  readonly #options: { engine: Engine; images: Images; disk: Disk; random: Random; directory: string };
-  #loads = 0;
+export interface ImageLoaderOptions {
+  readonly engine: Engine;
+  readonly images: Images;
+  readonly disk: Disk;
+  readonly random: Random;
+  /** For files that have no meaning after the process; it is ours alone. */
+  readonly directory: string;
+  /** Of the directory's disk, where the stores lie too: a full disk would end them. */
+  readonly reserve: { /** @throws `exhausted/disk`. */ take(sizeBytes: number): Promise<void> };
+}
 
-  /** `directory`: for files that have no meaning after the process; it is ours alone. */
-  constructor(options: { engine: Engine; images: Images; disk: Disk; random: Random; directory: string }) {
+export class ImageLoader {
+  readonly #options: ImageLoaderOptions;
+  /** Project of each load that is under way. */
+  readonly #loads: string[] = [];
+
+  constructor(options: ImageLoaderOptions) {
     this.#options = options;
   }
 
@@ -27,33 +38,41 @@ export class ImageLoader {
   }
 
   /**
-   * @throws `invalid` (no image, no name), `invalid/too-large`, `exhausted/disk`, `exhausted/overload`, as the engine.
+   * @throws `invalid` (no image, no name), `invalid/too-large`, `exhausted` (disk, overload, quota), as the engine.
    */
   async load(project: string, bytes: AsyncIterable<Uint8Array>, name?: string): Promise<Image> {
     const { engine, images, disk, random, directory } = this.#options;
     if (name !== undefined) fullName(name);
     // Before a body of gigabytes is taken for nothing.
-    await engine.describe();
-    if (this.#loads >= LIMITS.compute.maxImageLoads) {
-      throw new SkerryError("exhausted/overload", "Other images are being loaded.", { retryAfterMs: 5000 });
-    }
-    this.#loads++;
+    if (name === undefined) await engine.describe();
+    else await images.assertRoom(project, name);
+    this.#assertTurn(project);
+    this.#loads.push(project);
     const path = `${directory}/${newUid(random)}.tar`;
     try {
       await this.#spool(path, bytes);
       const open: OpenBytes = () => readFile(disk, path);
       const file = await inspectImageFile(open);
       const full = ownName(name ?? file.name);
+      await images.assertRoom(project, full);
       await engine.loadImage(renamedImage(open, file, projectRepository(project) + full));
       return await images.resolve(project, full);
     } finally {
-      this.#loads--;
+      this.#loads.splice(this.#loads.indexOf(project), 1);
       await disk.remove(path).catch(() => undefined);
     }
   }
 
+  /** One project alone does not take all turns. */
+  #assertTurn(project: string): void {
+    const { maxImageLoads, maxImageLoadsPerProject } = LIMITS.compute;
+    const own = this.#loads.filter((other) => other === project).length;
+    if (this.#loads.length < maxImageLoads && own < maxImageLoadsPerProject) return;
+    throw new SkerryError("exhausted/overload", "Other images are being loaded.", { retryAfterMs: 5000 });
+  }
+
   async #spool(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-    const { disk } = this.#options;
+    const { disk, reserve } = this.#options;
     await using file = await disk.open(path, { write: true, create: "exclusive" });
     let position = 0;
     try {
@@ -64,11 +83,12 @@ export class ImageLoader {
             `An image file has at most ${LIMITS.compute.maxImageBytes} bytes.`,
           );
         }
+        await reserve.take(part.length);
         await file.write(part, position);
         position += part.length;
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC" && !isError(error, "exhausted/disk")) throw error;
       throw new SkerryError("exhausted/disk", "The disk has no room for the image.", { cause: error });
     }
   }

@@ -3,6 +3,7 @@
  * repository of its own. Names are global in the engine, so what a project loads is never tagged as it says itself.
  */
 import { SkerryError } from "../domain/errors.ts";
+import { LIMITS } from "../domain/limits.ts";
 import type { Engine, EngineImage } from "./engine.ts";
 import { projectRepository } from "./names.ts";
 
@@ -18,8 +19,9 @@ export interface Image {
 }
 
 const ALL_OURS = "skerry/";
-/** Docker's rule for names and tags, without registries with a port. */
-const NAME = /^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$/;
+/** Docker's rule for names and tags, without registries with a port. A name becomes part of a path: it has no `..`. */
+const PART = "[a-z0-9]+(?:(?:[.]|_|__|-+)[a-z0-9]+)*";
+const NAME = new RegExp(`^${PART}(?:/${PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$`);
 const ID = /^sha256:[0-9a-f]{64}$/;
 
 export class Images {
@@ -45,6 +47,16 @@ export class Images {
       hint:
         (names.length === 0 ? "There are no images yet. " : `There are: ${names.join(", ")}. `) +
         "Load one that docker save has written: skerry image load FILE",
+    });
+  }
+
+  /** Whether the project may have one of this name besides. @throws `exhausted/quota`, as the engine. */
+  async assertRoom(project: string, name: string): Promise<void> {
+    const own = (await this.list(project)).filter((image) => image.project === project);
+    const most = LIMITS.compute.maxImagesPerProject;
+    if (own.length < most || own.some((image) => image.name === fullName(name))) return;
+    throw new SkerryError("exhausted/quota", `The project has ${own.length} images; ${most} is the most.`, {
+      hint: "Remove one first: skerry image ls shows them.",
     });
   }
 

@@ -53,10 +53,16 @@ export const COMPUTE_LIMITS = {
     maxImageEntries: 4096,
     /** Bytes of its manifest. Beyond: `invalid/too-large`. */
     maxManifestBytes: 1 * MiB,
+    /** Bytes of the files in it that could be its config. Beyond: `invalid`. */
+    maxImageTextBytes: 16 * MiB,
     /** Layers in it. Beyond: `invalid/too-large`. */
     maxImageLayers: 128,
     /** Images that are loaded at once. Beyond: `exhausted/overload`. */
     maxImageLoads: 8,
+    /** The same, of one project. Beyond: `exhausted/overload`. */
+    maxImageLoadsPerProject: 2,
+    /** Images of one project, by name. Beyond: `exhausted/quota`. */
+    maxImagesPerProject: 64,
     /** Time that a container has to end by itself. */
     stopGraceSeconds: 10,
     /** The same, of one that is removed. */
