@@ -96,6 +96,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   metrics.gauge("skerry_http_requests_in_flight", "Requests that are being served.", () =>
     apis.all.reduce((sum, api) => sum + api.inFlight, 0),
   );
+  services.compute.start();
   phase.state = "serving";
   const owned = parts.move();
   return {
@@ -175,7 +176,6 @@ async function openServices(
   const jobs = parts.use(createJobRunner(world));
   for (const job of [...objects.jobs, verifyJob(index, log), ...auth.jobs, ...compute.jobs, pressure.job])
     jobs.add(job);
-  compute.start();
   wake = (job) => jobs.wake(job);
   const backups = await createBackups({ ...world, store, index, buckets, data });
   const findFailure = createFailureCheck({ audit, auth, index, servers, store });
@@ -203,8 +203,12 @@ async function openCompute(options: NodeOptions, parts: AsyncDisposableStack, st
     firewall: createIptablesFirewall(),
   };
   const { cluster } = data;
+  const { api, http, https } = config.listen;
+  const ownPorts = [api.port, http.port, https.port];
   const world = { clock, log, metrics, random, store };
-  const compute = parts.use(await createCompute({ ...world, engine, firewall, cluster, pool, publishAddress }));
+  const compute = parts.use(
+    await createCompute({ ...world, engine, firewall, cluster, pool, publishAddress, ownPorts }),
+  );
   const directory = data.imageSpoolDirectory;
   const reserve = new DiskReserve(disk, "images", directory);
   const imageLoader = new ImageLoader({ engine, images: compute.images, disk, random, directory, reserve });

@@ -30,6 +30,8 @@ export interface ComputeOptions {
   readonly pool: string;
   /** Where published ports answer. */
   readonly publishAddress: string;
+  /** Ports of this machine on which we listen ourselves: no container gets one of them. */
+  readonly ownPorts: readonly number[];
 }
 
 export interface Compute extends AsyncDisposable {
@@ -39,7 +41,7 @@ export interface Compute extends AsyncDisposable {
   readonly volumes: VolumeService;
   readonly endpoints: ContainerEndpoints;
   readonly jobs: readonly Job[];
-  /** Begins to converge and to follow the engine. */
+  /** Begins to converge and to follow the engine: when we listen ourselves, so that no container takes our ports. */
   start(): void;
   /** What the engine calls the container. @throws `conflict` when it is not there (yet). */
   engineContainer(uid: string): Promise<string>;
@@ -74,8 +76,9 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
         summary: "Makes containers as they are declared",
         everyMs: LIMITS.compute.convergeEveryMs,
         run: async ({ progress }) => {
+          if (!started) return;
           progress(`${cache.keys().length} containers`);
-          for (const project of cache.projects()) await networks.guard(project);
+          await networks.guard(cache.projects());
           await all();
         },
       },

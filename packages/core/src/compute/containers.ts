@@ -37,14 +37,23 @@ export class ContainerService {
   readonly #images: Images;
   readonly #volumes: VolumeService;
   readonly #world: { clock: Clock; random: Random };
+  readonly #ownPorts: readonly number[];
   /** One creation at a time: they are counted. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(options: { store: Store; images: Images; volumes: VolumeService; clock: Clock; random: Random }) {
+  constructor(options: {
+    store: Store;
+    images: Images;
+    volumes: VolumeService;
+    clock: Clock;
+    random: Random;
+    ownPorts: readonly number[];
+  }) {
     this.#store = options.store;
     this.#images = options.images;
     this.#volumes = options.volumes;
     this.#world = options;
+    this.#ownPorts = options.ownPorts;
   }
 
   async find(project: string, name: string): Promise<ContainerEntry | undefined> {
@@ -69,6 +78,7 @@ export class ContainerService {
    */
   async create(input: NewContainer): Promise<ContainerEntry> {
     assertName(input.name, "container");
+    for (const { hostPort } of input.spec.publish ?? []) this.#assertFree(hostPort);
     const { id: imageId } = await this.#images.resolve(input.project, input.spec.image);
     const meta = newMeta(input, this.#world);
     const spec: ContainerSpec = {
@@ -148,6 +158,14 @@ export class ContainerService {
     }
     throw new SkerryError("conflict/exists", `There is a container ${name} in this project already.`, {
       hint: `Choose another --name, or remove it: skerry container rm ${name}`,
+    });
+  }
+
+  /** While we are down nobody would hold it; who took it would get what is meant for us. */
+  #assertFree(hostPort: number): void {
+    if (hostPort === 0 || !this.#ownPorts.includes(hostPort)) return;
+    throw new SkerryError("invalid", `The port ${hostPort} of this machine is Skerry's own.`, {
+      hint: "Choose another one, or none: --publish PORT takes any that is free.",
     });
   }
 

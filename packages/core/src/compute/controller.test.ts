@@ -4,7 +4,7 @@ import type { ContainerStatus } from "../domain/compute.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { resourceKey } from "../domain/resource.ts";
 import { until } from "../testing/auth-world.ts";
-import { ComputeWorld } from "../testing/compute-world.ts";
+import { ComputeWorld, OWN_PORT } from "../testing/compute-world.ts";
 
 describe("the controller makes containers as they are declared", () => {
   test("one that is declared runs in its project's network, guarded, with our labels", async () => {
@@ -121,6 +121,7 @@ describe("the controller makes containers as they are declared", () => {
     await world.compute.containers.delete(world.project, "two");
     await until(() => world.compute.endpoints.find(world.project, "two") === undefined);
     await until(() => world.engine.nets.size === 0);
+    await until(() => world.firewall.guarded.size === 0);
     assert.equal(world.engine.made.size, 0);
     assert.equal(await world.status("two"), undefined);
   });
@@ -177,6 +178,15 @@ describe("what may be declared", () => {
     // All at once: each is counted.
     const results = await Promise.allSettled(Array.from({ length: most + 3 }, (_, i) => world.create(`c${i}`)));
     assert.equal(results.filter(({ status }) => status === "fulfilled").length, most - 1);
+  });
+
+  test("a port on which Skerry listens itself is nobody's", async () => {
+    await using world = await ComputeWorld.create();
+    await assert.rejects(world.create("web", { publish: [{ port: 80, hostPort: OWN_PORT }] }), {
+      code: "invalid",
+      message: /Skerry's own/,
+    });
+    await world.run("web", { publish: [{ port: OWN_PORT, hostPort: OWN_PORT + 1 }] });
   });
 
   test("what an image's name means later changes nothing", async () => {

@@ -88,7 +88,7 @@ export class Converge {
   /** It has ended by itself. */
   async #ended(key: string, container: Container, found: EngineContainer): Promise<number | undefined> {
     const { restart } = container.spec;
-    const lines = await lastLines(this.#options.engine, found.id);
+    const lines = await lastLines(this.#options.engine, found.id, this.#options.clock);
     const end = { ...ending(found), ...(lines.length === 0 ? {} : { lastLines: lines }) };
     if (restart === "never" || (restart === "on-failure" && found.exitCode === 0 && !found.outOfMemory)) {
       await this.#tell(key, container, { state: "exited", reason: reasonOf(found), ...end });

@@ -11,8 +11,10 @@ import { LIMITS } from "../domain/limits.ts";
 import { BRIDGE_PREFIX } from "./names.ts";
 
 export interface Firewall {
-  /** Before anything joins the bridge; again from time to time. @throws `unsupported` when it cannot be guarded. */
-  guard(bridge: string): Promise<void>;
+  /** Before anything joins the bridges; again from time to time. @throws `unsupported` when they cannot be guarded. */
+  guard(bridges: readonly string[]): Promise<void>;
+  /** After the bridge has gone: what is said of it alone. */
+  release(bridge: string): Promise<void>;
 }
 
 const OURS = `${BRIDGE_PREFIX}+`;
@@ -46,13 +48,12 @@ const HOST_RULES_6: readonly Rule[] = [
 /** Rules of the kernel, by iptables. Needs root. */
 export function createIptablesFirewall(): Firewall {
   return {
-    async guard(bridge) {
-      const within: Rule = { chain: NETWORK_CHAIN, rule: words(`-i ${bridge} -o ${bridge} -j RETURN`), first: true };
+    async guard(bridges) {
       try {
         // Docker keeps this chain before its own rules, some of which would let it pass.
         const chain = (await holds("iptables", ["-n", "-L", "DOCKER-USER"])) ? "DOCKER-USER" : "FORWARD";
         const jump: Rule = { chain, rule: words(`-j ${NETWORK_CHAIN}`), first: true };
-        await ensure("iptables", [...HOST_RULES, ...NETWORK_RULES, within, jump]);
+        await ensure("iptables", [...HOST_RULES, ...NETWORK_RULES, ...bridges.map(within), jump]);
         // A kernel without IPv6 has nothing to guard, and no tables for it.
         if (existsSync("/proc/net/if_inet6")) await ensure("ip6tables", HOST_RULES_6);
       } catch (error) {
@@ -62,7 +63,16 @@ export function createIptablesFirewall(): Firewall {
         });
       }
     },
+    async release(bridge) {
+      const { chain, rule } = within(bridge);
+      if (await holds("iptables", ["-C", chain, ...rule])) await run("iptables", ["-D", chain, ...rule]);
+    },
   };
+}
+
+/** Containers of one project reach one another. */
+function within(bridge: string): Rule {
+  return { chain: NETWORK_CHAIN, rule: words(`-i ${bridge} -o ${bridge} -j RETURN`), first: true };
 }
 
 async function ensure(program: string, rules: readonly Rule[]): Promise<void> {

@@ -1,10 +1,16 @@
 import { LIMITS } from "../domain/limits.ts";
+import type { Clock } from "../domain/ports.ts";
 import type { Engine } from "./engine.ts";
 
-/** What a container said last, raw. Nothing when the engine cannot tell. */
-export async function lastLines(engine: Engine, id: string): Promise<readonly string[]> {
+/** What a container said last, raw. Nothing when the engine cannot tell, or not in time. */
+export async function lastLines(engine: Engine, id: string, clock: Clock): Promise<readonly string[]> {
   const { lastLines: tail, maxLastLineLength } = LIMITS.compute;
   const ended = new AbortController();
+  const late = clock.sleep(LIMITS.compute.engineCallMs, ended.signal);
+  late.then(
+    () => ended.abort(),
+    () => undefined,
+  );
   try {
     const parts: Uint8Array[] = [];
     const most = tail * maxLastLineLength * 4;

@@ -29,6 +29,17 @@ describe("networks of projects", () => {
     assert.deepEqual(subnets.sort(), ["10.199.0.0/28", "10.199.0.16/28", "10.199.0.32/28"]);
   });
 
+  test("what another cloud made under that name is neither used nor removed", async () => {
+    const { engine, networks } = world();
+    const name = await networks.ensure(project("a"));
+    const [made] = engine.nets.values();
+    assert.ok(made);
+    engine.nets.set(name, { ...made, labels: { "skerry.cluster": "other" } });
+    await assert.rejects(networks.ensure(project("a")), { code: "conflict" });
+    await networks.remove(project("a"));
+    assert.equal(engine.nets.size, 1);
+  });
+
   test("a full pool says how to make it larger", async () => {
     const { networks } = world("10.199.0.0/28");
     await networks.ensure(project("a"));

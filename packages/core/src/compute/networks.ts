@@ -1,7 +1,7 @@
 /** One network for each project: a /28 of the pool, on a bridge of its own. The engine is the list of those that are there. */
 import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineNetwork } from "./engine.ts";
 import type { Firewall } from "./firewall.ts";
 import { BRIDGE_PREFIX, CLUSTER_LABEL, PROJECT_LABEL } from "./names.ts";
 
@@ -27,9 +27,12 @@ export class ProjectNetworks {
     return this.#inTurn(async () => {
       const name = networkName(project);
       const bridge = bridgeName(project);
-      await this.#options.firewall.guard(bridge);
+      await this.#options.firewall.guard([bridge]);
       const networks = await this.#options.engine.networks();
-      if (networks.some((network) => network.name === name)) return name;
+      const found = networks.find((network) => network.name === name);
+      if (found !== undefined && !this.#isOurs(found))
+        throw new SkerryError("conflict", `The engine has a network ${name} that is not of this cloud.`);
+      if (found !== undefined) return name;
       await this.#create(
         name,
         bridge,
@@ -41,13 +44,24 @@ export class ProjectNetworks {
   }
 
   /** The rules are there again, should somebody have taken them away. @throws `unsupported`. */
-  async guard(project: string): Promise<void> {
-    await this.#options.firewall.guard(bridgeName(project));
+  async guard(projects: Iterable<string>): Promise<void> {
+    const bridges = [...projects].map(bridgeName);
+    if (bridges.length > 0) await this.#options.firewall.guard(bridges);
   }
 
-  /** After its last container has gone. */
+  /** After its last container has gone, with what the firewall says of it. Nothing when there is none of ours. */
   remove(project: string): Promise<void> {
-    return this.#inTurn(() => this.#options.engine.removeNetwork(networkName(project)));
+    const { engine, firewall } = this.#options;
+    return this.#inTurn(async () => {
+      const found = (await engine.networks()).find(({ name }) => name === networkName(project));
+      if (found !== undefined && !this.#isOurs(found)) return;
+      if (found !== undefined) await engine.removeNetwork(found.name);
+      await firewall.release(bridgeName(project));
+    });
+  }
+
+  #isOurs({ labels }: EngineNetwork): boolean {
+    return labels[CLUSTER_LABEL] === this.#options.cluster;
   }
 
   async #create(name: string, bridge: string, project: string, taken: readonly string[]): Promise<void> {

@@ -14,10 +14,20 @@ export interface VolumeEntry {
   readonly revision: number;
 }
 
+export interface NewVolume {
+  readonly name: string;
+  /** Uid. */
+  readonly project: string;
+  readonly projectName: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
 export class VolumeService {
   readonly #store: Store;
   readonly #engine: Engine;
   readonly #world: { clock: Clock; random: Random };
+  /** One creation at a time: they are counted. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: { store: Store; engine: Engine; clock: Clock; random: Random }) {
     this.#store = options.store;
@@ -31,14 +41,14 @@ export class VolumeService {
   }
 
   /** @throws `invalid`, `conflict/exists`, `exhausted/quota`, `not_found` (the project went meanwhile). */
-  async create(input: {
-    name: string;
-    /** Uid. */
-    project: string;
-    projectName: string;
-    labels?: Readonly<Record<string, string>>;
-  }): Promise<VolumeEntry> {
+  async create(input: NewVolume): Promise<VolumeEntry> {
     assertName(input.name, "volume");
+    const work = this.#turn.then(() => this.#declare(input));
+    this.#turn = work.catch(() => undefined);
+    return work;
+  }
+
+  async #declare(input: NewVolume): Promise<VolumeEntry> {
     const volume: Volume = { kind: "volume", meta: newMeta(input, this.#world), spec: {} };
     const project = await this.#store.get(resourceKey("project", CLOUD, input.projectName));
     if (project === undefined || !takesResources(project, input.project)) throw projectGone(input.projectName);

@@ -11,6 +11,8 @@ import { createSimRandom, type SimRandom } from "./sim-random.ts";
 import { createCollectingLogger, createCollectingMetrics } from "./sim-telemetry.ts";
 
 const PROJECT_NAME = "alice";
+/** A port on which Skerry itself listens. */
+export const OWN_PORT = 7400;
 /** Turns of the loop in which what is waited for must come: nothing here waits for the real clock. */
 const MAX_TURNS = 2000;
 
@@ -55,6 +57,7 @@ export class ComputeWorld implements AsyncDisposable {
       metrics: createCollectingMetrics(),
       pool: "10.199.0.0/16",
       publishAddress: "127.0.0.1",
+      ownPorts: [OWN_PORT],
     });
     compute.start();
     return new ComputeWorld({ ...world, project: meta.uid, compute });

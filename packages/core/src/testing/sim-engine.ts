@@ -26,6 +26,8 @@ interface SimContainer {
 export interface SimExec {
   readonly plan: ExecPlan;
   readonly sizes: (readonly [columns: number, rows: number])[];
+  /** Bytes of its input. */
+  received: number;
   ended: boolean;
 }
 
@@ -33,8 +35,13 @@ export interface SimExec {
 export class SimFirewall implements Firewall {
   readonly guarded = new Set<string>();
 
-  guard(bridge: string): Promise<void> {
-    this.guarded.add(bridge);
+  guard(bridges: readonly string[]): Promise<void> {
+    for (const bridge of bridges) this.guarded.add(bridge);
+    return Promise.resolve();
+  }
+
+  release(bridge: string): Promise<void> {
+    this.guarded.delete(bridge);
     return Promise.resolve();
   }
 }
@@ -48,6 +55,8 @@ export class SimEngine implements Engine {
   readonly tags = new Map<string, string>();
   /** What goes wrong with the next calls of `startContainer`. */
   failStarts = 0;
+  /** A command `deaf` takes its input when this has resolved. */
+  slow: Promise<void> = Promise.resolve();
   /** How often it was asked for anything. */
   calls = 0;
   #down = false;
@@ -160,8 +169,9 @@ export class SimEngine implements Engine {
   async exec(id: string, plan: ExecPlan): Promise<Exec> {
     this.#up();
     if (this.#get(id).state !== "running") throw new SkerryError("conflict", "It does not run.");
-    const one: SimExec = { plan, sizes: [], ended: false };
+    const one: SimExec = { plan, sizes: [], received: 0, ended: false };
     this.execs.push(one);
+    const { slow } = this;
     const input: (Uint8Array | undefined)[] = [];
     let wake = () => {};
     let code = 0;
@@ -180,7 +190,11 @@ export class SimEngine implements Engine {
           yield { stream: "stdout" as const, bytes };
         }
       })(),
-      write: async (bytes) => put(bytes.slice()),
+      async write(bytes) {
+        if (plan.command[0] === "deaf") await slow;
+        one.received += bytes.length;
+        put(bytes.slice());
+      },
       endInput: () => put(undefined),
       resize: async (columns, rows) => void one.sizes.push([columns, rows]),
       exitCode: async () => code,

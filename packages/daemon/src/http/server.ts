@@ -183,7 +183,7 @@ export class ApiServer {
     const signal = AbortSignal.any([gone.signal, this.#drain.signal]);
     const response = await this.#dispatch(incoming, NOTHING, id, facts, signal);
     if (response.terminal === undefined) answerRaw(socket, response, id, this.#timeouts.lingerIdleMs);
-    else await serveTerminal(incoming, socket, head, response.terminal, id);
+    else await serveTerminal(incoming, socket, head, response.terminal, { id, pingMs: this.#timeouts.pingMs });
     this.#options.onRequest({
       ...facts,
       id,

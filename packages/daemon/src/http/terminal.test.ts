@@ -106,6 +106,27 @@ describe("a terminal over a WebSocket", () => {
     await assert.rejects(terminal.exitCode, { code: "forbidden" });
   });
 
+  test("what comes after the right is lost reaches no command, also when the other side does not close", async () => {
+    const eve = await cluster.user("eve");
+    await cluster.admin.call(bindingRoutes.create, { body: { project: "alice", user: "eve", role: "member" } });
+    const query = new URLSearchParams({ command: '["sh"]', project: "alice" });
+    const url = `${cluster.apiUrl.replace("http", "ws")}/v1/containers/web/exec?${query}`;
+    const socket = new WebSocket(url, { headers: { authorization: `Bearer ${eve.token}` } });
+    socket.on("error", () => undefined);
+    await once(socket, "open");
+    const running = cluster.engine.execs.at(-1) ?? assert.fail();
+    socket.send(Buffer.from("\0before"));
+    await until(() => running.received === 6);
+    // It reads nothing any more, so it does not answer the close.
+    socket.pause();
+    await eve.client.call(sessionRoutes.delete, { params: { uid: "current" } });
+    socket.send(Buffer.from("\0after"));
+    await until(() => running.ended);
+    await sleep(50);
+    assert.equal(running.received, 6);
+    socket.terminate();
+  });
+
   test("who may not is answered before anything runs, as if it did not exist", async () => {
     const mallory = await cluster.user("mallory");
     const before = cluster.engine.execs.length;
@@ -171,4 +192,34 @@ describe("what is not of the protocol", () => {
     assert.match(text, /^HTTP\/1\.1 400 /);
     assert.equal(cluster.engine.execs.length, before);
   });
+});
+
+test("a command that takes no input for long is not given up, a peer that is gone is", async () => {
+  await using other = await startTestCluster({ timeouts: { pingMs: 100 } });
+  other.engine.tags.set("box:latest", `sha256:${"1".repeat(64)}`);
+  await other.admin.call(containerRoutes.create, { body: { name: "web", spec: { image: "box" } } });
+  await until(
+    async () => (await other.admin.call(containerRoutes.get, { params: { name: "web" } })).status?.state === "running",
+  );
+  const { promise, resolve } = Promise.withResolvers<void>();
+  other.engine.slow = promise;
+  const { client, token } = await other.user("amy", "admin");
+  const query = { command: '["deaf"]', project: "admin" };
+  using terminal = await client.terminal(containerRoutes.exec, { params: { name: "web" }, query });
+  const most = 2 * LIMITS.terminal.maxQueuedMessages;
+  for (let i = 0; i < most; i++) void terminal.write(Buffer.alloc(1));
+  const url = `${other.apiUrl.replace("http", "ws")}/v1/containers/web/exec?${new URLSearchParams(query)}`;
+  const silent = new WebSocket(url, { autoPong: false, headers: { authorization: `Bearer ${token}` } });
+  silent.on("error", () => undefined);
+  await once(silent, "open");
+  const abandoned = other.engine.execs.at(-1);
+  await once(silent, "close");
+  await until(() => abandoned?.ended === true);
+  // Many times the pause between two signs of life.
+  await sleep(500);
+  resolve();
+  const reading = read(terminal);
+  terminal.endInput();
+  assert.equal((await reading).stdout.length, most);
+  assert.equal(await terminal.exitCode, 0);
 });

@@ -13,7 +13,7 @@ import { SkerryError, toProblem, toSkerryError } from "@skerry/core/domain/error
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { type WebSocket, WebSocketServer } from "ws";
 
-const { maxMessageBytes, maxQueuedMessages, maxWindow, pingMs } = LIMITS.terminal;
+const { maxMessageBytes, maxQueuedMessages, maxWindow } = LIMITS.terminal;
 
 const upgrader = new WebSocketServer({
   noServer: true,
@@ -33,13 +33,13 @@ function isWebSocket({ headers, method }: IncomingMessage): boolean {
   );
 }
 
-/** Resolves when the terminal has ended. `id`: of the request, for errors. */
+/** Resolves when the terminal has ended. `id`: of the request, for errors. `pingMs`: between two signs of life. */
 export function serveTerminal(
   incoming: IncomingMessage,
   socket: Socket,
   head: Buffer,
   session: TerminalSession,
-  id: string,
+  { id, pingMs }: { readonly id: string; readonly pingMs: number },
 ): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
@@ -47,9 +47,12 @@ export function serveTerminal(
       session.ended();
       resolve();
     };
+    // The client may have gone while the command was started: nobody would hear of it any more.
+    if (socket.destroyed) return end();
     // Also when the handshake fails, which closes the socket.
     socket.once("close", end);
     upgrader.handleUpgrade(incoming, socket, head, (connection) => {
+      watchLife(connection, pingMs);
       void connect(connection, session, id);
     });
   });
@@ -64,10 +67,14 @@ async function connect(connection: WebSocket, { process, cut }: TerminalSession,
   };
   connection.on("error", () => connection.terminate());
   connection.on("close", () => process[Symbol.dispose]());
-  cut.addEventListener("abort", () => fail(cut.reason), { once: true });
-  if (cut.aborted) return fail(cut.reason);
+  const lose = () => {
+    // At once: the other side may take its time to close, and goes on to write until then.
+    process[Symbol.dispose]();
+    fail(cut.reason);
+  };
+  cut.addEventListener("abort", lose, { once: true });
+  if (cut.aborted) return lose();
   takeInput(connection, process);
-  watchLife(connection);
   try {
     for await (const { stream, bytes } of process.output) {
       for (let at = 0; at < bytes.length; at += maxMessageBytes) {
@@ -104,6 +111,7 @@ function takeInput(connection: WebSocket, process: TerminalSession["process"]): 
     });
   };
   connection.on("message", (data: Buffer, isBinary: boolean) => {
+    if (connection.readyState !== connection.OPEN) return;
     const message = isBinary ? decodeMessage(data) : undefined;
     if (message?.channel === "stdin") {
       const { bytes } = message;
@@ -124,13 +132,14 @@ function isSide(value: unknown): value is number {
 }
 
 /** A peer that vanished without a word would keep its command for ever. */
-function watchLife(connection: WebSocket): void {
+function watchLife(connection: WebSocket, pingMs: number): void {
   let alive = true;
   connection.on("pong", () => {
     alive = true;
   });
   const timer = setInterval(() => {
-    if (!alive) return connection.terminate();
+    // While the command takes no input nothing is read, and no answer either. A peer that is gone ends the writes.
+    if (!alive && !connection.isPaused) return connection.terminate();
     alive = false;
     connection.ping();
   }, pingMs).unref();

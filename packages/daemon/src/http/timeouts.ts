@@ -12,6 +12,8 @@ export interface PeerTimeouts {
   readonly lingerIdleMs: number;
   /** @see lingerIdleMs */
   readonly lingerMs: number;
+  /** Between two signs of life of a terminal's reader; one that misses one is cut off. */
+  readonly pingMs: number;
 }
 
 export const PEER_TIMEOUTS: PeerTimeouts = {
@@ -20,4 +22,5 @@ export const PEER_TIMEOUTS: PeerTimeouts = {
   bodyIdleMs: LIMITS.http.bodyIdleTimeoutMs,
   lingerIdleMs: 5_000,
   lingerMs: 30_000,
+  pingMs: LIMITS.terminal.pingMs,
 };

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { LIMITS } from "../../domain/limits.ts";
 import { createFakeClock } from "../../testing/fake-clock.ts";
+import { lastLines } from "../last-lines.ts";
 import { createDockerEngine } from "./docker-engine.ts";
 
 let directory: string;
@@ -97,6 +98,49 @@ describe("an engine that misbehaves", () => {
       });
       await assert.rejects(server.engine.startContainer("x"), { code });
     }
+  });
+
+  test("events that cannot be read are passed over, the others are heard", async () => {
+    const event = (name: string) => JSON.stringify({ Actor: { Attributes: { name } } });
+    const long = event("x".repeat(3 * LIMITS.compute.maxLineLength));
+    await using server = await serve((_, response) => {
+      response.writeHead(200);
+      response.write(`${event("a")}\nnull\n{nonsense\n[]\n${long}\n${event("b")}\n`);
+    });
+    const stop = new AbortController();
+    const names: string[] = [];
+    for await (const { name } of await server.engine.events("l", "v", stop.signal)) {
+      if (name !== undefined) names.push(name);
+      if (name === "b") stop.abort();
+    }
+    assert.deepEqual(names, ["a", "b"]);
+  });
+
+  test("by answering too late: what it opened then is closed again", async () => {
+    const asked = Promise.withResolvers<ServerResponse>();
+    await using server = await serve((_, response) => asked.resolve(response));
+    const { signal } = new AbortController();
+    const call = server.engine.logs("x", { follow: true, timestamps: false, signal });
+    const refused = assert.rejects(call, { code: "unavailable", reason: "timeout" });
+    const response = await asked.promise;
+    const closed = once(response, "close");
+    await server.clock.advance(LIMITS.compute.engineCallMs);
+    await refused;
+    await closed;
+  });
+
+  test("by standing still within what a container said last", async () => {
+    const answered = Promise.withResolvers<void>();
+    await using server = await serve((_, response) => {
+      response.writeHead(200);
+      response.write(Buffer.from([1, 0, 0, 0, 0, 0, 0, 3, 97]));
+      answered.resolve();
+    });
+    const lines = lastLines(server.engine, "x", server.clock);
+    await answered.promise;
+    await until(() => server.clock.sleepers === 1);
+    await server.clock.advance(LIMITS.compute.engineCallMs);
+    assert.deepEqual(await lines, ["a"]);
   });
 
   test("a stream that breaks off is an error, one that was given up is none", async () => {

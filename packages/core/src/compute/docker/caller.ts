@@ -1,5 +1,5 @@
 /** Calls to Docker's API: each with a deadline, and what goes wrong in our words. */
-import type { Readable } from "node:stream";
+import { addAbortSignal, type Readable } from "node:stream";
 import type Docker from "dockerode";
 import { SkerryError } from "../../domain/errors.ts";
 import { LIMITS } from "../../domain/limits.ts";
@@ -72,29 +72,30 @@ export class DockerCaller {
     signal: AbortSignal,
   ): Promise<Readable> {
     const { modem } = await this.#open();
+    // One that answers when nobody waits any more must not stay open.
+    const given = new AbortController();
     const options = {
       path: `${path}?`,
       method: "GET",
       options: query,
       isStream: true,
       statusCodes: { 200: true, 404: "not found", 409: "conflict", 500: "server error" },
-      abortSignal: signal,
+      abortSignal: AbortSignal.any([signal, given.signal]),
     };
-    const body = await this.call(
-      what,
-      () =>
-        new Promise<Readable>((resolve, reject) => {
-          modem.dial(options as never, (error: unknown, stream: unknown) => {
-            if (error) reject(error);
-            else resolve(stream as Readable);
-          });
-        }),
-    );
+    const dial = () =>
+      new Promise<Readable>((resolve, reject) => {
+        modem.dial(options as never, (error: unknown, stream: unknown) => {
+          if (error) reject(error);
+          else resolve(stream as Readable);
+        });
+      });
+    const body = await this.call(what, dial).catch((error: unknown) => {
+      given.abort();
+      throw error;
+    });
     // Whoever reads it hears of the error; one that nobody reads must not end the process.
     body.on("error", () => undefined);
-    signal.addEventListener("abort", () => body.destroy(), { once: true });
-    if (signal.aborted) body.destroy();
-    return body;
+    return addAbortSignal(signal, body);
   }
 
   /** What a stream broke off with. */

@@ -32,17 +32,28 @@ function general(caller: DockerCaller): Pick<Engine, "describe" | "events"> {
       return `Docker ${Version}`;
     },
     async events(label, value, signal) {
-      const filters = JSON.stringify({ type: ["container"], label: [`${label}=${value}`] });
+      // Not those of commands and health checks: a container could make any number of them.
+      const event = ["create", "start", "die", "oom", "destroy", "pause", "unpause", "update"];
+      const filters = JSON.stringify({ type: ["container"], event, label: [`${label}=${value}`] });
       const body = await caller.stream("events", "/events", { filters }, signal);
       return (async function* () {
         for await (const line of lines(broken(caller, body, signal))) {
-          const event = JSON.parse(line) as { Actor?: { Attributes?: Record<string, string> } };
-          yield event.Actor?.Attributes ?? {};
+          yield labelsOf(line);
         }
         if (!signal.aborted) throw caller.gone(new Error("the events ended"));
       })();
     },
   };
+}
+
+/** Of an event. None of what cannot be read: an image's own labels may be longer than any line. */
+function labelsOf(line: string): Readonly<Record<string, string>> {
+  try {
+    const event = JSON.parse(line) as { Actor?: { Attributes?: Record<string, string> } } | null;
+    return event?.Actor?.Attributes ?? {};
+  } catch {
+    return {};
+  }
 }
 
 function containers(

@@ -9,12 +9,15 @@ import { type Frame, readFrames } from "./frames.ts";
 /** @throws `not_found`, `conflict` (it does not run), as the caller. */
 export async function execIn(caller: DockerCaller, id: string, plan: ExecPlan): Promise<Exec> {
   const { tty, command, columns, rows } = plan;
-  const { exec, socket } = await caller.call("container", async (docker) => {
+  const { exec, socket } = await caller.call("container", async (docker, late) => {
     const made = await docker.getContainer(id).exec({
       ...{ Cmd: [...command], Tty: tty, AttachStdin: true, AttachStdout: true, AttachStderr: true },
       ...(tty ? { Env: ["TERM=xterm-256color"] } : {}),
     });
-    return { exec: made, socket: (await made.start({ hijack: true, stdin: true, Tty: tty })) as Duplex };
+    const begun = (await made.start({ hijack: true, stdin: true, Tty: tty })) as Duplex;
+    // Nobody waits for it any more.
+    if (late.aborted) giveUp(caller, id, made, begun);
+    return { exec: made, socket: begun };
   });
   socket.on("error", () => undefined); // told to whoever reads
   const resize = async (width: number, height: number) => {
@@ -42,12 +45,15 @@ export async function execIn(caller: DockerCaller, id: string, plan: ExecPlan): 
       return ExitCode ?? 0;
     },
     [Symbol.dispose]() {
-      if (socket.destroyed) return;
-      socket.destroy();
-      // Docker lets a command run on when nobody listens to it any more.
-      void hangUp(caller, id, exec).catch(() => undefined);
+      if (!socket.destroyed) giveUp(caller, id, exec, socket);
     },
   };
+}
+
+/** Docker lets a command run on when nobody listens to it any more. */
+function giveUp(caller: DockerCaller, container: string, exec: Docker.Exec, socket: Duplex): void {
+  socket.on("error", () => undefined).destroy();
+  void hangUp(caller, container, exec).catch(() => undefined);
 }
 
 /** Ends a command that still runs, by its id on this machine, when it is certain that it is one of this container. */

@@ -18,6 +18,8 @@ export function createOptions(plan: ContainerPlan): ContainerCreateOptions {
     Labels: { ...plan.labels },
     ...(plan.command.length === 0 ? {} : { Cmd: [...plan.command] }),
     Env: Object.entries(plan.env).map(([name, value]) => `${name}=${value}`),
+    // Of the image's own nobody is told, and it could begin a thousand commands a second.
+    Healthcheck: { Test: ["NONE"] },
     ExposedPorts: Object.fromEntries(ports.map(([port]) => [port, {}])),
     NetworkingConfig: { EndpointsConfig: { [plan.network]: { Aliases: [plan.alias] } } },
     HostConfig: {

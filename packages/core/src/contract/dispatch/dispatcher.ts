@@ -114,7 +114,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       if ((input.query as { dryRun?: string }).dryRun !== undefined) return await rehearse(options, call, input);
       const response = await answer(options, streams, call, input);
       if (isMutation(route)) done = { call, outcome: "ok" };
-      if (done !== undefined) await options.audit(done);
+      if (done !== undefined) await recorded(options.audit(done), response);
       return response;
     } catch (thrown) {
       // What is done and cannot be recorded must not be recorded as failed, nor be called so.
@@ -122,6 +122,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       return refuse(options, request, facts, call, thrown);
     }
   };
+}
+
+/** A command that nobody could be told of, and that nobody listens to, ends. @throws what the audit throws. */
+async function recorded(audited: Promise<void>, { terminal: session }: ApiResponse): Promise<void> {
+  try {
+    await audited;
+  } catch (error) {
+    session?.process[Symbol.dispose]();
+    session?.ended();
+    throw error;
+  }
 }
 
 function notRecorded(cause: unknown): SkerryError {
