@@ -22,6 +22,7 @@ const IN_TUNNEL = 3;
 const LINGERING = 4;
 
 export class ClientConnection implements WireOwner, ExchangeClient {
+  readonly readsAfterFailedWrite = false;
   readonly wire: Wire;
   deadlineMs = 0;
 
@@ -81,6 +82,10 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.deadlineMs = this.#context.coarseMs + inMs;
   }
 
+  hurryDeadline(inMs: number): void {
+    this.deadlineMs = Math.min(this.deadlineMs, this.#context.coarseMs + inMs);
+  }
+
   onDeadline(): void {
     if (this.#exchange !== undefined) this.#exchange.onDeadline();
     else this.wire.destroy();
@@ -127,7 +132,9 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   #takeBody(exchange: Exchange, buffer: Buffer, from: number, to: number): number {
+    exchange.corkRequest();
     const end = this.#body.take(buffer, from, to, this.#passBody);
+    exchange.uncorkRequest();
     if (this.#body.refusal !== undefined) {
       exchange.refuse(this.#body.refusal);
       return to;
@@ -159,7 +166,8 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   onAnswered(closes: boolean): void {
     this.#exchange = undefined;
-    if (closes) {
+    // An answer that began before the drain could not say that the connection ends.
+    if (closes || this.#context.isDraining) {
       this.#linger();
       return;
     }

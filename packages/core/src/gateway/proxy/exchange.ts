@@ -1,7 +1,7 @@
 /** One request and its answer: finds the route, takes a connection, passes bytes both ways, gives up in time. */
 import { SkerryError } from "../../domain/errors.ts";
 import { Refusal } from "../http1/grammar.ts";
-import type { RequestHead } from "../http1/request-head.ts";
+import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
 import { type ResponseHead, UNTIL_CLOSE } from "../http1/response-head.ts";
 import type { Backend, TableEntry } from "../table.ts";
 import type { Context } from "./context.ts";
@@ -20,6 +20,8 @@ export interface ExchangeClient {
   forwardedFor(hostHeader: string): string;
   /** The exchange must do something by then, see `onDeadline`. */
   setDeadline(inMs: number): void;
+  /** By then, if not before. */
+  hurryDeadline(inMs: number): void;
   /** The answer has been written. `closes`: it said that the connection ends. */
   onAnswered(closes: boolean): void;
   /** The answer cannot be completed. */
@@ -30,6 +32,10 @@ export interface ExchangeClient {
 
 /** RFC 9110 9.2.2: asking twice is asking once. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+
+/** Which sides of a tunnel have sent their last byte. */
+const CLIENT_HALF = 1;
+const UPSTREAM_HALF = 2;
 
 /** Waits for a connection, then sends, then waits for the answer, then passes it on. */
 type Phase = "connect" | "send" | "wait" | "answer" | "tunnel" | "over";
@@ -54,9 +60,10 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   #attempts = 0;
   #hasRetried = false;
   #answerHead: string | undefined;
+  #isAnswerChunked = false;
   #status = 0;
   #closes = false;
-  #hasTunnelEnded = false;
+  #endedHalves = 0;
 
   constructor(context: Context, pools: UpstreamPools, client: ExchangeClient, head: RequestHead) {
     this.#pools = pools;
@@ -136,6 +143,15 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     else this.#answerOwn(error);
   }
 
+  /** Chunks may be a byte each. */
+  corkRequest(): void {
+    if (this.head.bodyBytes === CHUNKED) this.#upstream?.wire.cork();
+  }
+
+  uncorkRequest(): void {
+    this.#upstream?.wire.uncork();
+  }
+
   /** A range of the request's body. */
   sendBody(buffer: Buffer, from: number, to: number): void {
     if (this.#upstream === undefined) return;
@@ -158,6 +174,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   #onSent(): void {
     this.#phase = "wait";
     this.#client.setDeadline(this.#context.limits.upstreamHeadMs);
+    if (this.#client.wire.hasEnded) this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
   }
 
   onUpstreamDrain(): void {
@@ -173,6 +190,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   onHead(head: ResponseHead): void {
     this.#phase = "answer";
     this.#status = head.status;
+    this.#isAnswerChunked = head.bodyBytes === CHUNKED;
     this.#closes = this.#mustClose() || head.bodyBytes === UNTIL_CLOSE;
     this.#answerHead = responseHead(head, this.head, this.id, this.#closes);
   }
@@ -181,6 +199,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     const { wire } = this.#client;
     const head = this.#answerHead;
     this.#answerHead = undefined;
+    if (this.#isAnswerChunked) wire.cork();
     if (head === undefined) wire.write(buffer.subarray(from, to));
     else if (to - from > this.#context.limits.smallBodyBytes) wire.writeBoth(head, buffer.subarray(from, to));
     // Latin1 maps each byte to one character and back.
@@ -193,6 +212,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
       wire.write(this.#answerHead);
       this.#answerHead = undefined;
     }
+    wire.uncork();
     const upstream = this.#upstream as UpstreamConnection;
     if (isLast) {
       if (wire.isBlocked) upstream.leaveBuffer();
@@ -228,32 +248,39 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     const { wire } = this.#upstream as UpstreamConnection;
     wire.write(this.#lasting(buffer, from, to));
     if (wire.isBlocked) this.#client.wire.pause();
-    this.#client.setDeadline(this.#context.limits.tunnelIdleMs);
+    this.#keepTunnel();
   }
 
   onTunnelBytes(buffer: Buffer, from: number, to: number): void {
     const { wire } = this.#client;
     wire.write(buffer.subarray(from, to));
     if (wire.isBlocked) (this.#upstream as UpstreamConnection).wire.pause();
-    this.#client.setDeadline(this.#context.limits.tunnelIdleMs);
+    this.#keepTunnel();
+  }
+
+  #keepTunnel(): void {
+    const { tunnelIdleMs, halfClosedMs } = this.#context.limits;
+    this.#client.setDeadline(this.#endedHalves === 0 ? tunnelIdleMs : halfClosedMs);
   }
 
   onTunnelEnd(): void {
-    this.#endTunnelHalf(this.#client.wire);
+    this.#endTunnelHalf(UPSTREAM_HALF, this.#client.wire);
   }
 
   /** The client sends no more. */
   onClientEnd(): void {
-    if (this.#phase === "tunnel") this.#endTunnelHalf((this.#upstream as UpstreamConnection).wire);
+    if (this.#phase === "tunnel") this.#endTunnelHalf(CLIENT_HALF, (this.#upstream as UpstreamConnection).wire);
     else if (!this.#client.isRequestRead) this.#client.wire.destroy();
+    else if (this.#phase === "wait") this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
   }
 
-  #endTunnelHalf(other: Wire): void {
+  /** Told more than once. */
+  #endTunnelHalf(half: number, other: Wire): void {
+    if ((this.#endedHalves & half) !== 0) return;
+    this.#endedHalves |= half;
     other.end();
-    if (!this.#hasTunnelEnded) {
-      this.#hasTunnelEnded = true;
-      return;
-    }
+    this.#keepTunnel();
+    if (this.#endedHalves !== CLIENT_HALF + UPSTREAM_HALF) return;
     const upstream = this.#upstream as UpstreamConnection;
     this.#end(undefined);
     upstream.endGently();

@@ -39,8 +39,10 @@ const IN_BODY = 1;
 const IN_TUNNEL = 2;
 
 export class UpstreamConnection implements WireOwner {
+  readonly readsAfterFailedWrite = true;
   readonly #home: Home;
   readonly createdMs: number;
+  /** 0 while it is used. */
   idleSinceMs = 0;
   /** Requests that it has carried. */
   uses = 0;
@@ -70,6 +72,7 @@ export class UpstreamConnection implements WireOwner {
     this.#state = AT_HEAD;
     this.#head = undefined;
     this.#bytesBefore = this.wire.bytesIn;
+    this.idleSinceMs = 0;
     this.uses++;
   }
 

@@ -7,12 +7,17 @@ import type { OnReadOpts, Socket } from "node:net";
 
 export interface WireOwner {
   /**
+   * What the peer has sent is still worth reading when it takes nothing more: an upstream that refuses a body answers, and
+   * closes. Else the wire is destroyed when a write fails.
+   */
+  readonly readsAfterFailedWrite: boolean;
+  /**
    * Takes bytes `from` to `to`; returns the place behind what it took. When that is less, the wire holds the rest and
    * reads no more until `resume`. The buffer is used again: what must outlive the call is copied, or the wire paused
    * while a write of it is pending.
    */
   onBytes(buffer: Buffer, from: number, to: number): number;
-  /** The peer sends no more; what it sent was taken. */
+  /** The peer sends no more; what it sent was taken. Again at each `resume` after that. */
   onEnd(): void;
   /** Everything written has gone to the kernel, after `isBlocked` was true. */
   onDrain(): void;
@@ -24,6 +29,12 @@ type Written = (error?: Error | null) => void;
 /** Without a type in @types/node: Node's own sockets take the encoding `buffer` for bytes. */
 const BYTES = "buffer" as BufferEncoding;
 const nothing = (): void => undefined;
+/** More parts than this are copied together: a call for many small ones costs more. */
+const MAX_PARTS = 8;
+
+function joined(parts: readonly (string | Buffer)[]): Buffer {
+  return Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : part)));
+}
 
 export class Wire {
   readonly socket: Socket;
@@ -43,6 +54,9 @@ export class Wire {
   #hasEnded = false;
   #isWriting = false;
   #isInWrite = false;
+  /** A write has failed: nothing more is written. */
+  #isBroken = false;
+  #isCorked = false;
   #queue: (string | Buffer)[] = [];
   #endsAfterWrites = false;
   readonly #written: Written = (error) => this.#onWritten(error);
@@ -90,22 +104,28 @@ export class Wire {
 
   /** A string is latin1. */
   write(data: string | Buffer): void {
-    if (this.socket.destroyed) return;
+    if (this.socket.destroyed || this.#isBroken) return;
     this.bytesOut += data.length;
-    if (this.#isWriting) this.#queue.push(data);
-    else {
-      this.#isWriting = true;
-      this.#isInWrite = true;
-      this.socket._write(data, typeof data === "string" ? "latin1" : BYTES, this.#written);
-      this.#isInWrite = false;
-    }
+    if (this.#isWriting || this.#isCorked) this.#queue.push(data);
+    else this.#start(data);
+  }
+
+  /** Until `uncork` what is written is collected, and then goes in one call: a body may come in thousands of pieces. */
+  cork(): void {
+    this.#isCorked = true;
+  }
+
+  uncork(): void {
+    if (!this.#isCorked) return;
+    this.#isCorked = false;
+    if (!this.#isWriting && this.#queue.length > 0) this.#startQueue();
   }
 
   /** A head and bytes behind it, in one call. */
   writeBoth(head: string, body: Buffer): void {
-    if (this.socket.destroyed) return;
+    if (this.socket.destroyed || this.#isBroken) return;
     this.bytesOut += head.length + body.length;
-    if (this.#isWriting) this.#queue.push(head, body);
+    if (this.#isWriting || this.#isCorked) this.#queue.push(head, body);
     else this.#startAll([head, body]);
   }
 
@@ -126,6 +146,20 @@ export class Wire {
     else this.socket.resetAndDestroy();
   }
 
+  #start(data: string | Buffer): void {
+    this.#isWriting = true;
+    this.#isInWrite = true;
+    this.socket._write(data, typeof data === "string" ? "latin1" : BYTES, this.#written);
+    this.#isInWrite = false;
+  }
+
+  #startQueue(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    if (queue.length === 1) this.#start(queue[0] as string | Buffer);
+    else this.#startAll(queue.length > MAX_PARTS ? [joined(queue)] : queue);
+  }
+
   #startAll(parts: readonly (string | Buffer)[]): void {
     const chunks = parts.map((chunk) => ({
       chunk,
@@ -138,15 +172,19 @@ export class Wire {
   }
 
   #onWritten(error?: Error | null): void {
+    if (error && this.owner.readsAfterFailedWrite && !this.socket.destroyed) {
+      // Blocked from now on; the end of what can be read ends it.
+      this.#isBroken = true;
+      this.#queue = [];
+      return;
+    }
     this.#isWriting = false;
     if (error || this.socket.destroyed) {
       this.socket.destroy();
       return;
     }
     if (this.#queue.length > 0) {
-      const queue = this.#queue;
-      this.#queue = [];
-      this.#startAll(queue);
+      this.#startQueue();
       if (this.#isWriting) return;
     }
     if (this.#endsAfterWrites) this.socket.end();
@@ -155,6 +193,11 @@ export class Wire {
 
   #push(chunk: Buffer | null): boolean {
     if (chunk !== null) return this.#deliver(chunk, chunk.length, false);
+    // It has broken off, and the write that failed was told so.
+    if (this.#isBroken) {
+      this.socket.destroy();
+      return false;
+    }
     this.#hasEnded = true;
     if (this.#held.length === 0 && !this.#isPaused) this.owner.onEnd();
     return false;

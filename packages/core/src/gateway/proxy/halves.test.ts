@@ -1,0 +1,180 @@
+/** Connections of which one side has ended, or ends at a bad moment: uploads refused half way, tunnels, drains. */
+import { equal, match, ok } from "node:assert/strict";
+import { Socket } from "node:net";
+import { test } from "node:test";
+import { ProxyWorld, until } from "../../testing/proxy-world.ts";
+
+const HOST = "Host: app.example\r\n";
+const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const REFUSED = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno";
+const SWITCH = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+const UPGRADE = `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+
+test("an upstream that refuses an upload and resets is still heard", async () => {
+  await using world = await ProxyWorld.start();
+  world.route(
+    await world.listen((socket) => {
+      socket.once("readable", () => {
+        // What it has not read makes the end of its connection a reset.
+        socket.write(REFUSED, () => socket.resetAndDestroy());
+      });
+    }),
+  );
+  const part = "x".repeat(64 * 1024);
+  for (let round = 0; round < 40; round++) {
+    const client = await world.connect();
+    client.write(`POST / HTTP/1.1\r\n${HOST}Content-Length: ${1000 * part.length}\r\n\r\n`);
+    const send = (): void => {
+      while (!client.isClosed && client.text === "" && client.socket.write(part));
+    };
+    client.socket.on("drain", send);
+    send();
+    await until(() => client.text.endsWith("no") || client.text.endsWith("}\n") || client.isClosed, "an answer");
+    match(client.text, /^HTTP\/1\.1 413 /, `round ${round}`);
+    client.socket.destroy();
+  }
+});
+
+test("an answer that ends with its connection is not whole when a write was reset meanwhile", async () => {
+  await using world = await ProxyWorld.start();
+  world.route(
+    await world.listen((socket) => {
+      socket.once("readable", () => {
+        socket.write("HTTP/1.1 413 Too Large\r\n\r\npart", () => socket.resetAndDestroy());
+      });
+    }),
+  );
+  for (let round = 0; round < 10; round++) {
+    const client = await world.connect();
+    client.write(`POST / HTTP/1.1\r\n${HOST}Content-Length: 100000000\r\n\r\n${"x".repeat(1_000_000)}`);
+    await until(() => client.isClosed || client.hasEnded, "the end");
+    ok(!client.hasEnded || client.text.startsWith("HTTP/1.1 502"), client.text);
+    client.socket.destroy();
+  }
+});
+
+/** Calls of Node's own writes while `run` runs. */
+async function writesDuring(run: () => Promise<void>): Promise<number> {
+  const { _write, _writev } = Socket.prototype;
+  let count = 0;
+  Socket.prototype._write = function (...args) {
+    count++;
+    _write.apply(this, args);
+  };
+  Socket.prototype._writev = function (...args) {
+    count++;
+    _writev?.apply(this, args);
+  };
+  try {
+    await run();
+  } finally {
+    Object.assign(Socket.prototype, { _write, _writev });
+  }
+  return count;
+}
+
+test("a body in tiny pieces costs few writes, both ways", async () => {
+  await using world = await ProxyWorld.start();
+  const pieces = 20_000;
+  const seen = await world.upstream(
+    () => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(pieces)}0\r\n\r\n`,
+  );
+  const writes = await writesDuring(async () => {
+    const body = `${"1;a\r\nx\r\n".repeat(pieces)}0\r\n\r\n`;
+    const head = `POST / HTTP/1.1\r\n${HOST}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const answer = await world.exchange(head + body);
+    ok(answer.endsWith("0\r\n\r\n"));
+    const old = await world.exchange(`GET / HTTP/1.0\r\n${HOST}\r\n`);
+    equal(old.slice(old.indexOf("\r\n\r\n") + 4), "x".repeat(pieces));
+  });
+  equal(seen[0]?.body, "x".repeat(pieces));
+  ok(writes < 200, `${writes} writes`);
+});
+
+test("a client that has closed its side holds an upstream for a moment only", async () => {
+  await using world = await ProxyWorld.start({ halfClosedMs: 50 });
+  const seen = await world.upstream(() => undefined);
+  const early = await world.connect();
+  early.socket.end(GET);
+  await until(() => early.hasEnded, "an answer long before an upstream must begin its own");
+  match(early.text, /^HTTP\/1\.1 504 /);
+  const late = await world.connect();
+  late.write(GET);
+  await until(() => seen.length === 2, "the upstream has the request");
+  late.socket.end();
+  await until(() => late.hasEnded, "an answer");
+  match(late.text, /^HTTP\/1\.1 504 /);
+  await until(() => world.proxy.stats().upstreamConnections === 0, "the upstream is free");
+});
+
+test("a tunnel goes on one way after the other has ended, and not for ever", async () => {
+  await using world = await ProxyWorld.start({ halfClosedMs: 200 });
+  let upstream: Socket | undefined;
+  let got = "";
+  world.route(
+    await world.listen((socket) => {
+      upstream = socket;
+      socket.once("data", () => {
+        socket.on("data", (bytes) => {
+          got += bytes.toString();
+        });
+        socket.write(SWITCH);
+      });
+    }),
+  );
+  const client = await world.connect();
+  client.write(UPGRADE);
+  await until(() => client.text.startsWith("HTTP/1.1 101"), "the tunnel");
+  const answer = "y".repeat(8_000_000);
+  client.socket.pause();
+  upstream?.end(answer);
+  client.write("before");
+  client.socket.resume();
+  await until(() => client.hasEnded, "all of the upstream's bytes, and its end");
+  equal(client.text.length - client.text.indexOf("\r\n\r\n") - 4, answer.length);
+  client.write(" and after");
+  await until(() => got === "before and after", "the other way is open");
+  await until(() => client.isClosed || world.proxy.stats().connections === 0, "it is given up");
+  await until(() => world.proxy.stats().upstreamConnections === 0, "at both ends");
+});
+
+test("a drain ends a connection whose answer began before", async () => {
+  await using world = await ProxyWorld.start();
+  let finish = (): void => undefined;
+  await world.upstream((_, socket) => {
+    finish = () => void socket.write("k");
+    return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no";
+  });
+  const client = await world.connect();
+  client.write(GET);
+  await until(() => client.text.endsWith("o"), "the answer has begun");
+  const drained = world.proxy.drain(new AbortController().signal);
+  finish();
+  await until(() => client.hasEnded, "the end of the answer and of the connection");
+  match(client.text, /ok$/);
+  client.socket.destroy();
+  await drained;
+});
+
+test("a connection that was busy for longer than an idle one is kept is used again", async () => {
+  await using world = await ProxyWorld.start({ upstreamIdleMs: 150 });
+  const sockets = new Set<Socket>();
+  let waitMs = 0;
+  await world.upstream((_, socket) => {
+    sockets.add(socket);
+    setTimeout(() => socket.write(OK), waitMs);
+    return undefined;
+  });
+  const client = await world.connect();
+  const ask = async (count: number): Promise<void> => {
+    client.write(GET);
+    await until(() => client.text.split("ok").length === count + 1, `answer ${count}`);
+  };
+  await ask(1);
+  waitMs = 400;
+  await ask(2);
+  waitMs = 0;
+  await ask(3);
+  equal(sockets.size, 1);
+});
