@@ -34,9 +34,10 @@ import type { Config } from "./config/load.ts";
 import type { DataDirectory } from "./data/directory.ts";
 import { type FirstStart, firstStart, forgetFirstPassword } from "./first-start.ts";
 import { type Gateway, startGateway } from "./gateway/gateway.ts";
+import { Feed } from "./http/feed.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { ApiServer, type RequestRecord } from "./http/server.ts";
-import type { Services } from "./http/services.ts";
+import type { Feeds, Services } from "./http/services.ts";
 import type { PeerTimeouts } from "./http/timeouts.ts";
 import { createDiskPressure, type DiskPressure } from "./pressure.ts";
 import { createFailureCheck } from "./readiness.ts";
@@ -152,8 +153,11 @@ async function openServices(
   const servers = await openChunkServers({ ...world, directories, cluster, registryFile: data.chunkserversFile });
   let wake = (_job: string): void => undefined; // until the jobs run
   const digests = parts.use(createDigestThread());
-  const objects = parts.use(await createObjectService({ ...world, index, servers, digests, wake: (job) => wake(job) }));
-  const audit = parts.use(await createAudit({ ...world, directory: data.auditDirectory }));
+  const feeds: Feeds = { audit: new Feed(world), jobs: new Feed(world), objects: new Feed(world) };
+  const storage = { ...world, index, servers, digests, onChange: feeds.objects.tell };
+  const objects = parts.use(await createObjectService({ ...storage, wake: (job) => wake(job) }));
+  const { auditDirectory } = data;
+  const audit = parts.use(await createAudit({ ...world, directory: auditDirectory, onRecord: feeds.audit.tell }));
   const projectIsEmpty = async (uid: string) => {
     const found = await Promise.all(OWNED_KINDS.map((kind) => store.list({ prefix: `/${kind}/${uid}/`, limit: 1 })));
     return found.every(({ entries }) => entries.length === 0);
@@ -173,14 +177,15 @@ async function openServices(
     }),
   );
 
-  const jobs = parts.use(createJobRunner(world));
+  const jobs = parts.use(createJobRunner({ ...world, onChange: feeds.jobs.tell }));
   for (const job of [...objects.jobs, verifyJob(index, log), ...auth.jobs, ...compute.jobs, pressure.job])
     jobs.add(job);
   wake = (job) => jobs.wake(job);
   const backups = await createBackups({ ...world, store, index, buckets, data });
   const findFailure = createFailureCheck({ audit, auth, index, servers, store });
   const services: Services = {
-    ...{ audit, auth, backups, buckets, clock, compute, gateway, imageLoader, index, jobs, objects, routes, store },
+    ...{ audit, auth, backups, buckets, clock, compute, feeds, gateway, imageLoader, index, jobs },
+    ...{ objects, routes, store },
     node: {
       ...{ cluster, name: config.node.name, version: VERSION, startedMs },
       readiness: async () => {

@@ -27,7 +27,7 @@ const healthy = (cloud: FakeCloud): void => {
 const job = (more: object) => (cloud: FakeCloud) => {
   healthy(cloud);
   const items = [{ name: "index.verify", summary: "Looks", state: "idle", runs: 1, failures: 0, ...more }];
-  cloud.answers.set("job.list", () => ({ items }));
+  cloud.answers.set("job.list", () => ({ items, revision: 1 }));
 };
 async function cloudFindings(prepare: (cloud: FakeCloud) => void) {
   const { status, stdout, stderr } = await doctor(prepare, ["-o", "json"]);

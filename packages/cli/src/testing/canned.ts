@@ -216,6 +216,7 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   [
     "job.list",
     () => ({
+      revision: 1,
       items: [
         {
           name: "storage.repair",
@@ -232,6 +233,7 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   [
     "audit.list",
     () => ({
+      revision: 1,
       items: [
         {
           time: "2026-08-02T11:59:00.123Z",

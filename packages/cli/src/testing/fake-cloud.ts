@@ -185,7 +185,7 @@ export class FakeCloud implements AsyncDisposable {
     };
     const prefixes = [...new Set(keys.map(common).filter((found) => found !== undefined))];
     const items = keys.filter((key) => common(key) === undefined).map((key) => this.#view(bucket, key));
-    return { items, prefixes };
+    return { items, prefixes, revision: 1 };
   }
 
   async #send(request: CloudRequest, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {

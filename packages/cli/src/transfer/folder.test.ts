@@ -308,7 +308,7 @@ describe("folders", () => {
     });
     cloud.answers.set("object.list", ({ query }) => {
       if (query.get("page") !== null) throw new SkerryError("forbidden", "Not this page.");
-      return { items: page.map(view), prefixes: [], nextPage: "2" };
+      return { items: page.map(view), prefixes: [], revision: 1, nextPage: "2" };
     });
     const broken = await cli.run(["cp", "-r", "docs:", cli.path("down")]);
     assert.equal(broken.status, 4, broken.stderr);

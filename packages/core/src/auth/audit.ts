@@ -53,6 +53,8 @@ export interface AuditOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Told of each record when it is in the file. Must not throw. */
+  readonly onRecord?: (record: AuditRecord) => void;
   /** Tests: smaller files. */
   readonly maxFileBytes?: number;
   readonly maxFiles?: number;
@@ -109,6 +111,7 @@ class FileAudit implements Audit {
   readonly #file: AuditFile;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #onRecord: ((record: AuditRecord) => void) | undefined;
   readonly #countLine: (amount?: number, labels?: Record<string, string>) => void;
   readonly #countFailure: (amount?: number) => void;
   readonly #stop = new AbortController();
@@ -125,6 +128,7 @@ class FileAudit implements Audit {
     this.#file = file;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#onRecord = options.onRecord;
     const { metrics } = options;
     this.#countLine = metrics.counter("skerry_auth_audit_lines_total", "Audit records by fate.", ["fate"]);
     this.#countFailure = metrics.counter("skerry_auth_audit_failures_total", "Failed writes of the audit log.");
@@ -220,13 +224,21 @@ class FileAudit implements Audit {
       try {
         if (this.#failedAtMs !== undefined) throw this.#unavailable();
         await this.#file.append(batch.map(({ line }) => line).join(""));
-        for (const { resolve } of batch) resolve();
+        for (const { line, resolve } of batch) {
+          this.#tell(line);
+          resolve();
+        }
         this.#tick();
       } catch (error) {
         this.#fail(error);
         for (const { reject } of batch) reject(this.#unavailable());
       }
     }
+  }
+
+  /** As a reader would find it in the file. */
+  #tell(line: string): void {
+    this.#onRecord?.(JSON.parse(line) as AuditRecord);
   }
 
   #fail(error: unknown): void {
@@ -241,10 +253,10 @@ class FileAudit implements Audit {
     await this.#writing;
     try {
       await this.#file.open();
-      await this.#file.append(
-        formatAudit({ actor: SYSTEM, action: "audit.gap", outcome: "failed" }, this.#clock.wallMs()),
-      );
+      const gap = formatAudit({ actor: SYSTEM, action: "audit.gap", outcome: "failed" }, this.#clock.wallMs());
+      await this.#file.append(gap);
       await this.#file.sync();
+      this.#tell(gap);
       this.#failedAtMs = undefined;
       this.#log.info({}, "audit: the log can be written again");
     } catch {

@@ -65,6 +65,8 @@ export const listQuery = z.strictObject({
   page: z.string().max(2048).optional().describe("Token of the next page"),
   ...watchFields,
 });
+/** A list that is watched and has neither labels nor pages. */
+export const feedQuery = z.strictObject(watchFields);
 const projectListQuery = listQuery.extend({
   project: projectSchema.optional().describe("Only of this project (name or uid)"),
 });

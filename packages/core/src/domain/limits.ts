@@ -204,6 +204,8 @@ export const LIMITS = {
     streamHeartbeatMs: 15 * second,
     /** A client takes an event stream for dead when nothing came for so long, and connects again. */
     streamSilenceMs: 45 * second,
+    /** Changes that a feed (audit, jobs, objects) keeps for its watchers. Beyond: the oldest half goes; who needs them lists again. */
+    maxFeedChanges: 2048,
     /** In-flight requests may finish within this after SIGTERM. */
     drainMs: 10 * second,
   },
@@ -250,6 +252,8 @@ export const LIMITS = {
     maxBackoffMs: 5 * minute,
     /** A job must stop within this when asked. */
     stopMs: 5 * second,
+    /** What a run says of its progress is told at most so often; its state always. */
+    progressMs: 250,
   },
 } as const;
 

@@ -97,6 +97,13 @@ export interface IndexChange {
   readonly version: string;
 }
 
+/** What the object service tells when an object was stored or removed. */
+export interface ObjectChange {
+  /** Uid of the bucket. */
+  readonly bucket: string;
+  readonly key: string;
+}
+
 export interface IndexTotals {
   readonly buckets: number;
   readonly objects: number;

@@ -13,6 +13,8 @@ export interface JobRunnerOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly random: Random;
+  /** Told when the state of a job changes, and now and then what a run says of its progress. Must not throw. */
+  readonly onChange?: (status: JobStatus) => void;
 }
 
 interface Entry {
@@ -27,6 +29,8 @@ interface Entry {
   lastRunAt: string | undefined;
   /** A wake that no run has answered yet. Many are one. */
   woken: boolean;
+  /** When its progress was told last (monotonic). */
+  toldMs: number;
   /** Ends the pause. */
   wakeUp: () => void;
   done: Promise<void>;
@@ -70,10 +74,12 @@ class Runner implements JobRunner {
       lastError: undefined,
       lastRunAt: undefined,
       woken: false,
+      toldMs: Number.NEGATIVE_INFINITY,
       wakeUp: () => undefined,
       done: Promise.resolve(),
     };
     this.#entries.set(job.name, entry);
+    this.#tell(entry);
     entry.done = this.#loop(entry);
   }
 
@@ -110,9 +116,15 @@ class Runner implements JobRunner {
       if (this.#stop.signal.aborted) break;
       await this.#runOnce(entry);
       entry.state = entry.streak > 0 ? "backing-off" : "idle";
+      this.#tell(entry);
       pauseMs = entry.streak > 0 ? backoffMs(entry.streak, random) : entry.job.everyMs;
     }
     entry.state = "stopped";
+    this.#tell(entry);
+  }
+
+  #tell(entry: Entry): void {
+    this.#options.onChange?.(toStatus(entry));
   }
 
   /** Waits for a wake, for the end of the pause, or for the stop. `undefined`: only a wake ends it. */
@@ -139,8 +151,13 @@ class Runner implements JobRunner {
     entry.lastRunAt = new Date(clock.wallMs()).toISOString();
     entry.runs += 1;
     const startedMs = clock.monotonicMs();
+    this.#tell(entry);
     const progress = (text: string): void => {
       entry.progress = text;
+      const nowMs = clock.monotonicMs();
+      if (nowMs - entry.toldMs < LIMITS.jobs.progressMs) return;
+      entry.toldMs = nowMs;
+      this.#tell(entry);
     };
     try {
       await job.run({ signal: this.#stop.signal, progress });

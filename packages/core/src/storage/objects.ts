@@ -4,6 +4,7 @@ import type { Job } from "../domain/jobs.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type {
   ListObjectsOptions,
+  ObjectChange,
   ObjectCondition,
   ObjectIndex,
   ObjectInfo,
@@ -38,6 +39,8 @@ export interface ObjectServiceOptions {
   readonly metrics: Metrics;
   /** Runs a job of `jobs` soon. Without it they run at their own pace. */
   readonly wake?: (job: string) => void;
+  /** Told after an object was stored or removed. Must not throw. */
+  readonly onChange?: (change: ObjectChange) => void;
   /** Computes ETags of large bodies beside the main thread. Disposed by whoever made it, after the service. */
   readonly digests?: DigestThread;
   /** Default `LIMITS.objects.chunkBytes`; smaller ones, in whole blocks, are for tests. */
@@ -166,6 +169,7 @@ export class ObjectService implements AsyncDisposable {
       await this.#abandon(upload, error);
       throw error;
     }
+    this.#options.onChange?.({ bucket, key });
     await this.#finish(upload);
     this.#countIn(content.sizeBytes);
     return infoOf(record);
@@ -239,6 +243,7 @@ export class ObjectService implements AsyncDisposable {
   /** Nothing when it is not there. Works on a full disk. @throws `conflict/precondition`. */
   async delete(request: { bucket: string; key: string; condition?: ObjectCondition }): Promise<void> {
     await this.#options.index.batch([{ op: "delete", ...request }]);
+    this.#options.onChange?.({ bucket: request.bucket, key: request.key });
     this.#options.wake?.("storage.garbage");
   }
 

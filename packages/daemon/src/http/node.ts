@@ -11,7 +11,7 @@ import type { Services } from "./services.ts";
 const AUDIT_LINES = 100;
 
 export function nodeHandlers(services: Services) {
-  const { clock, jobs, node, objects, store } = services;
+  const { clock, node, objects, store } = services;
   let openapi: string | undefined;
   return [
     handle.json(nodeRoutes.status, async (call) => {
@@ -44,15 +44,7 @@ export function nodeHandlers(services: Services) {
       return { ...status, servers: status.servers.map((server) => ({ ...server })) };
     }),
 
-    handle.json(nodeRoutes.jobs, async (call) => {
-      authorizeCloud(call, "the jobs");
-      return { items: jobs.statuses().map((status) => ({ ...status })) };
-    }),
-
-    handle.json(nodeRoutes.audit, async (call, { query }) => {
-      authorizeCloud(call, "the audit log");
-      return { items: [...(await services.audit.readTail(query.limit ?? AUDIT_LINES))] };
-    }),
+    ...followedHandlers(services),
 
     handle.download(nodeRoutes.metrics, async (call) => {
       authorizeCloud(call, "the metrics");
@@ -70,6 +62,38 @@ export function nodeHandlers(services: Services) {
       const { state, reason } = await node.readiness();
       if (state === "serving") return text(200, "text/plain", "ready\n");
       return text(503, "text/plain", `${reason ?? state}\n`);
+    }),
+  ];
+}
+
+/** What happens on this node: as it is, and as it comes. */
+function followedHandlers({ audit, feeds, jobs }: Services) {
+  return [
+    handle.list(nodeRoutes.jobs, {
+      page: async (call) => {
+        authorizeCloud(call, "the jobs");
+        const { revision } = feeds.jobs;
+        return { items: jobs.statuses().map((status) => ({ ...status })), revision };
+      },
+      watch: (call, _, from) => {
+        authorizeCloud(call, "the jobs");
+        return feeds.jobs.watch(from, call.signal, async (item) => ({ type: "put", item }));
+      },
+    }),
+
+    handle.list(nodeRoutes.audit, {
+      page: async (call, { query }) => {
+        authorizeCloud(call, "the audit log");
+        const { revision } = feeds.audit;
+        const items = await audit.readTail(query.limit ?? AUDIT_LINES);
+        // What came while it was read comes with the watch, too: it must not be told twice.
+        const later = new Set(feeds.audit.after(revision).map((record) => JSON.stringify(record)));
+        return { items: items.filter((record) => !later.has(JSON.stringify(record))), revision };
+      },
+      watch: (call, _, from) => {
+        authorizeCloud(call, "the audit log");
+        return feeds.audit.watch(from, call.signal, async (item) => ({ type: "put", item }));
+      },
     }),
   ];
 }

@@ -7,6 +7,8 @@ import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { ObjectInfo } from "@skerry/core/domain/objects.ts";
 import { openBucket } from "./bucket.ts";
 import { evaluateRead, readCondition, readRange } from "./conditional.ts";
+import { objectListHandler } from "./object-list.ts";
+import { toObjectView } from "./object-view.ts";
 import type { Services } from "./services.ts";
 
 const METADATA_PREFIX = "x-skerry-meta-";
@@ -14,21 +16,7 @@ const METADATA_PREFIX = "x-skerry-meta-";
 export function objectHandlers(services: Services) {
   const { objects } = services;
   return [
-    handle.json(objectRoutes.list, async (call, { params, query }) => {
-      const { bucket } = await openBucket(services, call, params.bucket);
-      const page = await objects.list({
-        bucket: bucket.meta.uid,
-        ...(query.prefix === undefined ? {} : { prefix: query.prefix }),
-        ...(query.delimiter === undefined ? {} : { delimiter: query.delimiter }),
-        ...(query.limit === undefined ? {} : { limit: query.limit }),
-        ...(query.page === undefined ? {} : { after: decodeAfter(query.page) }),
-      });
-      return {
-        items: page.objects.map((info) => toView(info, params.bucket)),
-        prefixes: [...page.prefixes],
-        ...(page.next === undefined ? {} : { nextPage: Buffer.from(page.next).toString("base64url") }),
-      };
-    }),
+    objectListHandler(services),
 
     handle.json(objectRoutes.put, async (call, { params }) => {
       const { bucket } = await openBucket(services, call, params.bucket);
@@ -45,7 +33,7 @@ export function objectHandlers(services: Services) {
         ...(contentLength === undefined ? {} : { contentLength }),
         ...(condition === undefined ? {} : { condition }),
       });
-      return toView(info, params.bucket);
+      return toObjectView(info, params.bucket);
     }),
 
     handle.download(objectRoutes.get, (call, { params }) => read(services, call, params, true)),
@@ -128,10 +116,6 @@ function contentHeaders(info: ObjectInfo): Record<string, string> {
   };
 }
 
-function toView(info: ObjectInfo, bucketName: string) {
-  return { ...info, bucket: bucketName, metadata: { ...info.metadata } };
-}
-
 function readLength(call: Call): number | undefined {
   const text = call.header("content-length");
   if (text === undefined) return undefined;
@@ -167,8 +151,4 @@ function readMetadata(call: Call): Record<string, string> {
     throw new SkerryError("invalid/headers", `Metadata has at most ${LIMITS.objects.maxMetadataBytes} bytes.`);
   }
   return metadata;
-}
-
-function decodeAfter(token: string): string {
-  return Buffer.from(token, "base64url").toString();
 }

@@ -1,9 +1,9 @@
-import type { Audit } from "@skerry/core/auth/audit.ts";
+import type { Audit, AuditRecord } from "@skerry/core/auth/audit.ts";
 import type { Auth } from "@skerry/core/auth/auth.ts";
 import type { Compute } from "@skerry/core/compute/compute.ts";
 import type { ImageLoader } from "@skerry/core/compute/image-loader.ts";
-import type { JobRunner } from "@skerry/core/domain/jobs.ts";
-import type { ObjectIndex } from "@skerry/core/domain/objects.ts";
+import type { JobRunner, JobStatus } from "@skerry/core/domain/jobs.ts";
+import type { ObjectChange, ObjectIndex } from "@skerry/core/domain/objects.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
 import type { RouteService } from "@skerry/core/gateway/routes.ts";
@@ -12,6 +12,14 @@ import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import type { Backups } from "../backup/create.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Readiness } from "../readiness.ts";
+import type { Feed } from "./feed.ts";
+
+/** What is watched and lies in no store. */
+export interface Feeds {
+  readonly audit: Feed<AuditRecord>;
+  readonly jobs: Feed<JobStatus>;
+  readonly objects: Feed<ObjectChange>;
+}
 
 /** What the handlers work with. Made in `node.ts`. */
 export interface Services {
@@ -20,6 +28,7 @@ export interface Services {
   readonly backups: Backups;
   readonly buckets: BucketService;
   readonly clock: Clock;
+  readonly feeds: Feeds;
   readonly gateway: Gateway;
   readonly compute: Compute;
   readonly imageLoader: ImageLoader;

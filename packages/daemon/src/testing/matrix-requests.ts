@@ -75,10 +75,12 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   "health.live": ask(),
   "health.ready": ask(),
   "audit.list": ask(),
+  "audit.watch": { ...ask(() => ({ query: { watch: "1" } })), route: "audit.list" },
   "storage.status": ask(),
   "node.status": ask(),
   "node.metrics": ask(),
   "job.list": ask(),
+  "job.watch": { ...ask(() => ({ query: { watch: "1" } })), route: "job.list" },
   // One at a time.
   "backup.create": { ...ask(), lawful: 503 },
 
@@ -214,6 +216,11 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   "object.get": { ghost: ["bucket"], input: byObject },
   "object.head": { ghost: ["bucket"], input: byObject },
   "object.list": { ghost: ["bucket"], input: ({ bucket }) => ({ params: { bucket } }) },
+  "object.watch": {
+    ghost: ["bucket"],
+    route: "object.list",
+    input: ({ bucket }) => ({ params: { bucket }, query: { watch: "1" } }),
+  },
   "object.put": {
     ghost: ["bucket"],
     input: (s) => ({ ...byObject(s), bytes: "what the matrix has stored" }),

@@ -26,6 +26,8 @@ export const nodeRoutes = defineRoutes<typeof nodeSchemas>({
     path: "/v1/jobs",
     permission: "node.jobs:read",
     summary: "List background jobs",
+    kind: "list",
+    watch: true,
   },
   audit: {
     ...shared,
@@ -33,6 +35,8 @@ export const nodeRoutes = defineRoutes<typeof nodeSchemas>({
     path: "/v1/audit",
     permission: "auth.audit:read",
     summary: "Show the newest lines of the audit log",
+    kind: "list",
+    watch: true,
   },
   metrics: {
     ...shared,

@@ -1,7 +1,7 @@
 import { defineRoutes } from "../route.ts";
 import type { objectSchemas } from "../schema/object.ts";
 
-export type { ObjectView } from "../schema/object.ts";
+export type { ObjectEntry, ObjectView } from "../schema/object.ts";
 
 export const objectRoutes = defineRoutes<typeof objectSchemas>({
   list: {
@@ -10,7 +10,8 @@ export const objectRoutes = defineRoutes<typeof objectSchemas>({
     path: "/v1/objects/{bucket}",
     permission: "storage.objects:read",
     summary: "List objects by prefix, in the order of their UTF-8 bytes",
-    kind: "json",
+    kind: "list",
+    watch: true,
     status: 200,
   },
   put: {

@@ -24,7 +24,11 @@ export interface HandlerInput<R extends Route> {
 /** `watch` is asked instead of `page` with `?watch=1`; `from` undefined = what comes from now on. */
 export interface ListHandler<R extends Route> {
   page(call: Call, input: HandlerInput<R>): Promise<RouteOutput<R>>;
-  watch?(call: Call, input: HandlerInput<R>, from: ResumePoint | undefined): AsyncIterable<ListEvent>;
+  watch?(
+    call: Call,
+    input: HandlerInput<R>,
+    from: ResumePoint | undefined,
+  ): AsyncIterable<ListEvent> | Promise<AsyncIterable<ListEvent>>;
 }
 export type JsonHandler<R extends Route> = (call: Call, input: HandlerInput<R>) => Promise<RouteOutput<R>>;
 export type DownloadHandler<R extends Route> = (call: Call, input: HandlerInput<R>) => Promise<ApiResponse>;
@@ -234,18 +238,18 @@ async function terminal(
   }
 }
 
-function watch(
+async function watch(
   options: DispatcherOptions,
   streams: StreamGate,
   call: Call,
   list: ListHandler<Route>,
   input: HandlerInput<Route>,
-): ApiResponse {
+): Promise<ApiResponse> {
   if (list.watch === undefined) throw new SkerryError("invalid", "This list cannot be watched.");
   const { from } = input.query as { from?: number };
   const last = call.header("last-event-id");
   const resume = last !== undefined ? parseEventId(last) : from === undefined ? undefined : { revision: from, skip: 0 };
-  const events = list.watch(call, input, resume);
+  const events = await list.watch(call, input, resume);
   assertAsked(call);
   const body = encodeEvents(events, { clock: options.clock, signal: call.signal, requestId: call.request.id });
   return {

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { noParams, noQuery } from "../schema.ts";
+import { LIMITS } from "../../domain/limits.ts";
+import { feedQuery, noParams, noQuery, pageSchema } from "../schema.ts";
 
 export const storageStatusSchema = z.object({
   replicas: z.string().describe("What the copies are really worth, e.g. 3 copies on 1 disk"),
@@ -69,11 +70,11 @@ const shared = { params: noParams, query: noQuery };
 export const nodeSchemas = {
   status: { ...shared, output: statusSchema },
   storage: { ...shared, output: storageStatusSchema },
-  jobs: { ...shared, output: z.object({ items: z.array(jobSchema) }) },
+  jobs: { ...shared, query: feedQuery, output: pageSchema(jobSchema) },
   audit: {
     ...shared,
-    query: z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).optional() }),
-    output: z.object({ items: z.array(auditEntrySchema) }),
+    query: feedQuery.extend({ limit: z.coerce.number().int().min(1).max(LIMITS.auth.maxAuditTail).optional() }),
+    output: pageSchema(auditEntrySchema),
   },
   metrics: shared,
   openapi: shared,

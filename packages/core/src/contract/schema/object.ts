@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LIMITS } from "../../domain/limits.ts";
-import { nameSchema, noQuery } from "../schema.ts";
+import { feedQuery, nameSchema, noQuery, pageSchema } from "../schema.ts";
 
 /** Any UTF-8 up to 1,024 bytes, without NUL. */
 const objectKeySchema = z
@@ -25,11 +25,17 @@ export const objectSchema = z.object({
 });
 export type ObjectView = z.infer<typeof objectSchema>;
 
+/** What an event of the list is about: an object, all that is left of one, or a common prefix. */
+export type ObjectEntry =
+  | ObjectView
+  | { readonly bucket: string; readonly key: string }
+  | { readonly bucket: string; readonly prefix: string };
+
 /** What goes in and out, by route. */
 export const objectSchemas = {
   list: {
     params: z.strictObject({ bucket: nameSchema }),
-    query: z.strictObject({
+    query: feedQuery.extend({
       prefix: z.string().max(LIMITS.objects.maxKeyBytes).optional(),
       delimiter: z
         .string()
@@ -40,7 +46,7 @@ export const objectSchemas = {
       limit: z.coerce.number().int().min(1).max(LIMITS.objects.maxPageEntries).optional(),
       page: z.string().max(2048).optional(),
     }),
-    output: z.object({ items: z.array(objectSchema), prefixes: z.array(z.string()), nextPage: z.string().optional() }),
+    output: pageSchema(objectSchema).extend({ prefixes: z.array(z.string()) }),
   },
   put: { params: keyParams, query: noQuery, output: objectSchema },
   get: { params: keyParams, query: noQuery },
