@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { pack } from "tar-stream";
 import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
+import { imageTar } from "../testing/image-tar.ts";
 import { createSimDisk } from "../testing/sim-disk.ts";
 import { SimEngine } from "../testing/sim-engine.ts";
 import { createSimRandom } from "../testing/sim-random.ts";
@@ -11,17 +11,6 @@ import { fullName, Images } from "./images.ts";
 
 const MINE = "m".repeat(26);
 const THEIRS = "t".repeat(26);
-const NO_LAYERS = '{"rootfs":{"diff_ids":[]}}';
-
-/** The smallest image that is one. */
-async function imageFile(tag = "web:1"): Promise<Buffer> {
-  const output = pack();
-  output.entry({ name: "manifest.json" }, JSON.stringify([{ Config: "c.json", RepoTags: [tag], Layers: [] }]));
-  output.entry({ name: "c.json" }, NO_LAYERS);
-  output.finalize();
-  return Buffer.concat(await Array.fromAsync(output as AsyncIterable<Buffer>));
-}
-
 async function world() {
   const engine = new SimEngine();
   const images = new Images(engine);
@@ -37,7 +26,7 @@ async function world() {
   const loader = new ImageLoader({ engine, images, disk, random, directory: "/spool", reserve });
   await loader.clean();
   const load = async (name?: string, project = MINE) => {
-    const bytes = await imageFile();
+    const bytes = await imageTar("web:1");
     return loader.load(
       project,
       (async function* () {

@@ -307,3 +307,12 @@ test("kinds do not take places from one another", async () => {
     assert.equal((await w.fill(kind, "a.1", "exhausted/rate")).length, KINDS[kind].own);
   }
 });
+
+test("a download whose right is lost does not look whole, also when what it reads from just ends then", async () => {
+  const w = world();
+  const { pipe, body } = await w.open("download", "a.1");
+  await body?.next();
+  w.revoke("a.1");
+  pipe.end();
+  await assert.rejects(async () => body?.next(), { code: "unauthenticated" });
+});

@@ -168,12 +168,17 @@ function untilEnd(call: Call, body: AsyncIterable<Uint8Array>, ended: () => void
   // A client that went while the handler worked tells nobody any more.
   if (call.request.signal.aborted) ended();
   else call.request.signal.addEventListener("abort", ended, { once: true });
+  const assertRight = () => {
+    if (call.route.kind === "download" && call.signal.aborted) throw call.signal.reason;
+  };
   return (async function* () {
     try {
       for await (const part of body) {
-        if (call.route.kind === "download" && call.signal.aborted) throw call.signal.reason;
+        assertRight();
         yield part;
       }
+      // What was given up ends as if there were no more of it: that must not look whole.
+      assertRight();
     } finally {
       ended();
     }
