@@ -60,7 +60,7 @@ export const COMPUTE_LIMITS = {
     /** Images that are loaded at once. Beyond: `exhausted/overload`. */
     maxImageLoads: 8,
     /** The same, of one project. Beyond: `exhausted/overload`. */
-    maxImageLoadsPerProject: 2,
+    maxImageLoadsPerProject: 4,
     /** Images of one project, by name. Beyond: `exhausted/quota`. */
     maxImagesPerProject: 64,
     /** Time that a container has to end by itself. */
