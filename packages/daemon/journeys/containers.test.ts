@@ -125,6 +125,34 @@ describe("a container on a real engine", () => {
     assert.notEqual((await exec(admin, "web", "chown 1 /www")).code, 0);
   });
 
+  test("takes other limits while it runs", async () => {
+    const before = await until(admin, "web", ({ state }) => state === "running");
+    const spec = { cpu: 0.25, memoryBytes: 96 * 1024 * 1024, pids: 30 };
+    await admin.call(containerRoutes.update, { params: { name: "web" }, body: { spec } });
+    const now = await until(admin, "web", ({ limits }) => limits?.pids === 30);
+    assert.deepEqual(now.limits, spec);
+    assert.equal(now.startedAt, before.startedAt, "it was not started again");
+    // As the kernel has it: version 2 or 1 of its control groups.
+    const { text } = await exec(
+      admin,
+      "web",
+      "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes",
+    );
+    assert.match(text, new RegExp(`^${spec.memoryBytes}$`, "m"));
+    const [info] = JSON.parse(docker("inspect", await engineNameOf("web"))) as {
+      HostConfig: Record<string, unknown>;
+    }[];
+    assert.equal(info?.HostConfig["PidsLimit"], 30);
+    assert.equal(info?.HostConfig["NanoCpus"], 0.25e9);
+    // More than this machine has: the engine refuses it, and it runs on.
+    await admin.call(containerRoutes.update, { params: { name: "web" }, body: { spec: { cpu: 250 } } });
+    const refused = await until(admin, "web", ({ reason }) => reason !== undefined);
+    assert.match(refused.reason ?? "", /limits that it had/);
+    assert.equal(refused.limits?.cpu, 0.25);
+    await admin.call(containerRoutes.update, { params: { name: "web" }, body: { spec } });
+    await until(admin, "web", ({ reason }) => reason === undefined);
+  });
+
   test("that needs more memory than it may have is ended, and its status says so", async () => {
     const script =
       "head -c 60000000 /dev/zero | tail | sleep 100 & x=$(head -c 60000000 /dev/zero | tr '\\0' x); echo done";

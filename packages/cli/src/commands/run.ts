@@ -2,6 +2,7 @@ import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { RESTARTS } from "@skerry/core/contract/terms.ts";
 import { defineCommand } from "./command.ts";
+import { readNumber } from "./container/number.ts";
 import { untilSettled } from "./container/settled.ts";
 import { parseSize } from "./container/size.ts";
 import { LABEL_OPTION, parseLabels } from "./labels.ts";
@@ -57,12 +58,6 @@ function nameFrom(image: string): string {
   const name = /([^/:@]+)(?:[:@][^/]*)?$/.exec(image)?.[1]?.replace(/[._]+/g, "-");
   if (name !== undefined && !image.startsWith("sha256:")) return name;
   throw new SkerryError("invalid", "The container needs a name.", { hint: "Give it one: --name NAME" });
-}
-
-function readNumber(text: string, flag: string): number {
-  const number = Number(text);
-  if (text.trim() !== "" && Number.isFinite(number)) return number;
-  throw new SkerryError("invalid", `${flag}: ${JSON.stringify(text)} is not a number.`);
 }
 
 function readVariables(texts: readonly string[]): Record<string, string> {

@@ -1,5 +1,5 @@
 /** Containers as they are declared: created, changed and removed by transactions. The controller makes them so. */
-import type { Container, ContainerSpec, ContainerStatus, Restart } from "../domain/compute.ts";
+import type { Container, ContainerLimits, ContainerSpec, ContainerStatus, Restart } from "../domain/compute.ts";
 import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Clock, Random } from "../domain/ports.ts";
@@ -24,7 +24,7 @@ export interface NewContainer {
   readonly spec: Pick<ContainerSpec, "image"> & Partial<Omit<ContainerSpec, "image" | "imageId">>;
 }
 
-export interface ContainerChange {
+export interface ContainerChange extends Partial<ContainerLimits> {
   readonly running?: boolean;
   readonly restart?: Restart;
   readonly labels?: Readonly<Record<string, string>>;
@@ -111,12 +111,10 @@ export class ContainerService {
         );
       }
       assertStays(container);
-      const { running = container.spec.running, restart = container.spec.restart } = change;
-      const next: Container = {
-        kind: "container",
-        meta: touchMeta(container.meta, this.#world.clock, change.labels),
-        spec: { ...container.spec, running, restart },
-      };
+      const { labels, revision: _, ...changed } = change;
+      const meta = touchMeta(container.meta, this.#world.clock, labels);
+      const asked = change.running ? { runGeneration: meta.generation } : {};
+      const next: Container = { kind: "container", meta, spec: { ...container.spec, ...changed, ...asked } };
       const written = await this.#replace(next, revision);
       if (written !== undefined) return { container: { ...next, ...statusOf(container) }, revision: written };
     }

@@ -78,6 +78,53 @@ describe("the controller makes containers as they are declared", () => {
     await world.until("web", ({ state }) => state === "running");
   });
 
+  test("its limits change while it runs, and while it does not; it is not started for that", async () => {
+    await using world = await ComputeWorld.create();
+    await world.run("web");
+    const { update } = world.compute.containers;
+    const change = (spec: object) => update.call(world.compute.containers, world.project, "web", spec);
+    const made = world.engine.made.get(world.engineName());
+    await change({ cpu: 0.5, memoryBytes: 2 ** 26 });
+    const { pids } = { pids: LIMITS.compute.defaultPids };
+    const status = await world.until("web", ({ limits }) => limits?.cpu === 0.5);
+    assert.deepEqual(status.limits, { cpu: 0.5, memoryBytes: 2 ** 26, pids });
+    assert.deepEqual(made?.limits, status.limits);
+    assert.equal(made?.starts, 1);
+    world.engine.refusesLimits = true;
+    await change({ memoryBytes: 2 ** 24 });
+    const refused = await world.until("web", ({ reason }) => reason !== undefined);
+    assert.equal(refused.state, "running");
+    assert.match(refused.reason ?? "", /limits that it had: The memory is in use/);
+    assert.equal(refused.limits?.memoryBytes, 2 ** 26);
+    world.engine.refusesLimits = false;
+    await world.clock.advance(LIMITS.compute.convergeEveryMs);
+    await world.until("web", ({ limits, reason }) => limits?.memoryBytes === 2 ** 24 && reason === undefined);
+    await change({ running: false });
+    await world.until("web", ({ state }) => state === "stopped");
+    await change({ pids: 7 });
+    await change({ running: true });
+    await world.until("web", ({ state, limits }) => state === "running" && limits?.pids === 7);
+    assert.equal(made?.limits.pids, 7);
+  });
+
+  test("what changes besides does not start again what has ended", async () => {
+    await using world = await ComputeWorld.create();
+    await world.run("job", { restart: "never" });
+    const made = world.engine.made.get(world.engineName());
+    // While it runs, so that it ends as another generation than it was started as, and after it has ended.
+    await world.compute.containers.update(world.project, "job", { labels: { a: "b" } });
+    world.engine.end(world.engineName(), 0);
+    await world.until("job", ({ state }) => state === "exited");
+    await world.compute.containers.update(world.project, "job", { labels: { a: "c" }, cpu: 0.25 });
+    await until(() => made?.limits.cpu === 0.25);
+    await world.clock.advance(2 * LIMITS.compute.convergeEveryMs);
+    assert.equal((await world.status("job"))?.state, "exited");
+    assert.equal(made?.starts, 1);
+    await world.compute.containers.update(world.project, "job", { running: true });
+    await world.until("job", ({ state }) => state === "running");
+    assert.equal(made?.starts, 2);
+  });
+
   test("an engine that goes makes the state unknown, and one that comes back finds all running again", async () => {
     await using world = await ComputeWorld.create();
     await world.run("one");

@@ -1,5 +1,5 @@
 /** Makes one container as it is declared, and says in its status what came of it. */
-import type { Container, ContainerStatus } from "../domain/compute.ts";
+import type { Container, ContainerLimits, ContainerStatus } from "../domain/compute.ts";
 import { isError, SkerryError, toSkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Clock } from "../domain/ports.ts";
@@ -60,7 +60,7 @@ export class Converge {
 
   async #converge(key: string, container: Container): Promise<number | undefined> {
     const { engine } = this.#options;
-    const { meta, spec } = container;
+    const { spec } = container;
     const found = await this.#ours(container);
     if (!spec.running) {
       if (found?.state === "running") await engine.stopContainer(found.id, LIMITS.compute.stopGraceSeconds);
@@ -70,19 +70,37 @@ export class Converge {
       return undefined;
     }
     if (found === undefined) return this.#start(key, container, await this.#create(container), false);
-    if (found.state === "running") {
-      this.#restarts.running(key);
-      await this.#tell(key, container, {
-        state: "running",
-        startedGeneration: Math.max(await this.#started(key), 1),
-        ...facts(found),
-      });
-      return undefined;
-    }
-    if (found.state === "created" || (await this.#started(key)) !== meta.generation) {
+    if (found.state === "running") return this.#keep(key, container, found);
+    await this.#limit(container, found);
+    if (found.state === "created" || (await this.#started(key)) < (spec.runGeneration ?? 1)) {
       return this.#start(key, container, found.id, false);
     }
     return this.#ended(key, container, found);
+  }
+
+  /** It runs. Limits that the kernel does not take now, as less memory than is in use, are tried again. */
+  async #keep(key: string, container: Container, found: EngineContainer): Promise<number | undefined> {
+    this.#restarts.running(key);
+    const change: Change = { state: "running", startedGeneration: container.meta.generation };
+    try {
+      const limits = await this.#limit(container, found);
+      await this.#tell(key, container, { ...change, ...facts({ ...found, limits }) });
+      return undefined;
+    } catch (error) {
+      if (!isError(error, "unavailable/upstream") && !isError(error, "invalid") && !isError(error, "conflict"))
+        throw error;
+      const reason = `it runs with the limits that it had: ${error.message}`;
+      await this.#tell(key, container, { ...change, reason, ...facts(found) });
+      return LIMITS.compute.convergeEveryMs;
+    }
+  }
+
+  /** As they are declared. Resolves with them. */
+  async #limit({ spec }: Container, { id, limits: now }: EngineContainer): Promise<ContainerLimits> {
+    const limits = { cpu: spec.cpu, memoryBytes: spec.memoryBytes, pids: spec.pids };
+    const same = now.cpu === limits.cpu && now.memoryBytes === limits.memoryBytes && now.pids === limits.pids;
+    if (!same) await this.#options.engine.limitContainer(id, limits);
+    return limits;
   }
 
   /** It has ended by itself. */
@@ -253,8 +271,9 @@ function endOf({ exitCode, outOfMemory, finishedAt, lastLines: said }: Container
   };
 }
 
-function facts({ address, ports, startedAt }: EngineContainer): Partial<ContainerStatus> {
+function facts({ address, ports, startedAt, limits }: EngineContainer): Partial<ContainerStatus> {
   return {
+    limits,
     ...(address === undefined ? {} : { address }),
     ...(Object.keys(ports).length === 0 ? {} : { ports }),
     ...(startedAt === undefined ? {} : { startedAt }),

@@ -3,17 +3,16 @@
  * no engine here and `unavailable` when it does not answer.
  */
 
+import type { ContainerLimits } from "../domain/compute.ts";
+
 /** What a container of ours is made with. Everything that is not said here is the same for all of them. */
-export interface ContainerPlan {
+export interface ContainerPlan extends ContainerLimits {
   readonly engineName: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly hostname: string;
   readonly imageId: string;
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly cpu: number;
-  readonly memoryBytes: number;
-  readonly pids: number;
   /** Name of the engine's network, and how others in it find the container. */
   readonly network: string;
   readonly alias: string;
@@ -29,6 +28,7 @@ export interface EngineContainer {
   readonly outOfMemory: boolean;
   /** What the engine says of a start that failed. */
   readonly error: string;
+  readonly limits: ContainerLimits;
   readonly address?: string;
   /** Port of the container -> `HOST:PORT`. */
   readonly ports: Readonly<Record<string, string>>;
@@ -105,6 +105,8 @@ export interface Engine {
   /** Resolves with its id. @throws `not_found` (image), `conflict/exists` (name). */
   createContainer(plan: ContainerPlan): Promise<string>;
   startContainer(id: string): Promise<void>;
+  /** Whether it runs or not. @throws `unavailable/upstream` when the kernel does not take them. */
+  limitContainer(id: string, limits: ContainerLimits): Promise<void>;
   /** SIGTERM, then SIGKILL. Nothing when it does not run, or is not there. */
   stopContainer(id: string, graceSeconds: number): Promise<void>;
   /** Kills it if need be. Nothing when it is not there. */

@@ -18,7 +18,16 @@ export interface PublishedPort {
   readonly hostPort: number;
 }
 
-export interface ContainerSpec {
+/** What a container may use. They change while it runs. */
+export interface ContainerLimits {
+  /** Cores, e.g. 0.5. */
+  readonly cpu: number;
+  readonly memoryBytes: number;
+  /** Processes and threads at once. */
+  readonly pids: number;
+}
+
+export interface ContainerSpec extends ContainerLimits {
   /** As it was named. */
   readonly image: string;
   /** `sha256:...`: what the name meant when the container was created. */
@@ -26,17 +35,14 @@ export interface ContainerSpec {
   /** Empty: what the image says. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Cores, e.g. 0.5. */
-  readonly cpu: number;
-  readonly memoryBytes: number;
-  /** Processes and threads at once. */
-  readonly pids: number;
   readonly volumes: readonly VolumeMount[];
   readonly publish: readonly PublishedPort[];
   /** After it ended by itself. */
   readonly restart: Restart;
   /** False: stopped on purpose. */
   readonly running: boolean;
+  /** The generation in which it was last asked to run; absent: the first. Other changes do not start what has ended. */
+  readonly runGeneration?: number;
 }
 
 /**
@@ -55,7 +61,7 @@ export interface ContainerStatus {
   readonly state: ContainerState;
   /** Why, for people; absent when there is nothing to say. */
   readonly reason?: string;
-  /** The generation of the spec that was last started. */
+  /** The generation of the spec that was last started, or found running. */
   readonly startedGeneration: number;
   /** Starts after it had ended by itself. */
   readonly restarts: number;
@@ -63,6 +69,8 @@ export interface ContainerStatus {
   readonly exitCode?: number;
   /** The last end came from the memory limit. */
   readonly outOfMemory?: boolean;
+  /** Those that hold; only while it runs. */
+  readonly limits?: ContainerLimits;
   /** IPv4, in the project's network; only while it runs. */
   readonly address?: string;
   /** `HOST:PORT` of this machine for each published port, while it runs. */

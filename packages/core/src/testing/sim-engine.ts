@@ -10,11 +10,13 @@ import type {
   ExecPlan,
 } from "../compute/engine.ts";
 import type { Firewall } from "../compute/firewall.ts";
+import type { ContainerLimits } from "../domain/compute.ts";
 import { SkerryError } from "../domain/errors.ts";
 
 interface SimContainer {
   readonly plan: ContainerPlan;
   readonly address: string;
+  limits: ContainerLimits;
   state: EngineContainer["state"];
   exitCode: number;
   outOfMemory: boolean;
@@ -55,6 +57,8 @@ export class SimEngine implements Engine {
   readonly tags = new Map<string, string>();
   /** What goes wrong with the next calls of `startContainer`. */
   failStarts = 0;
+  /** The kernel takes no other limits now. */
+  refusesLimits = false;
   /** A command `deaf` takes its input when this has resolved. */
   slow: Promise<void> = Promise.resolve();
   /** How often it was asked for anything. */
@@ -105,11 +109,11 @@ export class SimEngine implements Engine {
     this.#up();
     const one = this.made.get(id);
     if (one === undefined) return undefined;
-    const { plan, state, exitCode, outOfMemory, address } = one;
+    const { plan, state, exitCode, outOfMemory, address, limits } = one;
     const running = state === "running";
     const ports = plan.publish.map(({ port, hostAddress }) => [String(port), `${hostAddress}:${30_000 + port}`]);
     return {
-      ...{ id, labels: plan.labels, state, exitCode, outOfMemory, error: "" },
+      ...{ id, labels: plan.labels, state, exitCode, outOfMemory, error: "", limits },
       ...(running ? { address } : {}),
       ports: running ? Object.fromEntries(ports) : {},
       ...(state === "exited" ? { finishedAt: new Date(this.#ends).toISOString() } : {}),
@@ -123,7 +127,8 @@ export class SimEngine implements Engine {
     if (!this.nets.has(plan.network)) throw missing(`network ${plan.network}`);
     const address = `10.199.0.${2 + (this.#serial++ % 250)}`;
     const fresh = { exitCode: 0, outOfMemory: false, starts: 0, said: "" };
-    this.made.set(plan.engineName, { plan, address, state: "created", ...fresh });
+    const { cpu, memoryBytes, pids } = plan;
+    this.made.set(plan.engineName, { plan, address, limits: { cpu, memoryBytes, pids }, state: "created", ...fresh });
     return plan.engineName;
   }
 
@@ -137,6 +142,12 @@ export class SimEngine implements Engine {
     one.state = "running";
     one.starts++;
     this.#tell(one);
+  }
+
+  async limitContainer(id: string, limits: ContainerLimits): Promise<void> {
+    this.#up();
+    if (this.refusesLimits) throw new SkerryError("unavailable/upstream", "The memory is in use.");
+    this.#get(id).limits = limits;
   }
 
   async stopContainer(id: string): Promise<void> {

@@ -124,7 +124,8 @@ async function openContainer(
 }
 
 function toView(services: Services, { container, revision }: ContainerEntry) {
-  const { meta, spec, status } = container;
+  const { meta, status } = container;
+  const { runGeneration: _, ...spec } = container.spec;
   return {
     kind: "container" as const,
     meta: viewMeta(services, meta, revision),
@@ -140,9 +141,10 @@ function toView(services: Services, { container, revision }: ContainerEntry) {
 }
 
 function toStatus(status: NonNullable<ContainerEntry["container"]["status"]>) {
-  const { ports, lastLines, ...rest } = status;
+  const { limits, ports, lastLines, ...rest } = status;
   return {
     ...rest,
+    ...(limits === undefined ? {} : { limits: { ...limits } }),
     ...(ports === undefined ? {} : { ports: { ...ports } }),
     ...(lastLines === undefined ? {} : { lastLines: [...lastLines] }),
   };

@@ -54,6 +54,34 @@ export async function untilStopped(
   throw new SkerryError("unavailable/timeout", `The container ${name} did not stop in ${runMs / 1000} s.`);
 }
 
+/** Resolves when it has the limits that it was given; they wait for its start when it does not run. @throws `unavailable`. */
+export async function untilLimited(
+  client: Client,
+  changed: ContainerView,
+  signal: AbortSignal,
+): Promise<ContainerView> {
+  const { name, project, generation } = changed.meta;
+  const { cpu, memoryBytes, pids } = changed.spec;
+  const { settlePollMs, runMs } = LIMITS.cli;
+  const endMs = performance.now() + runMs;
+  while (performance.now() < endMs) {
+    const view = await client.call(containerRoutes.get, { params: { name }, query: { project }, signal });
+    const { state, startedGeneration, limits, reason } = view.status ?? {};
+    // Somebody else has changed it since: theirs hold then.
+    if (state !== "running" || view.meta.generation !== generation) return view;
+    if (limits?.cpu === cpu && limits.memoryBytes === memoryBytes && limits.pids === pids) return view;
+    if (startedGeneration === generation && reason !== undefined) {
+      throw new SkerryError("unavailable", `The container ${name} is declared so; for now ${reason}`, {
+        hint: "It is tried again until it works, or something else is declared.",
+      });
+    }
+    await sleep(settlePollMs, undefined, { signal });
+  }
+  throw new SkerryError("unavailable/timeout", `The limits of ${name} do not hold after ${runMs / 1000} s.`, {
+    hint: `It is tried again: skerry container get ${name}`,
+  });
+}
+
 function doesNotRun({ meta, status }: ContainerView): SkerryError {
   const why =
     status?.reason ?? (status?.exitCode === undefined ? "it ended" : `it ended with exit code ${status.exitCode}`);

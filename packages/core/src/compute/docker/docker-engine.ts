@@ -17,7 +17,7 @@ import { DockerCaller } from "./caller.ts";
 import { execIn } from "./exec.ts";
 import { readFrames } from "./frames.ts";
 import { lines } from "./lines.ts";
-import { createOptions } from "./security.ts";
+import { createOptions, limitOptions, toLimits } from "./security.ts";
 
 /** Nothing is asked of it before it is needed: an engine may come later. */
 export function createDockerEngine(options: { socketPath: string; clock: Clock }): Engine {
@@ -64,6 +64,7 @@ function containers(
   | "container"
   | "createContainer"
   | "startContainer"
+  | "limitContainer"
   | "stopContainer"
   | "removeContainer"
   | "logs"
@@ -90,6 +91,9 @@ function containers(
     },
     async startContainer(id) {
       await caller.call("container", (docker, abortSignal) => docker.getContainer(id).start({ abortSignal }));
+    },
+    async limitContainer(id, limits) {
+      await caller.call("container", (docker) => docker.getContainer(id).update(limitOptions(limits)));
     },
     async stopContainer(id, graceSeconds) {
       const timeoutMs = LIMITS.compute.engineCallMs + graceSeconds * 1000;
@@ -154,6 +158,7 @@ function toContainer(info: ContainerInspectInfo): EngineContainer {
     exitCode: state.ExitCode,
     outOfMemory: state.OOMKilled,
     error: state.Error,
+    limits: toLimits(info.HostConfig),
     ...(address === undefined || !state.Running ? {} : { address }),
     ports,
     ...time("startedAt", state.StartedAt),

@@ -1,10 +1,21 @@
 /** What every container is made with, whatever its owner asks for. */
-import type { ContainerCreateOptions } from "dockerode";
+import type { ContainerCreateOptions, HostConfig } from "dockerode";
+import type { ContainerLimits } from "../../domain/compute.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type { ContainerPlan } from "../engine.ts";
 
 /** Docker counts cores in units of 1e-9. */
 const NANO = 1e9;
+
+export function limitOptions({ cpu, memoryBytes, pids }: ContainerLimits) {
+  // Swap the same: none besides.
+  return { PidsLimit: pids, Memory: memoryBytes, MemorySwap: memoryBytes, NanoCpus: Math.round(cpu * NANO) };
+}
+
+/** What the engine says of them. */
+export function toLimits(host: Pick<HostConfig, "PidsLimit" | "Memory" | "NanoCpus">): ContainerLimits {
+  return { cpu: (host.NanoCpus ?? 0) / NANO, memoryBytes: host.Memory ?? 0, pids: host.PidsLimit ?? 0 };
+}
 
 export function createOptions(plan: ContainerPlan): ContainerCreateOptions {
   const ports = plan.publish.map(({ port, hostPort, hostAddress }) => {
@@ -26,11 +37,7 @@ export function createOptions(plan: ContainerPlan): ContainerCreateOptions {
       CapDrop: ["ALL"],
       SecurityOpt: ["no-new-privileges"],
       Privileged: false,
-      PidsLimit: plan.pids,
-      Memory: plan.memoryBytes,
-      // The same: no swap besides.
-      MemorySwap: plan.memoryBytes,
-      NanoCpus: Math.round(plan.cpu * NANO),
+      ...limitOptions(plan),
       IpcMode: "private",
       // Passes SIGTERM on and reaps: most programs do neither as the first process.
       Init: true,

@@ -10,7 +10,7 @@ export const containerRoutes = defineRoutes<typeof containerSchemas>({
   list: container.list("List the containers that you may see"),
   get: container.get("Show a container"),
   create: container.create("Create a container and start it"),
-  update: container.update("Stop or start a container, change whether it is restarted, or its labels"),
+  update: container.update("Stop or start a container, change its limits, whether it is restarted, or its labels"),
   delete: container.delete("Stop and remove a container"),
   logs: {
     id: "container.logs",

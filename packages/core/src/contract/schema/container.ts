@@ -81,6 +81,10 @@ const status = z.object({
   restarts: z.int(),
   exitCode: z.int().optional(),
   outOfMemory: z.boolean().optional(),
+  limits: z
+    .object({ cpu: z.number(), memoryBytes: z.int(), pids: z.int() })
+    .optional()
+    .describe("Those that hold, while it runs"),
   address: z.string().optional(),
   ports: z.record(z.string(), z.string()).optional(),
   startedAt: z.string().optional(),
@@ -109,7 +113,9 @@ export const containerSchemas = {
   list: container.list,
   get: container.get,
   create: container.create({ ...ownedFields, spec: spec.partial().required({ image: true }) }),
-  update: container.update(spec.pick({ running: true, restart: true }).partial()),
+  update: container.update(
+    spec.pick({ running: true, restart: true, cpu: true, memoryBytes: true, pids: true }).partial(),
+  ),
   delete: container.delete,
   logs: {
     params: nameParams,
