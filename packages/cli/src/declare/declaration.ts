@@ -1,22 +1,11 @@
 /** What a document declares, checked against the schemas of the API before anything is sent. */
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
-import { projectRoutes } from "@skerry/core/contract/api/project.ts";
-import { routeRoutes } from "@skerry/core/contract/api/route.ts";
-import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
-import type { Route } from "@skerry/core/contract/route.ts";
 import { schemasOf } from "@skerry/core/contract/routes.ts";
 import { canonicalHost, canonicalPath, canonicalTarget } from "@skerry/core/contract/terms.ts";
 import { closest } from "../commands/suggest.ts";
+import { DECLARED_KINDS, type DeclaredKind, KIND_RULES } from "./kinds.ts";
 import type { SourceDocument } from "./source.ts";
-
-const KINDS = ["bucket", "route", "user", "project"] as const;
-export type DeclaredKind = (typeof KINDS)[number];
-
-/** Whether one belongs to a project that may be named. */
-export function isOfProject(kind: DeclaredKind): boolean {
-  return kind === "bucket" || kind === "route";
-}
 
 export interface Declaration {
   readonly kind: DeclaredKind;
@@ -32,13 +21,6 @@ export interface Declaration {
 }
 
 const FIELDS = ["kind", "name", "project", "labels", "spec", "meta", "status"] as const;
-/** Each against the schema that the server checks: a name, labels and spec of creating, a spec of updating. */
-const DECLARING: Readonly<Record<DeclaredKind, readonly Route[]>> = {
-  bucket: [bucketRoutes.create as Route],
-  route: [routeRoutes.create as Route],
-  user: [userRoutes.update as Route],
-  project: [projectRoutes.create as Route],
-};
 
 /** @throws `invalid` with file and line. */
 export function readDeclaration({ value, at }: SourceDocument): Declaration {
@@ -48,22 +30,26 @@ export function readDeclaration({ value, at }: SourceDocument): Declaration {
   const unknown = Object.keys(value).find((key) => !(FIELDS as readonly string[]).includes(key));
   if (unknown !== undefined)
     throw fail([unknown], `there is no field ${JSON.stringify(unknown)}`, nearest(unknown, FIELDS));
-  const kind = KINDS.find((one) => one === value["kind"]);
+  const kind = DECLARED_KINDS.find((one) => one === value["kind"]);
   if (kind === undefined) {
     const given =
       value["kind"] === undefined ? "it has no kind" : `${JSON.stringify(value["kind"])} cannot be declared`;
-    throw fail(["kind"], `${given}: there are ${KINDS.join(", ")}`, nearest(String(value["kind"]), KINDS));
+    throw fail(
+      ["kind"],
+      `${given}: there are ${DECLARED_KINDS.join(", ")}`,
+      nearest(String(value["kind"]), DECLARED_KINDS),
+    );
   }
   const flat = flatten(value, fail);
   const { revision, ...body } = flat;
-  if (!isOfProject(kind)) delete body["project"];
-  assertSchema(kind, body, value, fail);
+  if (!KIND_RULES[kind].ofProject) delete body["project"];
+  const spec = readSpec(kind, body, value, fail);
   return {
     kind,
     name: body["name"] as string,
     ...(body["project"] === undefined ? {} : { project: body["project"] as string }),
     ...(body["labels"] === undefined ? {} : { labels: body["labels"] as Record<string, string> }),
-    spec: kind === "route" ? canonicalRoute(body["spec"] as RouteSpec, value, fail) : recordOf(body["spec"]),
+    spec: kind === "route" ? canonicalRoute(spec as RouteSpec, value, fail) : spec,
     ...(typeof revision === "number" ? { revision } : {}),
     place: at([]),
   };
@@ -73,7 +59,7 @@ export function readDeclaration({ value, at }: SourceDocument): Declaration {
 export function assertDistinct(declarations: readonly Declaration[]): void {
   const seen = new Map<string, string>();
   for (const { kind, name, place, project = "" } of declarations) {
-    const key = `${kind}/${kind === "route" ? project : ""}/${name}`;
+    const key = `${kind}/${KIND_RULES[kind].namedByProject ? project : ""}/${name}`;
     const first = seen.get(key);
     if (first !== undefined) {
       throw new SkerryError("invalid", `${place}: ${kind} ${name} is declared twice, first at ${first}.`, {
@@ -105,30 +91,40 @@ function flatten(value: Record<string, unknown>, fail: Fail): Record<string, unk
   });
 }
 
-function assertSchema(
+/** Checked as the cloud will, and with what the schema adds. @throws `invalid` with the line. */
+function readSpec(
   kind: DeclaredKind,
   body: Record<string, unknown>,
   value: Record<string, unknown>,
   fail: Fail,
-): void {
+): Record<string, unknown> {
   if (body["name"] === undefined) throw fail(inFile([], value), `the ${kind} has no name`);
   const name = schemasOf(bucketRoutes.get).params.safeParse({ name: body["name"] });
   if (!name.success) throw fail(inFile(["name"], value), name.error.issues[0]?.message ?? "it has no name");
-  for (const route of DECLARING[kind]) {
-    const { name: _, ...rest } = body;
-    const result = schemasOf(route).body?.safeParse(kind === "user" ? rest : body);
-    if (result === undefined || result.success) continue;
-    const [issue] = result.error.issues;
-    const path = issue?.path ?? [];
-    throw fail(
-      inFile(path, value),
-      [path.join("."), issue?.message ?? "it is not valid"].filter((part) => part !== "").join(": "),
-    );
-  }
+  const result = schemasOf(KIND_RULES[kind].schema).body?.safeParse(sentOf(kind, body, value));
+  if (result === undefined) throw new Error(`a ${kind} has no schema`);
+  if (result.success)
+    return ((result.data as { spec?: Record<string, unknown> }).spec ?? {}) as Record<string, unknown>;
+  const [issue] = result.error.issues;
+  const path = issue?.path ?? [];
+  throw fail(
+    inFile(path, value),
+    [path.join("."), issue?.message ?? "it is not valid"].filter((part) => part !== "").join(": "),
+  );
 }
 
-function recordOf(spec: unknown): Record<string, unknown> {
-  return (spec ?? {}) as Record<string, unknown>;
+/** Without what the cloud has added to what it shows, and what its schema has no place for. */
+function sentOf(kind: DeclaredKind, body: Record<string, unknown>, value: Record<string, unknown>): unknown {
+  const { name: _, ...unnamed } = body;
+  const { spec, ...bare } = body;
+  if (kind === "user") return unnamed;
+  if (kind === "volume") {
+    // It has nothing to declare yet.
+    return isRecord(spec) && Object.keys(spec).length === 0 ? bare : body;
+  }
+  if (kind !== "container" || value["meta"] === undefined || !isRecord(spec)) return body;
+  const { imageId: __, ...declared } = spec;
+  return { ...body, spec: declared };
 }
 
 type RouteSpec = Readonly<{ host: string; path?: string; to: string }>;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { parseAllDocuments } from "yaml";
 import { BUCKETS, can } from "../testing/canned.ts";
 import { FakeCloud } from "../testing/fake-cloud.ts";
 import { Cli } from "../testing/run-cli.ts";
@@ -211,4 +212,20 @@ test("bombs are refused before they go off", async () => {
     assert.match(stderr.slice(0, 2000), says, name);
     assert.deepEqual(changes, []);
   }
+});
+
+test("what several documents come to is one stream in each form, and --quiet says only what is wrong", async () => {
+  const text = "kind: bucket\nname: new\n---\nkind: volume\nname: data\n";
+  for (const flags of [[], ["--dry-run"]]) {
+    const yaml = await apply(text, ["-o", "yaml", ...flags]);
+    const documents = parseAllDocuments(yaml.stdout).map((one) => one.toJS() as { name: string });
+    assert.deepEqual(
+      documents.map(({ name }) => name),
+      ["data", "new"],
+      yaml.stderr,
+    );
+    assert.equal((await apply(text, ["-o", "name", ...flags])).stdout, "data\nnew\n");
+  }
+  const quiet = await apply(text, ["--quiet"]);
+  assert.deepEqual([quiet.status, quiet.stdout, quiet.stderr], [0, "", ""]);
 });

@@ -1,69 +1,71 @@
 /** What a declaration would change, against what is there now. Applying does what the plan says; a dry run shows it. */
-import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { projectRoutes } from "@skerry/core/contract/api/project.ts";
-import { routeRoutes } from "@skerry/core/contract/api/route.ts";
-import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { isError, SkerryError } from "@skerry/core/contract/errors.ts";
-import type { Route } from "@skerry/core/contract/route.ts";
+import { schemasOf } from "@skerry/core/contract/routes.ts";
 import type { AnyResource } from "../commands/resource/descriptor.ts";
-import type { Declaration, DeclaredKind } from "./declaration.ts";
-
-export const ROUTES: Readonly<Record<DeclaredKind, { get: Route; create: Route; update?: Route }>> = {
-  bucket: bucketRoutes as never,
-  route: routeRoutes as never,
-  user: userRoutes as never,
-  project: projectRoutes as never,
-};
+import type { Declaration } from "./declaration.ts";
+import { type Change, differences, fieldsAdded } from "./differences.ts";
+import { KIND_RULES } from "./kinds.ts";
 
 type Current = AnyResource & { readonly spec: Readonly<Record<string, unknown>> };
 
-/** One field, by its path: `spec.visibility`, `labels.team`. Absent: it is not there. */
-export interface Change {
-  readonly field: string;
-  readonly before?: unknown;
-  readonly after?: unknown;
-}
-
 export interface Plan {
-  readonly result: "created" | "updated" | "unchanged";
+  /** `replaced`: removed and created anew, since what differs cannot be changed. */
+  readonly result: "created" | "updated" | "replaced" | "unchanged";
   /** Empty when nothing changes, else at least one unless an empty thing is created. */
   readonly changes: readonly Change[];
-  /** Revision of what is there. */
-  readonly revision?: number;
+  /** What is sent: the fields of the spec that differ, or all of them for what is created. */
+  readonly spec: Readonly<Record<string, unknown>>;
+  /** What is there. */
+  readonly current?: Current;
+}
+
+export interface Place {
+  readonly client: Client;
+  readonly signal: AbortSignal;
+  /** Project of what belongs to one and names none. */
+  readonly project: string | undefined;
 }
 
 /** How one is asked for that is there already. `inProject`: where it is looked for when the declaration names none. */
 export function addressOf({ kind, name, project }: Declaration, inProject: string | undefined) {
-  const where = kind === "route" ? (project ?? inProject) : undefined; // a bucket's name is its own in the whole cloud
+  const where = KIND_RULES[kind].namedByProject ? (project ?? inProject) : undefined;
   return { params: { name }, query: where === undefined ? {} : { project: where } };
 }
 
 /** @throws `conflict` (of another project), `unsupported` (differs, and cannot be changed), and what reading throws. */
-export async function planDeclaration(
-  declaration: Declaration,
-  client: Client,
-  signal: AbortSignal,
-  inProject: string | undefined,
-): Promise<Plan> {
-  const { kind, name, project, place } = declaration;
-  const current = (await found(client.call(ROUTES[kind].get, { ...addressOf(declaration, inProject), signal }))) as
+export async function planDeclaration(declaration: Declaration, { client, signal, project }: Place): Promise<Plan> {
+  const { kind, name, labels, spec, place } = declaration;
+  const { get } = KIND_RULES[kind];
+  const current = (await found(client.call(get, { ...addressOf(declaration, project), signal }))) as
     | Current
     | undefined;
-  if (current === undefined) return { result: "created", changes: changesFrom({}, wanted(declaration)) };
-  if (project !== undefined && ![current.meta.project, current.meta.projectName].includes(project)) {
+  if (current === undefined) return { result: "created", changes: fieldsAdded(declaration), spec };
+  const named = declaration.project;
+  if (named !== undefined && ![current.meta.project, current.meta.projectName].includes(named)) {
     throw new SkerryError("conflict", `${place}: ${kind} ${name} belongs to another project.`);
   }
-  const changes = differences(declaration, current);
-  const { revision } = current.meta;
-  if (changes.length === 0) return { result: "unchanged", changes, revision };
-  if (ROUTES[kind].update === undefined) {
-    throw new SkerryError(
-      "unsupported",
-      `${place}: ${kind} ${name} is there and differs, and a ${kind} cannot be changed.`,
-    );
-  }
-  return { result: "updated", changes, revision };
+  const { changes, changed } = differences(declaration, current.meta.labels, current.spec);
+  if (changes.length === 0) return { result: "unchanged", changes, spec: {}, current };
+  const { update, replaceable } = KIND_RULES[kind];
+  const body = { spec: changed, ...(labels === undefined ? {} : { labels }) };
+  if (update !== undefined && schemasOf(update).body?.safeParse(body).success)
+    return { result: "updated", changes, spec: changed, current };
+  // A route's host stays; the cloud says so, and what to do.
+  if (update !== undefined && !replaceable) return { result: "updated", changes, spec: changed, current };
+  if (replaceable) return { result: "replaced", changes, spec: inFull(current, declaration), current };
+  throw new SkerryError(
+    "unsupported",
+    `${place}: ${kind} ${name} is there and differs, and a ${kind} cannot be changed.`,
+    { hint: `Take the change back, or give it another name. What is there: skerry ${kind} get ${name} -o yaml` },
+  );
+}
+
+/** What is not declared stays as it is, also when it is made anew. */
+function inFull({ spec }: Current, declaration: Declaration): Record<string, unknown> {
+  const { imageId: _, ...declared } = spec;
+  return { ...declared, ...declaration.spec };
 }
 
 /**
@@ -74,12 +76,13 @@ export async function assertApplicable(
   { kind, name, place, project, revision }: Declaration,
   plan: Plan,
   made: ReadonlySet<string>,
-  { client, signal }: { readonly client: Client; readonly signal: AbortSignal },
+  { client, signal }: Place,
 ): Promise<void> {
-  if (plan.result === "updated" && revision !== undefined && revision !== plan.revision) {
+  const now = plan.current?.meta.revision;
+  if (plan.result !== "unchanged" && now !== undefined && revision !== undefined && revision !== now) {
     throw new SkerryError(
       "conflict/precondition",
-      `${place}: ${kind} ${name} has changed: it is at revision ${plan.revision}, and this was read at ${revision}.`,
+      `${place}: ${kind} ${name} has changed: it is at revision ${now}, and this was read at ${revision}.`,
       { hint: `Read it again: skerry ${kind} get ${name} -o yaml` },
     );
   }
@@ -100,48 +103,5 @@ async function found<T>(call: Promise<T>): Promise<T | undefined> {
   return call.catch((error: unknown) => {
     if (isError(error, "not_found")) return undefined;
     throw error;
-  });
-}
-
-function wanted({ project, labels, spec }: Declaration): Record<string, unknown> {
-  return { ...(project === undefined ? {} : { project }), ...(labels === undefined ? {} : { labels }), spec };
-}
-
-/** Labels are replaced as a whole when any are declared; of the spec, the fields that are declared. */
-function differences({ labels, spec }: Declaration, current: Current): Change[] {
-  const before = {
-    ...(labels === undefined ? {} : { labels: current.meta.labels }),
-    spec: Object.fromEntries(Object.keys(spec).map((field) => [field, current.spec[field]])),
-  };
-  return changesFrom(before, wanted({ labels, spec } as Declaration));
-}
-
-function changesFrom(before: Record<string, unknown>, after: Record<string, unknown>): Change[] {
-  const [old, fresh] = [fieldsOf(before), fieldsOf(after)];
-  const names = [...new Set([...old.keys(), ...fresh.keys()])].sort();
-  return names.flatMap((field) => {
-    const [from, to] = [old.get(field), fresh.get(field)];
-    if (canonical(from) === canonical(to)) return [];
-    return [
-      { field, ...(from === undefined ? {} : { before: from }), ...(to === undefined ? {} : { after: to }) },
-    ] satisfies Change[];
-  });
-}
-
-/** Leaves by their path; a list is a leaf. */
-function fieldsOf(value: unknown, path = "", into = new Map<string, unknown>()): Map<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    if (value !== undefined) into.set(path, value);
-    return into;
-  }
-  for (const [name, part] of Object.entries(value)) fieldsOf(part, path === "" ? name : `${path}.${name}`, into);
-  return into;
-}
-
-/** Text that is equal when the values are, whatever the order of their members. */
-function canonical(value: unknown): string | undefined {
-  return JSON.stringify(value, (_key, part: unknown) => {
-    if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
-    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
 }

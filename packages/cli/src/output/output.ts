@@ -23,6 +23,8 @@ export class Output {
   readonly quiet: boolean;
   readonly #color: boolean;
   readonly #terminal: Terminal;
+  /** YAML documents that were written one by one. */
+  #documents = 0;
 
   constructor(terminal: Terminal, options: OutputOptions) {
     this.#terminal = terminal;
@@ -58,8 +60,10 @@ export class Output {
   /** A value: as JSON or YAML, else the text for people (its lines are escaped by who makes it). */
   async value(value: unknown, human: () => string): Promise<void> {
     if (this.format === "json") await this.text(`${formatJson(value)}\n`);
-    else if (this.format === "yaml") await this.text((await import("./yaml.ts")).formatYaml(value));
-    else await this.text(human());
+    else if (this.format === "yaml") {
+      const before = this.#documents++ === 0 ? "" : "---\n";
+      await this.text(before + (await import("./yaml.ts")).formatYaml(value));
+    } else await this.text(human());
   }
 
   /** What was done to one thing: `bucket/photos created`. `value` is what `-o json` prints. */

@@ -1,9 +1,12 @@
 import { type ErrorId, isError, SkerryError } from "@skerry/core/contract/errors.ts";
 
 /** The same error in other words: what the API says to all is not always what helps a person at a terminal. */
-export function reword(error: SkerryError, words: { readonly message?: string; readonly hint?: string }): SkerryError {
-  const { code, reason, details } = error;
-  const hint = words.hint ?? error.hint;
+export function reword(
+  error: SkerryError,
+  words: { readonly message?: string; readonly hint?: string; readonly details?: Readonly<Record<string, unknown>> },
+): SkerryError {
+  const { code, reason } = error;
+  const { hint = error.hint, details = error.details } = words;
   return new SkerryError(
     (reason === undefined ? code : `${code}/${reason}`) as ErrorId,
     words.message ?? error.message,

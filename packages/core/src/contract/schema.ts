@@ -45,7 +45,7 @@ export function resourceSchema<K extends string, S extends z.ZodType>(kind: K, s
 export const noParams = z.strictObject({});
 export const noQuery = z.strictObject({});
 /** Decided as the call itself in every respect, and not done: 204 instead of an answer. */
-const dryRunQuery = z.strictObject({
+export const dryRunQuery = z.strictObject({
   dryRun: z.enum(["1"]).optional().describe("Only decide whether it could be done, and change nothing: 204"),
 });
 /** What one gives with everything that is made, and with what is made in a project. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CONTAINER_STATES, RESTARTS } from "../../domain/compute.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import {
+  dryRunQuery,
   IN_PROJECT,
   nameParams,
   nameSchema,
@@ -116,7 +117,7 @@ export const containerSchemas = {
   update: container.update(
     spec.pick({ running: true, restart: true, cpu: true, memoryBytes: true, pids: true }).partial(),
   ),
-  delete: container.delete,
+  delete: { ...container.delete, query: projectQuery.extend(dryRunQuery.shape) },
   logs: {
     params: nameParams,
     query: projectQuery.extend({

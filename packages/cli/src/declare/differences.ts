@@ -1,0 +1,74 @@
+/** What differs between what is declared and what is there, field by field. */
+import type { Declaration } from "./declaration.ts";
+
+/** One field, by its path: `spec.visibility`, `labels.team`. Absent: it is not there. */
+export interface Change {
+  readonly field: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+}
+
+/** All of what is not there yet. */
+export function fieldsAdded({ project, labels, spec }: Declaration): readonly Change[] {
+  return changesFrom({}, { ...withLabels(labels), ...(project === undefined ? {} : { project }), spec });
+}
+
+/**
+ * Labels are compared as a whole when any are declared; of the spec, the fields that are declared. `changed`: those of the
+ * spec that differ.
+ */
+export function differences(
+  { labels, spec }: Pick<Declaration, "labels" | "spec">,
+  labelsNow: Readonly<Record<string, string>>,
+  specNow: Readonly<Record<string, unknown>>,
+): { readonly changes: readonly Change[]; readonly changed: Readonly<Record<string, unknown>> } {
+  const differing = Object.keys(spec).filter(
+    (field) => canonical(comparable(field, spec[field])) !== canonical(comparable(field, specNow[field])),
+  );
+  const pick = (from: Readonly<Record<string, unknown>>) =>
+    Object.fromEntries(differing.map((field) => [field, from[field]]));
+  const changed = pick(spec);
+  const before = { ...(labels === undefined ? {} : { labels: labelsNow }), spec: pick(specNow) };
+  return { changes: changesFrom(before, { ...withLabels(labels), spec: changed }), changed };
+}
+
+/** In the one spelling of several that mean the same: the order of mounts and ports, and an image's own tag. */
+function comparable(field: string, value: unknown): unknown {
+  if (field === "image" && typeof value === "string") return value.includes(":") ? value : `${value}:latest`;
+  if ((field !== "volumes" && field !== "publish") || !Array.isArray(value)) return value;
+  return value.map(canonical).sort();
+}
+
+function withLabels(labels: Declaration["labels"]): Record<string, unknown> {
+  return labels === undefined ? {} : { labels };
+}
+
+function changesFrom(before: Record<string, unknown>, after: Record<string, unknown>): Change[] {
+  const [old, fresh] = [fieldsOf(before), fieldsOf(after)];
+  const names = [...new Set([...old.keys(), ...fresh.keys()])].sort();
+  return names.flatMap((field) => {
+    const [from, to] = [old.get(field), fresh.get(field)];
+    if (canonical(from) === canonical(to)) return [];
+    return [
+      { field, ...(from === undefined ? {} : { before: from }), ...(to === undefined ? {} : { after: to }) },
+    ] satisfies Change[];
+  });
+}
+
+/** Leaves by their path; a list is a leaf. */
+function fieldsOf(value: unknown, path = "", into = new Map<string, unknown>()): Map<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    if (value !== undefined) into.set(path, value);
+    return into;
+  }
+  for (const [name, part] of Object.entries(value)) fieldsOf(part, path === "" ? name : `${path}.${name}`, into);
+  return into;
+}
+
+/** Text that is equal when the values are, whatever the order of their members. */
+function canonical(value: unknown): string | undefined {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

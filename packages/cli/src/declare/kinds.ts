@@ -1,0 +1,50 @@
+/** What can be declared, in the order in which it is applied: what others need comes before them. */
+import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { containerRoutes } from "@skerry/core/contract/api/container.ts";
+import { projectRoutes } from "@skerry/core/contract/api/project.ts";
+import { routeRoutes } from "@skerry/core/contract/api/route.ts";
+import { userRoutes } from "@skerry/core/contract/api/user.ts";
+import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
+import type { Route } from "@skerry/core/contract/route.ts";
+
+export const DECLARED_KINDS = ["user", "project", "volume", "bucket", "container", "route"] as const;
+export type DeclaredKind = (typeof DECLARED_KINDS)[number];
+
+interface KindRules {
+  readonly get: Route;
+  readonly create: Route;
+  readonly update?: Route;
+  readonly delete: Route;
+  /** Whose body a declaration must fit. */
+  readonly schema: Route;
+  /** Whether one belongs to a project that may be named. */
+  readonly ofProject: boolean;
+  /** Whether its name is its own only within its project. */
+  readonly namedByProject: boolean;
+  /** Whether what cannot be changed is removed and created anew. Only where nothing is lost that was not meant to be. */
+  readonly replaceable: boolean;
+}
+
+type Routes = Pick<KindRules, "get" | "create" | "update" | "delete">;
+const inProject = { ofProject: true, namedByProject: true, replaceable: false } as const;
+const ofCloud = { ofProject: false, namedByProject: false, replaceable: false } as const;
+
+export const KIND_RULES: Readonly<Record<DeclaredKind, KindRules>> = {
+  user: { ...(userRoutes as unknown as Routes), ...ofCloud, schema: userRoutes.update as Route },
+  project: { ...(projectRoutes as unknown as Routes), ...ofCloud, schema: projectRoutes.create as Route },
+  volume: { ...(volumeRoutes as unknown as Routes), ...inProject, schema: volumeRoutes.create as Route },
+  bucket: {
+    ...(bucketRoutes as unknown as Routes),
+    ...inProject,
+    namedByProject: false, // unique in the whole cloud
+    schema: bucketRoutes.create as Route,
+  },
+  container: {
+    ...(containerRoutes as unknown as Routes),
+    ...inProject,
+    // What must outlive a container lies in volumes.
+    replaceable: true,
+    schema: containerRoutes.create as Route,
+  },
+  route: { ...(routeRoutes as unknown as Routes), ...inProject, schema: routeRoutes.create as Route },
+};
