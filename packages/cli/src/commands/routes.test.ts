@@ -41,6 +41,7 @@ const CALLS = [
   "container get web",
   "container rm web",
   "container stats web",
+  "container update web --cpu 0.5",
   "volume ls",
   "volume get data",
   "volume create data",

@@ -55,6 +55,7 @@ const CONTAINERS = [
       state: "running",
       startedGeneration: 1,
       restarts: 0,
+      limits: { cpu: 0.5, memoryBytes: 268_435_456, pids: 256 },
       address: "10.199.0.2",
       ports: { 80: "127.0.0.1:49153" },
       startedAt: "2026-08-02T11:00:00.000Z",
