@@ -2,7 +2,6 @@
  * Where clouds are and with which token: `contexts.json` in `SKERRY_CONFIG_DIR` (default `~/.config/skerry`), 0600 in a
  * directory of 0700, replaced as a whole and durably.
  */
-import { randomBytes } from "node:crypto";
 import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -93,6 +92,8 @@ export async function writeContexts(env: Environment, contexts: Contexts): Promi
   const path = contextsPath(env);
   const directory = dirname(path);
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  // Loaded here alone: most commands only read, and it takes 6 ms.
+  const { randomBytes } = await import("node:crypto");
   const temporary = `${path}.${randomBytes(6).toString("hex")}`;
   try {
     const file = await open(temporary, "wx", 0o600);

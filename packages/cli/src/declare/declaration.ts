@@ -1,8 +1,8 @@
 /** What a document declares, checked against the schemas of the API before anything is sent. */
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { canonicalHost, canonicalPath, canonicalTarget } from "@skerry/core/contract/canonical.ts";
 import { SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import { schemasOf } from "@skerry/core/contract/routes.ts";
-import { canonicalHost, canonicalPath, canonicalTarget } from "@skerry/core/contract/terms.ts";
 import { closest } from "../commands/suggest.ts";
 import { DECLARED_KINDS, type DeclaredKind, KIND_RULES } from "./kinds.ts";
 import type { SourceDocument } from "./source.ts";
