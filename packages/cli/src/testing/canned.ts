@@ -134,6 +134,8 @@ const STORAGE = {
   garbageChunks: 2,
   repairQueue: 5,
   unknownFiles: 3,
+  lostChunks: 2,
+  lostObjects: [{ bucket: "photos", key: "a\x1b[2Jb" }],
   servers: [
     { name: "s1", directory: "/srv/s1", state: "ok", device: 1, freeBytes: 5e9, totalBytes: 1e11 },
     { name: "s3", directory: "/srv/s3", state: "unavailable", reason: "its disk is gone" },

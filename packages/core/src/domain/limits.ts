@@ -87,6 +87,10 @@ export const LIMITS = {
     probeMs: 5 * second,
     /** Chunks that wait for repair in memory; the rest is found again by the next inventory. */
     maxRepairQueue: 10_000,
+    /** Chunks without any good replica that are remembered, for the status; all are logged. */
+    maxLostChunks: 10_000,
+    /** Of those, how many objects are named. */
+    maxLostShown: 5,
     /** Time between two looks into the repair queue, besides those that a finding asks for. */
     repairEveryMs: 10 * second,
     /** Chunks that wait for deletion taken from the index at a time. */

@@ -43,6 +43,13 @@ export interface ObjectInfo {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Where an object is. */
+export interface ObjectPlace {
+  /** Uid of the bucket. */
+  readonly bucket: string;
+  readonly key: string;
+}
+
 export interface ObjectRecord extends ObjectInfo {
   readonly chunks: readonly ChunkRef[];
 }
@@ -127,6 +134,8 @@ export interface ObjectIndex extends AsyncDisposable {
   /** Chunks in the order of their ids, for inventory and repair. `referenced: false` = garbage that is still to be removed. */
   chunks(after: string, limit: number): Promise<readonly (ChunkRef & { readonly referenced: boolean })[]>;
   chunk(id: string): Promise<(ChunkRef & { readonly referenced: boolean }) | undefined>;
+  /** The object that has the chunk; undefined for garbage. Costs a walk through the chunk's bucket. */
+  objectOf(chunk: string): Promise<ObjectPlace | undefined>;
   /** Garbage, oldest first. */
   garbage(limit: number): Promise<readonly ChunkRef[]>;
   /** Why it takes no more requests; absent while it does. */

@@ -117,3 +117,52 @@ test("a bad replica is put aside, not deleted, once a good copy is there; it goe
   await storage.settle();
   assert.deepEqual([...storage.filesIn("quarantine"), ...storage.filesIn("chunks")], []);
 });
+
+test("an object whose chunks are gone is refused before its first byte, and told of until it goes or they come back", async () => {
+  const storage = await createSimStorage();
+  const content = Buffer.from(storage.random.bytes(3 * SMALL_CHUNK_BYTES));
+  for (const key of ["film", "good", "other"]) await storage.put(key, content);
+  const last = (await chunksOf(storage, "film"))[2] ?? assert.fail();
+  const paths = storage.directories.map((directory) => replicaPath(directory, last));
+  const kept = storage.disk.content(paths[0] ?? "");
+  for (const path of paths) storage.disk.vanish(path);
+  for (const path of await replicasOf(storage, "other")) storage.disk.vanish(path);
+  // Nobody has looked yet: what is wrong with the first bytes is known when they are asked for, and no body begins.
+  await assert.rejects(storage.objects.get({ bucket: BUCKET, key: "other" }), { code: "internal", reason: "corrupt" });
+  await storage.settle();
+  const { state, lostChunks, lostObjects } = await storage.objects.status();
+  assert.deepEqual([state, lostChunks], ["degraded", 2]);
+  const byKey = lostObjects.map(({ bucket, key }) => `${bucket}:${key}`).sort();
+  assert.deepEqual(byKey, [`${BUCKET}:film`, `${BUCKET}:other`]);
+  await assert.rejects(storage.objects.get({ bucket: BUCKET, key: "film" }), { code: "internal", reason: "corrupt" });
+  // What is there can be read.
+  const range = { offset: 0, length: 2 * SMALL_CHUNK_BYTES };
+  const part = await storage.objects.get({ bucket: BUCKET, key: "film", range });
+  assertSameBytes(await collect(part?.body ?? assert.fail()), content.subarray(0, range.length));
+  assertSameBytes(await storage.get("good"), content);
+  // One goes with its object, the other comes back with its disk.
+  await storage.objects.delete({ bucket: BUCKET, key: "other" });
+  await storage.run("storage.garbage");
+  assert.equal((await storage.objects.status()).lostChunks, 1);
+  await replaceFile(storage, paths[0] ?? "", kept);
+  assertSameBytes(await storage.get("film"), content);
+  await storage.settle();
+  const after = await storage.objects.status();
+  assert.deepEqual([after.state, after.lostChunks], ["ok", 0]);
+  for (const path of paths) assert.ok(storage.disk.files().includes(path), "the copies are made again");
+});
+
+test("what is lost is found again after a start, once, and leaves the queue to what can be helped", async () => {
+  const storage = await createSimStorage();
+  await storage.put("k", storage.random.bytes(1000));
+  for (const path of await replicasOf(storage, "k")) storage.disk.vanish(path);
+  await storage.settle();
+  await storage.stop();
+  await storage.start();
+  await storage.settle();
+  const logged = errorLines(storage).length;
+  for (let i = 0; i < 3; i += 1) await storage.run("storage.inventory");
+  const { repairQueue, lostChunks } = await storage.objects.status();
+  assert.deepEqual([repairQueue, lostChunks], [0, 1]);
+  assert.equal(errorLines(storage).length, logged);
+});

@@ -36,13 +36,21 @@ export async function* downloadRange(
   range: { readonly start: number; readonly end: number },
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const placed of chunksIn(record, range)) yield* downloadChunk(world, placed, range, signal);
+}
+
+/** Those of which the range has a part. */
+export function* chunksIn(
+  record: ObjectRecord,
+  range: { readonly start: number; readonly end: number },
+): Generator<Placed, void, undefined> {
   let at = 0;
   for (const chunk of record.chunks) {
     const placed: Placed = { chunk, start: at };
     at += chunk.sizeBytes;
     if (at <= range.start) continue;
-    if (placed.start >= range.end) break;
-    yield* downloadChunk(world, placed, range, signal);
+    if (placed.start >= range.end) return;
+    yield placed;
   }
 }
 
@@ -75,6 +83,16 @@ async function* downloadChunk(
     }
   } finally {
     await ahead?.catch(() => undefined);
+    await replicas.close();
+  }
+}
+
+/** Reads its first byte from any replica. @throws as `downloadRange`. */
+export async function openAny(world: DownloadWorld, chunk: ChunkRef, signal: AbortSignal): Promise<void> {
+  const replicas = new ReplicaChain(world, chunk, false);
+  try {
+    await replicas.read(0, Math.min(1, chunk.sizeBytes), signal);
+  } finally {
     await replicas.close();
   }
 }

@@ -4,6 +4,7 @@ import { LIMITS } from "../domain/limits.ts";
 import type { ChunkRef, ObjectIndex } from "../domain/objects.ts";
 import type { Logger, Metrics } from "../domain/telemetry.ts";
 import type { ChunkServer } from "./chunkserver.ts";
+import type { LostChunks } from "./lost.ts";
 import type { Pins } from "./pins.ts";
 
 const { garbageBatch, maxPageEntries } = LIMITS.objects;
@@ -14,6 +15,7 @@ export interface GarbageOptions {
   readonly pins: Pins;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly lost: LostChunks;
   /** As in `UploadWorld`. */
   readonly active: Set<string>;
 }
@@ -58,7 +60,8 @@ export class Garbage {
 
   /** Removes what can go of chunks that the index has just called garbage. Gives the ids of those that are forgotten. */
   async collect(chunks: readonly ChunkRef[]): Promise<ReadonlySet<string>> {
-    const { index, pins, active } = this.#options;
+    const { index, pins, active, lost } = this.#options;
+    for (const { id } of chunks) lost.delete(id);
     await pins.lookupsDone();
     const due = chunks.filter((chunk) => !pins.has(chunk.id) && !active.has(chunk.id));
     if (due.length === 0) return new Set();

@@ -6,6 +6,7 @@ import type { Logger, Metrics } from "../domain/telemetry.ts";
 import { chunkFileName } from "./chunk-format.ts";
 import type { ChunkServer } from "./chunkserver.ts";
 import type { Garbage } from "./garbage.ts";
+import type { LostChunks } from "./lost.ts";
 import type { Repair } from "./repair.ts";
 
 const { garbageBatch, maxPageEntries, replicas, inventoryEveryMs } = LIMITS.objects;
@@ -20,6 +21,7 @@ export interface InventoryOptions {
   readonly garbage: Garbage;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly lost: LostChunks;
   /** As in `UploadWorld`. */
   readonly active: Set<string>;
 }
@@ -80,7 +82,7 @@ async function takeInventory(options: InventoryOptions, { signal, progress }: Jo
 
 /** One 256th of all chunks. Gives the files that the index does not know; `unlisted` gets who could not list them. */
 async function compare(
-  { index, servers, repair, garbage, active }: InventoryOptions,
+  { index, servers, repair, garbage, active, lost }: InventoryOptions,
   prefix: string,
   unlisted: Map<string, unknown>,
 ): Promise<string[]> {
@@ -97,6 +99,7 @@ async function compare(
     unknown.push(...listed.strangers.map((name) => `${server.state.directory}/${name}`));
   }
   const known = new Set<string>();
+  const referenced = new Set<string>();
   const dead: ChunkRef[] = [];
   for await (const chunk of chunksFrom(index, prefix)) {
     const name = chunkFileName(chunk);
@@ -106,9 +109,14 @@ async function compare(
       if ([...names.values()].some((files) => files.has(name))) dead.push(chunk);
       continue;
     }
+    referenced.add(chunk.id);
+    // Where there is none, there is still none: the queue is for those that can be helped.
+    if (lost.has(chunk.id) && ![...names.values()].some((files) => files.has(name)) && names.size === servers.length)
+      continue;
     const missing = chunk.replicas.some((server) => names.get(server)?.has(name) !== true);
     if (missing || chunk.replicas.length < Math.min(replicas, servers.length)) repair.enqueue(chunk);
   }
+  lost.keepOnly(prefix, referenced);
   for (let at = 0; at < dead.length; at += garbageBatch) await garbage.collect(dead.slice(at, at + garbageBatch));
   for (const [server, files] of names) {
     for (const name of files) {

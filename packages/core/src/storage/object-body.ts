@@ -6,6 +6,7 @@ export class ObjectBody implements AsyncIterableIterator<Uint8Array> {
     void this.return();
   };
   #release: (() => void) | undefined;
+  #first: IteratorResult<Uint8Array, void> | undefined;
 
   constructor(pieces: AsyncGenerator<Uint8Array, void, undefined>, signal: AbortSignal, release: () => void) {
     this.#pieces = pieces;
@@ -19,10 +20,19 @@ export class ObjectBody implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
+  /** Reads what comes first, and keeps it. @throws as `next`. */
+  async begin(): Promise<void> {
+    const first = await this.next();
+    this.#first = first;
+  }
+
   /** Rejects with the signal's reason once it is aborted. */
   async next(): Promise<IteratorResult<Uint8Array, void>> {
     try {
       this.#signal.throwIfAborted();
+      const first = this.#first;
+      this.#first = undefined;
+      if (first !== undefined) return first;
       const result = await this.#pieces.next();
       this.#signal.throwIfAborted();
       if (result.done) this.#end();

@@ -273,6 +273,8 @@ test("the status says on how many disks the copies are", async () => {
     garbageChunks: 0,
     repairQueue: 0,
     unknownFiles: 0,
+    lostChunks: 0,
+    lostObjects: [],
   });
   assert.deepEqual(
     servers.map(({ name, state, device }) => [name, state, device]),

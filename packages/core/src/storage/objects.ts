@@ -3,6 +3,7 @@ import { isError, SkerryError } from "../domain/errors.ts";
 import type { Job } from "../domain/jobs.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type {
+  ChunkRef,
   ListObjectsOptions,
   ObjectChange,
   ObjectCondition,
@@ -16,10 +17,11 @@ import type { Logger, Metrics } from "../domain/telemetry.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import type { ChunkId } from "./chunk-format.ts";
 import type { ChunkServer } from "./chunkserver.ts";
-import { type DownloadWorld, downloadRange } from "./download.ts";
+import { chunksIn, type DownloadWorld, downloadRange, openAny } from "./download.ts";
 import { Garbage } from "./garbage.ts";
 import { assertCondition } from "./index/rules.ts";
 import { createInventory, type Inventory, sweepStaging } from "./inventory.ts";
+import { LostChunks } from "./lost.ts";
 import { ObjectBody } from "./object-body.ts";
 import { Pins } from "./pins.ts";
 import { Repair } from "./repair.ts";
@@ -93,6 +95,7 @@ export class ObjectService implements AsyncDisposable {
   readonly #nextVersion: () => string;
   readonly #repair: Repair;
   readonly #inventory: Inventory;
+  readonly #lost: LostChunks;
   readonly #download: DownloadWorld;
   readonly #countIn: (amount?: number) => void;
   readonly #countOut: (amount?: number) => void;
@@ -103,7 +106,8 @@ export class ObjectService implements AsyncDisposable {
     const { metrics, clock, random, wake = () => undefined } = options;
     this.#options = options;
     this.#nextVersion = createVersions(clock, random);
-    const shared = { ...options, pool: this.#pool, pins: this.#pins, active: this.#active };
+    this.#lost = new LostChunks(options);
+    const shared = { ...options, pool: this.#pool, pins: this.#pins, active: this.#active, lost: this.#lost };
     this.#repair = new Repair({ ...shared, wake: () => wake("storage.repair") });
     const garbage = new Garbage(shared);
     this.#inventory = createInventory({ ...shared, garbage, repair: this.#repair });
@@ -210,7 +214,8 @@ export class ObjectService implements AsyncDisposable {
 
   /**
    * Opens an object for reading; undefined when it is not there. What comes is one version, also when it is overwritten or
-   * deleted meanwhile. @throws `conflict/precondition`, `invalid/range` (outside the object).
+   * deleted meanwhile. @throws `conflict/precondition`, `invalid/range` (outside the object), and what can be known before:
+   * `internal/corrupt`, `unavailable/replicas` as the body.
    */
   async get(request: GetRequest): Promise<ObjectContent | undefined> {
     const { bucket, key, condition, range } = request;
@@ -225,12 +230,23 @@ export class ObjectService implements AsyncDisposable {
       assertCondition(condition, record.etag);
       const { start, end } = assertRange(range, record.sizeBytes);
       const signal = this.#endingWith(request.signal);
+      for (const { chunk } of chunksIn(record, { start, end })) await this.#assertReadable(chunk, signal);
       const pieces = this.#counted(downloadRange(this.#download, record, { start, end }, signal));
-      return { info: infoOf(record), sizeBytes: end - start, body: new ObjectBody(pieces, signal, release) };
+      const body = new ObjectBody(pieces, signal, release);
+      // An answer that has begun can only be cut off: what is wrong with the first bytes is said instead of it.
+      await body.begin();
+      return { info: infoOf(record), sizeBytes: end - start, body };
     } catch (error) {
       release();
       throw error;
     }
+  }
+
+  /** One that is lost may be back: a disk was mounted again. @throws `internal/corrupt`, `unavailable/replicas`. */
+  async #assertReadable(chunk: ChunkRef, signal: AbortSignal): Promise<void> {
+    if (!this.#lost.has(chunk.id)) return;
+    await openAny(this.#download, chunk, signal);
+    this.#repair.enqueue(chunk);
   }
 
   async *#counted(pieces: AsyncGenerator<Uint8Array, void, undefined>): AsyncGenerator<Uint8Array, void, undefined> {
@@ -255,7 +271,7 @@ export class ObjectService implements AsyncDisposable {
   status(): Promise<StorageStatus> {
     const { index, servers } = this.#options;
     const { unknownFiles } = this.#inventory;
-    return readStatus({ index, servers, repairQueue: this.#repair.queued, unknownFiles });
+    return readStatus({ index, servers, repairQueue: this.#repair.queued, unknownFiles, lost: this.#lost });
   }
 
   /** Ends transfers, then closes the chunkservers. The job runner must have stopped before. */

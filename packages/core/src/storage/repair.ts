@@ -8,6 +8,7 @@ import type { Logger, Metrics } from "../domain/telemetry.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { type ChunkId, digestText, wholePages } from "./chunk-format.ts";
 import type { ChunkReader, ChunkServer } from "./chunkserver.ts";
+import type { LostChunks } from "./lost.ts";
 import { placementOrder } from "./placement.ts";
 
 const { ioBytes, replicas, maxRepairQueue } = LIMITS.objects;
@@ -19,6 +20,7 @@ export interface RepairOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly lost: LostChunks;
   /** As in `UploadWorld`. */
   readonly active: Set<string>;
   readonly wake: () => void;
@@ -104,9 +106,9 @@ export class Repair {
 
   /** @throws when the chunk has fewer good replicas than it should afterwards. */
   async #mend(id: string, suspects: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
-    const { index, log, servers } = this.#options;
+    const { index, log, lost, servers } = this.#options;
     const chunk = await index.chunk(id);
-    if (chunk === undefined || !chunk.referenced) return;
+    if (chunk === undefined || !chunk.referenced) return lost.delete(id);
     const states = new Map<string, ReplicaState>();
     for (const name of chunk.replicas) states.set(name, await this.#look(chunk, name, suspects.has(name)));
     const withState = (state: ReplicaState): string[] =>
@@ -114,13 +116,18 @@ export class Repair {
     const good = withState("good");
     if (good.length === 0) {
       const away = withState("away");
-      log.error(
-        { chunk: id, away, bad: withState("bad"), missing: withState("missing") },
-        "no good replica of a chunk",
-      );
+      if (away.length > 0 || lost.add(chunk)) {
+        log.error(
+          { chunk: id, away, bad: withState("bad"), missing: withState("missing") },
+          "no good replica of a chunk",
+        );
+      }
       if (away.length === 0) return;
+      // It may be good there.
+      lost.delete(id);
       throw new SkerryError("unavailable/replicas", `The chunkservers with chunk ${id} are away.`);
     }
+    lost.delete(id);
     const targets = this.#targets(chunk, states).slice(0, Math.max(0, replicas - good.length));
     let failure: unknown;
     for (const target of targets) {

@@ -1,7 +1,8 @@
 /** How object storage is: what `skerry status` shows. */
 import { LIMITS } from "../domain/limits.ts";
-import type { ObjectIndex } from "../domain/objects.ts";
+import type { ObjectIndex, ObjectPlace } from "../domain/objects.ts";
 import type { ChunkServer } from "./chunkserver.ts";
+import type { LostChunks } from "./lost.ts";
 import { copiesText } from "./placement.ts";
 
 const { replicas, writeQuorum } = LIMITS.objects;
@@ -21,7 +22,7 @@ export interface ServerStatus {
 export interface StorageStatus {
   /** `3 copies on 1 disk` */
   readonly replicas: string;
-  /** degraded: new data gets fewer copies than it should, or repairs wait; unavailable: nothing can be stored. */
+  /** degraded: new data gets fewer copies than it should, repairs wait, or chunks are lost; unavailable: nothing can be stored. */
   readonly state: "ok" | "degraded" | "unavailable";
   readonly distinctDisks: number;
   readonly objects: number;
@@ -30,6 +31,10 @@ export interface StorageStatus {
   readonly repairQueue: number;
   /** Committed files that the index does not know; they are left alone. */
   readonly unknownFiles: number;
+  /** Chunks of objects of which no good copy is left; these objects cannot be read. */
+  readonly lostChunks: number;
+  /** Some of those objects. */
+  readonly lostObjects: readonly ObjectPlace[];
   readonly servers: readonly ServerStatus[];
 }
 
@@ -38,11 +43,16 @@ export async function readStatus(options: {
   readonly servers: readonly ChunkServer[];
   readonly repairQueue: number;
   readonly unknownFiles: number;
+  readonly lost: LostChunks;
 }): Promise<StorageStatus> {
   const { index, servers, repairQueue, unknownFiles } = options;
-  const [totals, shown] = await Promise.all([index.totals(), Promise.all(servers.map(serverStatus))]);
+  const [totals, shown, lost] = await Promise.all([
+    index.totals(),
+    Promise.all(servers.map(serverStatus)),
+    options.lost.status(),
+  ]);
   const writable = shown.filter((server) => server.state === "ok").length;
-  const degraded = writable < Math.min(replicas, servers.length) || repairQueue > 0;
+  const degraded = writable < Math.min(replicas, servers.length) || repairQueue > 0 || lost.chunks > 0;
   return {
     replicas: copiesText(replicas, servers),
     state: writable < writeQuorum ? "unavailable" : degraded ? "degraded" : "ok",
@@ -52,6 +62,8 @@ export async function readStatus(options: {
     garbageChunks: totals.garbageChunks,
     repairQueue,
     unknownFiles,
+    lostChunks: lost.chunks,
+    lostObjects: lost.objects,
     servers: shown,
   };
 }

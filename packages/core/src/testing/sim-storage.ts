@@ -158,6 +158,7 @@ class SimulatedStorage implements SimStorage {
       // Asked 256 times by each inventory: prompt, so that simulations are not slow.
       chunks: (...args) => index.chunks(...args),
       chunk: (...args) => around(() => index.chunk(...args)),
+      objectOf: (...args) => around(() => index.objectOf(...args)),
       garbage: (...args) => around(() => index.garbage(...args)),
       [Symbol.asyncDispose]: async () => undefined,
     };

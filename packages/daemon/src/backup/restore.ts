@@ -15,7 +15,7 @@ import { lockDataDirectory, RESTORE_DIRECTORY } from "../data/directory.ts";
 import { dataFailure, systemCode } from "../data/failure.ts";
 import { BEFORE_CLUSTER_FILE, type DataLayout } from "../data/layout.ts";
 import { pathInData, pathsInData } from "./contents.ts";
-import { type BackupSummary, unpackBackup } from "./unpack.ts";
+import { type BackupSummary, type Unpacked, unpackBackup } from "./unpack.ts";
 
 export interface RestoreOptions {
   /** Path of the backup. */
@@ -35,7 +35,10 @@ export interface Restored extends BackupSummary {
   readonly dataDirectory: string;
   /** Where what was there before lies now. */
   readonly kept?: string;
-  /** Chunks of which no copy is in the storage directories: their objects were deleted since, or a disk is away. */
+  /**
+   * Chunks of which no copy is in the storage directories: their objects were deleted since, or a disk is away. Buckets by
+   * their names.
+   */
   readonly lost: LostChunks;
 }
 
@@ -76,16 +79,18 @@ async function restore({ file, data, force, move, storage }: Plan): Promise<Rest
   }
   // Of a restore that was cut off.
   await rm(staged, { recursive: true, force: true });
-  let summary: BackupSummary;
+  let unpacked: Unpacked;
   try {
     await mkdir(staged, { mode: 0o700 });
-    summary = await unpackBackup(file, staged);
-    await assertSameCloud(data, summary.cluster);
+    unpacked = await unpackBackup(file, staged);
+    await assertSameCloud(data, unpacked.summary.cluster);
   } catch (error) {
     await rm(staged, { recursive: true, force: true });
     throw error;
   }
-  const lost = findLostChunks(join(staged, pathInData("indexDirectory"), "index.sqlite"), filesIn(storage));
+  const found = findLostChunks(join(staged, pathInData("indexDirectory"), "index.sqlite"), filesIn(storage));
+  const names = found.objects.map(({ bucket, key }) => ({ bucket: unpacked.bucketNames.get(bucket) ?? bucket, key }));
+  const lost = { ...found, objects: names };
   const registry = pathInData("chunkserversFile");
   // Disks may have been replaced since: what is known of them here is newer.
   const keepsRegistry = before.includes(registry) && (await isJson(data.chunkserversFile));
@@ -94,7 +99,7 @@ async function restore({ file, data, force, move, storage }: Plan): Promise<Rest
   const kept = aside.length === 0 ? undefined : await setAside(data, aside, move);
   await putInPlace(data, staged, move);
   const { path: dataDirectory } = data;
-  return { ...summary, dataDirectory, lost, ...(kept === undefined ? {} : { kept }) };
+  return { ...unpacked.summary, dataDirectory, lost, ...(kept === undefined ? {} : { kept }) };
 }
 
 /** In the order in which they go: `cluster.json` first. Comes back in the opposite order. */

@@ -23,11 +23,17 @@ export interface BackupSummary extends Manifest {
   readonly objectBytes: number;
 }
 
+/** What was unpacked, and the names of its buckets by their uids. */
+export interface Unpacked {
+  readonly summary: BackupSummary;
+  readonly bucketNames: ReadonlyMap<string, string>;
+}
+
 /** @throws what `unpackBackup` throws. Leaves nothing. */
 export async function verifyBackup(path: string): Promise<BackupSummary> {
   const directory = await mkdtemp(join(tmpdir(), "skerry-backup-"));
   try {
-    return await unpackBackup(path, directory);
+    return (await unpackBackup(path, directory)).summary;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -37,7 +43,7 @@ export async function verifyBackup(path: string): Promise<BackupSummary> {
  * Everything is durable when it resolves, the names in `directory` too.
  * @throws `invalid`, `unsupported/version`, `internal/corrupt`: this is no backup, or not whole; `exhausted/disk`.
  */
-export async function unpackBackup(path: string, directory: string): Promise<BackupSummary> {
+export async function unpackBackup(path: string, directory: string): Promise<Unpacked> {
   try {
     return await unpack(path, directory);
   } catch (error) {
@@ -46,7 +52,7 @@ export async function unpackBackup(path: string, directory: string): Promise<Bac
   }
 }
 
-async function unpack(path: string, directory: string): Promise<BackupSummary> {
+async function unpack(path: string, directory: string): Promise<Unpacked> {
   await using events = new Events(readBackup(path));
   const first = await events.next();
   if (first.kind !== "manifest") throw damaged(path, undefined, "it has no manifest");
@@ -76,7 +82,9 @@ async function unpack(path: string, directory: string): Promise<BackupSummary> {
   await disk.syncDirectory(directory);
   const { buckets, count } = found;
   const { objects, sizeBytes: objectBytes } = index;
-  return { ...manifest, sizeBytes: part.sizeBytes, resources: count, buckets: buckets.size, objects, objectBytes };
+  const { sizeBytes } = part;
+  const summary = { ...manifest, sizeBytes, resources: count, buckets: buckets.size, objects, objectBytes };
+  return { summary, bucketNames: buckets };
 }
 
 const INDEX_FILE = join(pathInData("indexDirectory"), "index.sqlite");

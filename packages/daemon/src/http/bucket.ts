@@ -10,6 +10,8 @@ import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
 import type { Services } from "./services.ts";
 
+const READ_OBJECTS: Permission = { root: "storage", resource: "objects", action: "read" };
+
 export function bucketHandlers(services: Services) {
   const { buckets, store } = services;
   const collection = (call: Call): Collection<Awaited<ReturnType<typeof toView>>> => ({
@@ -74,6 +76,11 @@ export async function openBucketFor(
   const { bucket } = found;
   call.decide(`bucket ${name}`, access(services, permission, bucket), permission);
   return found;
+}
+
+/** Whether who asks may read what is in it. */
+export function mayReadObjects(services: Services, call: Call, bucket: Bucket): boolean {
+  return access(services, READ_OBJECTS, bucket)(call.principal) === "allow";
 }
 
 function access(services: Services, permission: Permission, bucket: Bucket) {

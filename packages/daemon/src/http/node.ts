@@ -5,7 +5,10 @@ import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import type { ApiResponse } from "@skerry/core/contract/dispatch/exchange.ts";
 import { createOpenApi } from "@skerry/core/contract/openapi.ts";
 import { ROUTES } from "@skerry/core/contract/routes.ts";
+import type { Bucket, ObjectPlace } from "@skerry/core/domain/objects.ts";
+import { toBucket } from "@skerry/core/storage/buckets.ts";
 import type { Readiness } from "../readiness.ts";
+import { mayReadObjects } from "./bucket.ts";
 import type { Services } from "./services.ts";
 
 const AUDIT_LINES = 100;
@@ -18,7 +21,7 @@ export function nodeHandlers(services: Services) {
       authorizeCloud(call, "the status of the cloud");
       const storage = await objects.status();
       const readiness = await node.readiness();
-      const problems = problemsOf(services, storage, readiness);
+      const problems = problemsOf(services, storage, readiness, await namesOf(services, call, storage.lostObjects));
       const working = problems.length > 0 ? "degraded" : "ok";
       const state: "ok" | "degraded" | "draining" = readiness.state === "draining" ? "draining" : working;
       return {
@@ -41,7 +44,8 @@ export function nodeHandlers(services: Services) {
     handle.json(nodeRoutes.storage, async (call) => {
       authorizeCloud(call, "the status of the storage");
       const status = await objects.status();
-      return { ...status, servers: status.servers.map((server) => ({ ...server })) };
+      const lostObjects = await namesOf(services, call, status.lostObjects);
+      return { ...status, lostObjects, servers: status.servers.map((server) => ({ ...server })) };
     }),
 
     ...followedHandlers(services),
@@ -106,11 +110,47 @@ function text(status: number, contentType: string, body: string): ApiResponse {
   return { status, headers: { "content-type": contentType, "cache-control": "no-store" }, body };
 }
 
+interface ObjectName {
+  /** Name of the bucket. */
+  readonly bucket: string;
+  readonly key: string;
+}
+
+/** Those that who asks may read: others' keys are not theirs to see, also for who runs the machine. */
+async function namesOf(services: Services, call: Call, places: readonly ObjectPlace[]): Promise<ObjectName[]> {
+  if (places.length === 0) return [];
+  const buckets = new Map<string, Bucket>();
+  for (let after: string | undefined; ; ) {
+    const page = await services.store.list({ prefix: "/bucket/", ...(after === undefined ? {} : { after }) });
+    for (const entry of page.entries) {
+      const { bucket } = toBucket(entry);
+      buckets.set(bucket.meta.uid, bucket);
+    }
+    after = page.next;
+    if (after === undefined) break;
+  }
+  return places.flatMap(({ bucket: uid, key }) => {
+    const bucket = buckets.get(uid);
+    const may = bucket !== undefined && mayReadObjects(services, call, bucket);
+    return may ? [{ bucket: bucket.meta.name, key }] : [];
+  });
+}
+
+function lostText(chunks: number, objects: readonly ObjectName[]): string {
+  const names = objects.map(({ bucket, key }) => `${bucket}:${key}`);
+  const some = names.length === 0 ? "" : `, among them ${names.join(", ")}`;
+  return (
+    `${chunks} ${chunks === 1 ? "chunk of an object has" : "chunks of objects have"} no good copy on any disk here${some}: ` +
+    "what they belong to cannot be read. Mount the disk that had them, or store those objects again, or remove them."
+  );
+}
+
 /** What is not as it should be, in sentences that say what to do. */
 function problemsOf(
   services: Services,
   storage: Awaited<ReturnType<Services["objects"]["status"]>>,
   { state, reason }: Readiness,
+  lostObjects: readonly ObjectName[],
 ): string[] {
   const problems: string[] = [];
   if (state === "failing") problems.push(`Not ready: ${reason}`);
@@ -122,6 +162,7 @@ function problemsOf(
   }
   if (storage.repairQueue > 0)
     problems.push(`${storage.repairQueue} chunks have fewer than three good copies; repair is under way.`);
+  if (storage.lostChunks > 0) problems.push(lostText(storage.lostChunks, lostObjects));
   for (const job of services.jobs.statuses()) {
     if (job.state === "backing-off") problems.push(`The job ${job.name} fails: ${job.lastError ?? "unknown"}`);
   }

@@ -1,13 +1,15 @@
 /** Objects over real HTTP: conditions, ranges, cut uploads, hostile keys. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
+import type { Client } from "@skerry/core/contract/client/client.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { startTestCluster, type TestCluster } from "../testing/test-cluster.ts";
 
@@ -49,6 +51,13 @@ function send(options: {
 }
 const put = (key: string, body: Uint8Array | string, headers: Record<string, string> = {}) =>
   send({ method: "PUT", path: `/v1/objects/box/${key}`, body, headers });
+
+async function chunkFiles(storage: string): Promise<string[]> {
+  const found = await readdir(storage, { recursive: true, withFileTypes: true });
+  return found
+    .filter((one) => one.isFile() && one.parentPath.includes("/chunks/"))
+    .map((one) => join(one.parentPath, one.name));
+}
 
 async function stagedFiles(): Promise<string[]> {
   const storage = join(cluster.directory, "data", "storage");
@@ -206,6 +215,29 @@ describe("objects", () => {
     await client.call(objectRoutes.delete, { params: { bucket: "brief", key: "k" } });
     await gone();
     await client.call(bucketRoutes.create, { body: { name: "brief" } });
+  });
+
+  test("one whose chunks are gone is refused before it begins; its name is told to who may read it", async () => {
+    const content = randomBytes(200_000);
+    assert.equal((await put("lost", content)).status, 201);
+    const storage = join(cluster.directory, "data", "storage");
+    const before = await chunkFiles(storage);
+    assert.equal((await put("doomed", content)).status, 201);
+    for (const file of await chunkFiles(storage)) if (!before.includes(file)) await rm(file);
+    const answer = await send({ path: "/v1/objects/box/doomed" });
+    assert.deepEqual([answer.status, answer.headers["content-type"]], [500, "application/problem+json"]);
+    assert.match(answer.body.toString(), /All copies of a part of the object are damaged or gone/);
+    const { client: operator } = await cluster.user("ops", "operator");
+    const told = async (client: Client) => (await client.call(nodeRoutes.storage)).lostObjects;
+    for (let tries = 0; (await told(cluster.admin)).length === 0; tries++) {
+      assert.ok(tries < 600, "the status does not tell");
+      await sleep(50);
+    }
+    assert.deepEqual(await told(cluster.admin), [{ bucket: "box", key: "doomed" }]);
+    assert.deepEqual(await told(operator), []);
+    const { problems } = await operator.call(nodeRoutes.status);
+    assert.match(problems.join(), /1 chunk of an object has no good copy on any disk here: /);
+    assert.deepEqual((await send({ path: "/v1/objects/box/lost" })).body, content);
   });
 });
 

@@ -25,9 +25,12 @@ export default defineCommand({
     output.note("Tokens and passwords are those of the backup: revoke again what was revoked since.");
     const { lost } = restored;
     if (lost.chunks > 0) {
-      const what = `${lost.chunks} ${lost.chunks === 1 ? "chunk" : "chunks"} (${formatBytes(lost.sizeBytes)})`;
+      const what = lost.chunks === 1 ? "1 chunk" : `${lost.chunks} chunks`;
+      const some = lost.objects.map(({ bucket, key }) => `${bucket}:${key}`).join(", ");
       output.warn(
-        `${what} of its objects are on no disk here: mount those that are away. What was deleted since cannot be read.`,
+        `${what} (${formatBytes(lost.sizeBytes)}) of its objects ${lost.chunks === 1 ? "is" : "are"} on no disk here; among ` +
+          `the objects that cannot be read: ${some}. What was deleted since the backup is gone: skerry rm removes its name. ` +
+          "When a disk is away, mount it. skerry status tells of those that are left.",
       );
     }
     await output.value(restored, () => {

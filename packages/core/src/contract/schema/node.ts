@@ -11,6 +11,10 @@ export const storageStatusSchema = z.object({
   garbageChunks: z.int(),
   repairQueue: z.int(),
   unknownFiles: z.int().describe("Replicas on the disks that the index does not know; left alone"),
+  lostChunks: z.int().describe("Chunks of objects of which no good copy is left"),
+  lostObjects: z
+    .array(z.object({ bucket: z.string(), key: z.string() }))
+    .describe("Some of the objects that cannot be read for it, of those that you may read"),
   servers: z.array(
     z.object({
       name: z.string(),

@@ -45,6 +45,21 @@ export function describeChunks(get: Get, fresh: Fresh): void {
     assert.equal((await get().garbage(1)).length, 1);
   });
 
+  test("a chunk leads to the object that has it, until that goes", async () => {
+    const bucket = await fresh();
+    const other = await fresh();
+    const long = sampleRecord(bucket, "long", { sizeBytes: 30, chunks: [1, 2, 3].map(() => sampleChunk()) });
+    const [before, after] = [await putKeys(get(), other, ["long"]), await putKeys(get(), bucket, ["a", "z"])];
+    await get().batch([put(long)]);
+    for (const record of [long, ...before, ...after]) {
+      const place = { bucket: record.bucket, key: record.key };
+      for (const { id } of record.chunks) assert.deepEqual(await get().objectOf(id), place);
+    }
+    await get().batch([remove(bucket, "long")]);
+    assert.equal(await get().objectOf(long.chunks[1]?.id as string), undefined);
+    assert.equal(await get().objectOf("f".repeat(32)), undefined);
+  });
+
   test("a referenced chunk is never forgotten", async () => {
     const bucket = await fresh();
     const [record] = await putKeys(get(), bucket, ["k"]);

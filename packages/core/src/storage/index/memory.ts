@@ -10,6 +10,7 @@ import type {
   ObjectIndex,
   ObjectInfo,
   ObjectPage,
+  ObjectPlace,
   ObjectRecord,
 } from "../../domain/objects.ts";
 import { afterPrefix, commonPrefixOf, firstKey } from "./keys.ts";
@@ -155,6 +156,16 @@ class MemoryIndex implements ObjectIndex {
     this.#assertOpen();
     const found = this.#chunks.get(id);
     return found === undefined ? undefined : chunkState(found);
+  }
+
+  async objectOf(chunk: string): Promise<ObjectPlace | undefined> {
+    this.#assertOpen();
+    for (const shard of this.#shards.values()) {
+      for (const { info, chunks } of shard.objects.values()) {
+        if (chunks.includes(chunk)) return { bucket: info.bucket, key: info.key };
+      }
+    }
+    return undefined;
   }
 
   async garbage(limit: number): Promise<readonly ChunkRef[]> {

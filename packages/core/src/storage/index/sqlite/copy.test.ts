@@ -88,7 +88,8 @@ test("chunks of which no file is there are counted; garbage is not missed", asyn
   const there = (names: readonly string[]) => (prefix: string) =>
     new Set(names.filter((name) => name.startsWith(prefix)));
   const files = ids.map((id) => `${id}.2`);
-  assert.deepEqual(findLostChunks(path, there(files)), { chunks: 0, sizeBytes: 0 });
-  assert.deepEqual(findLostChunks(path, there(files.slice(1, 4))), { chunks: 2, sizeBytes: 20 });
-  assert.deepEqual(findLostChunks(path, there(ids.map((id) => `${id}.1`))), { chunks: 5, sizeBytes: 50 });
+  assert.deepEqual(findLostChunks(path, there(files)), { chunks: 0, sizeBytes: 0, objects: [] });
+  const objects = [{ bucket: "b1", key: "k" }];
+  assert.deepEqual(findLostChunks(path, there(files.slice(1, 4))), { chunks: 2, sizeBytes: 20, objects });
+  assert.deepEqual(findLostChunks(path, there(ids.map((id) => `${id}.1`))), { chunks: 5, sizeBytes: 50, objects });
 });

@@ -3,8 +3,11 @@ import { closeSync, fsyncSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { SkerryError } from "../../../domain/errors.ts";
+import { LIMITS } from "../../../domain/limits.ts";
+import type { ObjectPlace } from "../../../domain/objects.ts";
 import { chunkFileName } from "../../chunk-format.ts";
-import { assertIdentity, openReadOnly, readState, SCHEMA } from "./schema.ts";
+import { HOLDER, holderBounds, objectOf } from "./rows.ts";
+import { assertIdentity, getRow, openReadOnly, prepare, readState, SCHEMA } from "./schema.ts";
 import { type IndexFindings, verifyIndex } from "./verify.ts";
 
 /** In the order of their keys, which is how they lie in the file: nothing is sorted. */
@@ -75,9 +78,19 @@ export function inspectCopy(path: string, cluster: string): IndexContents {
   }
 }
 
+interface ChunkColumns {
+  readonly id: string;
+  readonly generation: number;
+  readonly size: number;
+  readonly number: number;
+  readonly bucket: number;
+}
+
 export interface LostChunks {
   readonly chunks: number;
   readonly sizeBytes: number;
+  /** Some of the objects that they belong to. */
+  readonly objects: readonly ObjectPlace[];
 }
 
 /**
@@ -88,18 +101,28 @@ export function findLostChunks(path: string, filesOf: (prefix: string) => Readon
   const db = openReadOnly(path);
   try {
     const rows = db.prepare(
-      "SELECT lower(hex(id)) AS id, generation, size FROM chunks WHERE garbage IS NULL AND id >= ? AND (id < ? OR ? = 255)",
+      "SELECT lower(hex(id)) AS id, generation, size, number, bucket FROM chunks WHERE garbage IS NULL AND id >= ? AND (id < ? OR ? = 255)",
     );
-    const lost = { chunks: 0, sizeBytes: 0 };
+    const lost = { chunks: 0, sizeBytes: 0, objects: [] as ObjectPlace[] };
+    const holderOf = prepare(db, HOLDER);
+    const bucketOf = db.prepare("SELECT uid FROM buckets WHERE number = ?");
     for (let byte = 0; byte <= 255; byte++) {
       const bounds = [Buffer.of(byte), Buffer.of(Math.min(byte + 1, 255)), byte] as const;
-      const found = rows.all(...bounds) as { id: string; generation: number; size: number }[];
+      const found = rows.all(...bounds) as unknown as ChunkColumns[];
       if (found.length === 0) continue;
       const files = filesOf(byte.toString(16).padStart(2, "0"));
-      for (const { id, generation, size } of found) {
-        if (files.has(chunkFileName({ id, generation }))) continue;
+      for (const chunk of found) {
+        if (files.has(chunkFileName(chunk))) continue;
         lost.chunks += 1;
-        lost.sizeBytes += size;
+        lost.sizeBytes += chunk.size;
+        // Each costs a walk through its bucket.
+        if (lost.chunks > LIMITS.objects.maxLostShown) continue;
+        const row = getRow(holderOf, ...holderBounds(chunk));
+        const owner = bucketOf.get(chunk.bucket) as { uid: string } | undefined;
+        if (row === undefined || owner === undefined) continue;
+        const { key } = objectOf(row);
+        if (lost.objects.some((one) => one.bucket === owner.uid && one.key === key)) continue;
+        lost.objects.push({ bucket: owner.uid, key });
       }
     }
     return lost;

@@ -20,6 +20,7 @@ export type ReadRequest =
   | { readonly read: "changes"; readonly cursor: number; readonly limit: number }
   | { readonly read: "chunks"; readonly after: string; readonly limit: number }
   | { readonly read: "chunk"; readonly id: string }
+  | { readonly read: "objectOf"; readonly chunk: string }
   | { readonly read: "garbage"; readonly limit: number };
 
 /** To the verifier. */

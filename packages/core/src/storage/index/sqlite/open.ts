@@ -10,6 +10,7 @@ import type {
   ListObjectsOptions,
   ObjectIndex,
   ObjectPage,
+  ObjectPlace,
   ObjectRecord,
 } from "../../../domain/objects.ts";
 import type { Logger, Metrics } from "../../../domain/telemetry.ts";
@@ -154,6 +155,10 @@ class ThreadedIndex implements SqliteIndex {
 
   async chunk(id: string): Promise<ChunkState | undefined> {
     return (await this.#reader.ask({ read: "chunk", id })) as ChunkState | undefined;
+  }
+
+  async objectOf(chunk: string): Promise<ObjectPlace | undefined> {
+    return (await this.#reader.ask({ read: "objectOf", chunk })) as ObjectPlace | undefined;
   }
 
   async garbage(limit: number): Promise<readonly ChunkRef[]> {

@@ -7,6 +7,7 @@ import type {
   ListObjectsOptions,
   ObjectInfo,
   ObjectPage,
+  ObjectPlace,
   ObjectRecord,
 } from "../../../domain/objects.ts";
 import { afterPrefix, commonPrefixOf, firstKey } from "../keys.ts";
@@ -19,6 +20,8 @@ import {
   chunkOf,
   chunkRef,
   damaged,
+  HOLDER,
+  holderBounds,
   type IndexState,
   objectInfo,
   objectOf,
@@ -41,6 +44,7 @@ export class IndexReader {
   readonly #objects: StatementSync;
   readonly #changes: StatementSync;
   readonly #chunks: StatementSync;
+  readonly #holder: StatementSync;
   readonly #garbage: StatementSync;
 
   constructor(db: DatabaseSync) {
@@ -52,6 +56,7 @@ export class IndexReader {
     this.#objects = prepare(db, "SELECT * FROM objects WHERE place >= ? ORDER BY place, version DESC");
     this.#changes = prepare(db, "SELECT * FROM changes WHERE cursor > ? ORDER BY cursor LIMIT ?");
     this.#chunks = prepare(db, "SELECT * FROM chunks WHERE id > ? ORDER BY id LIMIT ?");
+    this.#holder = prepare(db, HOLDER);
     this.#garbage = prepare(db, "SELECT * FROM chunks WHERE garbage IS NOT NULL ORDER BY garbage, number LIMIT ?");
   }
 
@@ -155,6 +160,15 @@ export class IndexReader {
   chunk(id: string): ChunkState | undefined {
     const found = this.#lookups.chunk(id);
     return found === undefined ? undefined : chunkState(found);
+  }
+
+  objectOf(id: string): ObjectPlace | undefined {
+    const chunk = this.#lookups.chunk(id);
+    if (chunk === undefined || chunk.garbageSince !== null) return undefined;
+    const bucket = this.#lookups.bucketByNumber(chunk.bucket);
+    const row = getRow(this.#holder, ...holderBounds(chunk));
+    if (bucket === undefined || row === undefined) throw damaged("a chunk has no object");
+    return { bucket: bucket.uid, key: objectOf(row).key };
   }
 
   garbage(limit: number): ChunkRef[] {

@@ -174,6 +174,15 @@ export interface ChunkRow extends ChunkRef {
   readonly garbageSince: number | null;
 }
 
+/** The object that has a chunk: those of one object have numbers that follow one another. */
+export const HOLDER = `SELECT * FROM objects WHERE place >= ? AND place < ? AND first_chunk <= ?
+  AND first_chunk + chunk_count > ? LIMIT 1`;
+
+export function holderBounds({ bucket, number }: Pick<ChunkRow, "bucket" | "number">) {
+  const none = Buffer.alloc(0);
+  return [placeOf(bucket, none), placeOf(bucket + 1, none), number, number] as const;
+}
+
 export function chunkRow(chunk: ChunkRow): Sealed {
   return seal([
     chunk.number,

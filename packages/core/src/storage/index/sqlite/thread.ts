@@ -119,6 +119,8 @@ function read(reader: IndexReader, request: ReadRequest): unknown {
       return reader.chunks(request.after, request.limit);
     case "chunk":
       return reader.chunk(request.id);
+    case "objectOf":
+      return reader.objectOf(request.chunk);
     case "garbage":
       return reader.garbage(request.limit);
   }
