@@ -27,8 +27,13 @@ export const DRIVERS: readonly Driver[] = [
   },
   {
     path: `${CORE}/gateway/proxy/dial.ts`,
-    may: ["node:dns/promises", "node:net", "node:tls"],
+    may: ["node:net", "node:tls"],
     reason: "the gateway's data path: nothing wraps its sockets, and it connects to the address that it has checked",
+  },
+  {
+    path: `${CORE}/gateway/proxy/names.ts`,
+    may: ["node:dns/promises"],
+    reason: "the gateway's workers resolve the names of upstreams themselves, in threads of the system's resolver",
   },
   {
     path: `${CORE}/gateway/proxy/adopt.ts`,

@@ -40,8 +40,28 @@ export const GATEWAY_LIMITS = {
     clientReadIdleMs: 60 * second,
     /** A client's connection without a request is closed after this. */
     keepAliveMs: 60 * second,
-    /** A connection to an upstream must be there within this. Beyond: `unavailable/timeout`. */
+    /** Names that are resolved at once: each takes a thread. More wait. */
+    maxLookups: 16,
+    /** Names that wait to be resolved. Beyond: `exhausted/overload`. */
+    maxWaitingLookups: 256,
+    /** A name must be resolved within this, unless it was before. Beyond: `unavailable/timeout`. */
+    lookupMs: 5 * second,
+    /** Addresses of a name are used for so long before it is resolved again. */
+    nameMs: 5 * second,
+    /** When that fails or takes longer than `stalePatienceMs`, the old ones are used while they are not older than this. */
+    staleNameMs: 5 * minute,
+    /** @see staleNameMs */
+    stalePatienceMs: 500,
+    /** A name that has no address is not resolved again for this. */
+    missingNameMs: 1 * second,
+    /** Names that are remembered. The oldest goes. */
+    maxNames: 1024,
+    /** A connection to one address must be there within this. Beyond: `unavailable/timeout`. */
     connectMs: 5 * second,
+    /** The next address of a name is tried beside the one that has not answered after this. */
+    nextAddressMs: 250,
+    /** A request must have a connection to one backend within this, waiting included. Beyond: `unavailable/timeout`. */
+    connectionMs: 10 * second,
     /** A backend that could not be connected to is asked after the others for this. */
     avoidMs: 5 * second,
     /** An upstream must begin its answer within this after the request's end. Beyond: `unavailable/timeout`. */

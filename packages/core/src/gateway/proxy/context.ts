@@ -3,6 +3,7 @@ import type { LIMITS } from "../../domain/limits.ts";
 import type { Random } from "../../domain/ports.ts";
 import type { RouteTable } from "../routing/route-table.ts";
 import type { Deadlines } from "./deadlines.ts";
+import type { Names, Resolve } from "./names.ts";
 import type { ProxyStats, RequestRecord } from "./records.ts";
 
 export type ProxyLimits = { readonly [K in keyof typeof LIMITS.proxy]: number };
@@ -19,7 +20,7 @@ export interface ProxyOptions {
   /** Once for each request that has ended. Must not throw. */
   readonly onRequest: (record: RequestRecord) => void;
   /** Addresses of a name, as the system resolves it. For tests. */
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  readonly resolve?: Resolve;
   /** Certificates that https upstreams are verified with besides the system's. */
   readonly upstreamCa?: readonly string[];
 }
@@ -29,6 +30,7 @@ export interface Context {
   readonly limits: ProxyLimits;
   readonly stats: ProxyStats;
   readonly deadlines: Deadlines;
+  readonly names: Names;
   table: RouteTable;
   isDraining: boolean;
   /** Monotonic time of the last sweep: near enough for deadlines, and free. */

@@ -59,7 +59,7 @@ test("an upstream that does not answer becomes 504", async () => {
 });
 
 test("an upstream that takes no connection becomes 504", async () => {
-  await using world = await ProxyWorld.start({ connectMs: 50 }, { resolve: () => new Promise(() => undefined) });
+  await using world = await ProxyWorld.start({ lookupMs: 50 }, { resolve: () => new Promise(() => undefined) });
   world.routeTo([{ kind: "tcp", host: "slow.example", port: 1, tls: false, basePath: "" }]);
   const client = await world.connect();
   client.write(GET);

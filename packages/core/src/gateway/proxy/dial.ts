@@ -1,40 +1,25 @@
 /** Opens connections to upstreams: resolves, checks every address, connects to one that was checked. */
-import { lookup } from "node:dns/promises";
 import { createConnection, isIP, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls, rootCertificates } from "node:tls";
 import { isGuardedAddress } from "../../domain/addresses.ts";
 import { SkerryError } from "../../domain/errors.ts";
 import type { Backend } from "../table.ts";
-import type { ProxyOptions } from "./context.ts";
+import type { Context, ProxyOptions } from "./context.ts";
 
 export type Reach = "any" | "restricted";
 type TcpBackend = Extract<Backend, { kind: "tcp" }>;
 
 /** Addresses of a backend in the order in which they are tried. `forbidden/upstream`, `unavailable/upstream`. */
-export async function addressesOf(backend: Backend, reach: Reach, options: ProxyOptions): Promise<readonly string[]> {
+export async function addressesOf(backend: Backend, reach: Reach, context: Context): Promise<readonly string[]> {
+  const { names, options } = context;
   if (backend.kind === "unix") return [backend.path];
   const host = backend.host.replace(/^\[(.*)\]$/, "$1");
-  const found = isIP(host) > 0 ? [host] : await resolveName(host, options);
+  const found = isIP(host) > 0 ? [host] : await names.find(host);
   const allowed = reach === "any" ? found : found.filter((address) => !isGuardedAddress(address, options.isOwnAddress));
   if (allowed.length > 0) return allowed.slice(0, options.limits.maxAddresses);
   throw new SkerryError("forbidden/upstream", "The route leads to an address that its project may not reach.", {
     hint: "Point the route elsewhere, or ask an admin, who has gateway.upstreams:any.",
   });
-}
-
-async function resolveName(host: string, options: ProxyOptions): Promise<readonly string[]> {
-  try {
-    const found = await (options.resolve?.(host) ?? lookupAll(host));
-    if (found.length > 0) return found;
-  } catch (cause) {
-    throw new SkerryError("unavailable/upstream", "The upstream's name has no address.", { cause });
-  }
-  throw new SkerryError("unavailable/upstream", "The upstream's name has no address.");
-}
-
-async function lookupAll(host: string): Promise<string[]> {
-  const found = await lookup(host, { all: true });
-  return found.map(({ address }) => address);
 }
 
 /** The socket, not yet connected. `address` comes from `addressesOf`: nothing is resolved again. */

@@ -3,10 +3,19 @@ import { SkerryError } from "../../domain/errors.ts";
 import { Refusal } from "../http1/grammar.ts";
 import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
 import { type ResponseHead, UNTIL_CLOSE } from "../http1/response-head.ts";
-import type { Backend, TableEntry } from "../table.ts";
+import type { TableEntry } from "../table.ts";
 import type { Context } from "./context.ts";
 import { errorId, interimHead, isRequestId, ownAnswer, requestHead, responseHead } from "./heads.ts";
-import type { ConnectionTaker, UpstreamPools } from "./pool.ts";
+import {
+  IDLE_TUNNEL,
+  NO_CONNECTION,
+  NO_ROUTE,
+  NOT_ASKED,
+  noUpstream,
+  OVERLOADED,
+  SLOW_UPSTREAM,
+} from "./own-errors.ts";
+import type { ConnectionTaker, Member, UpstreamPools } from "./pool.ts";
 import { countRequest, type RequestRecord } from "./records.ts";
 import type { AnswerTaker, UpstreamConnection } from "./upstream.ts";
 import type { Wire } from "./wire.ts";
@@ -53,11 +62,11 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   readonly #bytesOutBefore: number;
   #bytesIn = 0;
   #entry: TableEntry | undefined;
-  #backend: Backend | undefined;
+  #member: Member | undefined;
+  /** Backends that gave no connection. */
+  #tried: readonly Member[] = NONE;
   #upstream: UpstreamConnection | undefined;
-  #upstreamName: string | undefined;
   #phase: Phase = "connect";
-  #attempts = 0;
   #hasRetried = false;
   #answerHead: string | undefined;
   #isAnswerChunked = false;
@@ -100,25 +109,21 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     else if (found instanceof Refusal) this.#answerOwn(new SkerryError(found.id, found.message));
     else {
       this.#entry = found;
-      this.#connect(found, false);
+      const { upstream } = found;
+      this.#connect(this.#pools.next(upstream, NONE), false, () => noUpstream(upstream));
     }
   }
 
-  #connect({ upstream }: TableEntry, isFresh: boolean): void {
-    const { backends, reason } = upstream;
-    if (backends.length === 0) {
-      const message =
-        reason === undefined ? "The route has no upstream now." : `The route has no upstream now: ${reason}.`;
-      this.#answerOwn(new SkerryError("unavailable/upstream", message));
+  /** `otherwise`: the answer when there is nobody to connect to. */
+  #connect(member: Member | undefined, isFresh: boolean, otherwise: () => SkerryError): void {
+    if (member === undefined) {
+      this.#answerOwn(otherwise());
       return;
     }
     this.#phase = "connect";
-    this.#attempts++;
-    const { backend, pool } = this.#pools.next(upstream);
-    this.#backend = backend;
-    this.#upstreamName = pool.name;
-    this.#client.setDeadline(this.#context.limits.connectMs);
-    pool.take(this, isFresh);
+    this.#member = member;
+    this.#client.setDeadline(this.#context.limits.connectionMs);
+    member.pool.take(this, isFresh);
   }
 
   onConnection(connection: UpstreamConnection): void {
@@ -126,7 +131,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     this.#phase = "send";
     connection.begin(this);
     const forwarded = this.#client.forwardedFor(this.head.hostHeader);
-    connection.wire.write(requestHead(this.head, this.#backend as Backend, forwarded, this.id));
+    connection.wire.write(requestHead(this.head, (this.#member as Member).backend, forwarded, this.id));
     if (this.#client.isRequestRead) this.#onSent();
     else {
       this.#client.setDeadline(this.#context.limits.clientBodyIdleMs);
@@ -136,11 +141,10 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
 
   /** Nothing was sent: another backend may be asked. */
   onNoConnection(error: SkerryError): void {
-    const entry = this.#entry as TableEntry;
-    const mayTryAnother =
-      (error.code === "unavailable" || error.code === "exhausted") && this.#attempts < entry.upstream.backends.length;
-    if (mayTryAnother) this.#connect(entry, false);
-    else this.#answerOwn(error);
+    this.#tried = [...this.#tried, this.#member as Member];
+    const mayTryAnother = error.code === "unavailable" || error.code === "exhausted";
+    const another = mayTryAnother ? this.#pools.next((this.#entry as TableEntry).upstream, this.#tried) : undefined;
+    this.#connect(another, false, () => error);
   }
 
   /** Chunks may be a byte each. */
@@ -295,7 +299,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     if (isRepeatable && this.#phase === "wait") {
       this.#hasRetried = true;
       this.#upstream = undefined;
-      this.#connect(this.#entry as TableEntry, true);
+      this.#connect(this.#pools.next((this.#entry as TableEntry).upstream, NONE), true, () => error);
     } else this.#break(error);
   }
 
@@ -368,7 +372,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
       durationMs: options.monotonicMs() - this.#startMs,
       bytesIn: this.#bytesIn,
       bytesOut: wire.bytesOut - this.#bytesOutBefore,
-      upstream: this.#upstreamName,
+      upstream: this.#member?.pool.name,
       error,
     };
     stats.inFlight--;
@@ -377,12 +381,4 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   }
 }
 
-const NO_ROUTE = new SkerryError("not_found/route", "No route leads from this host and path to an upstream.");
-const OVERLOADED = new SkerryError("exhausted/overload", "The gateway has too many requests in flight.", {
-  retryAfterMs: 1000,
-  hint: "Try again later.",
-});
-const NO_CONNECTION = new SkerryError("unavailable/timeout", "No connection to the upstream was made in time.");
-const SLOW_UPSTREAM = new SkerryError("unavailable/timeout", "The upstream did not answer, or go on, in time.");
-const IDLE_TUNNEL = new SkerryError("unavailable/timeout", "Nothing went through the tunnel for too long.");
-const NOT_ASKED = new SkerryError("unavailable/upstream", "The upstream switched protocols without being asked.");
+const NONE: readonly Member[] = [];

@@ -3,6 +3,7 @@ import { SkerryError, toSkerryError } from "../../domain/errors.ts";
 import type { Backend, Upstream } from "../table.ts";
 import type { Context } from "./context.ts";
 import { addressesOf, nameOf, openSocket, type Reach } from "./dial.ts";
+import { type Attempt, firstMade } from "./first.ts";
 import { type Home, UpstreamConnection } from "./upstream.ts";
 import { Wire } from "./wire.ts";
 
@@ -24,6 +25,8 @@ export class BackendPool implements Home {
   readonly #idle: UpstreamConnection[] = [];
   readonly #open = new Set<UpstreamConnection>();
   #dialing = 0;
+  /** The address that took a connection last: it is tried first. */
+  #lastGood: string | undefined;
   #waiting: ConnectionTaker[] = [];
 
   readonly #onDial: (pool: BackendPool) => void;
@@ -118,11 +121,10 @@ export class BackendPool implements Home {
   #dial(taker: ConnectionTaker): void {
     this.#onDial(this);
     this.#dialing++;
-    this.#connect(taker).then(
+    this.#connect().then(
       (connection) => {
         this.#dialing--;
-        if (connection === undefined) this.#serveWaiting();
-        else if (taker.isGone) this.release(connection);
+        if (taker.isGone) this.release(connection);
         else taker.onConnection(connection);
       },
       (error: unknown) => {
@@ -135,22 +137,27 @@ export class BackendPool implements Home {
     );
   }
 
-  /** Tries the addresses in turn; undefined when the taker went away meanwhile. */
-  async #connect(taker: ConnectionTaker): Promise<UpstreamConnection | undefined> {
-    const addresses = await addressesOf(this.#backend, this.#reach, this.#context.options);
-    let failure: unknown;
-    for (const address of addresses) {
-      if (taker.isGone) return undefined;
-      try {
-        return await this.#connectTo(address);
-      } catch (error) {
-        failure = error;
-      }
-    }
-    throw failure;
+  /** When the taker goes away meanwhile, the connection is there for the next. */
+  async #connect(): Promise<UpstreamConnection> {
+    const found = await addressesOf(this.#backend, this.#reach, this.#context);
+    const isGoodStill = this.#lastGood !== undefined && found.includes(this.#lastGood);
+    const addresses = isGoodStill ? found.toSorted((a, b) => this.#rank(a) - this.#rank(b)) : found;
+    const { deadlines, limits } = this.#context;
+    return firstMade(
+      addresses,
+      (address) => this.#connectTo(address),
+      (run) => {
+        const deadline = deadlines.add(this.#context.coarseMs + limits.nextAddressMs, run);
+        return () => deadlines.delete(deadline);
+      },
+    );
   }
 
-  #connectTo(address: string): Promise<UpstreamConnection> {
+  #rank(address: string): number {
+    return address === this.#lastGood ? 0 : 1;
+  }
+
+  #connectTo(address: string): Attempt<UpstreamConnection> {
     const { options, limits, stats } = this.#context;
     const connection = new UpstreamConnection(this, this.#context);
     const wire = new Wire(
@@ -160,7 +167,7 @@ export class BackendPool implements Home {
     );
     connection.wire = wire;
     const isTls = this.#backend.kind === "tcp" && this.#backend.tls;
-    return new Promise((resolve, reject) => {
+    const made = new Promise<UpstreamConnection>((resolve, reject) => {
       let cause: unknown;
       const giveUp = (): void => {
         cause = new SkerryError("unavailable/timeout", "The upstream did not take the connection in time.", CHECK);
@@ -170,6 +177,7 @@ export class BackendPool implements Home {
       wire.socket.once(isTls ? "secureConnect" : "connect", () => {
         this.#context.deadlines.delete(deadline);
         this.#open.add(connection);
+        this.#lastGood = address;
         stats.upstreamConnections++;
         resolve(connection);
       });
@@ -181,6 +189,7 @@ export class BackendPool implements Home {
         reject(cause ?? connectError(undefined));
       });
     });
+    return { made, callOff: () => wire.destroy() };
   }
 }
 
@@ -199,7 +208,7 @@ function connectError(cause: (Error & { code?: string }) | undefined): SkerryErr
 }
 
 /** A backend and its pool. Backends that differ in path or Host only share the pool. */
-interface Member {
+export interface Member {
   readonly backend: Backend;
   readonly pool: BackendPool;
 }
@@ -207,7 +216,8 @@ interface Member {
 /** The pools of all backends. Backends of different reach share nothing: their addresses were checked differently. */
 export class UpstreamPools {
   readonly #context: Context;
-  readonly #byKey = new Map<string, BackendPool>();
+  /** Weak: a pool lives as long as an upstream that has it, or a connection of it. */
+  readonly #byKey = new Map<string, WeakRef<BackendPool>>();
   /** Those that have, or are about to have, connections. */
   readonly #active = new Set<BackendPool>();
   readonly #rotations = new WeakMap<Upstream, { turn: number; readonly members: readonly Member[] }>();
@@ -216,8 +226,8 @@ export class UpstreamPools {
     this.#context = context;
   }
 
-  /** The backend whose turn it is, past those that are avoided unless all are. There must be one. */
-  next(upstream: Upstream): Member {
+  /** The backend whose turn it is, past those that are avoided unless all are; never one of `tried`. */
+  next(upstream: Upstream, tried: readonly Member[]): Member | undefined {
     let rotation = this.#rotations.get(upstream);
     if (rotation === undefined) {
       const members = upstream.backends.map((backend) => ({ backend, pool: this.#poolOf(backend, upstream.reach) }));
@@ -225,11 +235,15 @@ export class UpstreamPools {
       this.#rotations.set(upstream, rotation);
     }
     const { members } = rotation;
+    let avoided: Member | undefined;
     for (let tries = 0; tries < members.length; tries++) {
       rotation.turn = rotation.turn + 1 < members.length ? rotation.turn + 1 : 0;
-      if ((members[rotation.turn] as Member).pool.avoidUntilMs <= this.#context.coarseMs) break;
+      const member = members[rotation.turn] as Member;
+      if (tried.includes(member)) continue;
+      if (member.pool.avoidUntilMs <= this.#context.coarseMs) return member;
+      avoided ??= member;
     }
-    return members[rotation.turn] as Member;
+    return avoided;
   }
 
   #poolOf(backend: Backend, reach: Reach): BackendPool {
@@ -237,11 +251,10 @@ export class UpstreamPools {
       backend.kind === "unix"
         ? `unix ${backend.path}`
         : `${reach} ${backend.tls ? "tls" : "tcp"} ${backend.host} ${backend.port}`;
-    let pool = this.#byKey.get(key);
+    let pool = this.#byKey.get(key)?.deref();
     if (pool === undefined) {
       pool = new BackendPool(backend, reach, this.#context, (one) => this.#active.add(one));
-      this.#byKey.set(key, pool);
-      this.#active.add(pool);
+      this.#byKey.set(key, new WeakRef(pool));
     }
     return pool;
   }
@@ -251,7 +264,7 @@ export class UpstreamPools {
       pool.sweep(nowMs);
       if (pool.isEmpty) this.#active.delete(pool);
     }
-    for (const [key, pool] of this.#byKey) if (!this.#active.has(pool)) this.#byKey.delete(key);
+    for (const [key, pool] of this.#byKey) if (pool.deref() === undefined) this.#byKey.delete(key);
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import { compileTable, type RouteTable } from "../routing/route-table.ts";
 import { ClientConnection } from "./client.ts";
 import type { Context, ProxyOptions } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Names } from "./names.ts";
 import { UpstreamPools } from "./pool.ts";
 import { emptyStats, type ProxyStats } from "./records.ts";
 
@@ -38,11 +39,13 @@ class SocketPath implements DataPath {
   #onEmpty: (() => void) | undefined;
 
   constructor(options: ProxyOptions) {
+    const { limits, monotonicMs, resolve } = options;
+    const deadlines = new Deadlines();
     this.#context = {
       options,
       limits: options.limits,
       stats: emptyStats(),
-      deadlines: new Deadlines(),
+      ...{ deadlines, names: new Names({ limits, deadlines, nowMs: monotonicMs, ...(resolve && { resolve }) }) },
       table: compileTable([]),
       isDraining: false,
       coarseMs: options.monotonicMs(),

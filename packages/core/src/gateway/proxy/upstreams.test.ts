@@ -8,8 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect, createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { realClock } from "../../platform/clock.ts";
 import { ProxyWorld, until } from "../../testing/proxy-world.ts";
-import type { Backend } from "../table.ts";
+import { compileTable } from "../routing/route-table.ts";
+import type { Backend, TableEntry } from "../table.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n\r\n";
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -60,6 +62,55 @@ test("a name without an address, and one whose first address is dead", async () 
   match(await world.exchange(GET), /^HTTP\/1\.1 502 [\s\S]*no address/);
   world.routeTo([backend("two.example", port)]);
   match(await world.exchange(GET), /^HTTP\/1\.1 200/);
+});
+
+test("a backend that is too slow to connect to is passed over, for all who ask", async () => {
+  await using world = await ProxyWorld.start({ lookupMs: 50 }, { resolve: () => new Promise(() => undefined) });
+  const port = await world.listen((socket) => socket.on("data", () => socket.write(OK)));
+  world.routeTo([backend("slow.example", port), backend("127.0.0.1", port)]);
+  const answers = await Promise.all(Array.from({ length: 12 }, () => world.exchange(GET)));
+  for (const answer of answers) match(answer, /^HTTP\/1\.1 200/);
+});
+
+test("requests that come together do not try the backend that is full twice", async () => {
+  await using world = await ProxyWorld.start({ maxUpstreamConnections: 1, maxWaiting: 0 });
+  let held = 0;
+  const silent = [await world.listen(() => held++), await world.listen(() => held++)];
+  const [first = 0, second = 0] = silent;
+  const up = await world.listen((socket) => socket.on("data", () => socket.write(OK)));
+  world.route(first, second, up);
+  for (const path of ["/1", "/2", "/3"]) {
+    const client = await world.connect();
+    client.write(GET.replace("/", path));
+  }
+  await until(() => held === 2, "two are full");
+  for (let round = 0; round < 6; round++) match(await world.exchange(GET), /^HTTP\/1\.1 200/);
+});
+
+test("routes to one backend share its connections, however long nobody asked", async () => {
+  await using world = await ProxyWorld.start({ upstreamIdleMs: 20, maxUpstreamConnections: 1, maxWaiting: 2 });
+  let open = 0;
+  let most = 0;
+  const port = await world.listen((socket) => {
+    most = Math.max(most, ++open);
+    socket.once("end", () => socket.end());
+    socket.once("close", () => open--);
+    socket.on("data", () => setTimeout(() => socket.write(OK), 20));
+  });
+  const entry = (id: string, host: string): TableEntry => {
+    return { id, host, path: "/", upstream: { backends: [backend("127.0.0.1", port)], reach: "any" } };
+  };
+  const first = entry("a", "app.example");
+  world.proxy.setTable(compileTable([first]));
+  match(await world.exchange(GET), /^HTTP\/1\.1 200/);
+  await until(() => world.proxy.stats().upstreamConnections === 0, "the kept connection ends");
+  await realClock.sleep(50);
+  world.proxy.setTable(compileTable([first, entry("b", "other.example")]));
+  const other = GET.replace("app", "other");
+  for (const answer of await Promise.all([GET, other, GET].map((bytes) => world.exchange(bytes)))) {
+    match(answer, /^HTTP\/1\.1 200/);
+  }
+  equal(most, 1);
 });
 
 test("backends take turns", async () => {

@@ -1,0 +1,22 @@
+/** What the gateway itself answers when a request cannot be passed on. Public: they name no upstream. */
+import { SkerryError } from "../../domain/errors.ts";
+import type { Upstream } from "../table.ts";
+
+/** The route has no backend; it may say why. */
+export function noUpstream({ reason }: Upstream): SkerryError {
+  const message = reason === undefined ? "The route has no upstream now." : `The route has no upstream now: ${reason}.`;
+  return new SkerryError("unavailable/upstream", message);
+}
+
+export const NO_ROUTE = new SkerryError("not_found/route", "No route leads from this host and path to an upstream.");
+export const OVERLOADED = new SkerryError("exhausted/overload", "The gateway has too many requests in flight.", {
+  retryAfterMs: 1000,
+  hint: "Try again later.",
+});
+export const NO_CONNECTION = new SkerryError("unavailable/timeout", "No connection to the upstream was made in time.");
+export const SLOW_UPSTREAM = new SkerryError("unavailable/timeout", "The upstream did not answer, or go on, in time.");
+export const IDLE_TUNNEL = new SkerryError("unavailable/timeout", "Nothing went through the tunnel for too long.");
+export const NOT_ASKED = new SkerryError(
+  "unavailable/upstream",
+  "The upstream switched protocols without being asked.",
+);
