@@ -41,8 +41,8 @@ export const DRIVERS: readonly Driver[] = [
     reason: "the same: it moves an accepted connection to a socket that reads into a buffer of ours",
   },
   {
-    path: `${CORE}/gateway/proxy/proxy.ts`,
-    may: ["setInterval"],
+    path: `${CORE}/gateway/proxy/sweeper.ts`,
+    may: ["setTimeout"],
     reason: "one timer for all deadlines of the data path; what time it is comes through a port",
   },
   {

@@ -19,6 +19,8 @@ export interface ProxyOptions {
   readonly isOwnAddress: (ip: string) => boolean;
   /** Once for each request that has ended. Must not throw. */
   readonly onRequest: (record: RequestRecord) => void;
+  /** Now and then while something happens, and once after it. */
+  readonly onSweep?: () => void;
   /** Addresses of a name, as the system resolves it. For tests. */
   readonly resolve?: Resolve;
   /** Certificates that https upstreams are verified with besides the system's. */
@@ -33,8 +35,8 @@ export interface Context {
   readonly names: Names;
   table: RouteTable;
   isDraining: boolean;
-  /** Monotonic time of the last sweep: near enough for deadlines, and free. */
-  coarseMs: number;
+  /** Monotonic time of the last sweep: near enough for deadlines, and free. Reading it keeps the sweeps going. */
+  readonly coarseMs: number;
   /** All plain connections of clients read into it, one after another. */
   readonly clientBuffer: Buffer;
   readonly nextRequestId: () => string;

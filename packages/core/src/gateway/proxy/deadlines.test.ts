@@ -1,6 +1,7 @@
 /** Every phase of a request has an end in time, and a drain has one too. */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
+import { realClock } from "../../platform/clock.ts";
 import { ProxyWorld, until } from "../../testing/proxy-world.ts";
 import { Deadlines } from "./deadlines.ts";
 
@@ -20,6 +21,31 @@ test("a deadline expires once, and not when it was deleted", () => {
   deadlines.sweep(10);
   deadlines.sweep(10);
   deepEqual(expired, ["a"]);
+});
+
+test("nobody looks while nothing happens, and what is due then comes in time", async () => {
+  let looks = 0;
+  const monotonicMs = (): number => {
+    looks++;
+    return realClock.monotonicMs();
+  };
+  const limits = { sweepEveryMs: 2, upstreamIdleMs: 10, keepAliveMs: 1500 };
+  await using world = await ProxyWorld.start(limits, { monotonicMs });
+  await world.upstream(() => OK);
+  const client = await world.connect();
+  client.write(GET);
+  await until(() => client.text.endsWith("ok"), "an answer");
+  await until(() => world.proxy.stats().upstreamConnections === 0, "the upstream's connection ends");
+  await realClock.sleep(100);
+  const before = looks;
+  await realClock.sleep(300);
+  ok(looks - before < 10, `${looks - before} looks with a client that stands still`);
+  await until(() => client.hasEnded, "it is closed for being idle");
+  await realClock.sleep(100);
+  const alone = looks;
+  await realClock.sleep(300);
+  equal(looks, alone);
+  match(await world.exchange(`GET / HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`), /ok$/);
 });
 
 test("a client that says nothing, and one that says it slowly, are closed", async () => {

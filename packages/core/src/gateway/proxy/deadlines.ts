@@ -19,11 +19,17 @@ export class Deadlines {
     this.#all.delete(deadline);
   }
 
-  sweep(nowMs: number): void {
+  /** Gives when the next one is due; `Infinity` when there is none. */
+  sweep(nowMs: number): number {
+    let nextMs = Number.POSITIVE_INFINITY;
     for (const deadline of this.#all) {
-      if (nowMs < deadline.atMs) continue;
+      if (nowMs < deadline.atMs) {
+        nextMs = Math.min(nextMs, deadline.atMs);
+        continue;
+      }
       this.#all.delete(deadline);
       deadline.expire();
     }
+    return nextMs;
   }
 }

@@ -87,10 +87,11 @@ export class BackendPool implements Home {
     this.#serveWaiting();
   }
 
-  /** Closes what has been idle too long or is too old. */
-  sweep(nowMs: number): void {
+  /** Closes what has been idle too long or is too old. Gives whether it must be looked at again. */
+  sweep(nowMs: number): boolean {
     for (const connection of this.#idle.filter((one) => !this.#isGood(one, nowMs))) connection.wire.destroy();
     this.#waiting = this.#waiting.filter((taker) => !taker.isGone);
+    return this.#idle.length + this.#waiting.length > 0;
   }
 
   close(): void {
@@ -259,12 +260,15 @@ export class UpstreamPools {
     return pool;
   }
 
-  sweep(nowMs: number): void {
+  /** Gives when to look again. */
+  sweep(nowMs: number): number {
+    let nextMs = Number.POSITIVE_INFINITY;
     for (const pool of this.#active) {
-      pool.sweep(nowMs);
+      if (pool.sweep(nowMs)) nextMs = nowMs;
       if (pool.isEmpty) this.#active.delete(pool);
     }
     for (const [key, pool] of this.#byKey) if (pool.deref() === undefined) this.#byKey.delete(key);
+    return nextMs;
   }
 
   close(): void {

@@ -8,6 +8,7 @@ import { Deadlines } from "./deadlines.ts";
 import { Names } from "./names.ts";
 import { UpstreamPools } from "./pool.ts";
 import { emptyStats, type ProxyStats } from "./records.ts";
+import { Sweeper } from "./sweeper.ts";
 
 export interface DataPath {
   /**
@@ -35,26 +36,29 @@ class SocketPath implements DataPath {
   readonly #context: Context;
   readonly #pools: UpstreamPools;
   readonly #clients = new Set<ClientConnection>();
-  readonly #sweeper: NodeJS.Timeout;
+  readonly #sweeper: Sweeper;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: ProxyOptions) {
     const { limits, monotonicMs, resolve } = options;
     const deadlines = new Deadlines();
+    const sweeper = new Sweeper({ monotonicMs, everyMs: limits.sweepEveryMs, sweep: (nowMs) => this.#sweep(nowMs) });
+    const names = new Names({ limits, deadlines, nowMs: () => sweeper.nowMs, ...(resolve && { resolve }) });
     this.#context = {
       options,
       limits: options.limits,
       stats: emptyStats(),
-      ...{ deadlines, names: new Names({ limits, deadlines, nowMs: monotonicMs, ...(resolve && { resolve }) }) },
+      ...{ deadlines, names },
       table: compileTable([]),
       isDraining: false,
-      coarseMs: options.monotonicMs(),
+      get coarseMs() {
+        return sweeper.nowMs;
+      },
       clientBuffer: Buffer.allocUnsafeSlow(options.limits.clientBufferBytes),
       nextRequestId: requestIds(options),
     };
     this.#pools = new UpstreamPools(this.#context);
-    this.#sweeper = setInterval(() => this.#sweep(), options.limits.sweepEveryMs);
-    this.#sweeper.unref();
+    this.#sweeper = sweeper;
   }
 
   accept(socket: Socket | TLSSocket, tls: boolean): void {
@@ -94,22 +98,29 @@ class SocketPath implements DataPath {
     if (signal.aborted) cut();
     if (this.#clients.size > 0) await empty;
     signal.removeEventListener("abort", cut);
-    clearInterval(this.#sweeper);
+    this.#sweeper.stop();
     this.#pools.close();
   }
 
   #onGone(client: ClientConnection): void {
     if (!this.#clients.delete(client)) return;
     this.#context.stats.connections--;
+    // Who counts hears of it.
+    void this.#context.coarseMs;
     if (this.#clients.size === 0) this.#onEmpty?.();
   }
 
-  #sweep(): void {
-    const nowMs = this.#context.options.monotonicMs();
-    this.#context.coarseMs = nowMs;
-    for (const client of this.#clients) if (nowMs > client.deadlineMs) client.onDeadline();
-    this.#context.deadlines.sweep(nowMs);
-    this.#pools.sweep(nowMs);
+  /** Gives when to look again. */
+  #sweep(nowMs: number): number {
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const client of this.#clients) {
+      if (nowMs > client.deadlineMs) client.onDeadline();
+      nextMs = Math.min(nextMs, client.deadlineMs);
+    }
+    const { deadlines, options } = this.#context;
+    nextMs = Math.min(nextMs, deadlines.sweep(nowMs), this.#pools.sweep(nowMs));
+    options.onSweep?.();
+    return nextMs;
   }
 }
 
