@@ -9,6 +9,7 @@ import type { TableEntry } from "../src/gateway/table.ts";
 const [port = 0, upstreamPort = 0] = process.argv.slice(2).map(Number);
 const proxy = createProxy({
   monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
   random: { bytes: (count) => randomBytes(count), fraction: Math.random },
   limits: LIMITS.proxy,
   isOwnAddress: () => false,

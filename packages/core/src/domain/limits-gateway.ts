@@ -18,6 +18,8 @@ export const GATEWAY_LIMITS = {
     maxConnections: 8192,
     /** Requests that wait for their answer or its end. Beyond: `exhausted/overload`. */
     maxInFlight: 4096,
+    /** How often a request may come through a gateway: a route may lead back to it. Beyond: `unavailable/upstream`. */
+    maxHops: 4,
     /** Connections to one backend. Beyond: requests wait for one. */
     maxUpstreamConnections: 512,
     /** Connections to one backend that are kept for later. More are closed. */

@@ -23,6 +23,7 @@ export class ProxyWorld implements AsyncDisposable {
   private constructor(limits: Partial<ProxyLimits>, options: Partial<ProxyOptions>) {
     this.proxy = createProxy({
       monotonicMs: () => realClock.monotonicMs(),
+      wallMs: () => realClock.wallMs(),
       random: realRandom,
       limits: { ...LIMITS.proxy, ...TEST_LIMITS, ...limits },
       isOwnAddress: () => false,

@@ -78,6 +78,7 @@ async function start({ http, https, generation, entries, guarded: networks }: St
   const serving = createProxy({
     ...{ random, isOwnAddress, onRequest: tellFailure, limits: LIMITS.proxy },
     monotonicMs: () => performance.now(),
+    wallMs: () => Date.now(),
   });
   serving.setTable(table);
   proxy = serving;

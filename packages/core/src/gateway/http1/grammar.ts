@@ -16,6 +16,9 @@ const TOKEN_CHARACTERS = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 /** 1 for what a method or a field name is made of. */
 export const TOKEN = tableOf((byte) => byte < 0x80 && TOKEN_CHARACTERS.test(String.fromCharCode(byte)));
 
+/** 1 for what a method is made of. None has small letters: a server that does not mind takes `head` for HEAD. */
+export const METHOD = tableOf((byte) => TOKEN[byte] === 1 && !(byte >= 0x61 && byte <= 0x7a));
+
 /** 1 for what a request target is made of: visible ASCII without the fragment, which is never sent. */
 export const TARGET = tableOf((byte) => byte > SP && byte < 0x7f && byte !== 0x23);
 

@@ -1,9 +1,8 @@
 /** Heads of requests: what is not plain HTTP/1.1 or 1.0 is refused (RFC 9112 3, 5, 6). */
-import { ConnectionOptions } from "./connection-options.ts";
 import { BAD_LENGTH, contentLength } from "./content-length.ts";
-import { FieldLines, KeptLines, withoutNames } from "./field-lines.ts";
-import { isName, Refusal, SP, TARGET, TOKEN } from "./grammar.ts";
-import { type HeadLimits, TOO_LARGE_HEAD, TOO_LONG_TARGET } from "./head-reader.ts";
+import { METHOD, Refusal, SP, TARGET } from "./grammar.ts";
+import { CONNECTION, DROP, HeadFields } from "./head-fields.ts";
+import { type HeadLimits, TOO_LONG_TARGET } from "./head-reader.ts";
 import { hostName, originForm } from "./request-target.ts";
 
 /** Length of a body that is sent in chunks. */
@@ -28,6 +27,8 @@ export interface RequestHead {
   readonly isUpgrade: boolean;
   /** X-Request-Id as it came, not checked. */
   readonly requestId: string | undefined;
+  /** How often it has been through a gateway of this kind. */
+  readonly hops: number;
   /** The other headers that are passed on, each line with its end. */
   readonly lines: string;
 }
@@ -43,24 +44,23 @@ const BAD_ENCODING = new Refusal("invalid", "Transfer-Encoding is something else
 const OLD_CHUNKED = new Refusal("invalid", "HTTP/1.0 has no Transfer-Encoding.");
 const BAD_EXPECT = new Refusal("invalid", "Expect is something else than 100-continue.");
 
-const PASS = 0;
-const DROP = 1;
-const HOST = 2;
-const CONNECTION = 3;
+const HOST = 3;
 const LENGTH = 4;
 const ENCODING = 5;
 const UPGRADE = 6;
 const EXPECT = 7;
 const REQUEST_ID = 8;
+const LOOP = -1;
 
-/** What each header that is not just passed on means, by the length of its name. */
-const NAMES: readonly (readonly (readonly [string, number])[] | undefined)[] = byLength([
+/** Every header that is not just passed on. */
+const NAMES = [
   ["te", DROP],
   ["host", HOST],
   ["proxy", DROP],
   ["expect", EXPECT],
   ["trailer", DROP],
   ["upgrade", UPGRADE],
+  ["cdn-loop", LOOP],
   ["forwarded", DROP],
   ["x-real-ip", DROP],
   ["connection", CONNECTION],
@@ -71,24 +71,10 @@ const NAMES: readonly (readonly (readonly [string, number])[] | undefined)[] = b
   ["proxy-connection", DROP],
   ["transfer-encoding", ENCODING],
   ["proxy-authorization", DROP],
-]);
+] as const;
 
-function byLength(
-  names: readonly (readonly [string, number])[],
-): (readonly (readonly [string, number])[] | undefined)[] {
-  const table: (readonly (readonly [string, number])[] | undefined)[] = new Array(32).fill(undefined);
-  for (const entry of names) table[entry[0].length] = [...(table[entry[0].length] ?? []), entry];
-  return table;
-}
-
-function meaning(text: string, from: number, to: number): number {
-  const length = to - from;
-  const names = length < 32 ? NAMES[length] : undefined;
-  if (names !== undefined) {
-    for (const [name, what] of names) if (isName(text, from, to, name)) return what;
-  }
-  return length > 12 && isName(text, from, from + 12, "x-forwarded-") ? DROP : PASS;
-}
+/** How the gateway calls itself in CDN-Loop (RFC 8586). */
+export const GATEWAY_NAME = "skerry";
 
 /** What the header lines of one request say; reused for all. */
 const said = {
@@ -99,15 +85,15 @@ const said = {
   upgrade: undefined as string | undefined,
   expectsContinue: false,
   requestId: undefined as string | undefined,
+  hops: 0,
 };
-const connection = new ConnectionOptions();
-const fields = new FieldLines();
-const kept = new KeptLines();
+const fields = new HeadFields({ names: NAMES, droppedPrefix: "x-forwarded-", dropsUnderscores: true, note });
+const { connection } = fields;
 
 /** `bytes` from `from` to `to` are a whole head, as the head reader gives it. */
 export function parseRequestHead(bytes: Buffer, from: number, to: number, limits: HeadLimits): RequestHead | Refusal {
   let i = from;
-  while (TOKEN[bytes[i] as number] === 1) i++;
+  while (METHOD[bytes[i] as number] === 1) i++;
   const methodTo = i - from;
   if (methodTo === 0 || bytes[i] !== SP) return BAD_LINE;
   i++;
@@ -120,7 +106,8 @@ export function parseRequestHead(bytes: Buffer, from: number, to: number, limits
   const versionFrom = targetTo + 1;
   const isHttp10 = text.startsWith("HTTP/1.0\r\n", versionFrom);
   if (!isHttp10 && !text.startsWith("HTTP/1.1\r\n", versionFrom)) return BAD_VERSION;
-  const refusal = readFields(bytes, from, text, versionFrom + 10, limits) ?? contradiction(isHttp10);
+  begin();
+  const refusal = fields.read(bytes, from, text, versionFrom + 10, limits) ?? contradiction(isHttp10);
   if (refusal !== undefined) return refusal;
   const hostHeader = said.hostHeader as string;
   const host = hostName(hostHeader);
@@ -128,7 +115,6 @@ export function parseRequestHead(bytes: Buffer, from: number, to: number, limits
   const method = text.slice(0, methodTo);
   const target = originForm(method, text.slice(targetFrom, targetTo), hostHeader);
   if (target instanceof Refusal) return target;
-  const lines = kept.end(text.length - 2);
   return {
     method,
     target,
@@ -141,7 +127,8 @@ export function parseRequestHead(bytes: Buffer, from: number, to: number, limits
     expectsContinue: said.expectsContinue && !isHttp10,
     isUpgrade: isWebSocket(method, isHttp10),
     requestId: said.requestId,
-    lines: connection.named === undefined ? lines : withoutNames(lines, connection.named),
+    hops: said.hops,
+    lines: fields.keptLines(text.length - 2),
   };
 }
 
@@ -156,7 +143,7 @@ function contradiction(isHttp10: boolean): Refusal | undefined {
   return said.isChunked && isHttp10 ? OLD_CHUNKED : undefined;
 }
 
-function readFields(bytes: Buffer, base: number, text: string, first: number, limits: HeadLimits): Refusal | undefined {
+function begin(): void {
   said.hostHeader = undefined;
   said.bodyBytes = 0;
   said.hasLength = false;
@@ -164,20 +151,7 @@ function readFields(bytes: Buffer, base: number, text: string, first: number, li
   said.upgrade = undefined;
   said.expectsContinue = false;
   said.requestId = undefined;
-  connection.reset();
-  fields.begin(bytes, base, first);
-  kept.begin(text, first);
-  let count = 0;
-  while (fields.step()) {
-    if (++count > limits.maxHeaders) return TOO_LARGE_HEAD;
-    const what = fields.hasUnderscore ? DROP : meaning(text, fields.lineFrom, fields.nameTo);
-    if (what === PASS) continue;
-    kept.drop(fields.lineFrom, fields.next);
-    if (what === DROP) continue;
-    const refusal = note(what, text.slice(fields.valueFrom, fields.valueTo));
-    if (refusal !== undefined) return refusal;
-  }
-  return fields.refusal;
+  said.hops = 0;
 }
 
 function note(what: number, value: string): Refusal | undefined {
@@ -186,8 +160,6 @@ function note(what: number, value: string): Refusal | undefined {
       if (said.hostHeader !== undefined) return TWO_HOSTS;
       said.hostHeader = value;
       return undefined;
-    case CONNECTION:
-      return connection.add(value);
     case LENGTH:
       if (said.hasLength) return TWO_LENGTHS;
       said.hasLength = true;
@@ -203,9 +175,18 @@ function note(what: number, value: string): Refusal | undefined {
     case EXPECT:
       said.expectsContinue = true;
       return value.toLowerCase() === "100-continue" ? undefined : BAD_EXPECT;
+    case LOOP:
+      said.hops += hopsIn(value);
+      return undefined;
     default:
       // Two ids are none.
       said.requestId = said.requestId === undefined ? value : "";
       return undefined;
   }
+}
+
+/** How many of the names in a CDN-Loop are ours: `a.example; p=1, skerry`. */
+function hopsIn(value: string): number {
+  return value.split(",").filter((one) => (one.split(";", 1)[0] as string).trim().toLowerCase() === GATEWAY_NAME)
+    .length;
 }

@@ -28,8 +28,11 @@ test("status, length and the lines that are passed on", () => {
     contentLength: 5,
     keepAlive: true,
     isUpgrade: false,
+    hasDate: false,
     lines: "Server: x\r\nETag: y\r\n",
   });
+  const dated = taken("HTTP/1.1 200 OK\r\nDate: x\r\n\r\n");
+  deepEqual([dated.hasDate, dated.lines], [true, "Date: x\r\n"]);
 });
 
 test("how long the body is", () => {

@@ -1,9 +1,8 @@
 /** Heads of responses from upstreams, as strict as those of requests (RFC 9112 4, 5, 6.3). */
-import { ConnectionOptions } from "./connection-options.ts";
 import { BAD_LENGTH, contentLength } from "./content-length.ts";
-import { FieldLines, KeptLines, withoutNames } from "./field-lines.ts";
-import { isName, Refusal, SP } from "./grammar.ts";
-import { type HeadLimits, TOO_LARGE_HEAD } from "./head-reader.ts";
+import { Refusal, SP } from "./grammar.ts";
+import { CONNECTION, DROP, HeadFields } from "./head-fields.ts";
+import type { HeadLimits } from "./head-reader.ts";
 import { CHUNKED } from "./request-head.ts";
 
 /** Length of a body that ends with the connection. */
@@ -21,6 +20,8 @@ export interface ResponseHead {
   readonly keepAlive: boolean;
   /** It switches to WebSocket (with status 101). */
   readonly isUpgrade: boolean;
+  /** It says when it was made. */
+  readonly hasDate: boolean;
   /** The other headers that are passed on, each line with its end. */
   readonly lines: string;
 }
@@ -33,38 +34,27 @@ const BAD_ENCODING = new Refusal(
   "The answer's Transfer-Encoding is something else than chunked.",
 );
 
-const PASS = 0;
-const DROP = 1;
-const CONNECTION = 2;
 const LENGTH = 3;
 const ENCODING = 4;
 const UPGRADE = 5;
+const DATE = -1;
 
-function meaning(text: string, from: number, to: number): number {
-  switch (to - from) {
-    case 7:
-      if (isName(text, from, to, "upgrade")) return UPGRADE;
-      return isName(text, from, to, "trailer") ? DROP : PASS;
-    case 10:
-      if (isName(text, from, to, "connection")) return CONNECTION;
-      return isName(text, from, to, "keep-alive") ? DROP : PASS;
-    case 12:
-      return isName(text, from, to, "x-request-id") ? DROP : PASS;
-    case 14:
-      return isName(text, from, to, "content-length") ? LENGTH : PASS;
-    case 16:
-      return isName(text, from, to, "proxy-connection") ? DROP : PASS;
-    case 17:
-      return isName(text, from, to, "transfer-encoding") ? ENCODING : PASS;
-    default:
-      return PASS;
-  }
-}
+/** Every header that is not just passed on. */
+const NAMES = [
+  ["date", DATE],
+  ["trailer", DROP],
+  ["upgrade", UPGRADE],
+  ["connection", CONNECTION],
+  ["keep-alive", DROP],
+  ["x-request-id", DROP],
+  ["content-length", LENGTH],
+  ["proxy-connection", DROP],
+  ["transfer-encoding", ENCODING],
+] as const;
 
-const said = { length: undefined as number | undefined, isChunked: false, isWebSocket: false };
-const connection = new ConnectionOptions();
-const fields = new FieldLines();
-const kept = new KeptLines();
+const said = { length: undefined as number | undefined, isChunked: false, isWebSocket: false, hasDate: false };
+const fields = new HeadFields({ names: NAMES, dropsUnderscores: false, note });
+const { connection } = fields;
 
 /** `bytes` from `from` to `to` are a whole head. `isHead`: it answers a HEAD request. */
 export function parseResponseHead(
@@ -80,10 +70,13 @@ export function parseResponseHead(
   const status = statusCode(bytes, from);
   if ((!isHttp10 && !text.startsWith("HTTP/1.1 ")) || status < 100 || status > 599) return BAD_LINE;
   if (bytes[from + 12] !== SP && lineTo !== 12) return BAD_LINE;
-  const refusal = readFields(bytes, from, text, lineTo + 2, limits);
+  said.length = undefined;
+  said.isChunked = false;
+  said.isWebSocket = false;
+  said.hasDate = false;
+  const refusal = fields.read(bytes, from, text, lineTo + 2, limits);
   if (refusal !== undefined) return refusal;
   if (said.isChunked && (said.length !== undefined || isHttp10)) return BOTH;
-  const lines = kept.end(text.length - 2);
   const bodyBytes = bodyOf(status, isHead);
   return {
     status,
@@ -92,7 +85,8 @@ export function parseResponseHead(
     contentLength: said.length,
     keepAlive: !isHttp10 && !connection.close && bodyBytes !== UNTIL_CLOSE,
     isUpgrade: status === 101 && connection.upgrade && said.isWebSocket,
-    lines: connection.named === undefined ? lines : withoutNames(lines, connection.named),
+    hasDate: said.hasDate,
+    lines: fields.keptLines(text.length - 2),
   };
 }
 
@@ -112,30 +106,8 @@ function bodyOf(status: number, isHead: boolean): number {
   return said.length ?? UNTIL_CLOSE;
 }
 
-function readFields(bytes: Buffer, base: number, text: string, first: number, limits: HeadLimits): Refusal | undefined {
-  said.length = undefined;
-  said.isChunked = false;
-  said.isWebSocket = false;
-  connection.reset();
-  fields.begin(bytes, base, first);
-  kept.begin(text, first);
-  let count = 0;
-  while (fields.step()) {
-    if (++count > limits.maxHeaders) return TOO_LARGE_HEAD;
-    const what = meaning(text, fields.lineFrom, fields.nameTo);
-    if (what === PASS) continue;
-    kept.drop(fields.lineFrom, fields.next);
-    if (what === DROP) continue;
-    const refusal = note(what, text.slice(fields.valueFrom, fields.valueTo));
-    if (refusal !== undefined) return refusal;
-  }
-  return fields.refusal;
-}
-
 function note(what: number, value: string): Refusal | undefined {
   switch (what) {
-    case CONNECTION:
-      return connection.add(value);
     case LENGTH:
       if (said.length !== undefined) return TWO_LENGTHS;
       said.length = contentLength(value);
@@ -143,6 +115,9 @@ function note(what: number, value: string): Refusal | undefined {
     case ENCODING:
       if (said.isChunked || value !== "chunked") return BAD_ENCODING;
       said.isChunked = true;
+      return undefined;
+    case DATE:
+      said.hasDate = true;
       return undefined;
     default:
       said.isWebSocket = value.toLowerCase() === "websocket";

@@ -150,7 +150,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   #refuse(refusal: Refusal, to: number): number {
     const error = new SkerryError(refusal.id, refusal.message);
     const id = this.#context.nextRequestId();
-    const answer = ownAnswer(error, id, false, true);
+    const answer = ownAnswer(error, { id, dateLine: this.#context.dateLine(), closes: true }, false);
     this.wire.write(answer);
     const { options, stats } = this.#context;
     const record = {

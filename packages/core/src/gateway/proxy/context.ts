@@ -10,6 +10,7 @@ export type ProxyLimits = { readonly [K in keyof typeof LIMITS.proxy]: number };
 
 export interface ProxyOptions {
   readonly monotonicMs: () => number;
+  readonly wallMs: () => number;
   readonly random: Random;
   readonly limits: ProxyLimits;
   /**
@@ -40,4 +41,6 @@ export interface Context {
   /** All plain connections of clients read into it, one after another. */
   readonly clientBuffer: Buffer;
   readonly nextRequestId: () => string;
+  /** The header Date of this second. */
+  readonly dateLine: () => string;
 }

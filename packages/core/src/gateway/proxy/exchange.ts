@@ -5,9 +5,10 @@ import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
 import { type ResponseHead, UNTIL_CLOSE } from "../http1/response-head.ts";
 import type { TableEntry } from "../table.ts";
 import type { Context } from "./context.ts";
-import { errorId, interimHead, isRequestId, ownAnswer, requestHead, responseHead } from "./heads.ts";
+import { type AnswerFacts, errorId, interimHead, isRequestId, ownAnswer, requestHead, responseHead } from "./heads.ts";
 import {
   IDLE_TUNNEL,
+  LOOP,
   NO_CONNECTION,
   NO_ROUTE,
   NOT_ASKED,
@@ -105,6 +106,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     const path = target === "*" ? "/" : query < 0 ? target : target.slice(0, query);
     const found = table.find(this.head.host, path);
     if (stats.inFlight > limits.maxInFlight) this.#answerOwn(OVERLOADED);
+    else if (this.head.hops >= limits.maxHops) this.#answerOwn(LOOP);
     else if (found === undefined) this.#answerOwn(NO_ROUTE);
     else if (found instanceof Refusal) this.#answerOwn(new SkerryError(found.id, found.message));
     else {
@@ -196,7 +198,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     this.#status = head.status;
     this.#isAnswerChunked = head.bodyBytes === CHUNKED;
     this.#closes = this.#mustClose() || head.bodyBytes === UNTIL_CLOSE;
-    this.#answerHead = responseHead(head, this.head, this.id, this.#closes);
+    this.#answerHead = responseHead(head, this.head, this.#facts(this.#closes));
   }
 
   onBody(buffer: Buffer, from: number, to: number): void {
@@ -345,9 +347,13 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   #answerOwn(error: SkerryError): void {
     const closes = this.#mustClose();
     this.#status = error.status;
-    this.#client.wire.write(ownAnswer(error, this.id, this.isHeadRequest, closes));
+    this.#client.wire.write(ownAnswer(error, this.#facts(closes), this.isHeadRequest));
     this.#end(errorId(error));
     this.#client.onAnswered(closes);
+  }
+
+  #facts(closes: boolean): AnswerFacts {
+    return { id: this.id, dateLine: this.#context.dateLine(), closes };
   }
 
   /** A request whose end has not been read may never end. */

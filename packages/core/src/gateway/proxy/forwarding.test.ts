@@ -24,11 +24,12 @@ test("a request and its answer go through, with the gateway's headers", async ()
     head,
     `GET /x?y=z HTTP/1.1\r\n${HOST}Accept: */*\r\nForwarded: for=127.0.0.1;host="app.example";proto=http\r\n` +
       "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: app.example\r\n" +
-      `X-Request-Id: ${id}\r\n\r\n`,
+      `CDN-Loop: skerry\r\nX-Request-Id: ${id}\r\n\r\n`,
   );
+  const [date = ""] = /Date: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT\r\n/.exec(answer) ?? [];
   equal(
     answer,
-    `HTTP/1.1 203 Sure thing\r\nX-One: 1\r\nX-Two: 2\r\nContent-Length: 2\r\nX-Request-Id: ${id}\r\nConnection: close\r\n\r\nok`,
+    `HTTP/1.1 203 Sure thing\r\nX-One: 1\r\nX-Two: 2\r\n${date}Content-Length: 2\r\nX-Request-Id: ${id}\r\nConnection: close\r\n\r\nok`,
   );
   const [record] = world.records;
   deepEqual(
@@ -60,9 +61,50 @@ test("what a client says about itself is replaced, and headers of its hop are dr
   const { headers, head } = seen[0] as SeenRequest;
   deepEqual(
     [...headers.keys()],
-    ["host", "x-kept", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id"],
+    [
+      ...["host", "x-kept", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"],
+      ...["cdn-loop", "x-request-id"],
+    ],
   );
   ok(!/6\.6\.6\.6|evil/.test(head), head);
+});
+
+test("every answer says when it was made, once", async () => {
+  await using world = await ProxyWorld.start();
+  await world.upstream(({ line }) =>
+    line.includes("/dated") ? "HTTP/1.1 200 OK\r\ndate: then\r\nContent-Length: 0\r\n\r\n" : OK,
+  );
+  const dates = async (head: string): Promise<string[]> => {
+    const answer = await world.exchange(`${head}Connection: close\r\n\r\n`);
+    return [...answer.matchAll(/\r\ndate: (.*)\r\n/gi)].map((one) => one[1] as string);
+  };
+  deepEqual(await dates(`GET /dated HTTP/1.1\r\n${HOST}`), ["then"]);
+  for (const head of [`GET / HTTP/1.1\r\n${HOST}`, "GET / HTTP/1.1\r\nHost: other.example\r\n", "nonsense\r\n"]) {
+    const [date = "", ...more] = await dates(head);
+    deepEqual(more, []);
+    ok(Math.abs(Date.parse(date) - Date.now()) < 60_000, date);
+  }
+});
+
+test("a route that leads back to the gateway has an end", async () => {
+  await using world = await ProxyWorld.start();
+  const port = await world.listen((socket) => world.proxy.accept(socket, false));
+  world.route(port);
+  match(
+    await world.exchange(`GET / HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`),
+    /^HTTP\/1\.1 502 [\s\S]*leads back/,
+  );
+  equal(world.records.length, 5);
+  const seen = await world.upstream(() => OK);
+  await world.exchange(
+    `GET / HTTP/1.1\r\n${HOST}CDN-Loop: other; a=skerry, SKERRY\r\ncdn-loop: skerry;x\r\nConnection: close\r\n\r\n`,
+  );
+  equal(count((seen[0] as SeenRequest).head.toLowerCase(), "cdn-loop: "), 3, "what others say is passed on");
+});
+
+test("a method that is never taken is answered with those that are", async () => {
+  await using world = await ProxyWorld.start();
+  match(await world.exchange(`TRACE / HTTP/1.1\r\n${HOST}\r\n`), /^HTTP\/1\.1 405 [\s\S]*\r\nAllow: GET, HEAD, /);
 });
 
 test("a good request id is kept, another is replaced", async () => {
@@ -140,7 +182,7 @@ test("HTTP/1.0 gets data without chunks, and the end of the connection", async (
     () => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n",
   );
   const answer = await world.exchange(`GET / HTTP/1.0\r\n${HOST}Connection: keep-alive\r\n\r\n`);
-  match(answer, /^HTTP\/1\.1 200 OK\r\nX-Request-Id: \S+\r\nConnection: close\r\n\r\nhello world$/);
+  match(answer, /^HTTP\/1\.1 200 OK\r\nDate: .*\r\nX-Request-Id: \S+\r\nConnection: close\r\n\r\nhello world$/);
 });
 
 test("answers without a body end where they end, and the connections go on", async () => {
@@ -156,7 +198,7 @@ test("answers without a body end where they end, and the connections go on", asy
       .map((line, i) => `${line} HTTP/1.1\r\n${HOST}${i === 4 ? "Connection: close\r\n" : ""}\r\n`)
       .join(""),
   );
-  const answers = answer.split(/(?=HTTP\/1\.1 )/).map((one) => one.replace(/X-Request-Id: .*\r\n/, ""));
+  const answers = answer.split(/(?=HTTP\/1\.1 )/).map((one) => one.replace(/(?:Date|X-Request-Id): .*\r\n/g, ""));
   deepEqual(answers, [
     "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
     "HTTP/1.1 204 No Content\r\n\r\n",

@@ -1,6 +1,6 @@
 /** Heads as they are sent: what was kept of the original, and what the gateway itself says. */
 import { SkerryError, toProblem } from "../../domain/errors.ts";
-import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
+import { CHUNKED, GATEWAY_NAME, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Backend } from "../table.ts";
 
@@ -19,7 +19,9 @@ export function forwardedLines(address: string, isSecure: boolean, hostHeader: s
   const node = address.includes(":") ? `"[${address}]"` : address;
   return (
     `Forwarded: for=${node};host="${hostHeader}";proto=${scheme}\r\n` +
-    `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${scheme}\r\nX-Forwarded-Host: ${hostHeader}\r\n`
+    `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${scheme}\r\nX-Forwarded-Host: ${hostHeader}\r\n` +
+    // Not Via: servers take it for a proxy that cannot take compressed answers, and stop to compress.
+    `CDN-Loop: ${GATEWAY_NAME}\r\n`
   );
 }
 
@@ -38,10 +40,21 @@ function requestFraming(head: RequestHead): string {
   return head.hasLength ? `Content-Length: ${head.bodyBytes}\r\n` : "";
 }
 
-/** `closes`: the client's connection ends with this answer. */
-export function responseHead(head: ResponseHead, request: RequestHead, id: string, closes: boolean): string {
-  const connection = closes ? "Connection: close\r\n" : "";
-  return `HTTP/1.1${head.statusText}\r\n${head.lines}${responseFraming(head, request)}X-Request-Id: ${id}\r\n${connection}\r\n`;
+/** What an answer says besides. */
+export interface AnswerFacts {
+  readonly id: string;
+  /** A header line; used when the upstream has given none (RFC 9110 6.6.1). */
+  readonly dateLine: string;
+  /** The client's connection ends with this answer. */
+  readonly closes: boolean;
+}
+
+export function responseHead(head: ResponseHead, request: RequestHead, facts: AnswerFacts): string {
+  const { id, dateLine, closes } = facts;
+  return (
+    `HTTP/1.1${head.statusText}\r\n${head.lines}${head.hasDate ? "" : dateLine}${responseFraming(head, request)}` +
+    `X-Request-Id: ${id}\r\n${closes ? "Connection: close\r\n" : ""}\r\n`
+  );
 }
 
 function responseFraming(head: ResponseHead, request: RequestHead): string {
@@ -57,15 +70,20 @@ export function interimHead(head: ResponseHead, id: string): string {
 }
 
 /** A whole answer of the gateway's own: a problem document. It never names upstreams. */
-export function ownAnswer(error: SkerryError, id: string, withoutBody: boolean, closes: boolean): string {
+export function ownAnswer(error: SkerryError, { id, dateLine, closes }: AnswerFacts, withoutBody: boolean): string {
   const problem = toProblem(new SkerryError(errorId(error), error.message, hintOf(error)), id);
   // Escaped to ASCII: it is written as latin1.
   const body = `${JSON.stringify(problem).replace(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
   return (
-    `HTTP/1.1 ${error.status} ${STATUS_TEXTS[error.status] ?? "Error"}\r\nContent-Type: application/problem+json\r\n` +
-    `Content-Length: ${body.length}\r\n${retryAfter(error)}Cache-Control: no-store\r\nX-Request-Id: ${id}\r\n` +
+    `HTTP/1.1 ${error.status} ${STATUS_TEXTS[error.status] ?? "Error"}\r\n${dateLine}` +
+    `Content-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n${allow(error)}${retryAfter(error)}Cache-Control: no-store\r\nX-Request-Id: ${id}\r\n` +
     `${closes ? "Connection: close\r\n" : ""}\r\n${withoutBody ? "" : body}`
   );
+}
+
+/** What is refused is CONNECT and TRACE; others are for the upstream to judge. */
+function allow(error: SkerryError): string {
+  return error.status === 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "";
 }
 
 function retryAfter({ retryAfterMs }: SkerryError): string {

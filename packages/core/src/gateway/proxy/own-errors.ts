@@ -8,6 +8,9 @@ export function noUpstream({ reason }: Upstream): SkerryError {
   return new SkerryError("unavailable/upstream", message);
 }
 
+export const LOOP = new SkerryError("unavailable/upstream", "The route leads back to the gateway, again and again.", {
+  hint: "Point the route at the program that is to answer.",
+});
 export const NO_ROUTE = new SkerryError("not_found/route", "No route leads from this host and path to an upstream.");
 export const OVERLOADED = new SkerryError("exhausted/overload", "The gateway has too many requests in flight.", {
   retryAfterMs: 1000,

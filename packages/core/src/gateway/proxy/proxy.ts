@@ -28,6 +28,8 @@ export interface DataPath {
   drain(signal: AbortSignal): Promise<void>;
 }
 
+const DATE_HOLDS_MS = 500;
+
 export function createProxy(options: ProxyOptions): DataPath {
   return new SocketPath(options);
 }
@@ -56,6 +58,7 @@ class SocketPath implements DataPath {
       },
       clientBuffer: Buffer.allocUnsafeSlow(options.limits.clientBufferBytes),
       nextRequestId: requestIds(options),
+      dateLine: dateLines(options.wallMs, () => sweeper.nowMs),
     };
     this.#pools = new UpstreamPools(this.#context);
     this.#sweeper = sweeper;
@@ -122,6 +125,19 @@ class SocketPath implements DataPath {
     options.onSweep?.();
     return nextMs;
   }
+}
+
+/** Made anew when half a second has passed. */
+function dateLines(wallMs: () => number, nowMs: () => number): () => string {
+  let line = "";
+  let madeMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (nowMs() - madeMs >= DATE_HOLDS_MS) {
+      madeMs = nowMs();
+      line = `Date: ${new Date(wallMs()).toUTCString()}\r\n`;
+    }
+    return line;
+  };
 }
 
 /** Ids that are unique among workers and starts; not secrets. */

@@ -2,12 +2,12 @@
 import { Refusal } from "../http1/grammar.ts";
 import type { TableEntry } from "../table.ts";
 import { LayeredMap } from "./layered-map.ts";
-import { generousReading, isOdd } from "./path-reading.ts";
+import { generousReadings, isOdd } from "./path-reading.ts";
 import { PathTrie } from "./path-trie.ts";
 
 const AMBIGUOUS = new Refusal(
   "invalid",
-  "The path can be read in more than one way: it has dot segments, broken or needless percent-encoding, or doubled slashes.",
+  "The path can be read in more than one way: it has dot segments, broken or needless percent-encoding, parameters, or doubled slashes.",
 );
 
 /** Routes of one host, and their compiled form. Replaced as a whole when one of them changes. */
@@ -47,10 +47,10 @@ export class RouteTable {
   find(host: string, path: string): TableEntry | Refusal | undefined {
     const routes = this.#parts.hosts.get(host) ?? (this.#parts.wildcards > 0 ? this.#wildcard(host) : undefined);
     if (!isOdd(path)) return routes?.paths.find(path);
-    const reading = generousReading(path);
-    if (reading === undefined) return AMBIGUOUS;
+    const readings = generousReadings(path);
+    if (readings === undefined) return AMBIGUOUS;
     const found = routes?.paths.find(path);
-    return found === routes?.paths.find(reading) ? found : AMBIGUOUS;
+    return readings.every((reading) => routes?.paths.find(reading) === found) ? found : AMBIGUOUS;
   }
 
   #wildcard(host: string): HostRoutes | undefined {
