@@ -91,7 +91,7 @@ test("every screen at 80x24", async () => {
     assertScreen(name, await tmux.until(name, (text) => text.includes(seen) && !text.includes("Asking")));
   }
   await tmux.keys("Escape", "8");
-  await tmux.until("jobs", (text) => text.includes("storage.repair") && text.includes("r asks again"));
+  await tmux.until("jobs", (text) => text.includes("storage.repair"));
   await tmux.keys("9");
   await tmux.until("events, the newest first", (text) => /user\.create .*\n(?:.*\n)*.*bucket\.create/.test(text));
   await tmux.keys("6");
@@ -102,10 +102,10 @@ test("folders and objects, details, and names that try to steer the terminal", a
   await using tmux = await open();
   await tmux.keys("Enter");
   assertScreen("objects", await tmux.until("objects", (text) => text.includes("readme.md")));
-  await tmux.keys("Down", "y");
+  await tmux.keys("y");
   const detail = await tmux.until("detail", (text) => text.includes("contentType"));
   assert.ok(detail.some((row) => row.includes("x1b[31mred")));
-  await tmux.keys("Escape", "Up", "Enter");
+  await tmux.keys("Escape", "Down", "Enter");
   assertScreen("folder", await tmux.until("folder", (text) => text.includes("guide/start.md")));
   await tmux.keys("Escape", "Escape");
   await tmux.until("buckets again", (text) => text.includes("photos"));
@@ -117,6 +117,33 @@ test("a list is live: what others make and delete comes and goes without a key",
   await tmux.until("the new bucket", (text) => text.includes("from-elsewhere"));
   await client.call(bucketRoutes.delete, { params: { name: "from-elsewhere" } });
   await tmux.until("it has gone", (text) => !text.includes("from-elsewhere"));
+});
+
+test("events and objects are live, too: the newest event stays in sight, an object comes in its place and goes", async () => {
+  await using tmux = await open();
+  await tmux.keys("9");
+  await tmux.until("events", (text) => text.includes("Events") && text.includes("▸"));
+  await client.call(bucketRoutes.create, { body: { name: "event-made" } });
+  assertScreen(
+    "events",
+    await tmux.until("the newest event", (text) => /▸ .*bucket\.create +bucket\/event-made/.test(text)),
+  );
+  await tmux.keys("Down");
+  await client.call(bucketRoutes.delete, { params: { name: "event-made" } });
+  await tmux.until(
+    "what was chosen stays chosen",
+    (text) => text.includes("bucket.delete") && !/▸ .*event-made/.test(text),
+  );
+  await tmux.keys("3");
+  await tmux.until("buckets", (text) => text.includes("photos"));
+  await tmux.keys("Down", "Enter");
+  await tmux.until("an empty bucket", (text) => text.includes("Nothing in it"));
+  for (const key of ["b", "folder/x", "a"])
+    await client.upload(objectRoutes.put, { params: { bucket: "photos", key }, bytes: bytesOf(key) });
+  await tmux.until("in order", (text) => /a .*\n.* b .*\n.* folder\/ /.test(text));
+  for (const key of ["folder/x", "a", "b"])
+    await client.call(objectRoutes.delete, { params: { bucket: "photos", key } });
+  await tmux.until("gone", (text) => text.includes("Nothing in it"));
 });
 
 test("making one, and deleting it by typing its name; a wrong name deletes nothing", async () => {

@@ -43,7 +43,7 @@ export class Table<T> {
     const { maxWidth } = this.#options;
     if (maxWidth === undefined) return widths;
     return fitColumns(
-      this.#columns.map(({ align }, i) => ({ width: widths[i] ?? 0, align })),
+      this.#columns.map(({ align, whole }, i) => ({ width: widths[i] ?? 0, align, whole })),
       GAP.length,
       maxWidth,
     );

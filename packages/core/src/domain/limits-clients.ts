@@ -47,6 +47,8 @@ export const CLIENT_LIMITS = {
     maxLogLineLength: 4096,
     /** Shortest time between two drawings of what changes by itself. */
     frameMs: 100,
+    /** Shortest time between two questions for what the first line shows. */
+    statusPauseMs: 1000,
     /** Longest text that a prompt takes, in characters. */
     maxPromptLength: 1024,
   },

@@ -232,7 +232,7 @@ export class App implements Disposable {
     const { objects, sizeBytes } = this.cluster.status?.storage ?? {};
     const totals = objects === undefined ? undefined : `${objects} ${sizeBytes}`;
     if (totals === undefined || totals === this.#totals) return;
-    if (this.#totals !== undefined && this.view.screen.followsTotals) this.view.collection.refreshTop();
+    if (this.#totals !== undefined && this.view.screen.followsTotals) void this.view.collection.refresh();
     this.#totals = totals;
   }
 

@@ -29,6 +29,7 @@ export class View implements Disposable {
 
   constructor(screen: Screen, client: Client, nowMs: () => number) {
     this.screen = screen;
+    if (screen.newestFirst) this.sort = { column: 0, descending: true };
     this.#nowMs = nowMs;
     const { source, idOf } = screen;
     this.collection = new Collection<Row>({ client, source, idOf, nowMs });
@@ -63,7 +64,9 @@ export class View implements Disposable {
     if (column === undefined) return this.screen.source.kind === "watch" ? rows.toSorted(this.#byName) : rows;
     const keys = new Map(rows.map((item) => [item, orderOf(column, item, nowMs)]));
     const sign = this.sort?.descending ? -1 : 1;
-    return rows.toSorted((a, b) => sign * compare(keys.get(a) ?? "", keys.get(b) ?? ""));
+    // Of equal ones the newest first, where the newest come first: a list keeps them in the order in which they came.
+    const ordered = sign < 0 ? rows.toReversed() : rows;
+    return ordered.toSorted((a, b) => sign * compare(keys.get(a) ?? "", keys.get(b) ?? ""));
   }
 
   readonly #byName = (a: Row, b: Row): number => {
@@ -128,9 +131,10 @@ export class View implements Disposable {
 
   /** The same thing, wherever its row is now. */
   #keepChosen(): void {
-    const { idOf } = this.screen;
+    const { idOf, newestFirst } = this.screen;
     const chosen = this.rows[this.cursor];
-    if (this.#cursorId !== undefined && (chosen === undefined || idOf(chosen) !== this.#cursorId)) {
+    const stays = newestFirst && this.cursor === 0;
+    if (!stays && this.#cursorId !== undefined && (chosen === undefined || idOf(chosen) !== this.#cursorId)) {
       const moved = this.rows.findIndex((item) => idOf(item) === this.#cursorId);
       if (moved >= 0) this.cursor = moved;
     }

@@ -1,6 +1,6 @@
 /** A window of the rows of a table, as lines. Only what is seen is laid out, whatever there is. */
 import { escapeText } from "@skerry/core/contract/present/escape.ts";
-import { fitColumns } from "@skerry/core/contract/present/fit.ts";
+import { fitColumns, narrowest } from "@skerry/core/contract/present/fit.ts";
 import type { Column } from "@skerry/core/contract/present/presentation.ts";
 import { cutToWidth, padToWidth, textWidth } from "@skerry/core/contract/present/width.ts";
 import type { Line, Tone } from "./line.ts";
@@ -36,7 +36,7 @@ export function drawTable<T>(view: TableView<T>, width: number, height: number):
   });
   const kept = columnsThatFit(view, width - 3);
   const fits = fitColumns(
-    kept.map((i) => ({ width: widest[i] ?? 0, align: columns[i]?.align })),
+    kept.map((i) => shapeOf(columns[i], widest[i])),
     GAP.length,
     width - 3,
   );
@@ -54,16 +54,27 @@ export function drawTable<T>(view: TableView<T>, width: number, height: number):
   return lines;
 }
 
-/** Their places. What one sorts by stays. */
+/** Their places. What one sorts by stays, and so does the first: it is the name. */
 function columnsThatFit<T>({ columns, widest, leaveOut, sort }: TableView<T>, width: number): number[] {
   const kept = columns.map((_, i) => i);
-  const taken = () => kept.reduce((sum, i) => sum + (widest[i] ?? 0) + GAP.length, -GAP.length);
+  const shapes = () => kept.map((i) => shapeOf(columns[i], widest[i]));
+  const taken = () => shapes().reduce((sum, shape) => sum + shape.width + GAP.length, -GAP.length);
   for (const title of leaveOut) {
-    if (taken() <= width) break;
+    if (taken() <= width) return kept;
     const place = kept.findIndex((i) => columns[i]?.title === title && i !== sort?.column);
     if (place >= 0) kept.splice(place, 1);
   }
+  // Where even cut ones do not fit, the last ones go.
+  while (narrowest(shapes(), GAP.length) > width) {
+    const place = kept.findLastIndex((i) => i !== sort?.column);
+    if (place <= 0) break;
+    kept.splice(place, 1);
+  }
   return kept;
+}
+
+function shapeOf<T>(column: Column<T> | undefined, width = 0) {
+  return { width, align: column?.align, whole: column?.whole };
 }
 
 function sortMark<T>({ sort }: TableView<T>, column: number): string {

@@ -1,4 +1,5 @@
 /** How the cloud is, and whether it can be reached: what the first line shows. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
@@ -48,7 +49,7 @@ export class Cluster implements Disposable {
     return this.#user;
   }
 
-  /** Something has changed in the cloud: its numbers may have, too. Bounded: one question at a time, and one that waits. */
+  /** Something has changed in the cloud: its numbers may have, too. Bounded: one question at a time and a second. */
   ask(): void {
     if (this.#asking) this.#askAgain = true;
     else void this.#ask();
@@ -82,6 +83,7 @@ export class Cluster implements Disposable {
       if (isError(error, "forbidden")) this.#set({ state: "live" });
       // Anything else is said by the watch, or by the screen.
     }
+    await sleep(LIMITS.tui.statusPauseMs, undefined, { signal: this.#ended.signal }).catch(() => undefined);
     this.#asking = false;
     if (!this.#askAgain || this.#ended.signal.aborted) return;
     this.#askAgain = false;

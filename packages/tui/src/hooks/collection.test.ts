@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
-import { callOf, type Source, snapshotOf } from "../screens/screen.ts";
+import { callOf, pagesOf, type Source, snapshotOf } from "../screens/screen.ts";
 import { FakeDaemon, Stream, until } from "../testing/fake-daemon.ts";
 import { Collection } from "./collection.ts";
 
@@ -11,11 +11,14 @@ interface Item {
 }
 
 const WATCH: Source<Item> = { kind: "watch", call: callOf(bucketRoutes.list) };
-const PAGES = snapshotOf<typeof objectRoutes.list, Item>(
-  "pages",
+const SNAPSHOT = snapshotOf<typeof bucketRoutes.list, Item>(bucketRoutes.list, {}, ({ items }) =>
+  items.map(({ meta }) => ({ name: meta.name })),
+);
+const PAGES = pagesOf<typeof objectRoutes.list, Item>(
   objectRoutes.list,
   { params: { bucket: "box" } },
   ({ items }) => items.map(({ key }) => ({ name: key })),
+  ({ name }) => name,
 );
 
 function follow(daemon: FakeDaemon, source: Source<Item>): Collection<Item> {
@@ -89,25 +92,80 @@ test("what may not be seen is said, not tried again", async () => {
   assert.equal(daemon.requests.length, 1);
 });
 
-test("pages come as they are asked for; a daemon that is away leaves what was there", async () => {
+test("pages come as they are asked for, and what is read is followed; beyond it nothing is", async () => {
+  const stream = new Stream();
+  let answered = Promise.resolve();
   const daemon = new FakeDaemon((target) => {
-    const page = Number(new URLSearchParams(target.split("?")[1]).get("page") ?? 0);
-    const items = [{ key: `k${page}` }];
-    return { json: { items, prefixes: [], ...(page < 2 ? { nextPage: `${page + 1}` } : {}) } };
+    const query = new URLSearchParams(target.split("?")[1]);
+    if (query.has("watch")) return { stream };
+    const page = Number(query.get("page") ?? 0);
+    const items = [{ key: `k${page}0` }, { key: `k${page}5` }];
+    return {
+      later: answered,
+      json: { items, prefixes: [], revision: 7, ...(page < 2 ? { nextPage: `${page + 1}` } : {}) },
+    };
   });
   using collection = follow(daemon, PAGES);
-  await until("the first", () => names(collection) === "k0");
-  assert.deepEqual([collection.phase, collection.hasMore], [{ state: "taken", atMs: 1_000 }, true]);
+  await until("the first", () => names(collection) === "k00 k05");
+  assert.deepEqual([collection.phase, collection.hasMore], [{ state: "live" }, true]);
+  await until("followed from there", () => daemon.requests.some((request) => request.endsWith("watch=1&from=8")));
+  for (const name of ["k07", "k02", "k99"]) stream.send("put", "8", { name });
+  stream.send("delete", "9", { name: "k00" });
+  await until("in its place; what lies beyond the page not at all", () => names(collection) === "k02 k05");
+  const gate = Promise.withResolvers<void>();
+  answered = gate.promise;
   collection.more();
   collection.more();
-  await until("one more, asked once", () => names(collection) === "k0 k1");
+  stream.send("delete", "10", { name: "k10" });
+  stream.send("put", "11", { name: "k12" });
+  stream.send("put", "12", { name: "k01" });
+  await until("what is in sight already", () => names(collection) === "k01 k02 k05");
+  gate.resolve();
+  await until("one more, asked once, with what came meanwhile", () => names(collection) === "k01 k02 k05 k12 k15");
   collection.more();
-  await until("all", () => names(collection) === "k0 k1 k2");
+  await until("all", () => names(collection) === "k01 k02 k05 k12 k15 k20 k25");
   assert.equal(collection.hasMore, false);
+  stream.send("put", "13", { name: "k99" });
+  await until("also at the end", () => names(collection).endsWith("k25 k99"));
+});
+
+test("pages whose history is lost are read again from the beginning; a daemon that is away leaves what was there", async () => {
+  let stream = new Stream();
+  let key = "before";
+  const daemon = new FakeDaemon((target) =>
+    target.includes("watch=1") ? { stream } : { json: { items: [{ key }], prefixes: [], revision: 7 } },
+  );
+  using collection = follow(daemon, PAGES);
+  await until("the first", () => names(collection) === "before");
+  key = "after";
+  const before = stream;
+  stream = new Stream();
+  before.end("conflict", "compacted");
+  await until("again", () => names(collection) === "after" && collection.phase.state === "live");
+  daemon.down = true;
+  stream.break();
+  await until("stale", () => collection.phase.state === "stale" && names(collection) === "after");
+});
+
+test("of what is kept to a number the oldest goes", async () => {
+  const stream = new Stream();
+  const daemon = new FakeDaemon((target) =>
+    target.includes("watch=1") ? { stream } : { json: { items: [{ name: "b" }, { name: "a" }], revision: 4 } },
+  );
+  using collection = follow(daemon, { kind: "watch", call: callOf(bucketRoutes.list), keep: 2 });
+  await until("the newest came first", () => names(collection) === "a b");
+  stream.send("put", "5", { name: "c" });
+  await until("the oldest has gone", () => names(collection) === "b c");
+});
+
+test("what is only asked for says when that was, and stays when the daemon is away", async () => {
+  const daemon = new FakeDaemon(() => ({ json: { items: [{ meta: { name: "a" } }], revision: 1 } }));
+  using collection = follow(daemon, SNAPSHOT);
+  await until("taken", () => collection.phase.state === "taken");
   daemon.down = true;
   await collection.refresh();
-  assert.deepEqual([collection.phase.state, names(collection)], ["stale", "k0 k1 k2"]);
+  assert.deepEqual([collection.phase.state, names(collection)], ["stale", "a"]);
   daemon.down = false;
   await collection.refresh();
-  assert.deepEqual([collection.phase.state, names(collection)], ["taken", "k0"]);
+  assert.deepEqual(collection.phase, { state: "taken", atMs: 1_000 });
 });

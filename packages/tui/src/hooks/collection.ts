@@ -1,10 +1,11 @@
-/** The rows of a screen, kept as its source says: followed, or asked for. */
+/** The rows of a screen, kept as its source says: followed, read page by page and followed, or asked for. */
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import type { ClientEvent } from "@skerry/core/contract/client/events.ts";
-import { type SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
+import { isError, type SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
 import type { Call, Source } from "../screens/screen.ts";
 import { Changes } from "./changes.ts";
+import { compareUtf8 } from "./utf8.ts";
 
 export type Phase =
   | { readonly state: "loading" }
@@ -22,6 +23,11 @@ export interface CollectionOptions<T> {
   readonly nowMs: () => number;
 }
 
+interface Answer {
+  readonly revision?: number;
+  readonly nextPage?: string;
+}
+
 export class Collection<T> implements Disposable {
   readonly changes = new Changes(LIMITS.tui.frameMs);
   readonly #options: CollectionOptions<T>;
@@ -31,8 +37,12 @@ export class Collection<T> implements Disposable {
   #list: readonly T[] | undefined = [];
   #phase: Phase = { state: "loading" };
   #nextPage: string | undefined;
+  /** Of the last row that has been read. */
+  #lastOrder = "";
   #asking: Promise<void> | undefined;
-  #pages = 0;
+  #asked = false;
+  /** What came while a page was under way: it may have been read before. */
+  readonly #late = new Map<string, ClientEvent<T> & { type: "put" | "delete" }>();
 
   constructor(options: CollectionOptions<T>) {
     this.#options = options;
@@ -44,7 +54,7 @@ export class Collection<T> implements Disposable {
   }
 
   get items(): readonly T[] {
-    this.#list ??= [...this.#items.values()];
+    this.#list ??= this.#inOrder();
     return this.#list;
   }
 
@@ -57,15 +67,10 @@ export class Collection<T> implements Disposable {
   refresh(): Promise<void> {
     const { source } = this.#options;
     if (source.kind !== "watch") return this.#ask(undefined);
-    this.#following.abort();
-    this.#following = new AbortController();
-    void this.#follow(source.call, AbortSignal.any([this.#following.signal, this.#ended.signal]));
+    const signal = this.#restart();
+    const input = { ...source.call.input, signal };
+    void this.#follow(this.#options.client.watch(source.call.route, input), signal);
     return Promise.resolve();
-  }
-
-  /** The same, unless somebody has gone on to further pages: they would lose their place. */
-  refreshTop(): void {
-    if (this.#pages <= 1) void this.refresh();
   }
 
   /** The next page, when there is one and none is under way. */
@@ -73,38 +78,75 @@ export class Collection<T> implements Disposable {
     if (this.#nextPage !== undefined && this.#items.size < LIMITS.tui.maxRows) void this.#ask(this.#nextPage);
   }
 
-  async #follow({ route, input }: Call, signal: AbortSignal): Promise<void> {
+  #inOrder(): readonly T[] {
+    const { source } = this.#options;
+    const all = [...this.#items.values()];
+    if (source.kind !== "pages") return all;
+    return all.sort((a, b) => compareUtf8(source.orderOf(a), source.orderOf(b)));
+  }
+
+  /** Ends what was followed before. */
+  #restart(): AbortSignal {
+    this.#following.abort();
+    this.#following = new AbortController();
+    return AbortSignal.any([this.#following.signal, this.#ended.signal]);
+  }
+
+  async #follow(events: AsyncGenerator<unknown>, signal: AbortSignal): Promise<void> {
     try {
-      const events = this.#options.client.watch(route, { ...input, signal }) as AsyncGenerator<ClientEvent<T>>;
-      for await (const event of events) {
+      for await (const event of events as AsyncGenerator<ClientEvent<T>>) {
         if (signal.aborted) return;
         this.#take(event);
       }
     } catch (error) {
-      if (!signal.aborted) this.#fail(error);
+      if (signal.aborted) return;
+      // The history of what is read in pages is lost: from the beginning.
+      if (isError(error, "conflict/compacted")) void this.#ask(undefined);
+      else this.#fail(error);
     }
   }
 
   #take(event: ClientEvent<T>): void {
     if (event.type === "stale") {
-      if (this.#phase.state !== "stale") {
-        this.#set({ state: "stale", sinceMs: this.#options.nowMs(), error: event.error });
-      }
+      this.#stale(event.error);
       return;
     }
     if (event.type === "reset") {
       this.#items.clear();
-      for (const item of event.items) this.#items.set(this.#options.idOf(item), item);
-    } else if (event.type === "put") this.#items.set(this.#options.idOf(event.item), event.item);
-    else if (event.type === "delete") this.#items.delete(this.#options.idOf(event.item));
+      for (const item of this.#oldestFirst(event.items)) this.#put(item);
+    } else if (event.type === "put" || event.type === "delete") this.#change(event);
     // A sign of life that changes nothing is not drawn.
     if ((event.type === "progress" || event.type === "connected") && this.#phase.state === "live") return;
     this.#set({ state: "live" });
   }
 
+  /** A list of which only the newest are kept gives them first. */
+  #oldestFirst(items: readonly T[]): readonly T[] {
+    const { source } = this.#options;
+    return source.kind === "watch" && source.keep !== undefined ? items.toReversed() : items;
+  }
+
+  #change(event: ClientEvent<T> & { type: "put" | "delete" }): void {
+    const id = this.#options.idOf(event.item);
+    if (this.#asking !== undefined) this.#late.set(id, event);
+    if (event.type === "put") this.#put(event.item);
+    else this.#items.delete(id);
+  }
+
+  #put(item: T): void {
+    const { source, idOf } = this.#options;
+    // What lies beyond the last page comes with its own.
+    if (source.kind === "pages" && this.hasMore && compareUtf8(source.orderOf(item), this.#lastOrder) > 0) return;
+    this.#items.set(idOf(item), item);
+    if (source.kind !== "watch" || source.keep === undefined || this.#items.size <= source.keep) return;
+    const [oldest] = this.#items.keys();
+    if (oldest !== undefined) this.#items.delete(oldest);
+  }
+
   #ask(page: string | undefined): Promise<void> {
     this.#asking ??= this.#load(page).finally(() => {
       this.#asking = undefined;
+      this.#late.clear();
     });
     return this.#asking;
   }
@@ -116,27 +158,40 @@ export class Collection<T> implements Disposable {
     const query = { ...(input.query as object), ...(page === undefined ? {} : { page }) };
     try {
       const answer = await client.call(route, { ...input, query: query as never, signal: this.#ended.signal });
-      if (page === undefined) {
-        this.#items.clear();
-        this.#pages = 0;
+      const { revision = 0, nextPage } = answer as Answer;
+      if (page === undefined) this.#items.clear();
+      this.#asked = true;
+      const rows = source.rowsOf(answer);
+      for (const item of rows) this.#items.set(idOf(item), item);
+      if (source.kind === "snapshot") {
+        this.#set({ state: "taken", atMs: nowMs() });
+        return;
       }
-      this.#pages++;
-      for (const item of source.rowsOf(answer)) this.#items.set(idOf(item), item);
-      this.#nextPage = source.kind === "pages" ? (answer as { nextPage?: string }).nextPage : undefined;
-      this.#set({ state: "taken", atMs: nowMs() });
+      this.#nextPage = nextPage;
+      this.#lastOrder = rows.map(source.orderOf).reduce((a, b) => (compareUtf8(a, b) > 0 ? a : b), "");
+      if (page === undefined) this.#followPages(source.call, revision);
+      else for (const event of this.#late.values()) this.#change(event);
+      this.#set({ state: "live" });
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #followPages({ route, input }: Call, revision: number): void {
+    const signal = this.#restart();
+    void this.#follow(this.#options.client.changes(route, { ...input, signal }, revision), signal);
   }
 
   /** What was there stays, and is marked, when the daemon is only away. */
   #fail(thrown: unknown): void {
     if (this.#ended.signal.aborted) return;
     const error = toSkerryError(thrown);
-    if (this.#pages === 0 || error.code !== "unavailable") this.#set({ state: "failed", error });
-    else if (this.#phase.state !== "stale") {
-      this.#set({ state: "stale", sinceMs: this.#options.nowMs(), error });
-    }
+    if (this.#asked && error.code === "unavailable") this.#stale(error);
+    else this.#set({ state: "failed", error });
+  }
+
+  #stale(error: SkerryError): void {
+    if (this.#phase.state !== "stale") this.#set({ state: "stale", sinceMs: this.#options.nowMs(), error });
   }
 
   #set(phase: Phase): void {

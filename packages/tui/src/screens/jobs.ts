@@ -2,7 +2,7 @@ import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
 import { jobPresentation } from "@skerry/core/contract/present/node.ts";
 import type { RouteOutput } from "@skerry/core/contract/route.ts";
 import type { Tone } from "../components/line.ts";
-import { defineScreen, snapshotOf } from "./screen.ts";
+import { callOf, defineScreen } from "./screen.ts";
 
 type Job = RouteOutput<typeof nodeRoutes.jobs>["items"][number];
 
@@ -17,9 +17,10 @@ export const jobsScreen = defineScreen<Job>({
   id: "job",
   title: "Jobs",
   presentation: jobPresentation,
-  source: snapshotOf("snapshot", nodeRoutes.jobs, {}, ({ items }) => items),
+  source: { kind: "watch", call: callOf(nodeRoutes.jobs) },
   idOf: ({ name }) => name,
   toneOf: ({ state }) => TONES[state],
+  leaveOut: ["FAILURES", "RUNS"],
   enter: () => ({ kind: "detail" }),
   enterDoes: "details",
   empty: "No jobs.",

@@ -1,6 +1,6 @@
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
 import { type ListingRow, objectPresentation } from "@skerry/core/contract/present/object.ts";
-import { callOf, defineScreen, removeKey, type Screen, snapshotOf } from "./screen.ts";
+import { callOf, defineScreen, pagesOf, removeKey, type Screen } from "./screen.ts";
 
 const DELIMITER = "/";
 /** A page of this many comes fast, and fills any terminal. */
@@ -13,26 +13,29 @@ export function objectsScreen(bucket: string, prefix = ""): Screen {
     id: "object",
     title: `${bucket}:${prefix}`,
     presentation: objectPresentation,
-    source: snapshotOf("pages", objectRoutes.list, { params: { bucket }, query }, ({ items, prefixes }) => [
-      ...prefixes.map((common) => ({ bucket, prefix: common })),
-      ...items,
-    ]),
+    source: pagesOf(
+      objectRoutes.list,
+      { params: { bucket }, query },
+      ({ items, prefixes }) => [...prefixes.map((common) => ({ bucket, prefix: common })), ...items],
+      keyOf,
+    ),
     idOf: (row) => ("prefix" in row ? `folder ${row.prefix}` : `object ${row.key}`),
     toneOf: (row) => ("prefix" in row ? "accent" : "plain"),
     enter: (row) =>
       "prefix" in row ? { kind: "open", screen: objectsScreen(bucket, row.prefix) } : { kind: "detail" },
     enterDoes: "open",
-    followsTotals: true,
     empty: prefix === "" ? `Nothing in it. skerry cp FILE ${bucket}: puts something there.` : "Nothing below it.",
     keys: [deleteKey(bucket)],
   });
 }
 
+function keyOf(row: ListingRow): string {
+  return "prefix" in row ? row.prefix : row.key;
+}
+
 function deleteKey(bucket: string) {
-  const key = removeKey<Exclude<ListingRow, { prefix: string }>>(
-    "object",
-    (row) => row.key,
-    (row) => callOf(objectRoutes.delete, { params: { bucket, key: row.key } }),
+  const key = removeKey<Exclude<ListingRow, { prefix: string }>>("object", keyOf, (row) =>
+    callOf(objectRoutes.delete, { params: { bucket, key: row.key } }),
   );
   return {
     ...key,

@@ -16,21 +16,36 @@ export function callOf<R extends Route>(route: R, input: CallInput<R> = {}): Cal
 }
 
 export type Source<T> =
-  /** A list that is followed: it shows what is there now. */
-  | { readonly kind: "watch"; readonly call: Call }
+  /** A list that is followed: it shows what is there now. `keep`: no more than so many, the oldest go. */
+  | { readonly kind: "watch"; readonly call: Call; readonly keep?: number }
   /** What cannot be watched: it shows what was there when it was asked for. */
   | { readonly kind: "snapshot"; readonly call: Call; readonly rowsOf: (answer: unknown) => readonly T[] }
-  /** The same, page by page as one scrolls down. */
-  | { readonly kind: "pages"; readonly call: Call; readonly rowsOf: (answer: unknown) => readonly T[] };
+  /** A list that is read page by page as one scrolls down, and followed as far as it has been read. */
+  | {
+      readonly kind: "pages";
+      readonly call: Call;
+      readonly rowsOf: (answer: unknown) => readonly T[];
+      /** The daemon's order: by the UTF-8 bytes of this. */
+      readonly orderOf: (item: T) => string;
+    };
 
 /** How a snapshot's answer is read. */
 export function snapshotOf<R extends Route, T>(
-  kind: "snapshot" | "pages",
   route: R,
   input: CallInput<R>,
   rowsOf: (answer: RouteOutput<R>) => readonly T[],
 ): Source<T> {
-  return { kind, call: callOf(route, input), rowsOf: rowsOf as (answer: unknown) => readonly T[] };
+  return { kind: "snapshot", call: callOf(route, input), rowsOf: rowsOf as (answer: unknown) => readonly T[] };
+}
+
+/** How a page is read, and where its rows belong. */
+export function pagesOf<R extends Route, T>(
+  route: R,
+  input: CallInput<R>,
+  rowsOf: (answer: RouteOutput<R>) => readonly T[],
+  orderOf: (item: T) => string,
+): Source<T> {
+  return { kind: "pages", call: callOf(route, input), rowsOf: rowsOf as (answer: unknown) => readonly T[], orderOf };
 }
 
 export interface LogSource {
@@ -90,6 +105,8 @@ export interface Screen<T = never> {
   readonly leaveOut?: readonly string[];
   /** Shows numbers that no event tells of: it asks again when the totals of the storage have changed. */
   readonly followsTotals?: boolean;
+  /** Its first column is a time: the newest row stands first, and stays in sight while nobody has gone further down. */
+  readonly newestFirst?: boolean;
   /** What stands there when there is no row. */
   readonly empty: string;
 }

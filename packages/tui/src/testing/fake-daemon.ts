@@ -4,7 +4,8 @@ import type { TransportRequest, TransportResponse } from "@skerry/core/contract/
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 
 export type Answer =
-  | { readonly status?: number; readonly json: unknown }
+  /** `later`: not before that. */
+  | { readonly status?: number; readonly json: unknown; readonly later?: Promise<void> }
   | { readonly stream: Stream }
   | { readonly bytes: AsyncIterable<Uint8Array> };
 
@@ -62,6 +63,7 @@ export class FakeDaemon {
     const given = answer(request.target, request);
     if ("stream" in given) return { status: 200, headers: {}, body: given.stream.read(request.signal) };
     if ("bytes" in given) return { status: 200, headers: {}, body: given.bytes };
+    await given.later;
     const status = given.status ?? 200;
     const type = status < 400 ? "application/json" : "application/problem+json";
     return { status, headers: { "content-type": type }, body: once(Buffer.from(JSON.stringify(given.json))) };

@@ -45,7 +45,7 @@ const screen = defineScreen<{ readonly name: string }>({
   id: "thing",
   title: "Things",
   presentation: { kind: "thing", nameOf: ({ name }) => name, columns: [{ title: "NAME", cell: ({ name }) => name }] },
-  source: snapshotOf("snapshot", nodeRoutes.jobs, {}, () => [{ name: "web" }]),
+  source: snapshotOf(nodeRoutes.jobs, {}, () => [{ name: "web" }]),
   idOf: ({ name }) => name,
   enter: ({ name }) => ({
     kind: "log",

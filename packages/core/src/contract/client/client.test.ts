@@ -80,7 +80,7 @@ test("a stream from which nothing comes, not even a sign of life, is broken off 
     await new Promise<void>(() => undefined);
   })();
   const events = watchList<{ name: string }>({
-    page: async () => ({ items: [{ name: "a" }], revision: 4 }),
+    first: async () => ({ items: [{ name: "a" }], revision: 4 }),
     open: async (from) => {
       opened.push(from);
       return opened.length === 1 ? silent : talking;

@@ -8,7 +8,7 @@ import {
   type RouteParams,
   type RouteQuery,
 } from "../route.ts";
-import { type ClientEvent, watchList } from "./events.ts";
+import { type ClientEvent, type WatchSource, watchList } from "./events.ts";
 import type { OpenTerminal, Terminal } from "./terminal.ts";
 import type { Transport, TransportResponse } from "./transport.ts";
 
@@ -69,11 +69,31 @@ export class Client {
     route: R,
     input: CallInput<R> & { signal: AbortSignal },
   ): AsyncGenerator<ClientEvent<PageItem<R>>> {
+    return this.#watch(route, input, async (token) => {
+      const query = { ...(input.query as object), ...(token === undefined ? {} : { page: token }) } as RouteQuery<R>;
+      return (await this.call(route, { ...input, query })) as never;
+    });
+  }
+
+  /**
+   * The changes after a revision, for who has read the list page by page: no `reset` comes.
+   * @throws as `watch`; `conflict/compacted` when they are not kept any more, or the rights have changed.
+   */
+  changes<R extends Route>(
+    route: R,
+    input: CallInput<R> & { signal: AbortSignal },
+    revision: number,
+  ): AsyncGenerator<ClientEvent<PageItem<R>>> {
+    return this.#watch(route, input, revision + 1);
+  }
+
+  #watch<R extends Route>(
+    route: R,
+    input: CallInput<R> & { signal: AbortSignal },
+    first: WatchSource<PageItem<R>>["first"],
+  ): AsyncGenerator<ClientEvent<PageItem<R>>> {
     return watchList<PageItem<R>>({
-      page: async (token) => {
-        const query = { ...(input.query as object), ...(token === undefined ? {} : { page: token }) } as RouteQuery<R>;
-        return (await this.call(route, { ...input, query })) as never;
-      },
+      first,
       open: async (from, lastEventId) => {
         const query = {
           ...(input.query as object),

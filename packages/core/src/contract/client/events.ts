@@ -15,11 +15,18 @@ export type ClientEvent<T> =
   | { readonly type: "connected" };
 
 export interface WatchSource<T> {
-  page(token: string | undefined): Promise<{ items: readonly T[]; revision: number; nextPage?: string }>;
+  /** Lists what is there. Or a number: only what comes from there on, until that is not kept any more. */
+  readonly first: number | ((token: string | undefined) => Promise<ListedPage<T>>);
   open(from: number | undefined, lastEventId: string | undefined): Promise<AsyncIterable<Uint8Array>>;
   readonly signal: AbortSignal;
   /** Default: that of the product. */
   readonly silenceMs?: number;
+}
+
+interface ListedPage<T> {
+  readonly items: readonly T[];
+  readonly revision: number;
+  readonly nextPage?: string;
 }
 
 const MIN_BACKOFF_MS = 250;
@@ -29,13 +36,14 @@ const MAX_EVENT_CHARS = 4 * 1024 * 1024;
 
 export async function* watchList<T>(source: WatchSource<T>): AsyncGenerator<ClientEvent<T>> {
   let lastEventId: string | undefined;
-  let from: number | undefined;
+  const { first } = source;
+  let from = typeof first === "number" ? first : undefined;
   let backoffMs = MIN_BACKOFF_MS;
   let lost = false;
   while (!source.signal.aborted) {
     try {
-      if (lastEventId === undefined && from === undefined) {
-        const { items, revision } = await listAll(source);
+      if (lastEventId === undefined && from === undefined && typeof first !== "number") {
+        const { items, revision } = await listAll(first);
         from = revision + 1;
         yield { type: "reset", items, revision };
       }
@@ -53,7 +61,7 @@ export async function* watchList<T>(source: WatchSource<T>): AsyncGenerator<Clie
     } catch (thrown) {
       if (source.signal.aborted) return;
       const error = toSkerryError(thrown);
-      if (error.is("conflict/compacted")) {
+      if (error.is("conflict/compacted") && typeof first !== "number") {
         lastEventId = undefined;
         from = undefined;
       } else if (error.code !== "unavailable" && error.code !== "exhausted") throw error;
@@ -89,11 +97,13 @@ async function* whileHeard(bytes: AsyncIterable<Uint8Array>, silenceMs: number):
   }
 }
 
-async function listAll<T>(source: WatchSource<T>): Promise<{ items: T[]; revision: number }> {
+async function listAll<T>(
+  ask: (token: string | undefined) => Promise<ListedPage<T>>,
+): Promise<{ items: T[]; revision: number }> {
   const items: T[] = [];
   let token: string | undefined;
   for (;;) {
-    const page = await source.page(token);
+    const page = await ask(token);
     items.push(...page.items);
     if (page.nextPage === undefined) return { items, revision: page.revision };
     token = page.nextPage;

@@ -1,13 +1,14 @@
 import type { BucketView } from "../api/bucket.ts";
+import { createdColumn, labelsColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatAge, formatBytes, formatLabels } from "./values.ts";
+import { formatBytes } from "./values.ts";
 
 export const bucketPresentation: Presentation<BucketView> = {
   kind: "bucket",
   nameOf: ({ meta }) => meta.name,
   columns: [
     { title: "NAME", cell: ({ meta }) => meta.name },
-    { title: "PROJECT", cell: ({ meta }) => meta.projectName ?? meta.project },
+    projectColumn,
     { title: "VISIBILITY", cell: ({ spec }) => spec.visibility },
     {
       title: "OBJECTS",
@@ -21,12 +22,7 @@ export const bucketPresentation: Presentation<BucketView> = {
       align: "right",
       order: ({ status }) => status?.sizeBytes ?? -1,
     },
-    {
-      title: "AGE",
-      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
-      align: "right",
-      order: ({ meta }) => meta.createdAt,
-    },
-    { title: "LABELS", cell: ({ meta }) => formatLabels(meta.labels) },
+    createdColumn,
+    labelsColumn,
   ],
 };

@@ -1,22 +1,28 @@
 import type { ContainerView, UsageView } from "../api/container.ts";
+import { createdColumn, labelsColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatAge, formatBytes, formatLabels } from "./values.ts";
+import { formatBytes } from "./values.ts";
 
 export const containerPresentation: Presentation<ContainerView> = {
   kind: "container",
   nameOf: ({ meta }) => meta.name,
   columns: [
     { title: "NAME", cell: ({ meta }) => meta.name },
-    { title: "PROJECT", cell: ({ meta }) => meta.projectName ?? meta.project },
+    projectColumn,
     { title: "IMAGE", cell: ({ spec }) => spec.image },
     { title: "STATE", cell: stateText },
-    { title: "RESTARTS", cell: ({ status }) => `${status?.restarts ?? 0}`, align: "right" },
-    { title: "CPU", cell: ({ spec }) => `${spec.cpu}`, align: "right" },
-    { title: "MEMORY", cell: ({ spec }) => formatBytes(spec.memoryBytes), align: "right" },
+    { title: "RESTARTS", cell: restartsOf, align: "right", order: (item) => Number(restartsOf(item)) },
+    { title: "CPU", cell: ({ spec }) => `${spec.cpu}`, align: "right", order: ({ spec }) => spec.cpu },
+    {
+      title: "MEMORY",
+      cell: ({ spec }) => formatBytes(spec.memoryBytes),
+      align: "right",
+      order: ({ spec }) => spec.memoryBytes,
+    },
     { title: "ADDRESS", cell: ({ status }) => status?.address ?? "-" },
     { title: "PORTS", cell: portsText },
-    { title: "AGE", cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs), align: "right" },
-    { title: "LABELS", cell: ({ meta }) => formatLabels(meta.labels) },
+    createdColumn,
+    labelsColumn,
     {
       title: "REASON",
       cell: ({ status }) => status?.reason ?? "-",
@@ -25,6 +31,10 @@ export const containerPresentation: Presentation<ContainerView> = {
     },
   ],
 };
+
+function restartsOf({ status }: ContainerView): string {
+  return `${status?.restarts ?? 0}`;
+}
 
 function stateText({ meta, status }: ContainerView): string {
   if (meta.deletingSince !== undefined) return "removing";
@@ -50,11 +60,31 @@ export const usagePresentation: Presentation<UsageRow> = {
   nameOf: ({ name }) => name,
   columns: [
     { title: "NAME", cell: ({ name }) => name },
-    { title: "CPU", cell: ({ usage }) => usage.cpu.toFixed(2), align: "right" },
-    { title: "MEMORY", cell: ({ usage }) => formatBytes(usage.memoryBytes), align: "right" },
-    { title: "LIMIT", cell: ({ usage }) => formatBytes(usage.memoryLimitBytes), align: "right" },
-    { title: "PIDS", cell: ({ usage }) => `${usage.pids}`, align: "right" },
-    { title: "RECEIVED", cell: ({ usage }) => formatBytes(usage.receivedBytes), align: "right" },
-    { title: "SENT", cell: ({ usage }) => formatBytes(usage.sentBytes), align: "right" },
+    { title: "CPU", cell: ({ usage }) => usage.cpu.toFixed(2), align: "right", order: ({ usage }) => usage.cpu },
+    {
+      title: "MEMORY",
+      cell: ({ usage }) => formatBytes(usage.memoryBytes),
+      align: "right",
+      order: ({ usage }) => usage.memoryBytes,
+    },
+    {
+      title: "LIMIT",
+      cell: ({ usage }) => formatBytes(usage.memoryLimitBytes),
+      align: "right",
+      order: ({ usage }) => usage.memoryLimitBytes,
+    },
+    { title: "PIDS", cell: ({ usage }) => `${usage.pids}`, align: "right", order: ({ usage }) => usage.pids },
+    {
+      title: "RECEIVED",
+      cell: ({ usage }) => formatBytes(usage.receivedBytes),
+      align: "right",
+      order: ({ usage }) => usage.receivedBytes,
+    },
+    {
+      title: "SENT",
+      cell: ({ usage }) => formatBytes(usage.sentBytes),
+      align: "right",
+      order: ({ usage }) => usage.sentBytes,
+    },
   ],
 };

@@ -8,12 +8,23 @@ export interface FitColumn {
   readonly width: number;
   /** Half a number would be another number: these are not cut. */
   readonly align?: "right" | undefined;
+  readonly whole?: boolean | undefined;
+}
+
+/** What all of them need when every one that may be cut is. */
+export function narrowest(columns: readonly FitColumn[], gap: number): number {
+  const least = columns.map((column) => (mayBeCut(column) ? Math.min(column.width, MIN_COLUMN_WIDTH) : column.width));
+  return least.reduce((sum, width) => sum + width, gap * (columns.length - 1));
+}
+
+function mayBeCut({ align, whole = false }: FitColumn): boolean {
+  return align !== "right" && !whole;
 }
 
 /** Natural widths, the widest columns of text cut until all, with `gap` between them, take `maxWidth` or less. */
 export function fitColumns(columns: readonly FitColumn[], gap: number, maxWidth: number): number[] {
   const widths = columns.map(({ width }) => width);
-  const isText = (i: number) => columns[i]?.align !== "right";
+  const isText = (i: number) => mayBeCut(columns[i] ?? { width: 0 });
   let excess = widths.reduce((sum, width) => sum + width, gap * (widths.length - 1)) - maxWidth;
   while (excess > 0) {
     const texts = widths.filter((_, i) => isText(i));

@@ -1,6 +1,7 @@
 import type { ImageView } from "../api/image.ts";
+import { ageColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatAge, formatBytes } from "./values.ts";
+import { formatBytes } from "./values.ts";
 
 export const imagePresentation: Presentation<ImageView> = {
   kind: "image",
@@ -9,7 +10,12 @@ export const imagePresentation: Presentation<ImageView> = {
     { title: "NAME", cell: ({ name }) => name },
     { title: "OF", cell: ({ project }) => (project === undefined ? "the engine" : "the project") },
     { title: "ID", cell: ({ id }) => id.replace("sha256:", "").slice(0, 12) },
-    { title: "SIZE", cell: ({ sizeBytes }) => formatBytes(sizeBytes), align: "right" },
-    { title: "AGE", cell: ({ createdAt }, nowMs) => formatAge(createdAt, nowMs), align: "right" },
+    {
+      title: "SIZE",
+      cell: ({ sizeBytes }) => formatBytes(sizeBytes),
+      align: "right",
+      order: ({ sizeBytes }) => sizeBytes,
+    },
+    ageColumn("AGE", ({ createdAt }) => createdAt),
   ],
 };

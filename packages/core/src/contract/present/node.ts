@@ -2,8 +2,9 @@ import type { z } from "zod";
 import type { nodeRoutes, StorageStatusView } from "../api/node.ts";
 import type { RouteOutput } from "../route.ts";
 import type { auditEntrySchema } from "../schema/node.ts";
+import { ageColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatAge, formatBytes, formatTime } from "./values.ts";
+import { formatBytes, formatTime } from "./values.ts";
 
 type JobView = RouteOutput<typeof nodeRoutes.jobs>["items"][number];
 
@@ -13,14 +14,9 @@ export const jobPresentation: Presentation<JobView> = {
   columns: [
     { title: "NAME", cell: ({ name }) => name },
     { title: "STATE", cell: ({ state }) => state },
-    { title: "RUNS", cell: ({ runs }) => `${runs}`, align: "right" },
-    { title: "FAILURES", cell: ({ failures }) => `${failures}`, align: "right" },
-    {
-      title: "LAST RUN",
-      cell: ({ lastRunAt }, nowMs) => formatAge(lastRunAt, nowMs),
-      align: "right",
-      order: ({ lastRunAt }) => lastRunAt ?? "",
-    },
+    { title: "RUNS", cell: ({ runs }) => `${runs}`, align: "right", order: ({ runs }) => runs },
+    { title: "FAILURES", cell: ({ failures }) => `${failures}`, align: "right", order: ({ failures }) => failures },
+    ageColumn("LAST RUN", ({ lastRunAt }) => lastRunAt),
     { title: "NOW", cell: jobNow },
     { title: "WHAT IT DOES", cell: ({ summary }) => summary },
   ],
@@ -35,7 +31,7 @@ export const auditPresentation: Presentation<z.infer<typeof auditEntrySchema>> =
   kind: "audit entry",
   nameOf: ({ time, requestId }) => requestId ?? time,
   columns: [
-    { title: "TIME", cell: ({ time }) => formatTime(time) },
+    { title: "TIME", cell: ({ time }) => formatTime(time), whole: true, order: ({ time }) => time },
     { title: "ACTOR", cell: ({ actor }) => actor.name },
     { title: "ACTION", cell: ({ action }) => action },
     { title: "TARGET", cell: ({ target }) => target ?? "-" },
@@ -50,8 +46,18 @@ export const chunkserverPresentation: Presentation<StorageStatusView["servers"][
   columns: [
     { title: "SERVER", cell: ({ name }) => name },
     { title: "STATE", cell: ({ state, reason }) => (reason === undefined ? state : `${state}: ${reason}`) },
-    { title: "FREE", cell: ({ freeBytes }) => size(freeBytes), align: "right" },
-    { title: "TOTAL", cell: ({ totalBytes }) => size(totalBytes), align: "right" },
+    {
+      title: "FREE",
+      cell: ({ freeBytes }) => size(freeBytes),
+      align: "right",
+      order: ({ freeBytes = -1 }) => freeBytes,
+    },
+    {
+      title: "TOTAL",
+      cell: ({ totalBytes }) => size(totalBytes),
+      align: "right",
+      order: ({ totalBytes = -1 }) => totalBytes,
+    },
     { title: "DIRECTORY", cell: ({ directory }) => directory },
   ],
 };

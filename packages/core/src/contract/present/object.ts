@@ -16,7 +16,12 @@ export const objectPresentation: Presentation<ListingRow> = {
       align: "right",
       order: (row) => ("prefix" in row ? -1 : row.sizeBytes),
     },
-    { title: "MODIFIED", cell: (row) => ("prefix" in row ? "-" : formatTime(row.modifiedAt)) },
+    {
+      title: "MODIFIED",
+      cell: (row) => ("prefix" in row ? "-" : formatTime(row.modifiedAt)),
+      whole: true,
+      order: (row) => ("prefix" in row ? "" : row.modifiedAt),
+    },
   ],
 };
 
@@ -25,7 +30,12 @@ export const longObjectPresentation: Presentation<ListingRow> = {
   ...objectPresentation,
   columns: [
     { title: "KEY", cell: keyOf },
-    { title: "BYTES", cell: (row) => ("prefix" in row ? "-" : `${row.sizeBytes}`), align: "right" },
+    {
+      title: "BYTES",
+      cell: (row) => ("prefix" in row ? "-" : `${row.sizeBytes}`),
+      align: "right",
+      order: (row) => ("prefix" in row ? -1 : row.sizeBytes),
+    },
     { title: "MODIFIED", cell: (row) => ("prefix" in row ? "-" : row.modifiedAt) },
     { title: "ETAG", cell: (row) => ("prefix" in row ? "-" : row.etag) },
     { title: "TYPE", cell: (row) => ("prefix" in row ? "-" : row.contentType) },

@@ -10,6 +10,8 @@ export interface Column<T> {
   /** The same where one thing is shown alone and each part may have a line. */
   readonly lines?: (item: T) => readonly string[];
   readonly align?: "right";
+  /** A part of it says nothing, as of a time: it is not cut where others can be. */
+  readonly whole?: boolean;
   /** What it is sorted by, where the cell is a rounded number or an age. The same type for all items. */
   readonly order?: (item: T) => number | string;
 }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { bindingSchema, projectResourceSchema } from "../schema/project.ts";
+import { createdColumn, labelsColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatAge, formatLabels } from "./values.ts";
 
 export const projectPresentation: Presentation<z.infer<typeof projectResourceSchema>> = {
   kind: "project",
@@ -9,13 +9,8 @@ export const projectPresentation: Presentation<z.infer<typeof projectResourceSch
   columns: [
     { title: "NAME", cell: ({ meta }) => meta.name },
     { title: "DESCRIPTION", cell: ({ spec }) => (spec.description === "" ? "-" : spec.description) },
-    {
-      title: "AGE",
-      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
-      align: "right",
-      order: ({ meta }) => meta.createdAt,
-    },
-    { title: "LABELS", cell: ({ meta }) => formatLabels(meta.labels) },
+    createdColumn,
+    labelsColumn,
   ],
 };
 
@@ -25,13 +20,8 @@ export const bindingPresentation: Presentation<z.infer<typeof bindingSchema>> = 
   nameOf: ({ meta }) => meta.name,
   columns: [
     { title: "USER", cell: ({ meta }) => meta.name },
-    { title: "PROJECT", cell: ({ meta }) => meta.projectName ?? meta.project },
+    projectColumn,
     { title: "ROLE", cell: ({ spec }) => spec.role },
-    {
-      title: "AGE",
-      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
-      align: "right",
-      order: ({ meta }) => meta.createdAt,
-    },
+    createdColumn,
   ],
 };

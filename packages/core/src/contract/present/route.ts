@@ -1,18 +1,18 @@
 import type { RouteView } from "../api/route.ts";
+import { createdColumn, labelsColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatAge, formatLabels } from "./values.ts";
 
 export const routePresentation: Presentation<RouteView> = {
   kind: "route",
   nameOf: ({ meta }) => meta.name,
   columns: [
     { title: "NAME", cell: ({ meta }) => meta.name },
-    { title: "PROJECT", cell: ({ meta }) => meta.projectName ?? meta.project },
+    projectColumn,
     { title: "URL", cell: ({ spec, status }) => status?.url ?? `${spec.host}${spec.path}` },
     { title: "TO", cell: ({ spec }) => spec.to },
     { title: "STATE", cell: ({ status }) => stateOf(status) },
-    { title: "AGE", cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs), align: "right" },
-    { title: "LABELS", cell: ({ meta }) => formatLabels(meta.labels) },
+    createdColumn,
+    labelsColumn,
   ],
 };
 

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import type { sessionSchema } from "../schema/session.ts";
+import { createdColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatAge, formatExpiry } from "./values.ts";
+import { formatExpiry } from "./values.ts";
 
 /** A session is named by its uid: that is what ends it. */
 export const sessionPresentation: Presentation<z.infer<typeof sessionSchema>> = {
@@ -15,11 +16,6 @@ export const sessionPresentation: Presentation<z.infer<typeof sessionSchema>> = 
       cell: ({ spec }, nowMs) => formatExpiry(spec.expiresAt, nowMs),
       order: ({ spec }) => spec.expiresAt,
     },
-    {
-      title: "AGE",
-      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
-      align: "right",
-      order: ({ meta }) => meta.createdAt,
-    },
+    createdColumn,
   ],
 };

@@ -1,6 +1,7 @@
 import type { TokenView } from "../api/token.ts";
+import { ageColumn, createdColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatAge, formatExpiry } from "./values.ts";
+import { formatExpiry } from "./values.ts";
 
 export const tokenPresentation: Presentation<TokenView> = {
   kind: "token",
@@ -17,18 +18,8 @@ export const tokenPresentation: Presentation<TokenView> = {
       cell: ({ spec }, nowMs) => formatExpiry(spec.expiresAt, nowMs),
       order: ({ spec }) => spec.expiresAt ?? "~",
     },
-    {
-      title: "LAST USED",
-      cell: ({ status }, nowMs) => formatAge(status?.lastUsedAt, nowMs),
-      align: "right",
-      order: ({ status }) => status?.lastUsedAt ?? "",
-    },
-    {
-      title: "AGE",
-      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
-      align: "right",
-      order: ({ meta }) => meta.createdAt,
-    },
+    ageColumn("LAST USED", ({ status }) => status?.lastUsedAt),
+    createdColumn,
   ],
 };
 

@@ -1,6 +1,6 @@
 import type { UserView } from "../api/user.ts";
+import { createdColumn, labelsColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatAge, formatLabels } from "./values.ts";
 
 export const userPresentation: Presentation<UserView> = {
   kind: "user",
@@ -9,12 +9,7 @@ export const userPresentation: Presentation<UserView> = {
     { title: "NAME", cell: ({ meta }) => meta.name },
     { title: "ROLE", cell: ({ spec }) => spec.role },
     { title: "STATE", cell: ({ spec }) => (spec.disabled ? "disabled" : "active") },
-    {
-      title: "AGE",
-      cell: ({ meta }, nowMs) => formatAge(meta.createdAt, nowMs),
-      align: "right",
-      order: ({ meta }) => meta.createdAt,
-    },
-    { title: "LABELS", cell: ({ meta }) => formatLabels(meta.labels) },
+    createdColumn,
+    labelsColumn,
   ],
 };
