@@ -78,8 +78,8 @@ async function open(size: Partial<Size> = {}, env: Record<string, string> = {}):
 test("every screen at 80x24", async () => {
   await using tmux = await open();
   const screens: readonly [key: string, name: string, seen: string][] = [
-    ["1", "containers", "skerry run"],
-    ["2", "routes", "skerry route create"],
+    ["1", "containers", "n starts one"],
+    ["2", "routes", "n publishes something"],
     ["3", "buckets", "website"],
     ["4", "users", "alice"],
     ["5", "tokens", "first-context"],

@@ -49,6 +49,8 @@ export const CLIENT_LIMITS = {
     frameMs: 100,
     /** Shortest time between two questions for what the first line shows. */
     statusPauseMs: 1000,
+    /** A restart waits at most so long for the container to have stopped. */
+    settleMs: 60 * second,
     /** Longest text that a prompt takes, in characters. */
     maxPromptLength: 1024,
   },

@@ -111,6 +111,37 @@ test("a name must be typed as it is; what is typed wrong is told", async () => {
   assert.deepEqual(cloud.names, ["box"]);
 });
 
+test("a screen is gone to by the beginning of its name, or a part of it", async () => {
+  const { app, text } = new Cloud().open();
+  using _ = app;
+  press(app, ":", "v", "o");
+  assert.match(text(), / :vo▏ {2}Volumes/);
+  press(app, "enter");
+  assert.match(text(), /╭─ Volumes/);
+  press(app, ":", "n", "d", "i", "n", "g", "enter");
+  assert.match(text(), /╭─ Bindings/);
+  press(app, ":", "x", "y");
+  assert.match(text(), /there is none/);
+  press(app, "enter");
+  assert.match(text(), /no screen xy/);
+  press(app, ":", "u", "s", "esc");
+  assert.match(text(), /╭─ Bindings/);
+});
+
+test("a question of several fields: Enter goes on until nothing is missing, and what is refused is said", async () => {
+  const cloud = new Cloud();
+  const { app, text } = cloud.open();
+  using _ = app;
+  press(app, "2", "n", "enter");
+  assert.match(text(), /New route[\s\S]* From > ▏/, "nothing was typed");
+  press(app, ..."a.example", "enter", "enter");
+  assert.match(text(), / To {3}> ▏/, "it still is missing");
+  press(app, "tab", "backspace", "e", "shift-tab", ..."bucket/c", "backspace", "b");
+  assert.match(text(), / From > a\.example *│\n│ To {3}> bucket\/b▏/);
+  press(app, "enter");
+  await until("sent", () => cloud.daemon.requests.includes("POST /v1/routes"));
+});
+
 test("esc leaves what was asked, the filter, what is below, and never the app", async () => {
   const cloud = new Cloud();
   const { app, text, quit } = cloud.open();

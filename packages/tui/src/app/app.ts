@@ -6,11 +6,13 @@ import type { Tone } from "../components/line.ts";
 import { makeCall } from "../hooks/call.ts";
 import { Changes } from "../hooks/changes.ts";
 import { Cluster } from "../hooks/cluster.ts";
+import { untilRow } from "../hooks/settled.ts";
 import { type Action, actionFor, type Mode } from "../keys/registry.ts";
-import type { Intent, Screen } from "../screens/screen.ts";
+import type { Call, Intent, Row, Screen } from "../screens/screen.ts";
 import { LogView } from "./log-view.ts";
-import { answerOf, eraseFrom, type Question, typeInto } from "./question.ts";
-import { View } from "./view.ts";
+import { answerOf, ask, eraseFrom, missingField, type Question, retyped, turned, typeInto } from "./question.ts";
+import { Stack } from "./stack.ts";
+import type { View } from "./view.ts";
 
 /** While something counts seconds, and while only ages grow. */
 const FAST_TICK_MS = 1000;
@@ -39,13 +41,14 @@ export class App implements Disposable {
   readonly options: AppOptions;
   readonly changes = new Changes(LIMITS.tui.frameMs);
   readonly cluster: Cluster;
+  readonly #stack: Stack;
   readonly #ended = new AbortController();
-  #views: { readonly view: View; readonly unsubscribe: () => void }[] = [];
   #tick: NodeJS.Timeout | undefined;
   /** Of the storage, as they were told last. */
   #totals: string | undefined;
-  root = 0;
   filtering = false;
+  /** The beginning of a screen's name. */
+  going: string | undefined;
   /** Hands the terminal over, and takes it back. Set by what draws. */
   runCommand: (words: readonly string[]) => Promise<number> = () => Promise.resolve(0);
   reading: Reading | undefined;
@@ -57,31 +60,42 @@ export class App implements Disposable {
   textLines = 0;
 
   constructor(options: AppOptions) {
+    const { client, nowMs, screens } = options;
     this.options = options;
-    this.cluster = new Cluster(options.client, options.nowMs);
+    this.cluster = new Cluster(client, nowMs);
+    this.#stack = new Stack({ client, nowMs, screens, changed: (view) => this.#viewChanged(view) });
     this.cluster.changes.subscribe(() => {
       this.#followTotals();
       this.#changed();
     });
-    this.#goTo(0);
+    this.#changed();
   }
 
   get view(): View {
-    const last = this.#views.at(-1);
-    if (last === undefined) throw new Error("there is always a view");
-    return last.view;
+    return this.#stack.view;
   }
 
-  /** Screens on top of one another. */
-  get depth(): number {
-    return this.#views.length;
+  /** Place of the lowest screen among those with a tab, and how many lie on one another. */
+  get place(): { readonly root: number; readonly depth: number } {
+    return this.#stack;
   }
 
   get mode(): Mode {
     if (this.question !== undefined) return "question";
     if (this.reading !== undefined) return "text";
+    if (this.going !== undefined) return "goto";
     if (this.filtering) return "filter";
     return this.log === undefined ? "list" : "log";
+  }
+
+  /** Screens whose name begins so, then those that hold it. */
+  get candidates(): readonly Screen[] {
+    const wanted = (this.going ?? "").trim().toLowerCase();
+    const names = (screen: Screen) => [screen.title.toLowerCase(), screen.id];
+    const { screens } = this.options;
+    const begins = screens.filter((screen) => names(screen).some((name) => name.startsWith(wanted)));
+    const holds = screens.filter((screen) => names(screen).some((name) => name.includes(wanted)));
+    return [...new Set([...begins, ...holds])];
   }
 
   /** One key, by its name. */
@@ -95,6 +109,7 @@ export class App implements Disposable {
     }
     if (this.question !== undefined) this.#answer(this.question, action, key);
     else if (this.reading !== undefined) this.#read(this.reading, action);
+    else if (this.going !== undefined) this.#go(this.going, action, key);
     else if (this.filtering) this.#filter(action, key);
     else if (this.log !== undefined) this.#readLog(this.log, action);
     else this.#list(action, key);
@@ -104,12 +119,13 @@ export class App implements Disposable {
 
   #list(action: Action | undefined, key: string): void {
     const { view } = this;
+    const stack = this.#stack;
     if (this.#move(view, action)) return;
-    if (action === "screen") this.#goTo(Number(key) - 1);
-    else if (action === "next-screen") this.#goTo((this.root + 1) % this.options.screens.length);
-    else if (action === "previous-screen")
-      this.#goTo((this.root + this.options.screens.length - 1) % this.options.screens.length);
-    else if (action === "back") this.#back();
+    if (action === "screen") stack.goTo(Number(key) - 1);
+    else if (action === "next-screen") stack.turn(1);
+    else if (action === "previous-screen") stack.turn(-1);
+    else if (action === "back") stack.back();
+    else if (action === "goto") this.going = "";
     else if (action === "filter") this.filtering = true;
     else if (action === "sort") view.sortNext();
     else if (action === "reverse") view.sortReverse();
@@ -135,14 +151,27 @@ export class App implements Disposable {
   #follow(intent: Intent | undefined): void {
     if (intent === undefined) return;
     const { chosen, screen } = this.view;
-    if (intent.kind === "open") this.#open(intent.screen);
+    if (intent.kind === "open") this.#stack.open(intent.screen);
     else if (intent.kind === "log") {
       this.log = new LogView(intent.title, intent.source, this.options.client, this.options.nowMs);
       this.log.log.changes.subscribe(() => this.#changed());
-    } else if (intent.kind === "call") void this.#call(intent);
+    } else if (intent.kind === "call") void this.#callNow(intent, this.view);
     else if (intent.kind === "command") void this.#command(intent.words);
-    else if (intent.kind !== "detail") this.question = { intent, typed: "", busy: false };
+    else if (intent.kind !== "detail") this.question = ask(intent);
     else if (chosen !== undefined) this.reading = { what: "detail", id: screen.idOf(chosen), top: 0 };
+  }
+
+  #go(going: string, action: Action | undefined, key: string): void {
+    if (action === "erase") this.going = eraseFrom(going);
+    else if (action === "clear") this.going = "";
+    else if (action === undefined) this.going = typeInto(going, key);
+    else this.going = undefined;
+    if (action !== "accept") return;
+    this.going = going;
+    const [screen] = this.candidates;
+    this.going = undefined;
+    if (screen === undefined) this.message = { tone: "warn", text: `There is no screen ${going}.` };
+    else this.#stack.goTo(this.options.screens.indexOf(screen));
   }
 
   #filter(action: Action | undefined, key: string): void {
@@ -159,6 +188,7 @@ export class App implements Disposable {
 
   #readLog(log: LogView, action: Action | undefined): void {
     if (action === "filter") this.filtering = true;
+    else if (action === "help") this.reading = { what: "help", top: 0 };
     else if (action !== "back") log.act(action);
     else if (log.filter !== "") log.choose({ filter: "" });
     else this.#closeLog();
@@ -180,24 +210,32 @@ export class App implements Disposable {
   }
 
   #answer(question: Question, action: Action | undefined, key: string): void {
-    const { typed, intent } = question;
     if (action === "cancel") this.question = undefined;
     else if (action === "accept") void this.#do(question);
-    else if (action === "erase") this.question = { intent, busy: false, typed: eraseFrom(typed) };
-    else if (action === "clear") this.question = { intent, busy: false, typed: "" };
-    else this.question = { intent, busy: false, typed: typeInto(typed, key) };
+    else if (action === "next-field") this.question = turned(question, 1);
+    else if (action === "previous-field") this.question = turned(question, -1);
+    else if (action === "erase") this.question = retyped(question, eraseFrom);
+    else if (action === "clear") this.question = retyped(question, () => "");
+    else this.question = retyped(question, (text) => typeInto(text, key));
   }
 
+  /** In the last field, or when nothing is missing after it; else Enter goes on to what is missing. */
   async #do(question: Question): Promise<void> {
+    const { view } = this;
+    const missing = missingField(question);
+    if (missing !== undefined || question.at < question.typed.length - 1) {
+      this.question = missing === undefined ? turned(question, 1) : { ...question, at: missing };
+      return;
+    }
     const answer = answerOf(question);
     if (answer === undefined) return;
     this.question = { ...question, busy: true };
     try {
-      await makeCall(this.options.client, answer.call, this.#ended.signal);
+      const made = (await this.#call(answer.call)) as Row;
       this.question = undefined;
       this.message = { tone: "good", text: answer.done };
-      if (question.intent.kind === "prompt") this.view.awaitName(question.typed.trim());
-      await this.view.collection.refresh();
+      if (question.intent.kind === "prompt") view.awaitId(view.screen.idOf(made));
+      await view.collection.refresh();
       this.cluster.ask();
     } catch (error) {
       this.question = { ...question, busy: false, problem: toSkerryError(error) };
@@ -205,10 +243,22 @@ export class App implements Disposable {
     this.#changed();
   }
 
-  async #call({ call, done }: Extract<Intent, { kind: "call" }>): Promise<void> {
+  #call(call: Call): Promise<unknown> {
+    return makeCall(this.options.client, call, this.#ended.signal);
+  }
+
+  async #callNow({ call, done, then }: Extract<Intent, { kind: "call" }>, view: View): Promise<void> {
+    const { chosen, screen } = view;
     try {
-      await makeCall(this.options.client, call, this.#ended.signal);
+      await this.#call(call);
       this.message = { tone: "good", text: done };
+      this.#changed();
+      if (then === undefined || chosen === undefined) return;
+      const { client, nowMs } = this.options;
+      const { source, idOf } = screen;
+      await untilRow<Row>({ client, source, idOf, nowMs }, idOf(chosen), then.when, this.#ended.signal);
+      await this.#call(then.call);
+      this.message = { tone: "good", text: then.done };
     } catch (error) {
       this.message = { tone: "bad", text: toSkerryError(error).message };
     }
@@ -236,33 +286,10 @@ export class App implements Disposable {
     this.#totals = totals;
   }
 
-  #goTo(root: number): void {
-    const screen = this.options.screens[root];
-    if (screen === undefined) return;
-    while (this.#views.length > 0) this.#close();
-    this.root = root;
-    this.#open(screen);
-  }
-
-  #open(screen: Screen): void {
-    const view = new View(screen, this.options.client, this.options.nowMs);
-    const unsubscribe = view.collection.changes.subscribe(() => {
-      // What a list tells may be in the numbers of the first line, too.
-      if (view.collection.phase.state === "live") this.cluster.ask();
-      this.#changed();
-    });
-    this.#views.push({ view, unsubscribe });
-  }
-
-  #close(): void {
-    const last = this.#views.pop();
-    last?.unsubscribe();
-    last?.view[Symbol.dispose]();
-  }
-
-  #back(): void {
-    if (this.view.filter !== "") this.view.choose({ filter: "" });
-    else if (this.#views.length > 1) this.#close();
+  /** What a list tells may be in the numbers of the first line, too. */
+  #viewChanged(view: View): void {
+    if (view.collection.phase.state === "live") this.cluster.ask();
+    this.#changed();
   }
 
   #changed(): void {
@@ -277,7 +304,7 @@ export class App implements Disposable {
     this.#ended.abort();
     clearTimeout(this.#tick);
     this.#closeLog();
-    while (this.#views.length > 0) this.#close();
+    this.#stack[Symbol.dispose]();
     this.cluster[Symbol.dispose]();
     this.changes[Symbol.dispose]();
   }

@@ -1,7 +1,7 @@
 /** The whole screen as lines: exactly as many as the terminal has, each exactly as wide. */
 import { escapeText } from "@skerry/core/contract/present/escape.ts";
 import { formatAge } from "@skerry/core/contract/present/values.ts";
-import { drawHelp, drawHints, hints } from "../components/footer.ts";
+import { drawHelp, drawHints, hintsOf } from "../components/footer.ts";
 import { drawFrame, type Size } from "../components/frame.ts";
 import { drawHeader, drawTabs, staleSeconds } from "../components/header.ts";
 import { fitLine, type Line, type Piece } from "../components/line.ts";
@@ -9,7 +9,7 @@ import { drawLog } from "../components/log-pane.ts";
 import { drawQuestion } from "../components/question.ts";
 import { drawTable } from "../components/table.ts";
 import { drawDetail, wrapText } from "../components/text.ts";
-import type { Mode } from "../keys/registry.ts";
+import type { Screen } from "../screens/screen.ts";
 import type { App, Reading } from "./app.ts";
 import type { LogView } from "./log-view.ts";
 import type { View } from "./view.ts";
@@ -37,7 +37,7 @@ export function drawApp(app: App, { width, height }: Size): Line[] {
   }
   return [
     drawHeader({ status, user, link, context: app.options.context, nowMs }, width),
-    drawTabs(titles, app.root, width),
+    drawTabs(titles, app.place.root, width),
     ...middle,
     fitLine(drawFoot(app, width), width),
   ];
@@ -144,7 +144,7 @@ function drawLogView(view: LogView, filtering: boolean, size: Size, nowMs: numbe
     ...searchOf(filter, filtering),
   ];
   const failed = log.state.state === "failed" ? drawProblem(log.state.error, size.width - 2) : undefined;
-  const shown = failed ?? drawLog(lines, { top, wrap, atEnd: following }, size.width - 2, height);
+  const shown = failed ?? drawLog(lines, { top, wrap, atEnd: following, mark: filter }, size.width - 2, height);
   return drawFrame(
     { title, note: [logNote(view, nowMs)], tone: log.state.state === "stale" ? "bad" : "accent" },
     shown,
@@ -166,7 +166,7 @@ function textOf(app: App, { what, id }: Reading, width: number): { title: string
   const item = id === undefined ? undefined : app.view.find(id);
   const { kind, nameOf } = app.view.screen.presentation;
   if (item === undefined) return { title: kind, lines: [[{ text: " It is not there any more.", tone: "warn" }]] };
-  return { title: `${kind} ${escapeText(nameOf(item))}`, lines: drawDetail(item) };
+  return { title: `${kind} ${escapeText(nameOf(item))}`, lines: drawDetail(item, width) };
 }
 
 function drawCloud({ cluster: { status } }: App, width: number): Line[] {
@@ -178,32 +178,32 @@ function drawCloud({ cluster: { status } }: App, width: number): Line[] {
     ),
   );
   const head: Line[] = told.length === 0 ? [[{ text: " All is as it should be.", tone: "good" }]] : told;
-  return [...head, [], ...drawDetail(facts)];
+  return [...head, [], ...drawDetail(facts, width)];
 }
 
-const MODE_HINTS: Readonly<Partial<Record<Mode, readonly (readonly [string, string])[]>>> = {
-  text: [
-    ["↑ ↓", "move"],
-    ["esc", "back"],
-  ],
-  log: [
-    ["↑ ↓", "move"],
-    ["G", "follow"],
-    ["/", "filter"],
-    ["w", "wrap"],
-    ["esc", "back"],
-  ],
-  filter: [
-    ["enter", "keep the filter"],
-    ["esc", "show all"],
-  ],
-};
+/** What is typed, and where it leads: the first is where Enter goes. */
+function drawGoing(going: string, candidates: readonly Screen[], width: number): Line {
+  const [first, ...others] = candidates;
+  const told: Line =
+    first === undefined
+      ? [{ text: "  there is none", tone: "warn" }]
+      : [
+          { text: `  ${first.title}`, bold: true },
+          { text: `  ${others.map(({ title }) => title).join("  ")}`, tone: "faint" },
+        ];
+  const line: Line = [
+    { text: " :", tone: "accent" },
+    { text: escapeText(going), bold: true },
+    { text: "▏", tone: "accent" },
+  ];
+  return fitLine([...line, ...told], width);
+}
 
 function drawFoot(app: App, width: number): Line {
-  const { message, mode, view } = app;
+  const { message, mode, view, going } = app;
   if (message !== undefined) return [{ text: ` ${escapeText(message.text)}`, tone: message.tone }];
   if (mode === "question") return [];
-  const hinted = MODE_HINTS[mode];
-  if (hinted !== undefined) return hints(hinted);
-  return drawHints(view.screen, app.depth > 1, width);
+  if (going !== undefined) return drawGoing(going, app.candidates, width);
+  if (mode !== "list") return hintsOf(mode, width, app.log?.following === false ? { pause: "follow" } : {});
+  return drawHints(view.screen, app.place.depth > 1, width);
 }

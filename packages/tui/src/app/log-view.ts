@@ -53,8 +53,14 @@ export class LogView implements Disposable {
     const by = { up: -1, down: 1, "page-up": -this.#page, "page-down": this.#page };
     if (action === "first") this.#to(0, count);
     else if (action === "last") this.following = true;
+    else if (action === "pause") this.#pause(top);
     else if (action === "wrap") this.wrap = !this.wrap;
     else if (action !== undefined && action in by) this.#to(top + by[action as keyof typeof by], count);
+  }
+
+  #pause(top: number): void {
+    this.following = !this.following;
+    this.#first = top + this.#offset;
   }
 
   #to(top: number, count: number): void {

@@ -1,4 +1,4 @@
-/** What the app asks before it does something: a line of text, or the name of what will be destroyed. */
+/** What the app asks before it does something: lines of text, or the name of what will be destroyed. */
 import type { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
 import { isText } from "../keys/names.ts";
@@ -8,11 +8,23 @@ export type QuestionIntent = Extract<Intent, { kind: "prompt" | "confirm" }>;
 
 export interface Question {
   readonly intent: QuestionIntent;
-  readonly typed: string;
+  /** One for each field. */
+  readonly typed: readonly string[];
+  /** The field that is typed into. */
+  readonly at: number;
   /** The call is under way. */
   readonly busy: boolean;
   /** Why it was not done. */
   readonly problem?: SkerryError;
+}
+
+/** What nobody can be asked to type is confirmed by a word. */
+const CONFIRM_WORD = "delete";
+const MAX_TYPED_NAME = 64;
+
+export function ask(intent: QuestionIntent): Question {
+  const typed = intent.kind === "prompt" ? intent.fields.map(({ value = "" }) => value) : [""];
+  return { intent, typed, at: 0, busy: false };
 }
 
 /** The text after a key that is neither Enter nor Esc. */
@@ -24,14 +36,35 @@ export function eraseFrom(text: string): string {
   return Array.from(text).slice(0, -1).join("");
 }
 
+/** With another text in the field that is typed into. */
+export function retyped(question: Question, change: (text: string) => string): Question {
+  const { intent, typed, at } = question;
+  return { intent, at, busy: false, typed: typed.map((text, i) => (i === at ? change(text) : text)) };
+}
+
+/** The next field, or the one before, round and round. */
+export function turned({ problem: _, ...question }: Question, by: 1 | -1): Question {
+  const { length } = question.typed;
+  return { ...question, at: (question.at + by + length) % length };
+}
+
+/** What must be typed: the name; a word where it is long, or holds what no keyboard has. */
+export function wordFor(name: string): string {
+  return name.length <= MAX_TYPED_NAME && /^[\x20-\x7e]+$/.test(name) && name.trim() === name ? name : CONFIRM_WORD;
+}
+
+/** The first field that must not be empty and is. */
+export function missingField({ intent, typed }: Question): number | undefined {
+  if (intent.kind === "confirm") return undefined;
+  const place = intent.fields.findIndex(({ optional = false }, i) => !optional && typed[i]?.trim() === "");
+  return place < 0 ? undefined : place;
+}
+
 /** What to call now; undefined while the answer is not the one that is needed. */
-export function answerOf({
-  intent,
-  typed,
-  busy,
-}: Question): { readonly call: Call; readonly done: string } | undefined {
-  if (busy) return undefined;
-  if (intent.kind === "confirm") return typed === intent.name ? intent : undefined;
-  const text = typed.trim();
-  return text === "" ? undefined : { call: intent.call(text), done: intent.done(text) };
+export function answerOf(question: Question): { readonly call: Call; readonly done: string } | undefined {
+  const { intent, typed, busy } = question;
+  if (busy || missingField(question) !== undefined) return undefined;
+  if (intent.kind === "confirm") return typed[0] === wordFor(intent.name) ? intent : undefined;
+  const texts = typed.map((text) => text.trim());
+  return { call: intent.call(...texts), done: intent.done(...texts) };
 }

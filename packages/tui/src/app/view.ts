@@ -3,10 +3,7 @@ import type { Client } from "@skerry/core/contract/client/client.ts";
 import { escapeText } from "@skerry/core/contract/present/escape.ts";
 import type { Column } from "@skerry/core/contract/present/presentation.ts";
 import { Collection } from "../hooks/collection.ts";
-import type { Screen } from "../screens/screen.ts";
-
-/** The rows of a screen are the app's by no other than their columns. */
-export type Row = never;
+import type { Row, Screen } from "../screens/screen.ts";
 
 const COLLATOR = new Intl.Collator("en", { numeric: true });
 /** Rows before the last one that is here at which the next page is asked for. */
@@ -75,24 +72,21 @@ export class View implements Disposable {
   };
 
   /** Goes to this one, when it comes if it is not there yet. */
-  awaitName(name: string): void {
-    this.#awaited = name;
+  awaitId(id: string): void {
+    this.#awaited = id;
   }
 
   /** Keeps the same thing chosen while rows come and go, and in sight. `page`: rows that fit. */
   settle(page: number): void {
     const { rows } = this;
     this.#page = Math.max(1, page);
-    const awaited = this.#awaited === undefined ? -1 : rows.findIndex((item) => this.#nameIs(item));
+    const awaited =
+      this.#awaited === undefined ? -1 : rows.findIndex((item) => this.screen.idOf(item) === this.#awaited);
     if (awaited >= 0) {
       this.#awaited = undefined;
       this.to(awaited);
     }
     this.#keepChosen();
-  }
-
-  #nameIs(item: Row): boolean {
-    return this.screen.presentation.nameOf(item) === this.#awaited;
   }
 
   move(rows: number): void {

@@ -54,6 +54,7 @@ function clusterParts({ status, link }: HeaderView): Line[] {
 
 function linkPiece(link: Link, nowMs: number): Piece {
   if (link.state === "live") return { text: "● live", tone: "good" };
+  if (link.state === "refused") return { text: "▲ logged out", tone: "bad", bold: true };
   if (link.state === "connecting") return { text: "○ connecting", tone: "faint" };
   return { text: `▲ stale ${staleSeconds(link.sinceMs, nowMs)}`, tone: "bad", bold: true };
 }
@@ -62,19 +63,33 @@ export function staleSeconds(sinceMs: number, nowMs: number): string {
   return `${Math.max(0, Math.floor((nowMs - sinceMs) / 1000))} s`;
 }
 
-/** The screens by number; closer together where there is little room, and from the left on where that is not enough. */
+/** The screens by number, closer together where there is little room; where that is not enough, from where the chosen one is seen. */
 export function drawTabs(titles: readonly string[], chosen: number, width: number): Line {
   const wide = tabsOf(titles, chosen, " ");
   const tabs = lineWidth(wide.flat()) < width ? wide : tabsOf(titles, chosen, "");
   let first = 0;
-  while (first < chosen && lineWidth(tabs.slice(first, chosen + 1).flat()) + 1 > width) first++;
-  return fitLine([{ text: " " }, ...tabs.slice(first).flat()], width);
+  while (first < chosen && lineWidth(tabs.slice(first, chosen + 1).flat()) + 2 > width) first++;
+  const before: Piece = first === 0 ? { text: " " } : { text: "‹", tone: "accent" };
+  const line = [before, ...tabs.slice(first).flat()];
+  if (lineWidth(line) <= width) return fitLine(line, width);
+  return [...wholeTabs([before], tabs.slice(first), width - 1), { text: "›", tone: "accent" }];
+}
+
+/** As many as fit whole. */
+function wholeTabs(before: Line, tabs: readonly Line[], width: number): Line {
+  let line = before;
+  for (const tab of tabs) {
+    if (lineWidth(line) + lineWidth(tab) > width) break;
+    line = [...line, ...tab];
+  }
+  return fitLine(line, width);
 }
 
 function tabsOf(titles: readonly string[], chosen: number, space: string): readonly Line[] {
   return titles.map((title, i): Line => {
     const look = i === chosen ? { bold: true, inverse: true } : {};
     const name: Piece = { text: `${space}${title}${space}`, tone: i === chosen ? "accent" : "faint", ...look };
-    return [{ text: `${space}${i + 1}`, tone: "accent", ...look }, name, ...(space === "" ? [{ text: " " }] : [])];
+    const number = i < 9 ? `${i + 1}` : "";
+    return [{ text: `${space}${number}`, tone: "accent", ...look }, name, ...(space === "" ? [{ text: " " }] : [])];
   });
 }

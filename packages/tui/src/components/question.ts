@@ -1,39 +1,59 @@
 import { escapeText } from "@skerry/core/contract/present/escape.ts";
-import type { Question } from "../app/question.ts";
-import { hints } from "./footer.ts";
+import { textWidth } from "@skerry/core/contract/present/width.ts";
+import { type Question, wordFor } from "../app/question.ts";
+import { hintsOf } from "./footer.ts";
 import { drawFrame } from "./frame.ts";
 import type { Line } from "./line.ts";
 import { wrapText } from "./text.ts";
 
 /** A box as wide as the screen. */
-export function drawQuestion({ intent, typed, busy, problem }: Question, width: number): Line[] {
+export function drawQuestion(question: Question, width: number): Line[] {
+  const { intent, problem } = question;
   const destroys = intent.kind === "confirm";
-  const inner = width - 4;
   const said = (text: string, tone: "plain" | "bad" | "faint"): Line[] =>
-    wrapText(escapeText(text), inner).map((line) => [{ text: ` ${line}`, tone }]);
-  const ask: Line = destroys
-    ? [{ text: " Type " }, { text: escapeText(intent.name), bold: true }, { text: " to do it:" }]
-    : [{ text: " Name:" }];
-  const wrong = destroys && !intent.name.startsWith(typed);
-  // The end of what is typed stays in sight.
-  const shown = Array.from(escapeText(typed))
-    .slice(-(inner - 4))
-    .join("");
+    wrapText(escapeText(text), width - 4).map((line) => [{ text: ` ${line}`, tone }]);
   const body: Line[] = [
     ...said(intent.hint, "plain"),
     ...(problem === undefined ? [] : [...said(problem.message, "bad"), ...said(problem.hint ?? "", "plain")]),
-    ask,
-    [
-      { text: " > ", tone: "accent" },
-      { text: shown, tone: wrong ? "bad" : "plain" },
-      { text: busy ? " ..." : "▏", tone: "accent" },
-      { text: wrong ? "  that is another name" : "", tone: "bad" },
-    ],
-    hints([
-      ["enter", destroys ? "delete" : "create"],
-      ["esc", "leave it"],
-    ]),
+    ...(destroys ? drawConfirm(question, intent.name, width) : drawFields(question, width)),
+    hintsOf(
+      "question",
+      width - 2,
+      { accept: destroys ? "delete" : "create" },
+      question.typed.length > 1 ? [] : ["next-field"],
+    ),
   ];
   const title: Line = [{ text: escapeText(intent.title), bold: true, tone: destroys ? "bad" : "accent" }];
   return drawFrame({ title, tone: destroys ? "bad" : "accent" }, body, { width, height: body.length + 2 });
+}
+
+function drawConfirm({ typed: [typed = ""], busy }: Question, name: string, width: number): Line[] {
+  const word = wordFor(name);
+  const wrong = !word.startsWith(typed);
+  return [
+    [{ text: " Type " }, { text: word, bold: true }, { text: " to do it:" }],
+    [
+      ...typedLine(typed, width - 8, busy, true),
+      { text: wrong ? `  that is another ${word === name ? "name" : "word"}` : "", tone: "bad" },
+    ],
+  ];
+}
+
+function drawFields({ intent, typed, at, busy }: Question, width: number): Line[] {
+  if (intent.kind !== "prompt") return [];
+  const labels = Math.max(...intent.fields.map(({ label }) => textWidth(label)));
+  return intent.fields.map(({ label }, i) => [
+    { text: ` ${label}${" ".repeat(labels - textWidth(label))}`, bold: i === at },
+    ...typedLine(typed[i] ?? "", width - labels - 9, busy, i === at),
+  ]);
+}
+
+/** The end of what is typed stays in sight. */
+function typedLine(typed: string, width: number, busy: boolean, active: boolean): Line {
+  const shown = Array.from(escapeText(typed)).slice(-Math.max(1, width)).join("");
+  return [
+    { text: " > ", tone: active ? "accent" : "faint" },
+    { text: shown },
+    { text: active ? (busy ? " ..." : "▏") : "", tone: "accent" },
+  ];
 }

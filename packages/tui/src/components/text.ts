@@ -2,7 +2,7 @@
 import { escapeText } from "@skerry/core/contract/present/escape.ts";
 import { cutToWidth, textWidth } from "@skerry/core/contract/present/width.ts";
 import { stringify } from "yaml";
-import type { Line } from "./line.ts";
+import { type Line, lineWidth } from "./line.ts";
 
 /** In lines of at most `width` columns, between words where there are some. The text is escaped already. */
 export function wrapText(text: string, width: number): string[] {
@@ -20,17 +20,40 @@ export function wrapText(text: string, width: number): string[] {
   return lines;
 }
 
-/** All that is known of a thing, as YAML: to read, not to parse. */
-export function drawDetail(item: unknown): Line[] {
+/** Lines of exactly what fits, wherever that ends: a log has no words. The text is escaped already. */
+export function breakText(text: string, width: number): string[] {
+  const rows: string[] = [];
+  let row = "";
+  let taken = 0;
+  for (const char of text) {
+    const wide = textWidth(char);
+    if (taken + wide > width && row !== "") {
+      rows.push(row);
+      row = "";
+      taken = 0;
+    }
+    row += char;
+    taken += wide;
+  }
+  return [...rows, row];
+}
+
+/** All that is known of a thing, as YAML: to read, not to parse. What is longer goes on below its value. */
+export function drawDetail(item: unknown, width: number): Line[] {
   return stringify(item, { lineWidth: 0, aliasDuplicateObjects: false })
     .trimEnd()
     .split("\n")
-    .map((line) => {
+    .flatMap((line) => {
       const [, before = "", key = "", value = ""] = /^(\s*(?:- )?)([\w.-]+:)?(.*)$/u.exec(line) ?? [];
-      return [
-        { text: ` ${escapeText(before)}` },
-        { text: escapeText(key), tone: "accent" },
-        { text: escapeText(value) },
-      ];
+      const indent = 1 + textWidth(before) + (key === "" ? 0 : 2);
+      const head: Line = [{ text: ` ${before}` }, { text: escapeText(key), tone: "accent" }];
+      const room = width - lineWidth(head) - 1;
+      const text = escapeText(value);
+      if (textWidth(text) <= room) return [[...head, { text }]];
+      const rows = breakText(text.trimStart(), Math.max(8, width - indent - 1));
+      const below = rows.map((row): Line => [{ text: " ".repeat(indent) + row }]);
+      // An element of a list begins where its dash is.
+      const [first, ...others] = rows;
+      return key === "" ? [[...head, { text: first ?? "" }], ...below.slice(1, 1 + others.length)] : [head, ...below];
     });
 }

@@ -14,7 +14,9 @@ export type ClusterStatus = RouteOutput<typeof nodeRoutes.status>;
 export type Link =
   | { readonly state: "connecting" }
   | { readonly state: "live" }
-  | { readonly state: "stale"; readonly sinceMs: number };
+  | { readonly state: "stale"; readonly sinceMs: number }
+  /** The credential is not good any more. */
+  | { readonly state: "refused" };
 
 /** A selector that no bucket has: the watch brings signs of life only. */
 const HEARTBEATS_ONLY = "skerry-tui-heartbeat";
@@ -80,7 +82,9 @@ export class Cluster implements Disposable {
       this.#status = await this.#client.call(nodeRoutes.status, { signal });
       this.#set({ state: "live" });
     } catch (error) {
+      if (isError(error, "forbidden") || isError(error, "unauthenticated")) this.#status = undefined;
       if (isError(error, "forbidden")) this.#set({ state: "live" });
+      if (isError(error, "unauthenticated")) this.#set({ state: "refused" });
       // Anything else is said by the watch, or by the screen.
     }
     await sleep(LIMITS.tui.statusPauseMs, undefined, { signal: this.#ended.signal }).catch(() => undefined);

@@ -4,6 +4,7 @@ import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
 import { LogView } from "../app/log-view.ts";
+import type { Line } from "../components/line.ts";
 import { drawLog, plainLogLine } from "../components/log-pane.ts";
 import { callOf } from "../screens/screen.ts";
 import { FakeDaemon, until } from "../testing/fake-daemon.ts";
@@ -60,14 +61,24 @@ test("a connection that breaks is made again, from where it broke", async () => 
   assert.deepEqual(asked, ["", "1970-01-01T00:00:01.000Z"]);
 });
 
+const textOf = (line: Line) => line.map(({ text }) => text).join("");
+
+test("what was searched for stands out, in whatever case, and nothing else of the line changes", () => {
+  const [line = []] = drawLog(["an Error, errors; İerror"], { mark: "error", top: 0, wrap: false, atEnd: true }, 60, 1);
+  assert.equal(textOf(line), " an Error, errors; İerror");
+  const [plain = []] = drawLog(["an Error, errors"], { mark: "error", top: 0, wrap: false, atEnd: true }, 60, 1);
+  const marked = plain.filter(({ bold }) => bold).map(({ text }) => text);
+  assert.deepEqual([marked, textOf(plain)], [["Error", "error"], " an Error, errors"]);
+});
+
 test("colours are left out, what would steer the terminal is text, and wide lines are broken or cut", () => {
   assert.equal(plainLogLine("\x1b[1;31mbad\x1b[0m\tx\x1b]0;title\x07"), "bad    x\\x1b]0;title\\x07");
-  const view = { top: 0, atEnd: false };
-  const text = (wrap: boolean) => drawLog(["日本語日本語", "b"], { ...view, wrap }, 8, 5).map((line) => line[0]?.text);
+  const view = { mark: "", top: 0, atEnd: false };
+  const text = (wrap: boolean) => drawLog(["日本語日本語", "b"], { ...view, wrap }, 8, 5).map(textOf);
   assert.deepEqual(text(false), [" 日本…", " b"]);
   assert.deepEqual(text(true), [" 日本語", " 日本語", " b"]);
-  const end = drawLog(["long ".repeat(9), "z"], { top: 0, wrap: true, atEnd: true }, 8, 2);
-  assert.equal(end.at(-1)?.[0]?.text, " z", "the newest is in sight, whatever is before it");
+  const end = drawLog(["long ".repeat(9), "z"], { mark: "", top: 0, wrap: true, atEnd: true }, 8, 2);
+  assert.equal(end.map(textOf).at(-1), " z", "the newest is in sight, whatever is before it");
 });
 
 test("where one stopped stays while lines come and the oldest go", async () => {

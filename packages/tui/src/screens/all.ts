@@ -1,7 +1,9 @@
-/** The screens that have a number, in its order. A new one is a file beside this, and a line here. */
+/** The screens, in the order of the second line; the first nine have a number. A new one is a file beside this, and a line here. */
 import { auditScreen } from "./audit.ts";
+import { bindingsScreen } from "./bindings.ts";
 import { bucketsScreen } from "./buckets.ts";
 import { containersScreen } from "./containers.ts";
+import { imagesScreen } from "./images.ts";
 import { jobsScreen } from "./jobs.ts";
 import { projectsScreen } from "./projects.ts";
 import { routesScreen } from "./routes.ts";
@@ -9,6 +11,7 @@ import type { Screen } from "./screen.ts";
 import { sessionsScreen } from "./sessions.ts";
 import { tokensScreen } from "./tokens.ts";
 import { usersScreen } from "./users.ts";
+import { volumesScreen } from "./volumes.ts";
 
 export const ROOT_SCREENS: readonly Screen[] = [
   containersScreen,
@@ -20,4 +23,7 @@ export const ROOT_SCREENS: readonly Screen[] = [
   projectsScreen,
   jobsScreen,
   auditScreen,
+  volumesScreen,
+  imagesScreen,
+  bindingsScreen,
 ];

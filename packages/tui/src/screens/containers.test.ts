@@ -42,6 +42,33 @@ test("a log begins with what was said before, and goes on from where it broke", 
   });
 });
 
+test("a restart stops it, and starts it when it has stopped; what is stopped is started", () => {
+  const running = intentOf("R");
+  assert.ok(running?.kind === "call" && running.then !== undefined);
+  const where = ["container.update", { name: "web" }, { project: "p1" }];
+  assert.deepEqual(sent(running.call), [...where, { spec: { running: false } }]);
+  const when = running.then.when as (item: unknown) => boolean;
+  assert.deepEqual(
+    [when({ status: { state: "running" } }), when({}), when({ status: { state: "stopped" } })],
+    [false, false, true],
+  );
+  assert.deepEqual(sent(running.then.call), [...where, { spec: { running: true } }]);
+  const stopped = intentOf("R", { ...container, spec: { running: false } });
+  assert.ok(stopped?.kind === "call" && stopped.then === undefined);
+  assert.deepEqual(sent(stopped.call), [...where, { spec: { running: true } }]);
+});
+
+test("a new one: the command is for sh, and left out where there is none", () => {
+  const prompt = intentOf("n");
+  assert.ok(prompt?.kind === "prompt");
+  assert.deepEqual(sent(prompt.call("box", "web", "")).at(-1), { name: "web", spec: { image: "box" } });
+  const command = ["sh", "-c", "echo 1; sleep 9"];
+  assert.deepEqual(sent(prompt.call("box", "web", "echo 1; sleep 9")).at(-1), {
+    name: "web",
+    spec: { image: "box", command },
+  });
+});
+
 test("nothing is chosen: the keys mean nothing", () => {
-  for (const { intent } of containersScreen.keys) assert.equal(intent(undefined), undefined);
+  for (const { key, intent } of containersScreen.keys) if (key !== "n") assert.equal(intent(undefined), undefined);
 });

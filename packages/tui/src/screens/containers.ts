@@ -1,7 +1,7 @@
 import { type ContainerView, containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { containerPresentation } from "@skerry/core/contract/present/container.ts";
 import type { Tone } from "../components/line.ts";
-import { callOf, defineScreen, removeKey, type ScreenKey } from "./screen.ts";
+import { callOf, defineScreen, type Intent, removeKey, type ScreenKey } from "./screen.ts";
 
 const TONES: Readonly<Record<NonNullable<ContainerView["status"]>["state"], Tone>> = {
   pending: "faint",
@@ -51,6 +51,39 @@ const stopOrStart: ScreenKey<ContainerView> = {
   },
 };
 
+const restart: ScreenKey<ContainerView> = {
+  key: "R",
+  does: "restart",
+  intent: (container) => {
+    if (container === undefined) return undefined;
+    const change = (running: boolean) =>
+      callOf(containerRoutes.update, { ...addressOf(container), body: { spec: { running } } });
+    const { name } = container.meta;
+    if (!container.spec.running) return { kind: "call", call: change(true), done: `container ${name} starts` };
+    const then = {
+      when: ({ status }: ContainerView) => status?.state === "stopped",
+      call: change(true),
+      done: `container ${name} starts again`,
+    };
+    return { kind: "call", call: change(false), done: `container ${name} stops, and is then started`, then };
+  },
+};
+
+/** A container of this image. */
+export function runPrompt(image = ""): Intent {
+  return {
+    kind: "prompt",
+    title: "New container",
+    hint: "Of an image that is here. The command is for sh; empty: the image's own.",
+    fields: [{ label: "Image", value: image }, { label: "Name" }, { label: "Command", optional: true }],
+    call: (of = "", name = "", command = "") => {
+      const spec = { image: of, ...(command === "" ? {} : { command: ["sh", "-c", command] }) };
+      return callOf(containerRoutes.create, { body: { name, spec } });
+    },
+    done: (_, name) => `container ${name} created`,
+  };
+}
+
 export const containersScreen = defineScreen<ContainerView>({
   id: "container",
   title: "Containers",
@@ -61,10 +94,12 @@ export const containersScreen = defineScreen<ContainerView>({
   leaveOut: ["LABELS", "PORTS", "ADDRESS", "CPU", "MEMORY", "PROJECT", "AGE"],
   enter: log,
   enterDoes: "log",
-  empty: "No containers yet. skerry run IMAGE starts one.",
+  empty: "No containers yet. n starts one.",
   keys: [
     shell,
     stopOrStart,
+    restart,
+    { key: "n", does: "new", intent: () => runPrompt() },
     removeKey(
       "container",
       ({ meta }) => meta.name,

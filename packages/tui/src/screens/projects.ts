@@ -13,6 +13,18 @@ export const projectsScreen = defineScreen<RouteOutput<typeof projectRoutes.list
   enterDoes: "details",
   empty: "No projects that you may see.",
   keys: [
+    {
+      key: "n",
+      does: "new",
+      intent: () => ({
+        kind: "prompt",
+        title: "New project",
+        hint: "For a team: what belongs to it is its members'. A name: a-z, 0-9 and - between them.",
+        fields: [{ label: "Name" }, { label: "Description", optional: true }],
+        call: (name = "", description = "") => callOf(projectRoutes.create, { body: { name, spec: { description } } }),
+        done: (name) => `project ${name} created`,
+      }),
+    },
     removeKey(
       "project",
       ({ meta }) => meta.name,

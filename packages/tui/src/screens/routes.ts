@@ -12,8 +12,23 @@ export const routesScreen = defineScreen<RouteView>({
   leaveOut: ["LABELS", "PROJECT", "AGE"],
   enter: () => ({ kind: "detail" }),
   enterDoes: "details",
-  empty: "No routes yet. skerry route create HOST --to TARGET publishes something.",
+  empty: "No routes yet. n publishes something under a host name.",
   keys: [
+    {
+      key: "n",
+      does: "new",
+      intent: () => ({
+        kind: "prompt",
+        title: "New route",
+        hint: "HOST or HOST/PATH leads to http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME.",
+        fields: [{ label: "From" }, { label: "To" }],
+        call: (from = "", to = "") => {
+          const [, host = "", path] = /^([^/]*)(\/.*)?$/s.exec(from) ?? [];
+          return callOf(routeRoutes.create, { body: { spec: { host, to, ...(path === undefined ? {} : { path }) } } });
+        },
+        done: (from, to) => `${from} leads to ${to}`,
+      }),
+    },
     removeKey(
       "route",
       ({ meta }) => meta.name,

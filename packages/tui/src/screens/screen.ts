@@ -60,16 +60,23 @@ export type Intent =
   /** Lines that come. */
   | { readonly kind: "log"; readonly title: string; readonly source: LogSource }
   /** Done at once: it can be undone the same way. */
-  | { readonly kind: "call"; readonly call: Call; readonly done: string }
+  | {
+      readonly kind: "call";
+      readonly call: Call;
+      readonly done: string;
+      /** What is done as soon as the row is so. */
+      readonly then?: { readonly when: (item: Row) => boolean; readonly call: Call; readonly done: string };
+    }
   /** A command of the CLI that takes the terminal until it ends. */
   | { readonly kind: "command"; readonly words: readonly string[] }
-  /** Asks for a line of text first. */
+  /** Asks for texts first. What it makes is a row of the screen. */
   | {
       readonly kind: "prompt";
       readonly title: string;
       readonly hint: string;
-      readonly call: (text: string) => Call;
-      readonly done: (text: string) => string;
+      readonly fields: readonly Field[];
+      readonly call: (...texts: string[]) => Call;
+      readonly done: (...texts: string[]) => string;
     }
   /** Destroys: done when the name has been typed. */
   | {
@@ -80,6 +87,17 @@ export type Intent =
       readonly call: Call;
       readonly done: string;
     };
+
+export interface Field {
+  readonly label: string;
+  /** What stands there first. */
+  readonly value?: string;
+  /** It may be left empty. */
+  readonly optional?: boolean;
+}
+
+/** The rows of a screen are the app's by no other than their columns. */
+export type Row = never;
 
 export interface ScreenKey<T> {
   readonly key: string;

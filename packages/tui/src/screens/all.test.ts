@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ROOT_SCREENS } from "./all.ts";
+import { routesScreen } from "./routes.ts";
+
+test("what stands at the right is a number or an age, and sorts as that", () => {
+  for (const { id, presentation } of ROOT_SCREENS) {
+    for (const { title, align, order } of presentation.columns)
+      assert.ok(align !== "right" || order !== undefined, `${id}: ${title}`);
+  }
+});
+
+test("every screen has a word, a name and something to say when it is empty", () => {
+  const words = ROOT_SCREENS.flatMap(({ id, title }) => [id, title]);
+  assert.equal(new Set(words).size, words.length);
+  for (const { id, empty, leaveOut = [], presentation } of ROOT_SCREENS) {
+    assert.match(empty, /\.$/, id);
+    for (const title of leaveOut)
+      assert.ok(presentation.columns.some((column) => column.title === title) || title === "LABELS", `${id}: ${title}`);
+  }
+});
+
+test("a route leads from a host, or a path below one", () => {
+  const prompt = routesScreen.keys.find(({ key }) => key === "n")?.intent(undefined as never);
+  assert.ok(prompt?.kind === "prompt");
+  const spec = (from: string) => (prompt.call(from, "bucket/b").input.body as { spec: unknown }).spec;
+  assert.deepEqual(spec("a.example"), { host: "a.example", to: "bucket/b" });
+  assert.deepEqual(spec("a.example/docs/x"), { host: "a.example", path: "/docs/x", to: "bucket/b" });
+});
