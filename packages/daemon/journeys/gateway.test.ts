@@ -110,8 +110,12 @@ test("a site in a bucket and an upstream are there under their names, over HTTP 
   await addRoute(client, "docs.example.com", "bucket/site");
   assert.equal(await curl(daemon, "docs.example.com", "/", "--cacert", ca), "<h1>docs</h1>");
   assert.match(await curl(daemon, "docs.example.com", "/no", "-w", "%{http_code}"), /404$/);
-  // No route, no certificate.
-  await assert.rejects(curl(daemon, "other.example.com", "/", "--cacert", ca), /curl: \(35\)/);
+  // No route, no certificate of the name; who does not mind hears why.
+  await assert.rejects(curl(daemon, "other.example.com", "/", "--cacert", ca), /curl: \(60\)/);
+  const anyway = await curl(daemon, "other.example.com", "/", "--cacert", ca, "-k", "-w", "\n%{http_code}");
+  assert.match(anyway, /not_found[\s\S]*\n404$/);
+  const byAddress = ["-sS", "--cacert", ca, "-H", "Host: app.example.com", `${daemon.httpsUrl}/`];
+  assert.match((await promisify(execFile)("curl", byAddress)).stdout, /^hello app\.example\.com/);
   assert.match(await curl(daemon, "other.example.com", "/", "-w", "\n%{http_code}"), /not_found[\s\S]*\n404$/);
 });
 

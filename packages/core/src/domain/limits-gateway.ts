@@ -100,6 +100,14 @@ export const GATEWAY_LIMITS = {
     activateMs: 10 * second,
     /** A worker that is behind the routing table for so long is replaced. */
     lagMs: 2 * second,
+    /** Time between two questions whether a worker still works. */
+    pingMs: 5 * second,
+    /** Questions in a row that a worker leaves unanswered. Then it is replaced. */
+    maxUnanswered: 3,
+    /** Ends of workers within so long are told in the status. */
+    tellEndsMs: 10 * minute,
+    /** So many ends are remembered. */
+    maxEnds: 100,
     /** First and longest pause before a worker that ended is replaced. */
     minRestartMs: 100,
     /** @see minRestartMs */
@@ -114,7 +122,9 @@ export const GATEWAY_LIMITS = {
     backlog: 4096,
     /** A TLS handshake must be over by then. */
     handshakeMs: 10 * second,
-    /** Names whose certificate one worker waits for. Beyond: the handshake is refused. */
+    /** Names two and more labels below a wildcard that one worker asks a certificate for. Beyond: the default one. */
+    deepCertificatesPerSecond: 5,
+    /** Names whose certificate one worker waits for. Beyond: the handshake gets the default one. */
     maxWaitingCertificates: 1000,
     /** Certificates that are kept in memory. The oldest goes. */
     maxCertificates: 10_000,

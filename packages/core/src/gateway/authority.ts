@@ -64,13 +64,14 @@ export class Authority {
     return (await this.#open()).authority.certificate;
   }
 
-  /** For one host name or address, which the caller has checked. */
-  async issue(host: string): Promise<Certificate> {
+  /** For host names or addresses, which the caller has checked; the first gives it its name. */
+  async issue(first: string, ...others: readonly string[]): Promise<Certificate> {
+    const host = [first, ...others].join(" ");
     const kept = this.#kept.get(host);
     const nowMs = this.#options.clock.wallMs();
     if (kept !== undefined && Math.abs(nowMs - kept.madeMs) < LIMITS.gateway.renewCertificateMs)
       return kept.certificate;
-    const making = this.#making.get(host) ?? this.#make(host);
+    const making = this.#making.get(host) ?? this.#make(host, [first, ...others]);
     this.#making.set(host, making);
     try {
       return await making;
@@ -79,13 +80,13 @@ export class Authority {
     }
   }
 
-  async #make(host: string): Promise<Certificate> {
+  async #make(host: string, names: readonly string[]): Promise<Certificate> {
     const signer = await this.#open();
     const { x509 } = signer;
     const nowMs = this.#options.clock.wallMs();
     const made = await x509.X509CertificateGenerator.create({
       serialNumber: this.#serial(),
-      subject: [{ CN: [host.length <= 64 ? host : "Skerry"] }],
+      subject: [{ CN: [(names[0] ?? "").length <= 64 ? (names[0] ?? "") : "Skerry"] }],
       issuer: signer.subject,
       // Clocks of clients run behind.
       notBefore: new Date(nowMs - HOUR_MS),
@@ -99,7 +100,9 @@ export class Authority {
         new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
         await x509.SubjectKeyIdentifierExtension.create(signer.hostPublicKey),
         await x509.AuthorityKeyIdentifierExtension.create(signer.authorityPublicKey),
-        new x509.SubjectAlternativeNameExtension([{ type: isIP(host) === 0 ? "dns" : "ip", value: host }]),
+        new x509.SubjectAlternativeNameExtension(
+          names.map((value) => ({ type: isIP(value) === 0 ? "dns" : "ip", value })),
+        ),
       ],
     });
     const certificate = {

@@ -30,7 +30,9 @@ export type ToWorker =
       readonly put: readonly TableEntry[];
       readonly remove: readonly string[];
     }
-  /** The answer to `certificate`; without one the handshake is refused. */
+  /** To be answered by `pong`: a worker that hangs is replaced. */
+  | { readonly type: "ping" }
+  /** The answer to `certificate`; without one the handshake gets the default one, and is refused when that is missing. */
   | { readonly type: "certificate"; readonly host: string; readonly certificate?: Certificate }
   /** Finish what is under way, then end. */
   | { readonly type: "drain"; readonly withinMs: number };
@@ -40,7 +42,8 @@ export type FromWorker =
   /** It cannot listen: nothing is served. */
   | { readonly type: "failed"; readonly what: "http" | "https"; readonly code: string }
   | { readonly type: "running"; readonly generation: number }
-  /** Asks for the certificate of a name that a handshake has named; `""`: none was named. */
+  | { readonly type: "pong" }
+  /** Asks for the certificate of a host of routes, or a name below a wildcard; `""`: the default one. */
   | { readonly type: "certificate"; readonly host: string }
   /** Since its start; sent while they change. */
   | { readonly type: "stats"; readonly stats: ProxyStats }

@@ -3,7 +3,6 @@
  * died or lags. Each binds the same ports itself (SO_REUSEPORT) and ends when its control pipe closes.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
@@ -13,9 +12,14 @@ import type { Certificate, FromWorker, HostPort, ToWorker } from "@skerry/core/g
 import type { TableChange } from "@skerry/core/gateway/live-table.ts";
 import { emptyStats, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
 import type { TableEntry } from "@skerry/core/gateway/table.ts";
+import { assertFree, portError } from "./ports.ts";
 import { TrafficCounts } from "./traffic-counts.ts";
 
-const { activateMs, freePortMs, lagMs, minRestartMs, maxRestartMs, startMs } = LIMITS.gateway;
+const { activateMs, lagMs, startMs } = LIMITS.gateway;
+/** Those of `LIMITS.gateway` that tests shorten. */
+export type FleetLimits = {
+  readonly [K in "pingMs" | "maxUnanswered" | "minRestartMs" | "maxRestartMs" | "tellEndsMs" | "maxEnds"]: number;
+};
 /** In the published package the worker is JavaScript. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
@@ -32,6 +36,9 @@ export interface FleetOptions {
   readonly entries: () => readonly TableEntry[];
   /** Absent: the name has no route, and gets no certificate. `""`: no name was given. */
   readonly certificateFor: (host: string) => Promise<Certificate | undefined>;
+  /** Tests: others. */
+  readonly limits?: Partial<FleetLimits>;
+  readonly worker?: URL;
 }
 
 interface Member {
@@ -39,6 +46,10 @@ interface Member {
   /** The newest generation that it runs; -1 before the first. */
   running: number;
   readonly startedMs: number;
+  /** It has listened: when it ends, another takes its place. */
+  hasServed: boolean;
+  /** Questions since it last said something. */
+  unanswered: number;
   /** What it has last told of itself. */
   stats: ProxyStats;
 }
@@ -51,12 +62,17 @@ export class Fleet implements AsyncDisposable {
   readonly #restarts = new Set<Promise<void>>();
   #generation = 0;
   #ports: { http: number; https: number };
-  #restartMs: number = minRestartMs;
+  readonly #limits: FleetLimits;
+  #restartMs: number;
+  /** When and how workers ended that should not have; the oldest first. */
+  readonly #ends: { readonly atMs: number; readonly how: string }[] = [];
   readonly #countRestart: (amount?: number) => void;
   readonly #counts: TrafficCounts;
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.#limits = { ...LIMITS.gateway, ...options.limits };
+    this.#restartMs = this.#limits.minRestartMs;
     this.#ports = { http: options.http.port, https: options.https.port };
     const { metrics } = options;
     this.#countRestart = metrics.counter("skerry_gateway_worker_restarts_total", "Workers that were replaced.");
@@ -73,6 +89,31 @@ export class Fleet implements AsyncDisposable {
     return this.#ports.https;
   }
 
+  /** What is not as it should be, in sentences. */
+  problems(): readonly string[] {
+    const { clock, workers } = this.#options;
+    const problems: string[] = [];
+    const serving = [...this.#members].filter(({ hasServed }) => hasServed).length;
+    if (serving < workers) {
+      problems.push(`${serving} of ${workers} gateway workers serve; the others are being started again.`);
+    }
+    const sinceMs = clock.monotonicMs() - this.#limits.tellEndsMs;
+    const ends = this.#ends.filter(({ atMs }) => atMs >= sinceMs);
+    if (ends.length > 0) {
+      const times = ends.length === 1 ? "once" : `${ends.length} times`;
+      const minutes = Math.round(this.#limits.tellEndsMs / 60_000);
+      problems.push(
+        `Gateway workers ended ${times} in the last ${minutes} minutes and were replaced, last by ${ends.at(-1)?.how}; the daemon's log says more.`,
+      );
+    }
+    return problems;
+  }
+
+  /** Of the worker processes. */
+  get pids(): readonly number[] {
+    return [...this.#members].flatMap(({ child }) => child.pid ?? []);
+  }
+
   get #current(): number {
     return [...this.#members].filter(({ running }) => running >= this.#generation).length;
   }
@@ -80,10 +121,29 @@ export class Fleet implements AsyncDisposable {
   /** Resolves when all workers serve. @throws `unavailable`, `forbidden` when a port cannot be had. */
   async start(): Promise<void> {
     const { http, https } = this.#options;
-    await this.#assertFree("HTTP", "--listen-http", http);
-    await this.#assertFree("HTTPS", "--listen-https", https);
+    await assertFree("HTTP", "--listen-http", http, this.#options.clock);
+    await assertFree("HTTPS", "--listen-https", https, this.#options.clock);
     // The first one finds out which ports "any free one" is.
     for (let n = 0; n < this.#options.workers; n++) await this.#launch();
+    void this.#watch();
+  }
+
+  /** Asks the workers now and then whether they still work: one that hangs takes connections and answers none. */
+  async #watch(): Promise<void> {
+    const { clock, log } = this.#options;
+    const { signal } = this.#stop;
+    for (;;) {
+      await clock.sleep(this.#limits.pingMs, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      for (const member of this.#members) {
+        if (!member.hasServed) continue;
+        if (member.unanswered++ < this.#limits.maxUnanswered) send(member, { type: "ping" });
+        else {
+          log.error({ worker: member.child.pid }, "a gateway worker does not answer and is replaced");
+          member.child.kill("SIGKILL");
+        }
+      }
+    }
   }
 
   /** Tells all workers. Gives the generation. */
@@ -134,8 +194,14 @@ export class Fleet implements AsyncDisposable {
   async #launch(): Promise<void> {
     const { clock, http, https, entries } = this.#options;
     // Its stdout is for nobody: what it has to say comes through the pipe.
-    const child = fork(fileURLToPath(WORKER), [], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
-    const member: Member = { child, running: -1, startedMs: clock.monotonicMs(), stats: emptyStats() };
+    const child = fork(fileURLToPath(this.#options.worker ?? WORKER), [], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      // Half of them may resolve names.
+      env: { ...process.env, UV_THREADPOOL_SIZE: `${2 * LIMITS.proxy.maxLookups}` },
+    });
+    const startedMs = clock.monotonicMs();
+    const stats = emptyStats();
+    const member: Member = { child, running: -1, startedMs, hasServed: false, unanswered: 0, stats };
     this.#members.add(member);
     child.on("exit", (status, signal) => this.#gone(member, status, signal));
     child.on("error", () => child.kill("SIGKILL"));
@@ -161,8 +227,12 @@ export class Fleet implements AsyncDisposable {
 
   #take(member: Member, message: FromWorker, serving: PromiseWithResolvers<void>): void {
     const { log, certificateFor } = this.#options;
+    member.unanswered = 0;
     switch (message.type) {
+      case "pong":
+        return;
       case "listening":
+        member.hasServed = true;
         this.#ports = { http: message.httpPort, https: message.httpsPort };
         serving.resolve();
         return;
@@ -208,9 +278,14 @@ export class Fleet implements AsyncDisposable {
     this.#members.delete(member);
     for (const check of this.#waiters) check();
     const { clock, log } = this.#options;
-    if (this.#stop.signal.aborted || member.running < 0) return;
+    if (this.#stop.signal.aborted) return;
+    this.#ends.push({ atMs: clock.monotonicMs(), how: signal ?? `status ${status}` });
+    if (this.#ends.length > this.#limits.maxEnds) this.#ends.shift();
+    // One that never served is started again by who started it.
+    if (!member.hasServed) return;
     log.error({ worker: member.child.pid, status, signal }, "a gateway worker ended; another takes its place");
     // One that has served a while is replaced at once, one that fails again and again ever more slowly.
+    const { minRestartMs, maxRestartMs } = this.#limits;
     if (clock.monotonicMs() - member.startedMs > maxRestartMs) this.#restartMs = minRestartMs;
     const restart = this.#replace().finally(() => this.#restarts.delete(restart));
     this.#restarts.add(restart);
@@ -221,7 +296,7 @@ export class Fleet implements AsyncDisposable {
     while (!this.#stop.signal.aborted) {
       await clock.sleep(this.#restartMs, this.#stop.signal).catch(() => undefined);
       if (this.#stop.signal.aborted) return;
-      this.#restartMs = Math.min(2 * this.#restartMs, maxRestartMs);
+      this.#restartMs = Math.min(2 * this.#restartMs, this.#limits.maxRestartMs);
       this.#countRestart();
       try {
         return await this.#launch();
@@ -242,19 +317,6 @@ export class Fleet implements AsyncDisposable {
       child.kill("SIGKILL");
     }
   }
-
-  /** Workers share their ports with whoever asks to; so it is looked first whether another program has them. */
-  async #assertFree(what: string, flag: string, address: HostPort): Promise<void> {
-    const { clock } = this.#options;
-    const deadlineMs = clock.monotonicMs() + freePortMs;
-    for (;;) {
-      const code = await tryToListen(address);
-      if (code === undefined) return;
-      // The workers of a daemon that was just killed have still to notice.
-      if (code !== "EADDRINUSE" || clock.monotonicMs() > deadlineMs) throw portError(what, flag, address, code);
-      await clock.sleep(50);
-    }
-  }
 }
 
 function send(member: Member, message: ToWorker): void {
@@ -265,33 +327,4 @@ function send(member: Member, message: ToWorker): void {
 function exited(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => child.once("exit", () => resolve()));
-}
-
-function tryToListen({ host, port }: HostPort): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
-  });
-}
-
-function portError(what: string, flag: string, { host, port }: HostPort, code: string): SkerryError {
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  if (code === "EADDRINUSE") {
-    return new SkerryError(
-      "unavailable",
-      `The gateway's ${what} cannot listen on ${address}: another program uses this port.`,
-      {
-        hint: `Choose another: ${flag} 127.0.0.1:0 takes any free one. \`ss -ltnp\` shows who has it.`,
-      },
-    );
-  }
-  if (code === "EACCES") {
-    return new SkerryError("forbidden", `The gateway's ${what} may not listen on ${address}: the system forbids it.`, {
-      hint: `Ports below 1024 need root. Choose another with ${flag}.`,
-    });
-  }
-  return new SkerryError("unavailable", `The gateway's ${what} cannot listen on ${address}: ${code}.`, {
-    hint: `Choose another address with ${flag} HOST:PORT.`,
-  });
 }

@@ -1,4 +1,6 @@
 /** The gateway of a node: live table, workers, certificates and static sites, wired together. */
+import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
 import type { ContainerEndpoints } from "@skerry/core/domain/compute.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Route } from "@skerry/core/domain/gateway.ts";
@@ -47,10 +49,25 @@ export interface Gateway extends AsyncDisposable {
   /** Resolves when the change of a route that made `revision` is in force. @throws `unavailable/timeout`. */
   activated(revision: number): Promise<void>;
   statusOf(route: Route): RouteStatus;
+  /** What is not as it should be, in sentences. */
+  problems(): readonly string[];
   /** The certificate that clients must trust, PEM. */
   authorityCertificate(): Promise<string>;
   drain(): Promise<void>;
 }
+
+/** Nobody asks for it: the default certificate is good for the addresses that stand beside it. */
+const DEFAULT_NAME = "gateway.invalid";
+
+/** Where a listener at this address is reached. */
+function addressesAt(host: string): readonly string[] {
+  if (host !== "0.0.0.0" && host !== "::") return isIP(host) === 0 ? [] : [host];
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.map(({ address }) => address).slice(0, MAX_ADDRESSES);
+}
+
+/** Machines with containers have hundreds. */
+const MAX_ADDRESSES = 32;
 
 /** @throws what keeps it from listening. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -66,7 +83,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     fleet = parts.use(
       new Fleet({
         ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks] },
-        certificateFor: async (host) => (table.serves(host) ? authority.issue(host) : undefined),
+        certificateFor: async (host) => {
+          if (host === "") return authority.issue(DEFAULT_NAME, ...addressesAt(https.host));
+          return table.serves(host) ? authority.issue(host) : undefined;
+        },
       }),
     );
     publish = (change) => fleet?.publish(change) ?? 0;
@@ -96,6 +116,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (upstream.backends.length > 0) return { url, state: "ready" };
       return { url, state: "down", reason: upstream.reason ?? "it has no backend" };
     },
+    problems: () => running?.problems() ?? [],
     authorityCertificate: () => authority.certificate(),
     drain: async () => running?.drain(LIMITS.http.drainMs),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

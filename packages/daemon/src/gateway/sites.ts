@@ -31,6 +31,13 @@ interface Visit {
   readonly signal: AbortSignal;
 }
 
+/** Room for the headers that the gateway adds to what it takes. */
+const ADDED_HEADER_BYTES = 2048;
+const SERVER_OPTIONS = {
+  keepAliveTimeout: LIMITS.gateway.siteKeepAliveMs,
+  maxHeaderSize: LIMITS.proxy.maxHeadBytes + ADDED_HEADER_BYTES,
+};
+
 /** @throws what listening throws. */
 export async function startSites({ objects, log, socketPath }: SitesOptions): Promise<AsyncDisposable> {
   const readerIdleMs = LIMITS.http.readerIdleTimeoutMs;
@@ -48,7 +55,7 @@ export async function startSites({ objects, log, socketPath }: SitesOptions): Pr
     await send(response, answer, { id, headOnly: request.method === "HEAD", readerIdleMs });
     await finish(response, readerIdleMs);
   };
-  const server = createServer({ keepAliveTimeout: LIMITS.gateway.siteKeepAliveMs }, (request, response) => {
+  const server = createServer(SERVER_OPTIONS, (request, response) => {
     // An answer that breaks in the middle must not look whole.
     handle(request, response).catch(() => response.destroy());
   });

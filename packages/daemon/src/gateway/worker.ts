@@ -2,8 +2,7 @@
  * A gateway worker: a process that holds the compiled routing table, listeners and connections, and nothing else. It ends
  * when its control pipe closes, so that a daemon that was killed leaves no port taken.
  */
-import { BlockList, createServer, isIP, type Server, type Socket } from "node:net";
-import { createSecureContext, createServer as createTlsServer, type SecureContext } from "node:tls";
+import { BlockList, createServer, isIP, type Server } from "node:net";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
 import { createProxy } from "@skerry/core/gateway/proxy/proxy.ts";
@@ -11,56 +10,31 @@ import type { RequestRecord } from "@skerry/core/gateway/proxy/records.ts";
 import { compileTable, type RouteTable } from "@skerry/core/gateway/routing/route-table.ts";
 import { createOwnAddresses } from "@skerry/core/platform/own-addresses.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
+import { Certificates } from "./worker-certificates.ts";
+import { createTlsListener } from "./worker-tls.ts";
 
 type Start = Extract<ToWorker, { type: "start" }>;
 
+/** Messages that have not gone into the pipe: the daemon does not read. */
+let untold = 0;
+/** With more of them, what can be left out is. */
+const MAX_UNTOLD = 2 * LIMITS.gateway.failuresPerReport;
+
 function tell(message: FromWorker): void {
-  if (process.connected) process.send?.(message);
+  if (!process.connected || process.send === undefined) return;
+  untold++;
+  process.send(message, () => untold--);
 }
 
-/** Certificates by the name that a handshake gives, asked of the daemon once each. */
-class Certificates {
-  readonly #contexts = new Map<string, { context: SecureContext; madeMs: number }>();
-  readonly #waiting = new Map<string, ((context: SecureContext | undefined) => void)[]>();
-
-  find(host: string): Promise<SecureContext | undefined> {
-    const kept = this.#contexts.get(host);
-    if (kept !== undefined && performance.now() - kept.madeMs < LIMITS.gateway.renewCertificateMs) {
-      return Promise.resolve(kept.context);
-    }
-    return new Promise((resolve) => {
-      const waiting = this.#waiting.get(host);
-      if (waiting !== undefined) {
-        waiting.push(resolve);
-        return;
-      }
-      if (this.#waiting.size >= LIMITS.gateway.maxWaitingCertificates) return resolve(undefined);
-      this.#waiting.set(host, [resolve]);
-      tell({ type: "certificate", host });
-    });
-  }
-
-  take({ host, certificate }: Extract<ToWorker, { type: "certificate" }>): void {
-    const waiting = this.#waiting.get(host) ?? [];
-    this.#waiting.delete(host);
-    const context =
-      certificate === undefined
-        ? undefined
-        : createSecureContext({ cert: certificate.certificate, key: certificate.key, minVersion: "TLSv1.2" });
-    if (context !== undefined) {
-      this.#contexts.delete(host);
-      this.#contexts.set(host, { context, madeMs: performance.now() });
-      const [oldest] = this.#contexts.keys();
-      if (this.#contexts.size > LIMITS.gateway.maxCertificates && oldest !== undefined) this.#contexts.delete(oldest);
-    }
-    for (const resolve of waiting) resolve(context);
-  }
-}
-
-const certificates = new Certificates();
 const servers: Server[] = [];
 let proxy: ReturnType<typeof createProxy> | undefined;
 let table: RouteTable | undefined;
+
+const certificates = new Certificates({
+  nowMs: () => performance.now(),
+  ask: (host) => tell({ type: "certificate", host }),
+  servedAs: (name) => table?.servedAs(name),
+});
 
 const guarded = new BlockList();
 const ownAddresses = createOwnAddresses(() => performance.now());
@@ -76,31 +50,14 @@ async function start({ http, https, generation, entries, guarded: networks }: St
   }
   table = compileTable(entries);
   const serving = createProxy({
-    ...{ random, isOwnAddress, onRequest: tellFailure, limits: LIMITS.proxy },
+    ...{ random, isOwnAddress, onRequest: tellFailure, onSweep: reportSoon, limits: LIMITS.proxy },
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),
   });
   serving.setTable(table);
   proxy = serving;
   const plain = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => serving.accept(socket, false));
-  const secure = createTlsServer(
-    {
-      allowHalfOpen: true,
-      noDelay: true,
-      minVersion: "TLSv1.2",
-      ALPNProtocols: ["http/1.1"],
-      handshakeTimeout: LIMITS.gateway.handshakeMs,
-      SNICallback: (host, done) => {
-        certificates.find(host.toLowerCase()).then(
-          (context) => (context === undefined ? done(new Error("no certificate for this name")) : done(null, context)),
-          (error: unknown) => done(error as Error),
-        );
-      },
-    },
-    (socket) => serving.accept(socket, true),
-  );
-  // A handshake that fails is the client's affair.
-  secure.on("tlsClientError", (_error, socket: Socket) => socket.destroy());
+  const secure = createTlsListener({ certificates, accept: (socket) => serving.accept(socket, true) });
   for (const [what, server, address] of [
     ["http", plain, http],
     ["https", secure, https],
@@ -111,26 +68,31 @@ async function start({ http, https, generation, entries, guarded: networks }: St
   }
   tell({ type: "listening", httpPort: portOf(plain), httpsPort: portOf(secure) });
   tell({ type: "running", generation });
-  tellStats(serving);
 }
 
-/** An idle worker says nothing. */
-function tellStats(serving: ReturnType<typeof createProxy>): void {
-  let said = "";
-  setInterval(() => {
-    failuresLeft = LIMITS.gateway.failuresPerReport;
-    const stats = serving.stats();
-    const text = JSON.stringify(stats);
-    if (text !== said) tell({ type: "stats", stats });
-    said = text;
-  }, LIMITS.gateway.reportMs).unref();
-}
-
+let report: NodeJS.Timeout | undefined;
+let saidStats = "";
 let failuresLeft: number = LIMITS.gateway.failuresPerReport;
+
+/** A worker for which nothing happens says nothing, and does not wake up to find that out. */
+function reportSoon(): void {
+  if (report !== undefined) return;
+  report = setTimeout(() => {
+    report = undefined;
+    failuresLeft = LIMITS.gateway.failuresPerReport;
+    const stats = proxy?.stats();
+    const text = JSON.stringify(stats);
+    // A daemon that does not read hears it later: sums lose nothing.
+    if (stats === undefined || text === saidStats || untold > MAX_UNTOLD) return;
+    saidStats = text;
+    tell({ type: "stats", stats });
+  }, LIMITS.gateway.reportMs);
+  report.unref();
+}
 
 /** What a client did wrong is its own affair; what an upstream did is told, a few at a time. */
 function tellFailure(record: RequestRecord): void {
-  if (record.error === undefined || record.status < 500 || failuresLeft <= 0) return;
+  if (record.error === undefined || record.status < 500 || failuresLeft <= 0 || untold > MAX_UNTOLD) return;
   failuresLeft--;
   tell({ type: "failure", record });
 }
@@ -161,7 +123,8 @@ async function drain(withinMs: number): Promise<void> {
   process.exit(0);
 }
 
-process.on("disconnect", () => process.exit(0));
+process.on("disconnect", () => process.exit());
+process.on("uncaughtException", fail);
 // The terminal's Ctrl-C goes to all processes: the daemon decides when its workers end.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
@@ -173,7 +136,9 @@ process.on("message", (message: ToWorker) => {
     case "delta":
       return change(message);
     case "certificate":
-      return certificates.take(message);
+      return certificates.take(message.host, message.certificate);
+    case "ping":
+      return tell({ type: "pong" });
     case "drain":
       drain(message.withinMs).catch((error: unknown) => fail(error));
   }
@@ -182,5 +147,6 @@ process.on("message", (message: ToWorker) => {
 function fail(error: unknown): void {
   tell({ type: "error", text: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   process.exitCode = 1;
-  process.disconnect?.();
+  if (process.connected) process.disconnect?.();
+  else process.exit();
 }

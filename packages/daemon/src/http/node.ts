@@ -152,7 +152,7 @@ function problemsOf(
   { state, reason }: Readiness,
   lostObjects: readonly ObjectName[],
 ): string[] {
-  const problems: string[] = [];
+  const problems: string[] = [...services.gateway.problems()];
   if (state === "failing") problems.push(`Not ready: ${reason}`);
   for (const server of storage.servers) {
     if (server.state === "ok") continue;

@@ -53,6 +53,11 @@ export class RouteTable {
     return readings.every((reading) => routes?.paths.find(reading) === found) ? found : AMBIGUOUS;
   }
 
+  /** The host of the routes that serve this name: the name itself, or a wildcard; undefined when there is none. */
+  servedAs(name: string): string | undefined {
+    return (this.#parts.hosts.get(name) ?? this.#wildcard(name))?.entries[0]?.host;
+  }
+
   #wildcard(host: string): HostRoutes | undefined {
     for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) {
       const routes = this.#parts.hosts.get(`*${host.slice(dot)}`);
