@@ -4,6 +4,7 @@ import type { Project, User } from "../domain/identity.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { CLOUD, isName, isUid, newMeta, resourceKey } from "../domain/resource.ts";
 import type { Entry, Op } from "../domain/store.ts";
+import { Turns } from "../domain/turns.ts";
 import {
   type AuthContext,
   commit,
@@ -18,7 +19,6 @@ import {
   type Stored,
   type StoredPage,
   storedOf,
-  Turns,
   untilDone,
   userKey,
 } from "./context.ts";

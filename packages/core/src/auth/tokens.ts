@@ -5,6 +5,7 @@ import { LIMITS } from "../domain/limits.ts";
 import type { Clock, Random } from "../domain/ports.ts";
 import { assertName, newMeta, resourceKey } from "../domain/resource.ts";
 import type { Compare, Entry } from "../domain/store.ts";
+import { Turns } from "../domain/turns.ts";
 import {
   type AuthContext,
   assertNotDeleting,
@@ -20,7 +21,6 @@ import {
   type Stored,
   type StoredPage,
   storedOf,
-  Turns,
   untilDone,
   userKey,
 } from "./context.ts";

@@ -110,3 +110,40 @@ test("of many at once for one name one gets it, and what the others hold is whol
   }
   assert.deepEqual(await keys(store), []);
 });
+
+test("200 routes at once, of two projects, under few host names: all are made, and all are gone after as many deletes", async () => {
+  const { create, routes, store } = await createWorld();
+  const each = Array.from({ length: 100 }, (_, i) => i);
+  const hostOf = (who: string, i: number) => `${i % 3 === 0 ? "" : "www."}${who}.example.com`;
+  const made = await Promise.all(
+    ["mia", "zoe"].flatMap((who) => each.map((i) => create(who, hostOf(who, i), `/${i}`, { name: `${who}-${i}` }))),
+  );
+  assert.equal(new Set(made.map(({ revision }) => revision)).size, 200);
+  assert.equal((await keys(store)).filter((key) => key.startsWith("/route/")).length, 200);
+  const mixed = each.flatMap((i) => [
+    routes.delete("mia-uid", `mia-${i}`),
+    routes.update("zoe-uid", `zoe-${i}`, { labels: { i: `${i}` } }),
+  ]);
+  await Promise.all(mixed);
+  await Promise.all(each.map((i) => routes.delete("zoe-uid", `zoe-${i}`)));
+  assert.deepEqual(await keys(store), []);
+});
+
+test("projects that want one free host name at the same time: one has it", async () => {
+  const { create } = await createWorld();
+  const results = await Promise.allSettled(
+    ["mia", "zoe", "mia", "zoe"].map((who, i) => create(who, "one.example.com", `/${i}`)),
+  );
+  const owners = results.map(({ status }) => status === "fulfilled");
+  assert.ok(owners[0] === owners[2] && owners[1] === owners[3] && owners[0] !== owners[1], `${owners}`);
+  for (const result of results) if (result.status === "rejected") assert.ok(is("conflict")(result.reason));
+});
+
+test("as many routes as one project may have, and not one more, however many come at once", async () => {
+  const { create, store } = await createWorld();
+  const limit = LIMITS.gateway.maxRoutesPerProject;
+  const tries = Array.from({ length: limit + 20 }, (_, i) => create("mia", "app.example.com", `/${i}`));
+  const results = await Promise.allSettled(tries);
+  assert.equal(results.filter(({ status }) => status === "fulfilled").length, limit);
+  assert.equal((await store.list({ prefix: "/route/" })).entries.length, limit);
+});

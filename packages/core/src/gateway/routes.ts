@@ -8,6 +8,7 @@ import { LIMITS } from "../domain/limits.ts";
 import type { Clock, Random } from "../domain/ports.ts";
 import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } from "../domain/resource.ts";
 import type { Compare, Entry, Json, Op, Store } from "../domain/store.ts";
+import { Turns } from "../domain/turns.ts";
 
 /** A route with the revision of its last change. */
 export interface RouteEntry {
@@ -46,6 +47,8 @@ interface Claim {
 export class RouteService {
   readonly #store: Store;
   readonly #world: { clock: Clock; random: Random };
+  /** What one project changes goes one after another: all of it counts the same claims. Others' changes are compared for. */
+  readonly #turns = new Turns();
 
   constructor(options: { store: Store; clock: Clock; random: Random }) {
     this.#store = options.store;
@@ -61,7 +64,11 @@ export class RouteService {
    * @throws `conflict/exists` (name, or host with path, taken in the project), `conflict` (the host, or one that it is
    * below, is another project's: its name is not told), `exhausted/quota`, `not_found` (the project is being deleted).
    */
-  async create(input: NewRoute): Promise<RouteEntry> {
+  create(input: NewRoute): Promise<RouteEntry> {
+    return this.#turns.take(input.project, () => this.#create(input));
+  }
+
+  async #create(input: NewRoute): Promise<RouteEntry> {
     const { host, path, to, anyUpstream, project } = input;
     const name = input.name ?? routeNameOf(host, path);
     assertName(name, "route");
@@ -97,7 +104,11 @@ export class RouteService {
   }
 
   /** @throws `not_found`, `conflict/precondition`. */
-  async update(project: string, name: string, change: RouteChange): Promise<RouteEntry> {
+  update(project: string, name: string, change: RouteChange): Promise<RouteEntry> {
+    return this.#turns.take(project, () => this.#update(project, name, change));
+  }
+
+  async #update(project: string, name: string, change: RouteChange): Promise<RouteEntry> {
     for (let attempt = 0; attempt < LIMITS.gateway.maxTransactionAttempts; attempt++) {
       const { route, revision } = await this.#expect(project, name);
       if (change.revision !== undefined && change.revision !== revision) {
@@ -121,7 +132,11 @@ export class RouteService {
   }
 
   /** Gives the revision. The host name is free again with its last route. @throws `not_found`. */
-  async delete(project: string, name: string): Promise<number> {
+  delete(project: string, name: string): Promise<number> {
+    return this.#turns.take(project, () => this.#delete(project, name));
+  }
+
+  async #delete(project: string, name: string): Promise<number> {
     for (let attempt = 0; attempt < LIMITS.gateway.maxTransactionAttempts; attempt++) {
       const { route, revision } = await this.#expect(project, name);
       const key = resourceKey("route", project, name);
