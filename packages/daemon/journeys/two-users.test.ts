@@ -90,7 +90,7 @@ describe("by the API", () => {
       ["DELETE", "/v1/containers/opal-web"],
       ["DELETE", "/v1/volumes/opal-vol"],
       ["DELETE", "/v1/images/opal-img:1"],
-      ["PUT", "/v1/routes/app-opal-example", { spec: { to: "http://192.0.2.1" } }],
+      ["PUT", "/v1/routes/app-opal-example", { spec: { to: "http://198.51.100.1" } }],
       ["DELETE", "/v1/routes/app-opal-example"],
     ];
     for (const project of [amber.name, amber.projectUid]) {
@@ -101,7 +101,7 @@ describe("by the API", () => {
       for (const [target, body] of [
         ["/v1/containers", { name: "x", project, spec: { image: "box" } }],
         ["/v1/volumes", { name: "x", project }],
-        ["/v1/routes", { project, spec: { host: "x.example", to: "http://192.0.2.1" } }],
+        ["/v1/routes", { project, spec: { host: "x.example", to: "http://198.51.100.1" } }],
       ] as const) {
         assert.equal((await ask(basil, "POST", target, body)).status, 404, target);
       }

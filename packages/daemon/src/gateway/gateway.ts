@@ -1,6 +1,7 @@
 /** The gateway of a node: live table, workers, certificates and static sites, wired together. */
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
+import { isGuardedAddress } from "@skerry/core/domain/addresses.ts";
 import type { ContainerEndpoints } from "@skerry/core/domain/compute.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Route } from "@skerry/core/domain/gateway.ts";
@@ -13,6 +14,7 @@ import type { HostPort } from "@skerry/core/gateway/control.ts";
 import { LiveTable } from "@skerry/core/gateway/live-table.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import { Fleet } from "./fleet.ts";
+import { createGuard } from "./guarded.ts";
 import { startSites } from "./sites.ts";
 
 export interface GatewayOptions {
@@ -49,6 +51,8 @@ export interface Gateway extends AsyncDisposable {
   /** Resolves when the change of a route that made `revision` is in force. @throws `unavailable/timeout`. */
   activated(revision: number): Promise<void>;
   statusOf(route: Route): RouteStatus;
+  /** Whether no route leads to the address but those of who may use any. */
+  isGuarded(ip: string): boolean;
   /** What is not as it should be, in sentences. */
   problems(): readonly string[];
   /** The certificate that clients must trust, PEM. */
@@ -92,6 +96,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     publish = (change) => fleet?.publish(change) ?? 0;
     await fleet.start();
   }
+  const isOwn = createGuard([options.containerNetworks]);
+  const isGuarded = (ip: string) => isGuardedAddress(ip, isOwn);
   const owned = parts.move();
   const running = fleet;
   return {
@@ -116,6 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (upstream.backends.length > 0) return { url, state: "ready" };
       return { url, state: "down", reason: upstream.reason ?? "it has no backend" };
     },
+    isGuarded,
     problems: () => running?.problems() ?? [],
     authorityCertificate: () => authority.certificate(),
     drain: async () => running?.drain(LIMITS.http.drainMs),

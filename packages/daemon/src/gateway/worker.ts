@@ -2,14 +2,14 @@
  * A gateway worker: a process that holds the compiled routing table, listeners and connections, and nothing else. It ends
  * when its control pipe closes, so that a daemon that was killed leaves no port taken.
  */
-import { BlockList, createServer, isIP, type Server } from "node:net";
+import { createServer, type Server } from "node:net";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
 import { createProxy } from "@skerry/core/gateway/proxy/proxy.ts";
 import type { RequestRecord } from "@skerry/core/gateway/proxy/records.ts";
 import { compileTable, type RouteTable } from "@skerry/core/gateway/routing/route-table.ts";
-import { createOwnAddresses } from "@skerry/core/platform/own-addresses.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
+import { createGuard } from "./guarded.ts";
 import { Certificates } from "./worker-certificates.ts";
 import { createTlsListener } from "./worker-tls.ts";
 
@@ -36,21 +36,16 @@ const certificates = new Certificates({
   servedAs: (name) => table?.servedAs(name),
 });
 
-const guarded = new BlockList();
-const ownAddresses = createOwnAddresses(() => performance.now());
-
-function isOwnAddress(ip: string): boolean {
-  return guarded.check(ip, isIP(ip) === 4 ? "ipv4" : "ipv6") || ownAddresses(ip);
-}
-
 async function start({ http, https, generation, entries, guarded: networks }: Start): Promise<void> {
-  for (const network of networks) {
-    const [address = "", prefix] = network.split("/");
-    guarded.addSubnet(address, Number(prefix), isIP(address) === 4 ? "ipv4" : "ipv6");
-  }
   table = compileTable(entries);
   const serving = createProxy({
-    ...{ random, isOwnAddress, onRequest: tellFailure, onSweep: reportSoon, limits: LIMITS.proxy },
+    ...{
+      random,
+      isOwnAddress: createGuard(networks),
+      onRequest: tellFailure,
+      onSweep: reportSoon,
+      limits: LIMITS.proxy,
+    },
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),
   });

@@ -135,7 +135,7 @@ const REFUSED: readonly (Case & { readonly by: "admin" | "member"; readonly erro
   {
     by: "member",
     route: routeRoutes.create as Route,
-    body: { spec: { host: "www.old.example", to: "http://192.0.2.1" } },
+    body: { spec: { host: "www.old.example", to: "http://198.51.100.1" } },
     error: "conflict",
   },
   {
@@ -153,7 +153,7 @@ const REFUSED: readonly (Case & { readonly by: "admin" | "member"; readonly erro
   {
     by: "admin",
     route: routeRoutes.create as Route,
-    body: { name: "other", spec: { host: "old.example", to: "http://192.0.2.1" } },
+    body: { name: "other", spec: { host: "old.example", to: "http://198.51.100.1" } },
     error: "conflict/exists",
   },
   {

@@ -35,14 +35,14 @@ async function refusal(work: Promise<unknown>): Promise<SkerryError> {
 
 describe("routes", () => {
   test("are made in one form, listed, changed and removed", async () => {
-    const made = await create(mia, "App.Example.com", "HTTP://192.0.2.1:80/", "/api/");
-    assert.deepEqual(made.spec, { host: "app.example.com", path: "/api", to: "http://192.0.2.1" });
+    const made = await create(mia, "App.Example.com", "HTTP://198.51.100.1:80/", "/api/");
+    assert.deepEqual(made.spec, { host: "app.example.com", path: "/api", to: "http://198.51.100.1" });
     assert.equal(made.meta.name, "app-example-com-api");
     assert.equal(made.status?.state, "down");
     assert.match(made.status?.reason ?? "", /no gateway workers/);
     const params = { name: made.meta.name };
-    const changed = await mia.call(routeRoutes.update, { params, body: { spec: { to: "http://192.0.2.2" } } });
-    assert.equal(changed.spec.to, "http://192.0.2.2");
+    const changed = await mia.call(routeRoutes.update, { params, body: { spec: { to: "http://198.51.100.2" } } });
+    assert.equal(changed.spec.to, "http://198.51.100.2");
     assert.ok(
       isError(await refusal(mia.call(routeRoutes.update, { params, body: { spec: { path: "/x" } } })), "invalid"),
     );
@@ -56,9 +56,9 @@ describe("routes", () => {
   });
 
   test("to another's host name are a conflict that tells nothing of it", async () => {
-    await create(mia, "mine.example.com", "http://192.0.2.1");
+    await create(mia, "mine.example.com", "http://198.51.100.1");
     for (const host of ["mine.example.com", "below.mine.example.com"]) {
-      const error = await refusal(create(zoe, host, "http://192.0.2.1"));
+      const error = await refusal(create(zoe, host, "http://198.51.100.1"));
       assert.equal(error.status, 409);
       assert.doesNotMatch(JSON.stringify({ ...error, message: error.message }).replaceAll(host, ""), /mia|mine-/);
     }
@@ -71,6 +71,7 @@ describe("routes", () => {
       "http://[::1]:1",
       "http://169.254.169.254",
       "http://a.localhost",
+      "http://10.199.0.1:7400",
     ]) {
       const error = await refusal(create(mia, "loop.example.com", to));
       assert.equal(error.status, 403, to);
@@ -80,13 +81,13 @@ describe("routes", () => {
   });
 
   test("for all names below one, or for a name without a dot, need the operator role", async () => {
-    for (const host of ["*.wild.example.com", "intranet", "192.0.2.9"]) {
-      const error = await refusal(create(mia, host, "http://192.0.2.1"));
+    for (const host of ["*.wild.example.com", "intranet", "198.51.100.9"]) {
+      const error = await refusal(create(mia, host, "http://198.51.100.1"));
       assert.equal(error.status, 403, host);
       assert.match(error.message, /gateway\.routes:any/);
     }
     const operator = await cluster.user("olga", "operator");
-    await create(operator.client, "*.wild.example.com", "http://192.0.2.1");
+    await create(operator.client, "*.wild.example.com", "http://198.51.100.1");
   });
 
   test("lead to a bucket only for who may read it", async () => {
@@ -121,7 +122,7 @@ describe("routes", () => {
   test("keep their project from being deleted", async () => {
     await cluster.admin.call(projectRoutes.create, { body: { name: "team" } });
     await cluster.admin.call(routeRoutes.create, {
-      body: { project: "team", spec: { host: "team.example.com", to: "http://192.0.2.1" } },
+      body: { project: "team", spec: { host: "team.example.com", to: "http://198.51.100.1" } },
     });
     const params = { name: "team" };
     assert.ok(isError(await refusal(cluster.admin.call(projectRoutes.delete, { params })), "conflict/not-empty"));

@@ -3,7 +3,6 @@ import { targetOf } from "@skerry/core/auth/access.ts";
 import { authorityRoutes, routeRoutes } from "@skerry/core/contract/api/route.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
-import { isGuardedAddress } from "@skerry/core/domain/addresses.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import {
   canonicalHost,
@@ -119,7 +118,7 @@ async function checkTarget(
 ): Promise<{ to: string; anyUpstream: boolean }> {
   const target = parseTarget(to);
   const anyUpstream = call.allows(ANY_UPSTREAM, { project });
-  if (!anyUpstream && leadsToGuarded(target)) assertMay(call, project, ANY_UPSTREAM, `the address in ${to}`);
+  if (!anyUpstream && leadsToGuarded(services, target)) assertMay(call, project, ANY_UPSTREAM, `the address in ${to}`);
   // Publishing shows what is in it. Containers of that name may come and go: all of the project are meant.
   if (target.kind === "container") assertMay(call, project, READ_CONTAINERS, `the containers of this project`);
   if (target.kind === "bucket") {
@@ -135,10 +134,10 @@ async function checkTarget(
 }
 
 /** What can be told before a name is resolved; the rest is checked at each connect. */
-function leadsToGuarded(target: RouteTarget): boolean {
+function leadsToGuarded({ gateway }: Services, target: RouteTarget): boolean {
   if (target.kind !== "url") return false;
   const { host } = target;
-  return isIP(host) !== 0 ? isGuardedAddress(host) : /(^|\.)localhost\.?$/i.test(host);
+  return isIP(host) !== 0 ? gateway.isGuarded(host) : /(^|\.)localhost\.?$/i.test(host);
 }
 
 function toView(services: Services, { route, revision }: RouteEntry, current = true) {

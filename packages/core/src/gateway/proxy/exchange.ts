@@ -11,8 +11,8 @@ import {
   LOOP,
   NO_CONNECTION,
   NO_ROUTE,
+  NO_UPSTREAM,
   NOT_ASKED,
-  noUpstream,
   OVERLOADED,
   SLOW_UPSTREAM,
 } from "./own-errors.ts";
@@ -112,7 +112,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     else {
       this.#entry = found;
       const { upstream } = found;
-      this.#connect(this.#pools.next(upstream, NONE), false, () => noUpstream(upstream));
+      this.#connect(this.#pools.next(upstream, NONE), false, () => NO_UPSTREAM);
     }
   }
 

@@ -1,13 +1,8 @@
 /** What the gateway itself answers when a request cannot be passed on. Public: they name no upstream. */
 import { SkerryError } from "../../domain/errors.ts";
-import type { Upstream } from "../table.ts";
 
-/** The route has no backend; it may say why. */
-export function noUpstream({ reason }: Upstream): SkerryError {
-  const message = reason === undefined ? "The route has no upstream now." : `The route has no upstream now: ${reason}.`;
-  return new SkerryError("unavailable/upstream", message);
-}
-
+/** Why is told to who may read the route: its status says it. */
+export const NO_UPSTREAM = new SkerryError("unavailable/upstream", "The route has no upstream now.");
 export const LOOP = new SkerryError("unavailable/upstream", "The route leads back to the gateway, again and again.", {
   hint: "Point the route at the program that is to answer.",
 });
