@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { finish, type Row, row, shuffled } from "./figures.ts";
 import { PEERS, type Program, upstreamProgram } from "./gateway-peers.ts";
 
 const run = promisify(execFile);
@@ -90,24 +91,6 @@ async function load(
   return { count: Number(count), seconds: Number(seconds), cpu };
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-}
-
-/** Half the distance between the quartiles, as a part of the median. */
-function spread(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (part: number) => sorted[Math.round(part * (sorted.length - 1))] as number;
-  return Number(((at(0.75) - at(0.25)) / 2 / median(values)).toFixed(3));
-}
-
-function shuffled<T>(list: readonly T[]): T[] {
-  return list
-    .map((item) => ({ item, place: Math.random() }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ item }) => item);
-}
-
 async function isInstalled(program: string): Promise<boolean> {
   return run("which", [program]).then(
     () => true,
@@ -160,31 +143,16 @@ async function measure(
   return figures;
 }
 
-function row(work: string, unit: string, figures: ReadonlyMap<string, readonly number[]>): object {
-  const ours = figures.get("ours") ?? [];
-  const peers = [...figures].filter(([name]) => name !== "ours");
-  const line = [...figures].map(([name, values]) => `${name} ${median(values).toFixed(0)} (spread ${spread(values)})`);
-  console.log(`${work.padEnd(9)} ${unit.padEnd(9)} ${line.join(", ")}`);
-  return {
-    ...{ work, unit, ours: Math.round(median(ours)) },
-    peers: Object.fromEntries(peers.map(([name, values]) => [name, Math.round(median(values))])),
-    ratio: Object.fromEntries(
-      peers.map(([name, values]) => [name, Number((median(ours) / median(values)).toFixed(2))]),
-    ),
-    spread: spread(ours),
-  };
-}
-
 const folder = await mkdtemp(join(tmpdir(), "skerry-bench-gateway-"));
 try {
   const contenders = await startAll(folder);
-  const rows: object[] = [];
+  const rows: Row[] = [];
   for (const { work, path, connections } of WORKS.filter((one) => one.work.includes(process.argv[3] ?? ""))) {
     const figures = await measure(contenders, path, connections);
     rows.push(row(work, "req/s", new Map([...figures].map(([name, one]) => [name, one.perSecond]))));
     rows.push(row(work, "req/cpu-s", new Map([...figures].map(([name, one]) => [name, one.perCpuSecond]))));
   }
-  console.log(JSON.stringify({ bench: "gateway", rows }));
+  finish("gateway", rows);
 } finally {
   for (const child of children) {
     child.kill("SIGTERM");

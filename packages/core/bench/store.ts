@@ -10,6 +10,7 @@ import type { Clock } from "../src/domain/ports.ts";
 import type { Store } from "../src/domain/store.ts";
 import { openNedbStore } from "../src/store/drivers/nedb/nedb.ts";
 import { openSqliteStore } from "../src/store/drivers/sqlite/sqlite.ts";
+import { finish, row, shuffled } from "./figures.ts";
 
 const ROUNDS = 7;
 const SLICE_MS = 450;
@@ -77,34 +78,16 @@ async function reopen(driver: DriverName, path: string): Promise<number[]> {
   return times;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-}
-
-/** Half the distance between the quartiles, as a part of the median. */
-function spread(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (part: number) => sorted[Math.round(part * (sorted.length - 1))] as number;
-  return Number(((at(0.75) - at(0.25)) / 2 / median(values)).toFixed(3));
-}
-
-function shuffled<T>(list: readonly T[]): T[] {
-  return list
-    .map((item) => ({ item, place: Math.random() }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ item }) => item);
-}
-
 /** On the disk of the checkout: /tmp is memory on many machines. */
 const directory = await mkdtemp(join(resolve(import.meta.dirname, ".."), ".bench-store-"));
 try {
-  const raw = openSync(join(directory, "raw"), "a", 0o600);
+  const file = openSync(join(directory, "raw"), "a", 0o600);
   const line = `${JSON.stringify({ rev: 1, ops: [{ put: "/bench/0/0", value: VALUE }] })}\n`;
   const stores = new Map<DriverName, Store>();
   for (const driver of ["nedb", "sqlite"] as const) {
     stores.set(driver, await OPEN[driver]({ path: join(directory, `${driver}.db`), clock, random }));
   }
-  const figures: Figure[] = [{ name: "raw", run: async () => appendFor(raw, line), perSecond: [] }];
+  const figures: Figure[] = [{ name: "raw", run: async () => appendFor(file, line), perSecond: [] }];
   for (const [driver, store] of stores) {
     for (const writers of [1, 64]) {
       figures.push({ name: `${driver} ${writers}`, run: () => putFor(store, writers), perSecond: [] });
@@ -118,36 +101,21 @@ try {
     }
   }
   for (const store of stores.values()) await store[Symbol.asyncDispose]();
-  closeSync(raw);
-  const rawPerSecond = median(figures[0]?.perSecond ?? []);
-  const rows: object[] = [];
-  for (const { name, perSecond } of figures.slice(1)) {
-    const ours = median(perSecond);
+  closeSync(file);
+  const raw = figures[0]?.perSecond ?? [];
+  const rows = figures.slice(1).map(({ name, perSecond }) => {
     const [driver, writers] = name.split(" ");
-    console.log(`${name.padStart(9)} writers: ${ours.toFixed(0)}/s (raw write+fdatasync ${rawPerSecond.toFixed(0)}/s)`);
-    rows.push({
-      work: `${driver}-put-${writers}-writers`,
-      unit: "puts/s",
-      ours: Math.round(ours),
-      peers: { "write+fdatasync": Math.round(rawPerSecond) },
-      ratio: { "write+fdatasync": Number((ours / rawPerSecond).toFixed(2)) },
-      spread: spread(perSecond),
-    });
-  }
+    const both = new Map([
+      ["ours", perSecond],
+      ["write+fdatasync", raw],
+    ]);
+    return row(`${driver}-put-${writers}-writers`, "puts/s", both);
+  });
   for (const driver of ["nedb", "sqlite"] as const) {
     const times = await reopen(driver, join(directory, `${driver}-reopen.db`));
-    const elapsedMs = median(times);
-    console.log(`${driver.padStart(9)} reopens ${REOPEN_TRANSACTIONS - 1} transactions in ${elapsedMs.toFixed(0)} ms`);
-    rows.push({
-      work: `${driver}-reopen-20k`,
-      unit: "ms",
-      ours: Math.round(elapsedMs),
-      peers: {},
-      ratio: {},
-      spread: spread(times),
-    });
+    rows.push(row(`${driver}-reopen-20k`, "ms", new Map([["ours", times]]), "low"));
   }
-  console.log(JSON.stringify({ bench: "store", rows }));
+  finish("store", rows);
 } finally {
   await rm(directory, { recursive: true, force: true });
 }

@@ -1,0 +1,127 @@
+/**
+ * How long a person waits for the CLI, beside docker's: one command in the same container of the same engine, the list of
+ * containers, and the program alone, taking turns in a new order each round; and what the whole tree of an idle daemon
+ * weighs, right after its very first start (nothing is compiled yet) and after a later one. The engine and the daemon are
+ * its own, in a network of their own. Needs root and `apt-get install docker.io busybox-static`. The last line is one
+ * line of JSON. `npm run bench:exec [-- ROUNDS]`
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { containerRoutes } from "@skerry/core/contract/api/container.ts";
+import { imageRoutes } from "@skerry/core/contract/api/image.ts";
+import { finish, type Row, row, shuffled } from "../../core/bench/figures.ts";
+import { type DaemonProcess, startDaemonProcess } from "../../daemon/src/testing/daemon-process.ts";
+import { type EngineProcess, startEngineProcess } from "../../daemon/src/testing/engine-process.ts";
+
+const ROUNDS = Number(process.argv[2] ?? 15);
+/** What a start has made is gone by then. */
+const SETTLE_MS = 10_000;
+const READY_MS = 60_000;
+const SKERRY = resolve(import.meta.dirname, "../../../node_modules/.bin/skerry");
+
+interface Contender {
+  readonly name: string;
+  readonly command: readonly string[];
+}
+
+async function startDaemon(engine: EngineProcess): Promise<DaemonProcess> {
+  const argv = ["--engine-socket", engine.socketPath, "--gateway-workers", "1"];
+  const env = { NODE_COMPILE_CACHE: join(engine.directory, "compiled") };
+  return startDaemonProcess({ data: join(engine.directory, "skerry"), argv, wrap: engine.inNetwork, env });
+}
+
+/** MB of the process and all that it has started, each shared page counted in parts. */
+async function weightOf(pid: number): Promise<number> {
+  const parents = new Map<number, number>();
+  for (const name of (await readdir("/proc")).filter((one) => /^\d+$/.test(one))) {
+    const stat = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
+    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
+  }
+  const isOurs = (one: number | undefined): boolean => one !== undefined && (one === pid || isOurs(parents.get(one)));
+  let kilobytes = 0;
+  for (const one of [...parents.keys()].filter((each) => isOurs(each))) {
+    const [, pss = "0"] = /^Pss:\s+(\d+) kB/m.exec(await readFile(`/proc/${one}/smaps_rollup`, "utf8")) ?? [];
+    kilobytes += Number(pss);
+  }
+  return kilobytes / 1024;
+}
+
+async function weigh(work: string, daemon: DaemonProcess): Promise<Row> {
+  await sleep(SETTLE_MS);
+  return row(work, "MB PSS", new Map([["ours", [await weightOf(daemon.pid)]]]), "low");
+}
+
+/** Resolves with the id of a container that runs. */
+async function runContainer(daemon: DaemonProcess, token: string, engine: EngineProcess): Promise<string> {
+  const client = daemon.client(token);
+  await client.upload(imageRoutes.load, { bytes: createReadStream(engine.imageFile), query: { name: "box" } });
+  await client.call(containerRoutes.create, {
+    body: { name: "web", spec: { image: "box", command: ["sleep", "1000000"] } },
+  });
+  const endMs = performance.now() + READY_MS;
+  while (performance.now() < endMs) {
+    const { status } = await client.call(containerRoutes.get, { params: { name: "web" } });
+    if (status?.state === "running")
+      return engine.run("docker", "-H", `unix://${engine.socketPath}`, "ps", "-q").trim();
+    await sleep(50);
+  }
+  throw new Error("the container does not run");
+}
+
+async function timeOf(command: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
+  const [program = "", ...argv] = command;
+  const startMs = performance.now();
+  const child = spawn(program, argv, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } });
+  let said = "";
+  child.stderr.on("data", (part: Buffer) => {
+    said += part.toString();
+  });
+  const [status] = await once(child, "exit");
+  if (status !== 0) throw new Error(`${command.join(" ")} ended with ${status}: ${said}`);
+  return performance.now() - startMs;
+}
+
+async function compare(
+  work: string,
+  contenders: readonly Contender[],
+  env: Readonly<Record<string, string>>,
+): Promise<Row> {
+  const figures = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const { name, command } of shuffled(contenders)) {
+      const elapsedMs = await timeOf(command, env);
+      // The first round compiles.
+      if (round > 0) figures.get(name)?.push(elapsedMs);
+    }
+  }
+  return row(work, "ms", figures, "low");
+}
+
+await using engine = await startEngineProcess();
+const rows: Row[] = [];
+{
+  await using cold = await startDaemon(engine);
+  rows.push(await weigh("idle-first-start", cold));
+  await cold.kill("SIGTERM");
+}
+await using daemon = await startDaemon(engine);
+rows.push(await weigh("idle", daemon));
+const token = await daemon.login();
+const id = await runContainer(daemon, token, engine);
+const config = join(engine.directory, "config");
+await mkdir(config, { mode: 0o700 });
+const context = { name: "bench", socketPath: daemon.socketPath, token };
+await writeFile(join(config, "contexts.json"), JSON.stringify({ version: 1, current: "bench", contexts: [context] }));
+const env = { SKERRY_CONFIG_DIR: config, DOCKER_HOST: `unix://${engine.socketPath}` };
+const both = (ours: readonly string[], docker: readonly string[]): Contender[] => [
+  { name: "ours", command: [SKERRY, ...ours] },
+  { name: "docker", command: ["docker", ...docker] },
+];
+rows.push(await compare("exec-true", both(["exec", "web", "--", "true"], ["exec", id, "true"]), env));
+rows.push(await compare("ps", both(["ps"], ["ps"]), env));
+rows.push(await compare("version", both(["--version"], ["--version"]), env));
+finish("exec", rows);
