@@ -1,14 +1,16 @@
 /**
  * How long a person waits for the CLI, beside docker's: one command in the same container of the same engine, the list of
  * containers, and the program alone, taking turns in a new order each round; and what the whole tree of an idle daemon
- * weighs, right after its very first start (nothing is compiled yet) and after a later one. The engine and the daemon are
+ * weighs, right after its very first start (nothing is compiled yet) and after a later one (pages of Node's program are
+ * shared with this process too: alone it is some 20 MB more). The engine and the daemon are
  * its own, in a network of their own. Needs root and `apt-get install docker.io busybox-static`. The last line is one
  * line of JSON. `npm run bench:exec [-- ROUNDS]`
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
@@ -16,11 +18,14 @@ import { imageRoutes } from "@skerry/core/contract/api/image.ts";
 import { finish, type Row, row, shuffled } from "../../core/bench/figures.ts";
 import { type DaemonProcess, startDaemonProcess } from "../../daemon/src/testing/daemon-process.ts";
 import { type EngineProcess, startEngineProcess } from "../../daemon/src/testing/engine-process.ts";
+import { weighTree } from "../../daemon/src/testing/process-tree.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 15);
 /** What a start has made is gone by then. */
 const SETTLE_MS = 10_000;
 const READY_MS = 60_000;
+/** As many as there are without the flag. */
+const WORKERS = Math.min(availableParallelism(), 4);
 const SKERRY = resolve(import.meta.dirname, "../../../node_modules/.bin/skerry");
 
 interface Contender {
@@ -29,30 +34,15 @@ interface Contender {
 }
 
 async function startDaemon(engine: EngineProcess): Promise<DaemonProcess> {
-  const argv = ["--engine-socket", engine.socketPath, "--gateway-workers", "1"];
+  const argv = ["--engine-socket", engine.socketPath, "--gateway-workers", `${WORKERS}`];
   const env = { NODE_COMPILE_CACHE: join(engine.directory, "compiled") };
   return startDaemonProcess({ data: join(engine.directory, "skerry"), argv, wrap: engine.inNetwork, env });
 }
 
-/** MB of the process and all that it has started, each shared page counted in parts. */
-async function weightOf(pid: number): Promise<number> {
-  const parents = new Map<number, number>();
-  for (const name of (await readdir("/proc")).filter((one) => /^\d+$/.test(one))) {
-    const stat = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
-    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
-  }
-  const isOurs = (one: number | undefined): boolean => one !== undefined && (one === pid || isOurs(parents.get(one)));
-  let kilobytes = 0;
-  for (const one of [...parents.keys()].filter((each) => isOurs(each))) {
-    const [, pss = "0"] = /^Pss:\s+(\d+) kB/m.exec(await readFile(`/proc/${one}/smaps_rollup`, "utf8")) ?? [];
-    kilobytes += Number(pss);
-  }
-  return kilobytes / 1024;
-}
-
 async function weigh(work: string, daemon: DaemonProcess): Promise<Row> {
   await sleep(SETTLE_MS);
-  return row(work, "MB PSS", new Map([["ours", [await weightOf(daemon.pid)]]]), "low");
+  const weights = await weighTree(daemon.pid);
+  return row(work, "MB PSS", new Map([["ours", [weights.reduce((sum, { pssMb }) => sum + pssMb, 0)]]]), "low");
 }
 
 /** Resolves with the id of a container that runs. */

@@ -11,6 +11,7 @@ import { reloadable } from "./config/reload.ts";
 import { formatConfig, usage } from "./config/show.ts";
 import { openDataDirectory } from "./data/directory.ts";
 import { FIRST_USER, type FirstStart, forgetFirstPassword, readFirstPassword } from "./first-start.ts";
+import { compileWorker } from "./gateway/first-worker.ts";
 import { type Node, startNode } from "./node.ts";
 import { recordRequests } from "./requests.ts";
 import { createLogger, type DaemonLogger } from "./telemetry/logger.ts";
@@ -56,6 +57,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   crashLoudly(log);
   using _reload = reloadOnHangup(options, config, log);
   await using data = await openDataDirectory(config.data, { version: VERSION });
+  if (config.gateway.workers > 0) await compileWorker();
   await using node = await startNode({
     config,
     data,
