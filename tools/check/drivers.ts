@@ -71,9 +71,9 @@ export const DRIVERS: readonly Driver[] = [
     reason: "the same, and for the daemon's servers too: the one place that loads Node's HTTP",
   },
   {
-    path: `${CORE}/contract/client/terminal.ts`,
-    may: ["ws"],
-    reason: "the same: a terminal is a WebSocket",
+    path: `${CORE}/contract/client/websocket.ts`,
+    may: ["node:crypto"],
+    reason: "the same: a terminal is a WebSocket, which draws a key and masks",
   },
   {
     path: `${CORE}/contract/client/events.ts`,

@@ -48,7 +48,7 @@ const TOO_MUCH = [
   /^packages\/(daemon|tui)\//,
   /^packages\/core\/src\/(?!contract\/|domain\/)/,
   /^packages\/core\/src\/contract\/(schema\/|schema\.ts|routes\.ts|dispatch\/)/,
-  /^node_modules\/(?!yargs-parser\/|ws\/)/,
+  /^node_modules\/(?!yargs-parser\/)/,
 ];
 
 function assertLittle({ files, parts }: Loaded, words: string): void {
@@ -95,11 +95,15 @@ describe("what is loaded", () => {
     }
   });
 
-  test("for exec: the same and a WebSocket", async () => {
+  test("for exec: the same and a terminal", async () => {
     const loaded = await load(cli, PROGRAM, ["exec", "web", "--", "true"]);
     assert.equal(loaded.status, 0);
     assertLittle(loaded, "exec");
-    assert.ok(loaded.files.length <= 75, `exec loads ${loaded.files.length} files`);
+    assert.deepEqual(
+      loaded.parts.filter((part) => /^(tls|https|zlib)$/.test(part)),
+      [],
+    );
+    assert.ok(loaded.files.length <= 60, `exec loads ${loaded.files.length} files`);
   });
 
   test("for all commands together: still neither the daemon nor the screens", async () => {

@@ -11,10 +11,7 @@ export type HttpTarget = { readonly socketPath: string } | { readonly url: strin
 
 export function createHttpTransport(target: HttpTarget): Transport {
   return async (request) => {
-    const { options, secure } = connection(target);
-    const { request: open } = secure ? await import("node:https") : await import("../node-http.ts");
-    const outgoing = open({
-      ...options,
+    const outgoing = await openRequest(target, {
       method: request.method,
       path: request.target,
       headers: { ...request.headers, ...(isStream(request.body) ? { expect: "100-continue" } : {}) },
@@ -22,6 +19,13 @@ export function createHttpTransport(target: HttpTarget): Transport {
     });
     return exchange(outgoing, request, target);
   };
+}
+
+/** Nothing has been sent yet. */
+export async function openRequest(target: HttpTarget, options: RequestOptions): Promise<ClientRequest> {
+  const { options: where, secure } = connection(target);
+  const { request } = secure ? await import("node:https") : await import("../node-http.ts");
+  return request({ ...where, ...options });
 }
 
 function connection(target: HttpTarget): { options: RequestOptions; secure: boolean } {
@@ -115,7 +119,7 @@ async function* readAll(incoming: IncomingMessage, target: HttpTarget): AsyncGen
   }
 }
 
-function unreachable(error: NodeJS.ErrnoException, target: HttpTarget): SkerryError {
+export function unreachable(error: NodeJS.ErrnoException, target: HttpTarget): SkerryError {
   const why: Record<string, string> = {
     ECONNREFUSED: "nothing listens there",
     ENOENT: "its socket does not exist",

@@ -1,10 +1,11 @@
 /** The client's end of a terminal: a WebSocket to the daemon, over TCP or the unix socket. */
-import type { IncomingMessage } from "node:http";
-import type { WebSocket } from "ws";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 import { fromProblem, type Problem, SkerryError } from "../../domain/errors.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { type Control, decodeControl, decodeMessage, encodeControl, encodeMessage, SUBPROTOCOL } from "../terminal.ts";
-import type { HttpTarget } from "./http.ts";
+import { type HttpTarget, openRequest, unreachable } from "./http.ts";
+import type { Handshake, MessageHandlers, WebSocketClient } from "./websocket.ts";
 
 export interface Terminal extends Disposable {
   /** What the command says, in order. Ends when it has ended. */
@@ -30,37 +31,46 @@ export type OpenTerminal = (request: TerminalRequest) => Promise<Terminal>;
 
 export function createTerminalTransport(target: HttpTarget): OpenTerminal {
   return async ({ target: path, headers, signal }) => {
-    const { WebSocket: Socket } = await import("ws");
-    const base = "socketPath" in target ? `ws+unix:${target.socketPath}:` : target.url.replace(/^http/, "ws");
-    const socket = new Socket(base + path, SUBPROTOCOL, {
-      headers: { ...headers, ...("socketPath" in target ? { host: "localhost" } : {}) },
-      perMessageDeflate: false,
-      maxPayload: LIMITS.terminal.maxMessageBytes + 1,
-    });
-    const connection = new Connection(socket);
-    const close = () => socket.terminate();
-    signal?.addEventListener("abort", close, { once: true });
-    socket.on("close", () => signal?.removeEventListener("abort", close));
-    if (signal?.aborted) close();
-    await opened(socket, signal);
-    return connection;
+    signal?.throwIfAborted();
+    const { createHandshake, WebSocketClient } = await import("./websocket.ts");
+    const handshake = createHandshake(SUBPROTOCOL);
+    const request = await openRequest(target, { method: "GET", path, headers: { ...headers, ...handshake.headers } });
+    const cancel = () => request.destroy();
+    if (signal?.aborted) cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      const { socket, head } = await upgraded(request, handshake, target, signal);
+      const maxBytes = LIMITS.terminal.maxMessageBytes + 1; // the channel
+      return new Connection((handlers) => new WebSocketClient(socket, head, maxBytes, handlers), signal);
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
   };
 }
 
-function opened(socket: WebSocket, signal: AbortSignal | undefined): Promise<void> {
+function upgraded(
+  request: ClientRequest,
+  { assertAccepted }: Handshake,
+  target: HttpTarget,
+  signal: AbortSignal | undefined,
+): Promise<{ socket: Duplex; head: Buffer }> {
   return new Promise((resolve, reject) => {
-    socket.once("open", resolve);
-    socket.once("unexpected-response", (request, response: IncomingMessage) => {
-      readProblem(response)
+    request.once("upgrade", (answer, socket, head) => {
+      try {
+        assertAccepted(answer);
+        resolve({ socket, head });
+      } catch (error) {
+        socket.destroy();
+        reject(error);
+      }
+    });
+    request.once("response", (answer: IncomingMessage) => {
+      readProblem(answer)
         .then(reject, reject)
         .finally(() => request.destroy());
     });
-    socket.once("error", (error: NodeJS.ErrnoException) => {
-      const why = error.code === "ECONNREFUSED" || error.code === "ENOENT" ? "nothing listens there" : error.message;
-      const hint = "Is it running? `skerry up` starts one here; `skerry context ls` shows where this context points.";
-      const gone = new SkerryError("unavailable", `The daemon cannot be reached: ${why}.`, { cause: error, hint });
-      reject(signal?.aborted ? signal.reason : gone);
-    });
+    request.on("error", (error) => reject(signal?.aborted ? signal.reason : unreachable(error, target)));
+    request.end();
   });
 }
 
@@ -86,55 +96,59 @@ interface Said {
 class Connection implements Terminal {
   readonly output: AsyncIterable<Said>;
   readonly exitCode: Promise<number>;
-  readonly #socket: WebSocket;
+  readonly #socket: WebSocketClient;
   readonly #queue: Said[] = [];
+  /** What it ended with; nothing comes behind it. */
+  #end: Control | undefined;
   #closed = false;
   #wake: () => void = () => undefined;
 
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.on("error", () => undefined); // the close tells
-    this.exitCode = new Promise((resolve, reject) => {
-      let end: Control | undefined;
-      socket.on("message", (data: Buffer) => {
+  constructor(open: (handlers: MessageHandlers) => WebSocketClient, signal: AbortSignal | undefined) {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.exitCode = promise;
+    this.exitCode.catch(() => undefined); // also when only the output is read
+    const cut = () => this.#socket.terminate();
+    const settle = () => {
+      if (this.#closed) return;
+      this.#closed = true;
+      signal?.removeEventListener("abort", cut);
+      if (this.#end?.type === "exit") resolve(this.#end.code);
+      else if (this.#end?.type === "error") reject(fromProblem(this.#end.problem));
+      else reject(new SkerryError("unavailable", "The connection to the command broke before it had ended."));
+      this.#wake();
+    };
+    this.#socket = open({
+      onMessage: (data) => {
         const message = decodeMessage(data);
-        if (message?.channel === "control") end = decodeControl(message.bytes);
+        if (message?.channel === "control") this.#end = decodeControl(message.bytes);
         else if (message !== undefined && message.channel !== "stdin") {
           this.#push({ stream: message.channel, bytes: message.bytes });
         }
-      });
-      socket.on("close", () => {
-        this.#closed = true;
-        this.#wake();
-        if (end?.type === "exit") resolve(end.code);
-        else if (end?.type === "error") reject(fromProblem(end.problem));
-        else reject(new SkerryError("unavailable", "The connection to the command broke before it had ended."));
-      });
+        // Whoever waits for it need not wait for the farewell.
+        if (this.#end?.type === "exit" || this.#end?.type === "error") settle();
+      },
+      onClose: settle,
     });
-    this.exitCode.catch(() => undefined); // also when only the output is read
     this.output = this.#read();
+    if (signal?.aborted) cut();
+    else signal?.addEventListener("abort", cut, { once: true });
   }
 
-  write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve) => {
-      // An empty one would be the end.
-      if (bytes.length === 0 || this.#socket.readyState !== this.#socket.OPEN) return resolve();
-      this.#socket.send(encodeMessage("stdin", bytes), () => resolve());
-    });
+  async write(bytes: Uint8Array): Promise<void> {
+    // An empty one would be the end.
+    if (bytes.length > 0) await this.#socket.send(encodeMessage("stdin", bytes));
   }
 
   endInput(): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(encodeMessage("stdin", new Uint8Array()));
+    void this.#socket.send(encodeMessage("stdin", new Uint8Array()));
   }
 
   resize(columns: number, rows: number): void {
-    if (this.#socket.readyState === this.#socket.OPEN) {
-      this.#socket.send(encodeControl({ type: "resize", columns, rows }));
-    }
+    void this.#socket.send(encodeControl({ type: "resize", columns, rows }));
   }
 
   [Symbol.dispose](): void {
-    this.#socket.terminate();
+    this.#socket[Symbol.dispose]();
   }
 
   #push(said: Said): void {
