@@ -333,4 +333,24 @@ describe("whatever is killed", () => {
       await sleep(50);
     }
   });
+
+  test("a user who goes leaves nothing in the engine, and stays while it cannot be asked", async () => {
+    const { projectUid } = await other.call(sessionRoutes.whoami, {});
+    const traces = () =>
+      [
+        docker("images", "--format", "{{.Repository}}"),
+        docker("network", "ls", "--format", "{{.Name}}"),
+        docker("volume", "ls", "--format", "{{.Name}}"),
+        engine.run("iptables", "-S").replaceAll("sk-", "skerry-"),
+      ].join("\n");
+    assert.match(traces(), new RegExp(`skerry/${projectUid}/box`));
+    const remove = () => admin.call(userRoutes.delete, { params: { name: "other" } });
+    await engine.kill();
+    await assert.rejects(remove(), { code: "unavailable" });
+    assert.equal((await other.call(sessionRoutes.whoami, {})).projectUid, projectUid, "nothing was taken");
+    await engine.start();
+    await remove();
+    assert.doesNotMatch(traces(), new RegExp(projectUid.slice(0, 12)));
+    assert.match(docker("images", "--format", "{{.Repository}}"), /^skerry\/[a-z2-7]{26}\/box$/m, "others have theirs");
+  });
 });

@@ -162,10 +162,12 @@ async function openServices(
     const found = await Promise.all(OWNED_KINDS.map((kind) => store.list({ prefix: `/${kind}/${uid}/`, limit: 1 })));
     return found.every(({ entries }) => entries.length === 0);
   };
-  const auth = parts.use(await createAuth({ ...world, store, hasher, directory: data.authDirectory, projectIsEmpty }));
+  const { compute, imageLoader } = await openCompute(options, parts, store);
+  const releaseProject = (uid: string) => compute.use.clear(uid);
+  const authOptions = { store, hasher, directory: data.authDirectory, projectIsEmpty, releaseProject };
+  const auth = parts.use(await createAuth({ ...world, ...authOptions }));
   const buckets = new BucketService({ ...world, store, index: rehearsals.index(index) });
   await buckets.resume();
-  const { compute, imageLoader } = await openCompute(options, parts, store);
   const routes = new RouteService({ ...world, store });
   const { workers } = config.gateway;
   const { http, https } = config.listen;
@@ -216,7 +218,8 @@ async function openCompute(options: NodeOptions, parts: AsyncDisposableStack, st
   );
   const directory = data.imageSpoolDirectory;
   const reserve = new DiskReserve(disk, "images", directory);
-  const imageLoader = new ImageLoader({ engine, images: compute.images, disk, random, directory, reserve });
+  const { images, use } = compute;
+  const imageLoader = new ImageLoader({ engine, images, store, use, disk, random, directory, reserve });
   await imageLoader.clean();
   return { compute, imageLoader };
 }

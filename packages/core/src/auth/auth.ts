@@ -29,6 +29,8 @@ export interface AuthOptions {
   readonly metrics: Metrics;
   /** Whether the project owns nothing that must go before it, e.g. buckets. Asked before a user or a project is deleted. */
   readonly projectIsEmpty: (projectUid: string) => Promise<boolean>;
+  /** Takes away what a project that is deleted has left elsewhere. @throws what keeps it from that: it stays then. */
+  readonly releaseProject: (projectUid: string) => Promise<void>;
   /** Default: argon2id at OWASP's cost. */
   readonly hasher?: PasswordHasher;
 }
@@ -54,7 +56,7 @@ export interface Auth extends AsyncDisposable {
 
 /** Lists identity from the store and follows it from then on. @throws what the store throws. */
 export async function createAuth(options: AuthOptions): Promise<Auth> {
-  const { store, clock, random, disk, directory, log, metrics, projectIsEmpty } = options;
+  const { store, clock, random, disk, directory, log, metrics, projectIsEmpty, releaseProject } = options;
   await disk.makeDirectory(directory);
   const hasher = options.hasher ?? (await createPasswordHasher({ random, metrics }));
   const lastUsed = new LastUsed({ disk, directory, clock, log });
@@ -64,7 +66,8 @@ export async function createAuth(options: AuthOptions): Promise<Auth> {
   await view.start(principals);
   const loginLimits = new LoginLimits(clock);
   const context: AuthContext = {
-    ...{ store, clock, random, log, metrics, hasher, view, principals, lastUsed, loginLimits, projectIsEmpty },
+    ...{ store, clock, random, log, metrics, hasher, view, principals, lastUsed, loginLimits },
+    ...{ projectIsEmpty, releaseProject },
   };
 
   const stop = new AbortController();

@@ -25,6 +25,8 @@ export interface AuthContext {
   readonly loginLimits: LoginLimits;
   /** Whether the project owns nothing that must go first, e.g. buckets. */
   readonly projectIsEmpty: (projectUid: string) => Promise<boolean>;
+  /** Takes away what the project has left elsewhere, when it owns nothing any more. @throws what keeps it from that. */
+  readonly releaseProject: (projectUid: string) => Promise<void>;
 }
 
 /** A resource with the revision of its last change. */

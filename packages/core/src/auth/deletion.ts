@@ -75,11 +75,10 @@ async function finishUser(context: AuthContext, owner: Owner): Promise<number | 
   const { name, uid } = user.resource.meta;
   const projectUid = project.resource.meta.uid;
   const compare = [unchanged(userKey(name), user), unchanged(projectKey(name), project)];
-  if (!(await context.projectIsEmpty(projectUid))) {
+  await release(context, project, () => {
     const then = [putOf(userKey(name), unmarked(user.resource)), putOf(projectKey(name), unmarked(project.resource))];
-    await commit(context, { compare, then });
-    throw notEmpty(name);
-  }
+    return commit(context, { compare, then });
+  });
   const bindings: Op[] = [];
   for await (const entry of entriesUnder(context.store, "/binding/")) {
     const binding = storedOf<Binding>(entry).resource;
@@ -99,6 +98,21 @@ async function finishUser(context: AuthContext, owner: Owner): Promise<number | 
       { op: "delete", key: userKey(name) },
     ],
   });
+}
+
+/** When nothing new can come. @throws what keeps it; `restore` has made it as it was then. */
+async function release(
+  context: AuthContext,
+  { resource: { meta } }: Stored<Project>,
+  restore: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    if (!(await context.projectIsEmpty(meta.uid))) throw notEmpty(meta.name);
+    await context.releaseProject(meta.uid);
+  } catch (error) {
+    await restore();
+    throw error;
+  }
 }
 
 /** @throws as `Projects.delete`. */
@@ -134,10 +148,9 @@ async function markProject(
 async function finishProject(context: AuthContext, project: Stored<Project>): Promise<number | undefined> {
   const { name, uid } = project.resource.meta;
   const compare = [unchanged(projectKey(name), project)];
-  if (!(await context.projectIsEmpty(uid))) {
-    await commit(context, { compare, then: [putOf(projectKey(name), unmarked(project.resource))] });
-    throw notEmpty(name);
-  }
+  await release(context, project, () =>
+    commit(context, { compare, then: [putOf(projectKey(name), unmarked(project.resource))] }),
+  );
   return commit(context, {
     compare,
     then: [

@@ -181,6 +181,22 @@ test("a user whose project owns something stays as it was", async () => {
   await world.auth.users.delete("mia");
 });
 
+test("what a project has left elsewhere goes with it; while that cannot be, both stay as they were", async () => {
+  await using world = await createAuthWorld();
+  const mia = await world.addUser("mia");
+  await world.auth.projects.create({ name: "team" });
+  const team = world.auth.projects.find("team")?.meta.uid ?? "";
+  world.stuck.add(mia.project).add(team);
+  await assert.rejects(world.auth.users.delete("mia"), is("unavailable"));
+  await assert.rejects(world.auth.projects.delete("team"), is("unavailable"));
+  assert.equal(world.auth.authenticate(mia.bearer).userName, "mia");
+  assert.equal((await world.auth.projects.get("team")).resource.meta.deletingSince, undefined);
+  world.stuck.clear();
+  await world.auth.users.delete("mia");
+  await world.auth.projects.delete("team");
+  assert.deepEqual(world.released, [mia.project, team]);
+});
+
 test("what comes into a project while it is deleted is found, and the deletion taken back", async () => {
   let occupy: (() => void) | undefined;
   await using world = await createAuthWorld({

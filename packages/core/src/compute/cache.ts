@@ -62,6 +62,11 @@ export class ContainerCache implements ContainerEndpoints, AsyncDisposable {
     return new Set(this.keys().map((key) => key.split("/")[2] ?? ""));
   }
 
+  /** Whether one is declared with this image. */
+  hasImage(id: string): boolean {
+    return [...this.#known.values()].some(({ container }) => container?.spec.imageId === id);
+  }
+
   keyOf(uid: string): string | undefined {
     return this.#keys.get(uid);
   }

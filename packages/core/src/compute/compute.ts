@@ -10,6 +10,7 @@ import { ContainerCache } from "./cache.ts";
 import { ContainerService } from "./containers.ts";
 import { Converge, engineName } from "./converge.ts";
 import type { Engine } from "./engine.ts";
+import { EngineUse } from "./engine-use.ts";
 import type { Firewall } from "./firewall.ts";
 import { Images } from "./images.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
@@ -37,6 +38,7 @@ export interface ComputeOptions {
 export interface Compute extends AsyncDisposable {
   readonly engine: Engine;
   readonly images: Images;
+  readonly use: EngineUse;
   readonly containers: ContainerService;
   readonly volumes: VolumeService;
   readonly endpoints: ContainerEndpoints;
@@ -53,7 +55,9 @@ export interface Compute extends AsyncDisposable {
 export async function createCompute(options: ComputeOptions): Promise<Compute> {
   const { store, engine, clock, log, cluster } = options;
   const networks = new ProjectNetworks(options);
-  const converge = new Converge({ ...options, networks });
+  const images = new Images(engine, (id) => cache.hasImage(id));
+  const use = new EngineUse({ store, images, networks, log });
+  const converge = new Converge({ ...options, networks, images });
   const stop = new AbortController();
   const queue = convergeQueue(converge, options, stop.signal);
   let started = false;
@@ -61,13 +65,13 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
   await cache.start();
   options.metrics.gauge("skerry_containers", "Containers that are declared.", () => cache.keys().length);
   const all = () => Promise.all(cache.keys().map((key) => queue.add(key)));
-  const images = new Images(engine);
   const volumes = new VolumeService(options);
   let following: Promise<void> = Promise.resolve();
   return {
     engine,
     images,
-    containers: new ContainerService({ ...options, images, volumes }),
+    use,
+    containers: new ContainerService({ ...options, images, volumes, use }),
     volumes,
     endpoints: cache,
     jobs: [

@@ -3,10 +3,12 @@ import type { Container, ContainerLimits, ContainerSpec, ContainerStatus, Restar
 import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Clock, Random } from "../domain/ports.ts";
-import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } from "../domain/resource.ts";
+import { assertName, CLOUD, newMeta, resourceKey, touchMeta } from "../domain/resource.ts";
 import type { Entry, Json, Store } from "../domain/store.ts";
 import { statusKey, statusOwner } from "./cache.ts";
+import type { EngineUse } from "./engine-use.ts";
 import type { Images } from "./images.ts";
+import { projectGone, takesResources } from "./owners.ts";
 import type { VolumeService } from "./volumes.ts";
 
 /** A container with the revision of its last change (of the declaration). */
@@ -37,6 +39,7 @@ export class ContainerService {
   readonly #images: Images;
   readonly #volumes: VolumeService;
   readonly #world: { clock: Clock; random: Random };
+  readonly #use: EngineUse;
   readonly #ownPorts: readonly number[];
   /** One creation at a time: they are counted. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -47,12 +50,14 @@ export class ContainerService {
     volumes: VolumeService;
     clock: Clock;
     random: Random;
+    use: EngineUse;
     ownPorts: readonly number[];
   }) {
     this.#store = options.store;
     this.#images = options.images;
     this.#volumes = options.volumes;
     this.#world = options;
+    this.#use = options.use;
     this.#ownPorts = options.ownPorts;
   }
 
@@ -79,7 +84,7 @@ export class ContainerService {
   async create(input: NewContainer): Promise<ContainerEntry> {
     assertName(input.name, "container");
     for (const { hostPort } of input.spec.publish ?? []) this.#assertFree(hostPort);
-    const { id: imageId } = await this.#images.resolve(input.project, input.spec.image);
+    const { id: imageId, project: imageOwner } = await this.#images.resolve(input.project, input.spec.image);
     const meta = newMeta(input, this.#world);
     const spec: ContainerSpec = {
       image: input.spec.image,
@@ -93,6 +98,7 @@ export class ContainerService {
       publish: input.spec.publish ?? [],
       restart: input.spec.restart ?? "always",
       running: input.spec.running ?? true,
+      ...(imageOwner === undefined ? {} : { ownImage: true }),
     };
     const container: Container = { kind: "container", meta, spec };
     const work = this.#turn.then(() => this.#declare(container, input.projectName));
@@ -144,7 +150,7 @@ export class ContainerService {
     );
     const { succeeded, revision } = await this.#store.transact({
       compare: [{ key, modRevision: 0 }, { key: declared.key, modRevision: declared.modRevision }, ...volumes],
-      then: [{ op: "put", key, value: container as unknown as Json, labels }],
+      then: [{ op: "put", key, value: container as unknown as Json, labels }, ...(await this.#use.note(project))],
     });
     if (succeeded) return { container, revision };
     if ((await this.#store.get(key)) === undefined) {
@@ -201,13 +207,4 @@ function statusOf({ status }: Container): { status?: ContainerStatus } {
 function assertStays({ meta }: Container): void {
   if (meta.deletingSince === undefined) return;
   throw new SkerryError("conflict", `The container ${meta.name} is being removed.`);
-}
-
-function takesResources(entry: Entry, uid: string): boolean {
-  const { meta } = entry.value as unknown as Resource<unknown>;
-  return meta.uid === uid && meta.deletingSince === undefined;
-}
-
-function projectGone(name: string): SkerryError {
-  return new SkerryError("not_found", `The project ${name} has changed or gone meanwhile.`, { hint: "Try again." });
 }

@@ -7,6 +7,7 @@ import type { Json, Store } from "../domain/store.ts";
 import type { Logger } from "../domain/telemetry.ts";
 import { statusKey } from "./cache.ts";
 import type { ContainerPlan, Engine, EngineContainer } from "./engine.ts";
+import type { Images } from "./images.ts";
 import { lastLines } from "./last-lines.ts";
 import { CLUSTER_LABEL, PROJECT_LABEL, UID_LABEL, volumeName } from "./names.ts";
 import type { ProjectNetworks } from "./networks.ts";
@@ -16,6 +17,7 @@ export interface ConvergeOptions {
   readonly store: Store;
   readonly engine: Engine;
   readonly networks: ProjectNetworks;
+  readonly images: Images;
   readonly clock: Clock;
   readonly log: Logger;
   readonly cluster: string;
@@ -194,6 +196,7 @@ export class Converge {
       ],
     });
     this.#restarts.forget(key);
+    if (container.spec.ownImage) await this.#options.images.drop(container.spec.imageId);
     const { entries } = await store.list({ prefix: `/container/${project}/`, limit: 1 });
     // In use again, or the engine is gone: the next one that goes takes it along.
     if (entries.length === 0) await networks.remove(project).catch(() => undefined);

@@ -2,17 +2,22 @@
 import { isError, SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Disk, Random } from "../domain/ports.ts";
-import { newUid } from "../domain/resource.ts";
+import { CLOUD, newUid, resourceKey } from "../domain/resource.ts";
+import type { Store } from "../domain/store.ts";
 import type { Engine } from "./engine.ts";
+import type { EngineUse } from "./engine-use.ts";
 import { inspectImageFile, type OpenBytes, renamedImage } from "./image-file.ts";
 import { fullName, type Image, type Images } from "./images.ts";
 import { projectRepository } from "./names.ts";
+import { projectGone, takesResources } from "./owners.ts";
 
 const READ_BYTES = 256 * 1024;
 
 export interface ImageLoaderOptions {
   readonly engine: Engine;
   readonly images: Images;
+  readonly store: Store;
+  readonly use: EngineUse;
   readonly disk: Disk;
   readonly random: Random;
   /** For files that have no meaning after the process; it is ours alone. */
@@ -38,13 +43,18 @@ export class ImageLoader {
   }
 
   /**
-   * @throws `invalid` (no image, no name), `invalid/too-large`, `exhausted` (disk, overload, quota), as the engine.
+   * For a project, by uid and name.
+   * @throws `not_found` (the project goes), `invalid` (no image, no name), `invalid/too-large`, `exhausted` (disk, overload, quota), as the engine.
    */
-  async load(project: string, bytes: AsyncIterable<Uint8Array>, name?: string): Promise<Image> {
-    const { engine, images, disk, random, directory } = this.#options;
+  async load(
+    { uid: project, name: projectName }: { readonly uid: string; readonly name: string },
+    bytes: AsyncIterable<Uint8Array>,
+    name?: string,
+  ): Promise<Image> {
+    const { images, disk, random, directory } = this.#options;
     if (name !== undefined) fullName(name);
     // Before a body of gigabytes is taken for nothing.
-    if (name === undefined) await engine.describe();
+    if (name === undefined) await this.#options.engine.describe();
     else await images.assertRoom(project, name);
     this.#assertTurn(project);
     this.#loads.push(project);
@@ -55,12 +65,35 @@ export class ImageLoader {
       const file = await inspectImageFile(open);
       const full = ownName(name ?? file.name);
       await images.assertRoom(project, full);
-      await engine.loadImage(renamedImage(open, file, projectRepository(project) + full));
-      return await images.resolve(project, full);
+      await this.#note(project, projectName);
+      return await this.#replace(project, full, renamedImage(open, file, projectRepository(project) + full));
     } finally {
       this.#loads.splice(this.#loads.indexOf(project), 1);
       await disk.remove(path).catch(() => undefined);
     }
+  }
+
+  /** @throws `not_found`. */
+  async #note(project: string, projectName: string): Promise<void> {
+    const { store, use } = this.#options;
+    const declared = await store.get(resourceKey("project", CLOUD, projectName));
+    if (declared === undefined || !takesResources(declared, project)) throw projectGone(projectName);
+    const compare = [{ key: declared.key, modRevision: declared.modRevision }];
+    if (!(await use.noteWhile(project, compare))) throw projectGone(projectName);
+  }
+
+  /** What had the name before goes when nothing else has it. */
+  async #replace(project: string, name: string, bytes: AsyncIterable<Uint8Array>): Promise<Image> {
+    const { engine, images, use } = this.#options;
+    const before = (await images.list(project)).find((one) => one.project === project && one.name === name);
+    await engine.loadImage(bytes);
+    const image = await images.resolve(project, name);
+    // Another load could give that content a name in this moment.
+    if (before !== undefined && before.id !== image.id && this.#loads.length === 1) await images.drop(before.id);
+    if (await use.holds(project)) return image;
+    // The project went while it came.
+    await images.removeAll(project);
+    throw projectGone(project);
   }
 
   /** One project alone does not take all turns. */

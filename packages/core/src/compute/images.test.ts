@@ -2,19 +2,26 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
+import { CLOUD, newMeta, resourceKey } from "../domain/resource.ts";
+import type { Json } from "../domain/store.ts";
+import { until } from "../testing/auth-world.ts";
+import { ComputeWorld } from "../testing/compute-world.ts";
 import { imageTar } from "../testing/image-tar.ts";
 import { createSimDisk } from "../testing/sim-disk.ts";
-import { SimEngine } from "../testing/sim-engine.ts";
-import { createSimRandom } from "../testing/sim-random.ts";
 import { ImageLoader } from "./image-loader.ts";
-import { fullName, Images } from "./images.ts";
+import { fullName } from "./images.ts";
 
-const MINE = "m".repeat(26);
-const THEIRS = "t".repeat(26);
+const ids = { one: `sha256:${"1".repeat(64)}`, two: `sha256:${"2".repeat(64)}` };
+
+/** Two projects, of which `mine` loads. */
 async function world() {
-  const engine = new SimEngine();
-  const images = new Images(engine);
-  const random = createSimRandom(1);
+  const inner = await ComputeWorld.create();
+  const { store, random, engine } = inner;
+  engine.tags.clear();
+  const meta = newMeta({ name: "bob", project: CLOUD }, inner);
+  const project = { kind: "project", meta, spec: { description: "" } };
+  const key = resourceKey("project", CLOUD, "bob");
+  await store.transact({ then: [{ op: "put", key, value: project as unknown as Json }] });
   const disk = createSimDisk();
   const room = { leftBytes: Number.POSITIVE_INFINITY };
   const reserve = {
@@ -23,19 +30,23 @@ async function world() {
       if (room.leftBytes < 0) throw new SkerryError("exhausted/disk", "The disk of chunkserver images is full.");
     },
   };
-  const loader = new ImageLoader({ engine, images, disk, random, directory: "/spool", reserve });
+  const { images, use } = inner.compute;
+  const loader = new ImageLoader({ engine, images, store, use, disk, random, directory: "/spool", reserve });
   await loader.clean();
-  const load = async (name?: string, project = MINE) => {
+  const mine = { uid: inner.project, name: "alice" };
+  const theirs = { uid: meta.uid, name: "bob" };
+  const load = async (name?: string, into = mine) => {
     const bytes = await imageTar("web:1");
-    return loader.load(
-      project,
-      (async function* () {
-        yield bytes;
-      })(),
-      name,
-    );
+    const parts = async function* () {
+      yield bytes;
+    };
+    return loader.load(into, parts(), name);
   };
-  return { engine, images, disk, room, loader, load };
+  const { compute } = inner;
+  return {
+    ...{ inner, engine, images, use, disk, room, loader, load, mine, theirs, compute, store },
+    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+  };
 }
 
 describe("names of images", () => {
@@ -46,7 +57,7 @@ describe("names of images", () => {
     const refused = [
       "../x",
       "a/../b",
-      `x/../../${THEIRS}/web`,
+      `x/../../${"t".repeat(26)}/web`,
       "a//b",
       "a/",
       "/a",
@@ -63,12 +74,13 @@ describe("names of images", () => {
   });
 
   test("a project removes none but its own", async () => {
-    const { engine, images } = await world();
-    const theirs = `skerry/${THEIRS}/web:1`;
-    engine.tags.set(theirs, `sha256:${"1".repeat(64)}`);
-    engine.tags.set("busybox:latest", `sha256:${"2".repeat(64)}`);
+    await using w = await world();
+    const { engine, images, mine } = w;
+    const theirs = `skerry/${w.theirs.uid}/web:1`;
+    engine.tags.set(theirs, ids.one);
+    engine.tags.set("busybox:latest", ids.two);
     for (const name of ["web:1", theirs, "busybox"]) {
-      await assert.rejects(images.remove(MINE, name), { code: "not_found" }, name);
+      await assert.rejects(images.remove(mine.uid, name), { code: "not_found" }, name);
     }
     assert.deepEqual([...engine.tags.keys()], [theirs, "busybox:latest"]);
   });
@@ -76,15 +88,17 @@ describe("names of images", () => {
 
 describe("images that are loaded", () => {
   test("belong to the project alone, whatever they are called", async () => {
-    const { engine, images, load } = await world();
+    await using w = await world();
+    const { engine, images, load, mine, theirs } = w;
     assert.equal((await load()).name, "web:1");
-    assert.equal((await load(`skerry/${THEIRS}/web:1`)).name, "web:1");
-    assert.deepEqual([...engine.tags.keys()], [`skerry/${MINE}/web:1`]);
-    assert.deepEqual(await images.list(THEIRS), []);
+    assert.equal((await load(`skerry/${theirs.uid}/web:1`)).name, "web:1");
+    assert.deepEqual([...engine.tags.keys()], [`skerry/${mine.uid}/web:1`]);
+    assert.deepEqual(await images.list(theirs.uid), []);
   });
 
   test("leave the stores their room on the disk, and nothing behind", async () => {
-    const { disk, room, engine, load } = await world();
+    await using w = await world();
+    const { disk, room, engine, load } = w;
     room.leftBytes = 1000;
     await assert.rejects(load(), { code: "exhausted", reason: "disk", message: /no room for the image/ });
     assert.deepEqual(await disk.readDirectory("/spool"), []);
@@ -92,31 +106,104 @@ describe("images that are loaded", () => {
   });
 
   test("have turns that one project alone cannot take", async () => {
-    const { loader, load } = await world();
+    await using w = await world();
+    const { loader, load, mine, theirs } = w;
     const stuck = Promise.withResolvers<void>();
     const slow = async function* () {
       await stuck.promise;
       yield Buffer.alloc(1024);
     };
     const most = LIMITS.compute.maxImageLoadsPerProject;
-    const loads = Array.from({ length: most }, () => loader.load(THEIRS, slow()).catch(() => undefined));
+    const loads = Array.from({ length: most }, () => loader.load(theirs, slow()).catch(() => undefined));
     await new Promise((resolve) => setImmediate(resolve));
-    await assert.rejects(load(undefined, THEIRS), { code: "exhausted", reason: "overload" });
-    assert.equal((await load()).project, MINE);
+    await assert.rejects(load(undefined, theirs), { code: "exhausted", reason: "overload" });
+    assert.equal((await load()).project, mine.uid);
     stuck.resolve();
     await Promise.all(loads);
-    assert.equal((await load(undefined, THEIRS)).project, THEIRS);
+    assert.equal((await load(undefined, theirs)).project, theirs.uid);
   });
 
   test("are so many; one that replaces another is none more", async () => {
-    const { engine, load } = await world();
+    await using w = await world();
+    const { engine, load, mine, theirs } = w;
     for (let i = 0; i < LIMITS.compute.maxImagesPerProject; i++) {
-      engine.tags.set(`skerry/${MINE}/i${i}:latest`, `sha256:${"1".repeat(64)}`);
+      engine.tags.set(`skerry/${mine.uid}/i${i}:latest`, ids.one);
     }
     for (const name of [undefined, "more"]) {
       await assert.rejects(load(name), { code: "exhausted", reason: "quota" });
     }
     assert.equal((await load("i1")).name, "i1:latest");
-    assert.equal((await load(undefined, THEIRS)).name, "web:1");
+    assert.equal((await load(undefined, theirs)).name, "web:1");
+  });
+
+  test("take the place of those before, which go when nothing has them any more", async () => {
+    await using w = await world();
+    const { engine, load, inner } = w;
+    const first = await load();
+    await inner.run("web", { image: "web:1" });
+    const second = await load();
+    assert.ok(engine.untagged.has(first.id), "the container has it");
+    const third = await load();
+    assert.deepEqual([...engine.untagged], [first.id], "the second had nobody");
+    assert.notEqual(second.id, third.id);
+    await inner.compute.containers.delete(inner.project, "web");
+    await until(() => engine.untagged.size === 0);
+    assert.equal(await inner.engine.image(third.id).then((image) => image?.tags.length), 1);
+  });
+
+  test("what others left without a name stays", async () => {
+    await using w = await world();
+    const { engine, inner } = w;
+    engine.tags.set("busybox:latest", ids.one);
+    await inner.run("web", { image: "busybox" });
+    engine.tags.delete("busybox:latest");
+    engine.untagged.add(ids.one);
+    await inner.compute.containers.delete(inner.project, "web");
+    await until(() => engine.made.size === 0 && engine.nets.size === 0);
+    assert.deepEqual([...engine.untagged], [ids.one]);
+  });
+});
+
+describe("of a project that goes", () => {
+  test("nothing stays in the engine, and nothing of others goes", async () => {
+    await using w = await world();
+    const { engine, load, use, mine, theirs, inner } = w;
+    for (const name of ["web:1", "web:2"]) await load(name);
+    await load("web:1", theirs);
+    await inner.run("web", { image: "web:1" });
+    engine.stop();
+    await assert.rejects(use.clear(mine.uid), { code: "unavailable" });
+    engine.resume();
+    await inner.clock.advance(60_000);
+    await inner.compute.containers.delete(mine.uid, "web");
+    await until(() => inner.compute.endpoints.find(mine.uid, "web") === undefined);
+    await use.clear(mine.uid);
+    assert.deepEqual([...engine.tags.keys()], [`skerry/${theirs.uid}/web:1`]);
+    assert.equal(engine.nets.size, 0);
+    assert.deepEqual(
+      (await w.store.list({ prefix: "/engine-use/" })).entries.map(({ key }) => key),
+      [`/engine-use/${theirs.uid}`],
+    );
+  });
+
+  test("who never had anything there needs no engine to go", async () => {
+    await using w = await world();
+    w.engine.stop();
+    await w.use.clear(w.mine.uid);
+    w.engine.resume();
+  });
+
+  test("an image that comes while it goes does not stay", async () => {
+    await using w = await world();
+    const { engine, load, use, mine } = w;
+    const { loadImage } = engine;
+    engine.loadImage = async (tar) => {
+      await use.clear(mine.uid);
+      await loadImage.call(engine, tar);
+    };
+    await assert.rejects(load(), { code: "not_found" });
+    assert.equal(engine.tags.size, 0);
+    await w.store.transact({ then: [{ op: "delete", key: resourceKey("project", CLOUD, "alice") }] });
+    await assert.rejects(load(), { code: "not_found" });
   });
 });

@@ -26,9 +26,12 @@ const ID = /^sha256:[0-9a-f]{64}$/;
 
 export class Images {
   readonly #engine: Engine;
+  readonly #isDeclared: (id: string) => boolean;
 
-  constructor(engine: Engine) {
+  /** `isDeclared`: whether any container is declared with the image of this id. */
+  constructor(engine: Engine, isDeclared: (id: string) => boolean) {
     this.#engine = engine;
+    this.#isDeclared = isDeclared;
   }
 
   /** Those that the project can use: its own first. */
@@ -67,6 +70,27 @@ export class Images {
       throw new SkerryError("not_found", `The project has no image ${fullName(name)} of its own.`);
     }
     await this.#engine.removeImage(tag);
+  }
+
+  /** All names of a project that has no containers any more. @throws as the engine. */
+  async removeAll(project: string): Promise<void> {
+    for (const { tags } of await this.#engine.images()) {
+      for (const tag of tags) if (tag.startsWith(projectRepository(project))) await this.#engine.removeImage(tag);
+    }
+  }
+
+  /**
+   * Removes an image of which nobody speaks any more, by no name and in no declaration. It must have been a project's own:
+   * what others leave without a name is not ours to remove. Never rejects; what stays costs space and nothing else.
+   */
+  async drop(id: string): Promise<void> {
+    try {
+      if (this.#isDeclared(id) || (await this.#engine.image(id))?.tags.length !== 0) return;
+      await this.#engine.removeImage(id);
+    } catch (error) {
+      // A container of somebody else's still has it, or the engine does not answer.
+      if (!(error instanceof SkerryError)) throw error;
+    }
   }
 }
 

@@ -3,11 +3,12 @@ import type { Container, Volume } from "../domain/compute.ts";
 import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Clock, Random } from "../domain/ports.ts";
-import { assertName, CLOUD, newMeta, type Resource, resourceKey } from "../domain/resource.ts";
+import { assertName, CLOUD, newMeta, resourceKey } from "../domain/resource.ts";
 import type { Compare, Entry, Json, Store } from "../domain/store.ts";
 import { statusOwner } from "./cache.ts";
 import type { Engine } from "./engine.ts";
 import { volumeName } from "./names.ts";
+import { projectGone, takesResources } from "./owners.ts";
 
 export interface VolumeEntry {
   readonly volume: Volume;
@@ -136,13 +137,4 @@ function missing(name: string): SkerryError {
   return new SkerryError("not_found", `There is no volume ${name} in this project.`, {
     hint: `Make it first: skerry volume create ${name}`,
   });
-}
-
-function takesResources(entry: Entry, uid: string): boolean {
-  const { meta } = entry.value as unknown as Resource<unknown>;
-  return meta.uid === uid && meta.deletingSince === undefined;
-}
-
-function projectGone(name: string): SkerryError {
-  return new SkerryError("not_found", `The project ${name} has changed or gone meanwhile.`, { hint: "Try again." });
 }

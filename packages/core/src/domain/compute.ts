@@ -32,6 +32,8 @@ export interface ContainerSpec extends ContainerLimits {
   readonly image: string;
   /** `sha256:...`: what the name meant when the container was created. */
   readonly imageId: string;
+  /** It was the project's own then, not one of the engine for everyone. */
+  readonly ownImage?: boolean;
   /** Empty: what the image says. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;

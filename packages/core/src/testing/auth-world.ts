@@ -1,6 +1,7 @@
 /** Identity on a store in memory, with a clock that the test moves and passwords that cost little. */
 import { type Auth, createAuth } from "../auth/auth.ts";
 import { createPasswordHasher, type PasswordHasher } from "../auth/passwords.ts";
+import { SkerryError } from "../domain/errors.ts";
 import type { Store, Transaction } from "../domain/store.ts";
 import { MemoryLog, openMemoryStore } from "../store/drivers/memory/memory.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
@@ -28,6 +29,9 @@ export interface AuthWorld extends AsyncDisposable {
   readonly hasher: PasswordHasher & { readonly verified: string[] };
   /** Uids of projects that own something. */
   readonly occupied: Set<string>;
+  /** Uids of projects that cannot be released just now, and of those that were, in order. */
+  readonly stuck: Set<string>;
+  readonly released: readonly string[];
   /** A user with `PASSWORD`; returns uid, project and the bearer of a token without scopes. */
   addUser(name: string, role?: "admin" | "operator" | "member" | "viewer"): Promise<TestUser>;
   addToken(user: string, name: string, scopes?: unknown, expiresInMs?: number): Promise<string>;
@@ -52,6 +56,7 @@ export async function createAuthWorld(
   const log = createCollectingLogger();
   const metrics = createCollectingMetrics();
   const occupied = new Set<string>();
+  const stuck = new Set<string>();
   const cheap = await createPasswordHasher({ random, cost: { memoryCostKiB: 8, timeCost: 1, parallelism: 1 } });
   const verified: string[] = [];
   const hasher = {
@@ -63,8 +68,13 @@ export async function createAuthWorld(
     },
   };
   const projectIsEmpty = async (uid: string): Promise<boolean> => !occupied.has(uid);
+  const released: string[] = [];
+  const releaseProject = async (uid: string): Promise<void> => {
+    if (stuck.has(uid)) throw new SkerryError("unavailable", "The engine does not answer.");
+    released.push(uid);
+  };
   const auth = await createAuth({
-    ...{ store, clock, random, disk, log, metrics, hasher, projectIsEmpty },
+    ...{ store, clock, random, disk, log, metrics, hasher, projectIsEmpty, releaseProject },
     directory: "/data/auth",
   });
 
@@ -76,7 +86,7 @@ export async function createAuthWorld(
     return bearer;
   };
   return {
-    ...{ auth, store, memory, clock, random, disk, log, metrics, hasher, occupied, addToken },
+    ...{ auth, store, memory, clock, random, disk, log, metrics, hasher, occupied, stuck, released, addToken },
     addUser: async (name, role = "member") => {
       const { user } = await auth.users.create({ name, role, password: PASSWORD });
       const bearer = await addToken(name, "full");

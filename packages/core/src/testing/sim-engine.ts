@@ -55,6 +55,8 @@ export class SimEngine implements Engine {
   readonly volumes = new Map<string, Readonly<Record<string, string>>>();
   readonly execs: SimExec[] = [];
   readonly tags = new Map<string, string>();
+  /** Ids of images that have lost their last name. */
+  readonly untagged = new Set<string>();
   /** What goes wrong with the next calls of `startContainer`. */
   failStarts = 0;
   /** The kernel takes no other limits now. */
@@ -122,7 +124,7 @@ export class SimEngine implements Engine {
 
   async createContainer(plan: ContainerPlan): Promise<string> {
     this.#up();
-    if (![...this.tags.values()].includes(plan.imageId)) throw missing(`image ${plan.imageId}`);
+    if (![...this.tags.values(), ...this.untagged].includes(plan.imageId)) throw missing(`image ${plan.imageId}`);
     if (this.made.has(plan.engineName)) throw new SkerryError("conflict", `${plan.engineName} is there.`);
     if (!this.nets.has(plan.network)) throw missing(`network ${plan.network}`);
     const address = `10.199.0.${2 + (this.#serial++ % 250)}`;
@@ -227,7 +229,9 @@ export class SimEngine implements Engine {
   }
 
   async image(reference: string): Promise<EngineImage | undefined> {
-    return (await this.images()).find(({ id, tags }) => id === reference || tags.includes(reference));
+    const found = (await this.images()).find(({ id, tags }) => id === reference || tags.includes(reference));
+    if (found !== undefined || !this.untagged.has(reference)) return found;
+    return { id: reference, tags: [], sizeBytes: 1, createdAt: "2026-01-01T00:00:00.000Z" };
   }
 
   /** Any image is called as its manifest says. */
@@ -237,11 +241,15 @@ export class SimEngine implements Engine {
     for await (const part of tar) parts.push(part);
     const tag = /"RepoTags":\["([^"]*)"\]/.exec(Buffer.concat(parts).toString("latin1"))?.[1];
     if (tag === undefined) throw new SkerryError("invalid", "The engine refuses the image.");
+    const before = this.tags.get(tag);
+    if (before !== undefined) this.untagged.add(before);
     this.tags.set(tag, `sha256:${String(this.#serial++).padStart(64, "0")}`);
   }
 
   async removeImage(tag: string): Promise<void> {
     this.#up();
+    if ([...this.made.values()].some(({ plan }) => plan.imageId === tag)) throw new SkerryError("conflict", "In use.");
+    this.untagged.delete(tag);
     this.tags.delete(tag);
   }
 

@@ -125,7 +125,7 @@ async function openContainer(
 
 function toView(services: Services, { container, revision }: ContainerEntry) {
   const { meta, status } = container;
-  const { runGeneration: _, ...spec } = container.spec;
+  const { runGeneration: _, ownImage: __, ...spec } = container.spec;
   return {
     kind: "container" as const,
     meta: viewMeta(services, meta, revision),

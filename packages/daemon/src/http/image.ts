@@ -14,7 +14,8 @@ export function imageHandlers(services: Services) {
     handle.json(imageRoutes.load, async (call, { query }) => {
       call.target = `image/${query.name ?? ""}`;
       const project = openProject(services, call, query.project);
-      return services.imageLoader.load(project, call.request.body, query.name);
+      const name = services.auth.projects.find(project)?.meta.name ?? "";
+      return services.imageLoader.load({ uid: project, name }, call.request.body, query.name);
     }),
 
     handle.json(imageRoutes.delete, async (call, { params, query }) => {
