@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,9 +27,18 @@ export interface EngineProcess extends AsyncDisposable {
   start(): Promise<void>;
   /** SIGKILL: containers are left as they are. */
   kill(): Promise<void>;
+  /** SIGTERM: it stops its containers first. */
+  stop(): Promise<void>;
+  /** Sends it a signal, as SIGSTOP. */
+  signal(name: NodeJS.Signals): Promise<void>;
 }
 
-export async function startEngineProcess(): Promise<EngineProcess> {
+export interface EngineProcessOptions {
+  /** Of a disk of its own for all that it keeps. Default: the directory's. */
+  readonly diskMiB?: number;
+}
+
+export async function startEngineProcess(options: EngineProcessOptions = {}): Promise<EngineProcess> {
   await using parts = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "skerry-engine-"));
   parts.defer(() => removeDirectory(directory));
@@ -47,6 +56,9 @@ export async function startEngineProcess(): Promise<EngineProcess> {
   parts.defer(async () => {
     if (daemon !== undefined) await endOf(daemon);
   });
+  const signal = async (name: NodeJS.Signals) => {
+    process.kill(Number(await readFile(join(directory, "dockerd.pid"), "utf8")), name);
+  };
   const engine: EngineProcess = {
     ...{ directory, socketPath, imageFile, inNetwork },
     run(program, ...parameters) {
@@ -60,15 +72,24 @@ export async function startEngineProcess(): Promise<EngineProcess> {
     async kill() {
       if (daemon === undefined) return;
       const ended = once(daemon, "exit");
-      process.kill(Number(await readFile(join(directory, "dockerd.pid"), "utf8")), "SIGKILL");
+      await signal("SIGKILL");
       daemon.stdin?.end();
       await ended;
       // Both are gone; a next one would wait for processes that nobody has reaped yet.
       for (const file of ["dockerd.pid", "exec/containerd/containerd.pid"])
         await rm(join(directory, file), { force: true });
     },
+    signal,
+    async stop() {
+      if (daemon !== undefined) await endOf(daemon);
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+  if (options.diskMiB !== undefined) {
+    const data = join(directory, "data");
+    await mkdir(data);
+    engine.run("mount", "-t", "tmpfs", "-o", `size=${options.diskMiB}m`, "tmpfs", data);
+  }
   await engine.start();
   const owned = parts.move();
   return engine;

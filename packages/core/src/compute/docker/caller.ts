@@ -12,6 +12,18 @@ interface DockerError extends Error {
   readonly json?: { readonly message?: string };
 }
 
+/** What the engine says when its disk is full. */
+export function isNoRoom(said: string): boolean {
+  return /no space left on device|disk quota exceeded/i.test(said);
+}
+
+export function noRoom(what: string, said: string, cause?: unknown): SkerryError {
+  return new SkerryError("exhausted/disk", `The container engine has no room for the ${what}: ${said}`, {
+    hint: "Remove images and containers that nobody needs: skerry image ls, skerry ps.",
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
 const ENGINE_HINT =
   "Skerry runs containers with Docker: apt-get install docker.io, or name its socket with --engine-socket PATH.";
 
@@ -125,6 +137,7 @@ export class DockerCaller {
           cause: error,
         });
       default:
+        if (isNoRoom(said)) return noRoom(what, said, error);
         return new SkerryError("unavailable/upstream", `The container engine failed at the ${what}: ${said}`, {
           cause: error,
         });

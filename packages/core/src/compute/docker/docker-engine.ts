@@ -13,7 +13,7 @@ import type {
   EngineNetwork,
   LogOptions,
 } from "../engine.ts";
-import { DockerCaller } from "./caller.ts";
+import { DockerCaller, isNoRoom, noRoom } from "./caller.ts";
 import { execIn } from "./exec.ts";
 import { readFrames } from "./frames.ts";
 import { lines } from "./lines.ts";
@@ -230,7 +230,9 @@ function images(caller: DockerCaller): Pick<Engine, "images" | "image" | "loadIm
       // It answers 200 before it has looked, and says afterwards what is wrong.
       const error = /"error":("(?:[^"\\]|\\.)*")/.exec(said)?.[1];
       if (error === undefined) return;
-      throw new SkerryError("invalid", `The container engine refuses the image: ${JSON.parse(error)}`);
+      const why = JSON.parse(error) as string;
+      if (isNoRoom(why)) throw noRoom("image", why);
+      throw new SkerryError("invalid", `The container engine refuses the image: ${why}`);
     },
     async removeImage(tag) {
       await caller.call(`image`, (docker) => docker.getImage(tag).remove());
