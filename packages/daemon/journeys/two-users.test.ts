@@ -22,6 +22,7 @@ describe("by the API", () => {
   const READS = [
     "/v1/containers/opal-web",
     "/v1/containers/opal-web/logs",
+    "/v1/containers/opal-web/files?path=/data/file",
     "/v1/containers?limit=1",
     "/v1/containers?labels=tier%3Dopal",
     "/v1/volumes/opal-vol",
@@ -88,6 +89,7 @@ describe("by the API", () => {
     const attempts: [string, string, unknown?][] = [
       ["PUT", "/v1/containers/opal-web", { spec: { running: false } }],
       ["DELETE", "/v1/containers/opal-web"],
+      ["PUT", "/v1/containers/opal-web/files?path=/data"],
       ["DELETE", "/v1/volumes/opal-vol"],
       ["DELETE", "/v1/images/opal-img:1"],
       ["PUT", "/v1/routes/app-opal-example", { spec: { to: "http://198.51.100.1" } }],
@@ -95,7 +97,7 @@ describe("by the API", () => {
     ];
     for (const project of [amber.name, amber.projectUid]) {
       for (const [method, target, body] of attempts) {
-        const { status, text } = await ask(basil, method, `${target}?project=${project}`, body);
+        const { status, text } = await ask(basil, method, within(target, project), body);
         assert.equal(status, 404, `${method} ${target}: ${text}`);
       }
       for (const [target, body] of [

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { ROUTES } from "@skerry/core/contract/routes.ts";
 import { can } from "../testing/canned.ts";
@@ -42,6 +42,7 @@ const CALLS = [
   "container rm web",
   "container stats web",
   "container update web --cpu 0.5",
+  "container cp /etc/passwd web:/tmp/",
   "volume ls",
   "volume get data",
   "volume create data",
@@ -95,6 +96,10 @@ describe("the commands", () => {
     const saved = await cli.run(["backup", "create", cli.path("saved")]);
     assert.match(saved.stderr, /saved is not a backup of Skerry/);
     assert.ok(!(await readdir(cli.directory)).some((name) => name.includes("saved")));
+    // The target is a file of this test's own.
+    const { status: copied, stderr: why } = await cli.run(["container", "cp", "web:/etc/motd", cli.path("motd")]);
+    assert.equal(copied, 0, why);
+    assert.equal(await readFile(cli.path("motd"), "utf8"), "hello\n");
     for (const call of CALLS) {
       const stdin = call === "apply -f -" ? "kind: bucket\nname: photos" : "correct horse battery\n";
       const { status, stderr } = await cli.run(call.split(" "), { stdin });

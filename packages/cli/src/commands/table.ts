@@ -76,6 +76,7 @@ export const ENTRIES: readonly Entry[] = [
   command("ca export", "Print the certificate that clients of the gateway must trust", () => import("./ca/export.ts")),
 
   command("container stats", "Show what containers use now", () => import("./container/stats.ts")),
+  command("container cp", "Copy a file into a container or out of one", () => import("./container/cp.ts")),
   command("container update", "Change what containers may use, or their labels", () => import("./container/update.ts")),
   ...resource("container", "Stop and remove containers, with what they wrote"),
   command("volume create", "Create a volume: files that outlive containers", () => import("./volume/create.ts")),

@@ -1,4 +1,6 @@
 /** What the fake cloud shows of itself: one of everything, and names that mean harm. */
+import { Readable } from "node:stream";
+import { tarOfFile } from "@skerry/core/contract/one-file-tar.ts";
 import type { Answer, FakeCloud } from "./fake-cloud.ts";
 import { refuse } from "./fake-cloud.ts";
 
@@ -62,6 +64,13 @@ const CONTAINERS = [
     },
   },
 ];
+/** A tar with one file. */
+const hello = [Buffer.from("hello\n")];
+const MOTD = Buffer.concat(
+  await Array.fromAsync(
+    tarOfFile({ name: "motd", sizeBytes: 6, mode: 0o644, modifiedMs: 0, bytes: Readable.from(hello) }),
+  ),
+);
 const VOLUMES = [{ kind: "volume", meta: meta("data"), spec: {} }];
 const IMAGES = [
   {
@@ -158,6 +167,8 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   ["container.update", () => CONTAINERS[0]],
   ["container.delete", () => undefined],
   ["container.logs", () => "GET / 200"],
+  ["container.files.read", () => MOTD],
+  ["container.files.write", () => ({ files: 1, sizeBytes: 6 })],
   [
     "container.stats",
     () => ({

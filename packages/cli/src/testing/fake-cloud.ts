@@ -123,6 +123,7 @@ export class FakeCloud implements AsyncDisposable {
       const answer = this.answers.get(route.id);
       if (answer !== undefined) {
         const value = answer(request);
+        if (value instanceof Uint8Array) return void outgoing.writeHead(route.status).end(value);
         // What is canned must be what a real cloud may say.
         route.schemas.output?.parse(value);
         return sendJson(outgoing, route.status, value);

@@ -113,6 +113,10 @@ export interface Engine {
   removeContainer(id: string): Promise<void>;
   /** The text that it wrote, stdout and stderr as they came. @throws `not_found`. */
   logs(id: string, options: LogOptions): Promise<AsyncIterable<Uint8Array>>;
+  /** A file or folder as a tar; whether it runs or not. Ends with the signal. @throws `not_found`. */
+  readFiles(id: string, path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** Into a folder that is there. @throws `not_found`, `invalid`. */
+  writeFiles(id: string, folder: string, tar: AsyncIterable<Uint8Array>): Promise<void>;
   usage(id: string): Promise<ContainerUsage>;
   /** @throws `not_found`, `conflict` when the container does not run. */
   exec(id: string, plan: ExecPlan): Promise<Exec>;

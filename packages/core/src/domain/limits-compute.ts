@@ -63,6 +63,12 @@ export const COMPUTE_LIMITS = {
     maxImageLoadsPerProject: 4,
     /** Images of one project, by name. Beyond: `exhausted/quota`. */
     maxImagesPerProject: 64,
+    /** Bytes that are copied into or out of a container at once. Beyond: `invalid/too-large`, or the stream breaks off. */
+    maxCopyBytes: 8 * GiB,
+    /** Files that are copied into one at once. Beyond: `invalid/too-large`. */
+    maxCopyEntries: 4096,
+    /** Copying into one. Beyond: `unavailable/timeout`. */
+    copyMs: 30 * minute,
     /** Time that a container has to end by itself. */
     stopGraceSeconds: 10,
     /** The same, of one that is removed. */

@@ -53,6 +53,8 @@ export class SimEngine implements Engine {
   readonly made = new Map<string, SimContainer>();
   readonly nets = new Map<string, EngineNetwork>();
   readonly volumes = new Map<string, Readonly<Record<string, string>>>();
+  /** Container and path -> tar, as it was written there. */
+  readonly files = new Map<string, Buffer>();
   readonly execs: SimExec[] = [];
   readonly tags = new Map<string, string>();
   /** Ids of images that have lost their last name. */
@@ -171,6 +173,22 @@ export class SimEngine implements Engine {
     return (async function* () {
       if (said !== "") yield Buffer.from(said);
     })();
+  }
+
+  async readFiles(id: string, path: string): Promise<AsyncIterable<Uint8Array>> {
+    this.#up();
+    const empty = path === "/" ? Buffer.alloc(1024) : undefined;
+    const found = this.files.get(`${this.#get(id).plan.engineName}:${path}`) ?? empty;
+    if (found === undefined) throw missing(`file ${path}`);
+    return (async function* () {
+      yield found;
+    })();
+  }
+
+  async writeFiles(id: string, folder: string, tar: AsyncIterable<Uint8Array>): Promise<void> {
+    this.#up();
+    const parts = await Array.fromAsync(tar);
+    this.files.set(`${this.#get(id).plan.engineName}:${folder}`, Buffer.concat(parts));
   }
 
   async usage(): Promise<ContainerUsage> {

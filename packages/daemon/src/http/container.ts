@@ -109,7 +109,7 @@ async function readLogs(
 }
 
 /** The container, when the route's permission holds on it. @throws what hides or forbids it. */
-async function openContainer(
+export async function openContainer(
   services: Services,
   call: Call,
   name: string,

@@ -2,6 +2,7 @@ import type { Handlers } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { backupHandlers } from "./backup.ts";
 import { bucketHandlers } from "./bucket.ts";
 import { containerHandlers } from "./container.ts";
+import { containerFileHandlers } from "./container-files.ts";
 import { imageHandlers } from "./image.ts";
 import { nodeHandlers } from "./node.ts";
 import { objectHandlers } from "./object.ts";
@@ -25,6 +26,7 @@ export function createHandlers(services: Services): Handlers {
     ...bindingHandlers(services),
     ...routeHandlers(services),
     ...containerHandlers(services),
+    ...containerFileHandlers(services),
     ...imageHandlers(services),
     ...volumeHandlers(services),
     ...nodeHandlers(services),

@@ -193,6 +193,15 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     input: (s) => ({ params: { name: s.container }, query: { project: s.project, command: '["true"]' } }),
     lawful: 400,
   },
+  "container.files.read": {
+    ghost: ["container"],
+    input: (s) => ({ params: { name: s.container }, query: { project: s.project, path: "/" } }),
+  },
+  "container.files.write": {
+    ghost: ["container"],
+    input: (s) => ({ params: { name: s.container }, query: { project: s.project, path: "/" }, bytes: "no tar" }),
+    lawful: 400,
+  },
   "container.stats": { ghost: ["container"], input: byContainer },
 
   "volume.create": { ghost: ["project"], input: ({ project }, made) => ({ body: { name: made, project } }) },

@@ -110,6 +110,15 @@ export class DockerCaller {
     return addAbortSignal(signal, body);
   }
 
+  /** The body; when it breaks off that is said in our words, and when it was given up it just ends. */
+  async *readable(body: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const part of body) yield part as Uint8Array;
+    } catch (error) {
+      if (!signal.aborted) throw this.gone(error);
+    }
+  }
+
   /** What a stream broke off with. */
   gone(cause: unknown): SkerryError {
     return this.#translate(cause, "stream");

@@ -15,6 +15,7 @@ import type {
 } from "../engine.ts";
 import { DockerCaller, isNoRoom, noRoom } from "./caller.ts";
 import { execIn } from "./exec.ts";
+import { filesOf } from "./files.ts";
 import { readFrames } from "./frames.ts";
 import { lines } from "./lines.ts";
 import { createOptions, limitOptions, toLimits } from "./security.ts";
@@ -22,7 +23,14 @@ import { createOptions, limitOptions, toLimits } from "./security.ts";
 /** Nothing is asked of it before it is needed: an engine may come later. */
 export function createDockerEngine(options: { socketPath: string; clock: Clock }): Engine {
   const caller = new DockerCaller(options);
-  return { ...general(caller), ...containers(caller), ...images(caller), ...networks(caller), ...volumes(caller) };
+  return {
+    ...general(caller),
+    ...containers(caller),
+    ...filesOf(caller),
+    ...images(caller),
+    ...networks(caller),
+    ...volumes(caller),
+  };
 }
 
 function general(caller: DockerCaller): Pick<Engine, "describe" | "events"> {
@@ -37,7 +45,7 @@ function general(caller: DockerCaller): Pick<Engine, "describe" | "events"> {
       const filters = JSON.stringify({ type: ["container"], event, label: [`${label}=${value}`] });
       const body = await caller.stream("events", "/events", { filters }, signal);
       return (async function* () {
-        for await (const line of lines(broken(caller, body, signal))) {
+        for await (const line of lines(caller.readable(body, signal))) {
           yield labelsOf(line);
         }
         if (!signal.aborted) throw caller.gone(new Error("the events ended"));
@@ -126,19 +134,10 @@ async function readLogs(caller: DockerCaller, id: string, options: LogOptions): 
   };
   const body = await caller.stream("container", `/containers/${id}/logs`, query, signal);
   return (async function* () {
-    for await (const { bytes } of readFrames(broken(caller, body, signal))) yield bytes;
+    for await (const { bytes } of readFrames(caller.readable(body, signal))) yield bytes;
     // An engine that is stopped ends the stream as if there were no more to say.
     if (follow && !signal.aborted) await caller.call("version", (docker) => docker.ping());
   })();
-}
-
-/** The body; when it breaks off that is said in our words, and when it was given up it just ends. */
-async function* broken(caller: DockerCaller, body: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const part of body) yield part as Uint8Array;
-  } catch (error) {
-    if (!signal.aborted) throw caller.gone(error);
-  }
 }
 
 function toContainer(info: ContainerInspectInfo): EngineContainer {

@@ -39,12 +39,22 @@ const side = z.coerce.number().int().min(1).max(LIMITS.terminal.maxWindow);
 
 const commandSchema = z.array(word).max(limits.maxCommandWords);
 /** As it is written: nothing that would have to be resolved. */
-function isMountPoint(path: string): boolean {
+function isInside(path: string): boolean {
   const parts = path.split("/");
-  if (parts.shift() !== "" || !path.isWellFormed() || /\p{Cc}|:/u.test(path)) return false;
-  if (parts.some((part) => part === "" || part === "." || part === "..")) return false;
-  return !["proc", "sys", "dev"].includes(parts[0] ?? "");
+  if (parts.shift() !== "" || !path.isWellFormed() || /\p{Cc}/u.test(path)) return false;
+  return !parts.some((part) => part === "" || part === "." || part === "..");
 }
+
+function isMountPoint(path: string): boolean {
+  return isInside(path) && !path.includes(":") && !["proc", "sys", "dev"].includes(path.split("/")[1] ?? "");
+}
+
+const filesQuery = projectQuery.extend({
+  path: z
+    .string()
+    .max(1024)
+    .refine((path) => path === "/" || isInside(path), { error: "an absolute path in the container, without . and .." }),
+});
 
 const spec = z.strictObject({
   image: z.string().min(1).max(256).describe("Name of an image: skerry image ls shows them"),
@@ -135,6 +145,12 @@ export const containerSchemas = {
       columns: side.optional(),
       rows: side.optional(),
     }),
+  },
+  readFiles: { params: nameParams, query: filesQuery },
+  writeFiles: {
+    params: nameParams,
+    query: filesQuery,
+    output: z.object({ files: z.int(), sizeBytes: z.int() }),
   },
   stats: { params: nameParams, query: projectQuery, output: usage },
 };
