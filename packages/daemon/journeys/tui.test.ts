@@ -271,3 +271,9 @@ test("without a terminal it says so, with the status for what is not supported",
   await using tmux = await Tmux.start({ columns: 80, rows: 24, env, command: `${SKERRY} ui </dev/null` });
   await tmux.until("why", (text) => text.includes("needs a terminal") && text.includes("left with 9"));
 });
+
+test("on a terminal that cannot place text it says so", async () => {
+  const env = { SKERRY_CONFIG_DIR: join(directory, "config"), HOME: directory };
+  await using tmux = await Tmux.start({ columns: 80, rows: 24, env, command: `TERM=dumb ${SKERRY} ui` });
+  await tmux.until("why", (text) => text.includes("TERM is dumb") && text.includes("left with 9"));
+});

@@ -17,7 +17,7 @@ export interface TuiOptions {
   readonly color: boolean;
   /** The wall clock, for ages. */
   readonly nowMs: () => number;
-  /** Runs a command of the CLI on this terminal, and gives its status. */
+  /** Runs a command of the CLI on this terminal, and gives its status. It ends when the signal aborts. */
   readonly runCommand: (words: readonly string[]) => Promise<number>;
   /** Ends it. */
   readonly signal: AbortSignal;
@@ -32,9 +32,11 @@ export async function runTui(options: TuiOptions): Promise<void> {
   const { client, context, stdin, stdout, color, nowMs, signal, screens = ROOT_SCREENS } = options;
   const ended = Promise.withResolvers<void>();
   using app = new App({ client, context, nowMs, screens, quit: () => ended.resolve() });
+  let command: Promise<number> | undefined;
   const runCommand = async (words: readonly string[]) => {
     await letGo(stdin);
-    return options.runCommand(words);
+    command = options.runCommand(words);
+    return command;
   };
   const instance = render(<AppScreen app={app} color={color} runCommand={runCommand} />, {
     stdin,
@@ -54,6 +56,8 @@ export async function runTui(options: TuiOptions): Promise<void> {
   } catch (error) {
     throw toSkerryError(error);
   } finally {
+    // It has the terminal, and ends with the signal, too.
+    await command?.catch(() => undefined);
     instance.unmount();
     await instance.waitUntilExit().catch(() => undefined);
     process.off("uncaughtException", crash).off("unhandledRejection", crash);

@@ -57,6 +57,11 @@ export class Tmux implements AsyncDisposable {
     return text.split("\n").slice(0, -1);
   }
 
+  /** From now on what the program writes goes into a file, too. */
+  record(path: string): Promise<string> {
+    return this.#tmux("pipe-pane", "-t", PANE, `exec cat >${path}`);
+  }
+
   resize(columns: number, rows: number): Promise<string> {
     return this.#tmux("resize-window", "-t", PANE, "-x", `${columns}`, "-y", `${rows}`);
   }
