@@ -28,10 +28,14 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function open(name: string, options: { token?: string; env?: Record<string, string> } = {}): Promise<Tmux> {
+async function open(
+  name: string,
+  options: { token?: string; socketPath?: string; env?: Record<string, string> } = {},
+): Promise<Tmux> {
   const config = join(directory, name);
   await mkdir(config, { mode: 0o700 });
-  const contexts = [{ name, socketPath: daemon.socketPath, token: options.token ?? token }];
+  const { socketPath = daemon.socketPath } = options;
+  const contexts = [{ name, socketPath, token: options.token ?? token }];
   const text = JSON.stringify({ version: 1, current: name, contexts });
   await writeFile(join(config, "contexts.json"), text, { mode: 0o600 });
   const env = { SKERRY_CONFIG_DIR: config, HOME: directory, ...options.env };
@@ -55,9 +59,15 @@ async function childOf(pid: number): Promise<number> {
 
 /** Without the curves and figures, of which none is the same twice: the frames, what is in them, the first and last line. */
 function skeleton(row: string): string {
-  if (/^[┌└]/.test(row)) return row.replace(/ {2}\d[\d.]* /g, "  0 ");
+  if (/^[┌└]/.test(row)) return row.replace(/┌[^┐]*┐/g, figureless);
   if (row.startsWith("│")) return row.replace(/[^│]/g, " ");
   return row.replace(/(● live|q quit).*/, "$1");
+}
+
+/** As wide as it was. */
+function figureless(edge: string): string {
+  const masked = edge.slice(0, -1).replace(/(?<= )\d[\d.]*/g, "0");
+  return `${masked.padEnd(edge.length - 1, "─")}┐`;
 }
 
 async function soon(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -66,19 +76,55 @@ async function soon(what: string, holds: () => Promise<boolean>): Promise<void> 
   }
 }
 
-test("four charts with figures, also after a resize; q leaves", async () => {
+test("four charts with figures at 80x24 and 100x26, also after a resize; its own questions are not counted; q leaves", async () => {
   await using tmux = await open("live");
-  const all = /CPU % of a core {2}\d.*Memory MiB {2}\d[\s\S]*Requests\/s {2}\d.*Latency ms, p99 {2}\d/;
-  const rows = await tmux.until("figures", (text) => all.test(text) && text.includes("node.metrics"));
-  assertScreen("top", rows, skeleton);
+  const quiet =
+    /CPU % of a core {2}\d.*Memory MiB {2}\d[\s\S]*Requests\/s {2}gateway 0.0 {2}API 0.0 .*API ms {2}no requests/;
+  assertScreen("top", await tmux.until("figures, and nothing asked", (text) => quiet.test(text)), skeleton);
   const styled = (await tmux.screen(true)).join("\n");
   assert.match(styled, /\x1b\[(?:\d+;)*3[0-7]/);
-  await tmux.resize(60, 20);
-  await tmux.until("smaller, with whole frames", (text) => {
+  const client = daemon.client(token);
+  const busy = new AbortController();
+  const asking = (async () => {
+    while (!busy.signal.aborted) await client.call(sessionRoutes.whoami);
+  })();
+  const all = /API [1-9]\d*.*API ms {2}p50 \d[\d.]* p95 \d[\d.]* p99 \d[\d.]*[\s\S]*q quit {3}whoami \d/;
+  await tmux.passing("what is asked, and how long it takes", (text) => all.test(text));
+  await tmux.resize(80, 24);
+  const whole = (text: string) => {
     const frame = text.split("\n").filter((row) => /^[┌│└]/.test(row));
-    return text.includes("Latency") && frame.length >= 12 && frame.every((row) => /^[┌│└].*[┐│┘]$/.test(row));
-  });
+    return text.includes("p99") && frame.length >= 12 && frame.every((row) => /^[┌│└].*[┐│┘]$/.test(row));
+  };
+  const rows = await tmux.passing(
+    "smaller, with whole frames",
+    (text) => whole(text) && text.split("\n").length === 24,
+  );
+  busy.abort();
+  await asking;
+  assertScreen("top-busy", rows, skeleton);
+  await tmux.resize(40, 10);
+  await tmux.until("too small", (text) => text.trim() === "Make it larger");
+  await tmux.resize(60, 20);
+  await tmux.until("smaller, with whole frames", (text) => /^ Skerry {2}live/.test(text) && /┌─ CPU.*┐/.test(text));
   await tmux.keys("q");
+  await assertRestored(tmux, 0);
+});
+
+test("the gateway's requests and latencies, as soon as there are any", async () => {
+  await using node = await startDaemonProcess({ data: join(directory, "gateway"), argv: ["--gateway-workers", "1"] });
+  await using tmux = await open("sites", { token: await node.login(), socketPath: node.socketPath });
+  await tmux.until("live", (text) => text.includes("● live"));
+  const busy = new AbortController();
+  const asking = (async () => {
+    while (!busy.signal.aborted) await fetch(node.httpUrl ?? "").then((answer) => answer.arrayBuffer());
+  })();
+  await tmux.passing("those of the gateway", (text) =>
+    /Requests\/s {2}gateway [1-9]\d*.*Gateway ms {2}p50 \d[\d.]* p95 \d[\d.]* p99 \d/.test(text),
+  );
+  busy.abort();
+  await asking;
+  await tmux.until("and when there are none", (text) => text.includes("Gateway ms  no requests"));
+  await tmux.keys("C-c");
   await assertRestored(tmux, 0);
 });
 

@@ -1,11 +1,15 @@
 /** What all workers together have served, as metrics. A worker tells its sums; one that ended leaves what it told. */
 import type { Metrics } from "@skerry/core/domain/telemetry.ts";
-import type { ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
+import { LATENCY_BUCKETS_MS, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
+
+/** Upper bounds as Prometheus writes them, in seconds; the last takes all. */
+const LATENCY_BOUNDS = [...LATENCY_BUCKETS_MS.map((ms) => String(ms / 1000)), "+Inf"];
 
 const CLASSES = ["aborted", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
 
 export class TrafficCounts {
   readonly #requests: ReturnType<Metrics["counter"]>;
+  readonly #latency: ReturnType<Metrics["counter"]>;
   readonly #sums: readonly (readonly [add: (amount: number) => void, of: (stats: ProxyStats) => number])[];
 
   /** `live`: what the workers that live have last told. */
@@ -13,6 +17,8 @@ export class TrafficCounts {
     const sum = (name: string, help: string, of: (stats: ProxyStats) => number) =>
       [metrics.counter(`skerry_gateway_${name}_total`, help), of] as const;
     this.#requests = metrics.counter("skerry_gateway_requests_total", "Answers to clients, by class.", ["class"]);
+    const help = "Requests that took at most so many seconds, as a histogram has them.";
+    this.#latency = metrics.counter("skerry_gateway_request_duration_seconds_bucket", help, ["le"]);
     this.#sums = [
       sum("connections", "Connections of clients.", (stats) => stats.connectionsTotal),
       sum("refused_connections", "Connections closed at once: too many.", (stats) => stats.connectionsRefused),
@@ -33,6 +39,11 @@ export class TrafficCounts {
     for (const [at, name] of CLASSES.entries()) {
       const amount = (now.byClass[at] ?? 0) - (before.byClass[at] ?? 0);
       if (amount > 0) this.#requests(amount, { class: name });
+    }
+    let within = 0;
+    for (const [at, le] of LATENCY_BOUNDS.entries()) {
+      within += Math.max(0, (now.latency[at] ?? 0) - (before.latency[at] ?? 0));
+      if (within > 0) this.#latency(within, { le });
     }
     for (const [add, of] of this.#sums) {
       const amount = of(now) - of(before);

@@ -6,12 +6,14 @@ import { formatBytes } from "@skerry/core/contract/present/values.ts";
 import blessed from "blessed";
 import contrib from "blessed-contrib";
 import { COLOR_VARIABLE, TITLE_VARIABLE, type TopMessage } from "./message.ts";
-import type { Sample } from "./metrics.ts";
+import type { Sample, Traffic } from "./metrics.ts";
 
 /** Points of a chart; older ones go. */
 const POINTS = 60;
 const MiB = 1024 * 1024;
 const MAX_ROUTES = 8;
+const MIN_WIDTH = 50;
+const MIN_HEIGHT = 16;
 
 const title = process.env[TITLE_VARIABLE] ?? "";
 if (process.env[COLOR_VARIABLE] !== "1") leaveColorsOut();
@@ -21,18 +23,18 @@ const grid = new contrib.grid({ rows: 12, cols: 12, screen });
 const head = blessed.text({ parent: screen, top: 0, left: 1, height: 1, content: `${title}  asking ...` });
 
 interface Chart {
-  /** The newest last; undefined: there is nothing to show. */
-  readonly points: (number | undefined)[];
-  readonly draw: () => void;
-  /** The canvas of a chart is as large as it was when it was attached. */
-  readonly resize: () => void;
+  /** One more point for each line; undefined: there is nothing to show. */
+  readonly add: (label: string, values: readonly (number | undefined)[]) => void;
+  /** Forgets what it has shown: it shows something else from now on. */
+  readonly clear: () => void;
+  readonly redraw: () => void;
 }
 
-function chart(at: readonly [row: number, column: number], label: string, color: string): Chart {
-  const style = { line: color, text: "white", baseline: "white" };
+/** `colors`: of its lines. */
+function chart(at: readonly [row: number, column: number], first: string, colors: readonly string[]): Chart {
   const options = {
-    label,
-    style,
+    label: ` ${first} `,
+    style: { text: "white", baseline: "white" },
     showLegend: false,
     minY: 0,
     numYLabels: 4,
@@ -41,18 +43,34 @@ function chart(at: readonly [row: number, column: number], label: string, color:
     wholeNumbersOnly: false,
   };
   const widget = grid.set(at[0], at[1], 5, 6, contrib.line, options) as contrib.Widgets.LineElement;
-  const points: (number | undefined)[] = [];
+  const lines = colors.map((color) => ({ color, points: [] as number[] }));
+  const draw = () => {
+    widget.options.maxY = Math.max(1, ...lines.flatMap(({ points }) => points)) * 1.2;
+    widget.setData(
+      lines.map(({ color, points: y }, i) => ({
+        title: `${i}`,
+        x: y.map((_, n) => ageLabel(y.length - 1 - n)),
+        y,
+        style: { line: color },
+      })),
+    );
+  };
   return {
-    points,
-    resize: () => void widget.emit("attach"),
-    draw() {
-      const y = points.map((point) => point ?? 0);
-      widget.options.maxY = Math.max(1, ...y) * 1.2;
-      widget.setData([
-        { title: label, x: points.map((_, i) => ageLabel(points.length - 1 - i)), y, style: { line: color } },
-      ]);
-      const last = points.at(-1);
-      widget.setLabel(` ${label}  ${last === undefined ? "-" : figure(last)} `);
+    add(label, values) {
+      for (const [i, { points }] of lines.entries()) {
+        points.push(values[i] ?? 0);
+        if (points.length > POINTS) points.shift();
+      }
+      widget.setLabel(` ${label} `);
+      draw();
+    },
+    clear() {
+      for (const { points } of lines) points.length = 0;
+    },
+    redraw() {
+      // The canvas of a chart is as large as it was when it was attached.
+      widget.emit("attach");
+      if (lines.some(({ points }) => points.length > 0)) draw();
     },
   };
 }
@@ -62,34 +80,51 @@ function ageLabel(points: number): string {
   return points === 0 ? "now" : `-${points * 2}s`;
 }
 
-function figure(value: number): string {
+function figure(value: number | undefined): string {
+  if (value === undefined) return "-";
   return value >= 100 ? `${Math.round(value)}` : value.toFixed(1);
 }
 
-const cpu = chart([1, 0], "CPU % of a core", "green");
-const memory = chart([1, 6], "Memory MiB", "cyan");
-const requests = chart([6, 0], "Requests/s", "yellow");
-const latency = chart([6, 6], "Latency ms, p99", "magenta");
-const charts: readonly (readonly [Chart, (sample: Sample) => number | undefined])[] = [
-  [cpu, ({ cpuPercent }) => cpuPercent],
-  [memory, ({ memoryBytes }) => memoryBytes / MiB],
-  [requests, ({ requestsPerSecond }) => requestsPerSecond],
-  [latency, ({ p99Ms }) => p99Ms],
-];
+const cpu = chart([1, 0], "CPU % of a core", ["green"]);
+const memory = chart([1, 6], "Memory MiB", ["cyan"]);
+const requests = chart([6, 0], "Requests/s", ["yellow", "cyan"]);
+const latency = chart([6, 6], "Latency ms", ["green", "yellow", "red"]);
+const charts = [cpu, memory, requests, latency];
 const foot = blessed.text({ parent: screen, bottom: 0, left: 1, height: 1, content: "q quit" });
+const small = blessed.box({ parent: screen, hidden: true, width: "100%", height: "100%", content: "Make it larger" });
+
+/** Whose latency is shown: that of the sites as soon as there is any, that of the API until then. */
+let shown: "API" | "Gateway" = "API";
 
 function show(sample: Sample): void {
-  for (const [{ points, draw }, pick] of charts) {
-    points.push(pick(sample));
-    if (points.length > POINTS) points.shift();
-    draw();
+  const { cpuPercent, memoryBytes, api, gateway, routes } = sample;
+  if (shown === "API" && gateway.perSecond > 0) {
+    shown = "Gateway";
+    latency.clear();
   }
-  const { memoryBytes, p50Ms, routes } = sample;
-  const half = p50Ms === undefined ? "" : `  half within ${figure(p50Ms)} ms`;
-  head.setContent(`${title}  ● live  ${formatBytes(memoryBytes)}${half}`);
+  const memoryMiB = memoryBytes / MiB;
+  cpu.add(`CPU % of a core  ${figure(cpuPercent)}`, [cpuPercent]);
+  memory.add(`Memory MiB  ${figure(memoryMiB)}`, [memoryMiB]);
+  const told = `Requests/s  gateway ${figure(gateway.perSecond)}  API ${figure(api.perSecond)}`;
+  requests.add(told, [gateway.perSecond, api.perSecond]);
+  const { p50Ms, p95Ms, p99Ms } = shown === "API" ? api : gateway;
+  latency.add(latencyLabel(shown === "API" ? api : gateway), [p50Ms, p95Ms, p99Ms]);
+  head.setContent(`${title}  ● live  ${formatBytes(memoryBytes)}`);
   const busiest = routes.slice(0, MAX_ROUTES).map(({ route, perSecond }) => `${route} ${figure(perSecond)}/s`);
   foot.setContent(["q quit", ...busiest].join("   "));
   screen.render();
+}
+
+function latencyLabel({ p50Ms, p95Ms, p99Ms }: Traffic): string {
+  if (p50Ms === undefined) return `${shown} ms  no requests`;
+  return `${shown} ms  p50 ${figure(p50Ms)} p95 ${figure(p95Ms)} p99 ${figure(p99Ms)}`;
+}
+
+/** Charts in a corner say nothing. */
+function fit(): void {
+  small.hidden = Number(screen.width) >= MIN_WIDTH && Number(screen.height) >= MIN_HEIGHT;
+  // What was in its place is not known to be gone otherwise.
+  screen.realloc();
 }
 
 /** What it writes keeps its attributes and loses its colours. */
@@ -122,10 +157,9 @@ process.on("message", (message: TopMessage) => {
 for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) process.on(signal, leave);
 process.on("disconnect", leave);
 screen.on("resize", () => {
-  for (const [{ draw, points, resize }] of charts) {
-    resize();
-    if (points.length > 0) draw();
-  }
+  fit();
+  for (const { redraw } of charts) redraw();
   screen.render();
 });
+fit();
 screen.render();

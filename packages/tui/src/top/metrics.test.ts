@@ -22,33 +22,44 @@ function reading(cpu: number, put: number, get: number, fast: number, slow: numb
 
 test("what happened between two readings, a second", () => {
   const sample = sampleOf(reading(10, 100, 50, 10, 10), reading(11, 110, 60, 110, 20), 2);
+  const { p50Ms, p95Ms, p99Ms } = sample.api;
   assert.deepEqual(
-    { ...sample, p50Ms: sample.p50Ms?.toFixed(2), p99Ms: sample.p99Ms?.toFixed(2) },
-    {
-      cpuPercent: 50,
-      memoryBytes: 1_048_576,
-      requestsPerSecond: 15,
-      p50Ms: "5.50",
-      p99Ms: "90.10",
-      routes: [
-        { route: "object.get", perSecond: 10 },
-        { route: "object.put", perSecond: 5 },
-      ],
-    },
+    [p50Ms, p95Ms, p99Ms].map((ms) => ms?.toFixed(2)),
+    ["5.50", "50.50", "90.10"],
   );
+  assert.deepEqual([sample.cpuPercent, sample.memoryBytes, sample.api.perSecond], [50, 1_048_576, 15]);
+  assert.deepEqual(sample.routes, [
+    { route: "object.get", perSecond: 10 },
+    { route: "object.put", perSecond: 5 },
+  ]);
 });
 
 test("nothing asked: no latency, and no division by it", () => {
   const still = reading(10, 100, 50, 10, 10);
   const sample = sampleOf(still, still, 2);
-  assert.deepEqual(
-    [sample.requestsPerSecond, sample.p50Ms, sample.p99Ms, sample.routes],
-    [0, undefined, undefined, []],
-  );
+  const nothing = { perSecond: 0, p50Ms: undefined, p95Ms: undefined, p99Ms: undefined };
+  assert.deepEqual([sample.api, sample.gateway, sample.routes], [nothing, nothing, []]);
 });
 
 test("counters that began again count from nothing", () => {
   const sample = sampleOf(reading(100, 1000, 500, 10, 10), reading(1, 4, 2, 4, 0), 2);
   assert.equal(sample.cpuPercent, 50);
-  assert.equal(sample.requestsPerSecond, 4);
+  assert.equal(sample.api.perSecond, 4);
+});
+
+test("the gateway's traffic apart; the questions for the figures are not in them", () => {
+  const at = (requests: number, within: number) =>
+    parseMetrics(
+      [
+        `skerry_gateway_requests_total{class="2xx"} ${requests}`,
+        `skerry_gateway_requests_total{class="5xx"} ${requests}`,
+        `skerry_gateway_request_duration_seconds_bucket{le="0.001"} ${within}`,
+        `skerry_gateway_request_duration_seconds_bucket{le="+Inf"} ${within}`,
+        `skerry_http_requests_total{route="node.metrics",status="200"} ${requests}`,
+        `skerry_http_request_duration_seconds_bucket{le="0.01",route="node.metrics"} ${requests}`,
+      ].join("\n"),
+    );
+  const { api, gateway, routes } = sampleOf(at(10, 20), at(30, 60), 2);
+  assert.deepEqual([gateway.perSecond, gateway.p50Ms, gateway.p99Ms], [20, 0.5, 0.99]);
+  assert.deepEqual([api.perSecond, api.p50Ms, routes], [0, undefined, []]);
 });

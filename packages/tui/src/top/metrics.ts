@@ -7,16 +7,28 @@ export interface Sample {
   /** Of one core: 150 is one and a half. */
   readonly cpuPercent: number;
   readonly memoryBytes: number;
-  readonly requestsPerSecond: number;
-  /** Undefined when there was no request. */
-  readonly p50Ms: number | undefined;
-  readonly p99Ms: number | undefined;
-  /** The busiest first. */
+  /** Without the questions for these figures. */
+  readonly api: Traffic;
+  /** All zero where there is no gateway. */
+  readonly gateway: Traffic;
+  /** Of the API, the busiest first. */
   readonly routes: readonly { readonly route: string; readonly perSecond: number }[];
+}
+
+export interface Traffic {
+  readonly perSecond: number;
+  /** Undefined when there was no request: half of them, nineteen of twenty, and all but one of a hundred took at most so long. */
+  readonly p50Ms: number | undefined;
+  readonly p95Ms: number | undefined;
+  readonly p99Ms: number | undefined;
 }
 
 const REQUESTS = "skerry_http_requests_total";
 const DURATIONS = "skerry_http_request_duration_seconds_bucket";
+const GATEWAY_REQUESTS = "skerry_gateway_requests_total";
+const GATEWAY_DURATIONS = "skerry_gateway_request_duration_seconds_bucket";
+/** The route that is asked for all this. */
+const OWN_ROUTE = "node.metrics";
 
 export function parseMetrics(text: string): Reading {
   const reading = new Map<string, number>();
@@ -36,27 +48,43 @@ export function sampleOf(before: Reading, after: Reading, seconds: number): Samp
     const then = before.get(series) ?? 0;
     return now >= then ? now - then : now;
   };
-  const perRoute = new Map<string, number>();
-  const perBound = new Map<number, number>();
-  for (const series of after.keys()) {
-    const route = labelOf(series, "route");
-    if (series.startsWith(`${REQUESTS}{`)) perRoute.set(route, (perRoute.get(route) ?? 0) + grown(series));
-    if (!series.startsWith(`${DURATIONS}{`)) continue;
-    const bound = Number(labelOf(series, "le").replace("+Inf", "Infinity"));
-    perBound.set(bound, (perBound.get(bound) ?? 0) + grown(series));
-  }
+  /** What a metric has grown by, for each value of a label. */
+  const grownBy = (metric: string, label: string) => {
+    const sums = new Map<string, number>();
+    for (const series of after.keys()) {
+      if (!series.startsWith(`${metric}{`) || labelOf(series, "route") === OWN_ROUTE) continue;
+      const value = labelOf(series, label);
+      sums.set(value, (sums.get(value) ?? 0) + grown(series));
+    }
+    return sums;
+  };
+  const perRoute = grownBy(REQUESTS, "route");
   const routes = [...perRoute]
     .filter(([, count]) => count > 0)
     .map(([route, count]) => ({ route, perSecond: count / seconds }))
     .sort((a, b) => b.perSecond - a.perSecond || (a.route < b.route ? -1 : 1));
-  const bounds = [...perBound].sort(([a], [b]) => a - b);
   return {
     cpuPercent: (grown("process_cpu_seconds_total") / seconds) * 100,
     memoryBytes: after.get("process_resident_memory_bytes") ?? 0,
-    requestsPerSecond: routes.reduce((sum, { perSecond }) => sum + perSecond, 0),
-    p50Ms: quantile(bounds, 0.5),
-    p99Ms: quantile(bounds, 0.99),
+    api: trafficOf(perRoute, grownBy(DURATIONS, "le"), seconds),
+    gateway: trafficOf(grownBy(GATEWAY_REQUESTS, "class"), grownBy(GATEWAY_DURATIONS, "le"), seconds),
     routes,
+  };
+}
+
+function trafficOf(
+  counts: ReadonlyMap<string, number>,
+  durations: ReadonlyMap<string, number>,
+  seconds: number,
+): Traffic {
+  const bounds = [...durations]
+    .map(([le, count]) => [Number(le.replace("+Inf", "Infinity")), count] as const)
+    .sort(([a], [b]) => a - b);
+  return {
+    perSecond: [...counts.values()].reduce((sum, count) => sum + count, 0) / seconds,
+    p50Ms: quantile(bounds, 0.5),
+    p95Ms: quantile(bounds, 0.95),
+    p99Ms: quantile(bounds, 0.99),
   };
 }
 

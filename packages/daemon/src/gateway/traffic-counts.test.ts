@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { countRequest, emptyStats, LATENCY_BUCKETS_MS } from "@skerry/core/gateway/proxy/records.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import { TrafficCounts } from "./traffic-counts.ts";
+
+function request(durationMs: number) {
+  const known = { id: "r", routeId: "u", method: "GET", host: "h", path: "/", upstream: undefined, error: undefined };
+  return { ...known, status: 200, durationMs, bytesIn: 1, bytesOut: 2 };
+}
+
+test("latencies of all workers are one histogram: each bound has what took at most so long", async () => {
+  const metrics = createMetrics();
+  const counts = new TrafficCounts(metrics, () => []);
+  const worker = emptyStats();
+  for (const [told, durations] of [
+    [emptyStats(), [0.5, 1, 1.5]],
+    [undefined, [400, 99_000]],
+  ] as const) {
+    const before = told ?? structuredClone(worker);
+    for (const durationMs of durations) countRequest(worker, request(durationMs));
+    counts.take(before, structuredClone(worker));
+  }
+  const text = await metrics.render();
+  const within = (le: string) =>
+    Number(new RegExp(`^skerry_gateway_request_duration_seconds_bucket\\{le="${le}"\\} (\\d+)$`, "m").exec(text)?.[1]);
+  assert.deepEqual(["0.001", "0.002", "0.25", "0.5", "10", "\\+Inf"].map(within), [2, 3, 3, 4, 4, 5]);
+  assert.match(text, /^skerry_gateway_requests_total\{class="2xx"\} 5$/m);
+  assert.equal(text.match(/_duration_seconds_bucket\{/g)?.length, LATENCY_BUCKETS_MS.length + 1);
+});
