@@ -19,8 +19,12 @@ const BAD_CHUNK = new Refusal(
   "A chunk is longer than it says, or a line of the body does not end with CR LF.",
 );
 const LONG_EXTENSION = new Refusal("invalid", "The extensions of a chunk exceed the limit.");
-const BAD_EXTENSION = new Refusal("invalid", "The extensions of a chunk hold a control character.");
+const BAD_EXTENSION = new Refusal("invalid", "The extensions of a chunk are not names with values.");
 const BAD_TRAILER = new Refusal("invalid", "The trailers are not header lines.");
+const FRAMING_TRAILER = new Refusal(
+  "invalid",
+  "The trailers hold a header that says how long or for whom the message is.",
+);
 const LONG_TRAILER = new Refusal("invalid/headers", "The trailers exceed the limit.");
 
 /** Twelve hexadecimal digits stay below 2^53. */
@@ -39,6 +43,46 @@ const TRAILER_LF = 9;
 const END_LF = 10;
 
 const SEMICOLON = 0x3b;
+const EQUALS = 0x3d;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Places in the extensions of a chunk (RFC 9112 7.1.1): `;name=value;name="value"`. */
+const AT_NAME = 0;
+const IN_NAME = 1;
+const AT_VALUE = 2;
+const IN_VALUE = 3;
+const IN_QUOTES = 4;
+const AFTER_BACKSLASH = 5;
+const AFTER_QUOTES = 6;
+const AT_END = 7;
+const IS_BAD = 8;
+
+function afterExtension(place: number, byte: number): number {
+  const isToken = TOKEN[byte] === 1;
+  switch (place) {
+    case AT_NAME:
+      return isToken ? IN_NAME : IS_BAD;
+    case AT_VALUE:
+      if (byte === QUOTE) return IN_QUOTES;
+      return isToken ? IN_VALUE : IS_BAD;
+    case IN_QUOTES:
+      if (byte === QUOTE) return AFTER_QUOTES;
+      if (byte === BACKSLASH) return AFTER_BACKSLASH;
+      return LINE[byte] === 1 ? IN_QUOTES : IS_BAD;
+    case AFTER_BACKSLASH:
+      return LINE[byte] === 1 ? IN_QUOTES : IS_BAD;
+  }
+  // In a name, in a value, or behind one.
+  if (byte === CR) return AT_END;
+  if (byte === SEMICOLON) return AT_NAME;
+  if (place === IN_NAME && byte === EQUALS) return AT_VALUE;
+  return isToken && place !== AFTER_QUOTES ? place : IS_BAD;
+}
+
+/** Not in trailers (RFC 9110 6.5.1). They are dropped with all others, but who sends them means to be read by somebody. */
+const FRAMING = new Set(["content-length", "transfer-encoding", "host", "connection", "trailer"]);
+const LONGEST_FRAMING = 17;
 
 /** Gets the ranges of a buffer that are passed on, in their order. */
 export type TakeRange = (buffer: Buffer, from: number, to: number) => void;
@@ -56,6 +100,10 @@ export class BodyReader {
   #state = SIZE;
   #digits = 0;
   #extra = 0;
+  /** In an extension. */
+  #place = AT_NAME;
+  /** Of the trailer that is being read, in lower case, as far as it matters. */
+  #name = "";
 
   constructor(limits: BodyLimits) {
     this.#limits = limits;
@@ -121,9 +169,11 @@ export class BodyReader {
       case SIZE:
         return this.#size(byte);
       case EXTENSION:
-        if (byte === CR) this.#state = SIZE_LF;
-        else if (LINE[byte] !== 1) return BAD_EXTENSION;
-        return ++this.#extra > this.#limits.maxChunkExtensionBytes ? LONG_EXTENSION : undefined;
+        if (++this.#extra > this.#limits.maxChunkExtensionBytes) return LONG_EXTENSION;
+        this.#place = afterExtension(this.#place, byte);
+        if (this.#place === IS_BAD) return BAD_EXTENSION;
+        if (this.#place === AT_END) this.#state = SIZE_LF;
+        return undefined;
       case SIZE_LF:
         this.#state = this.#left === 0 ? TRAILER_START : DATA;
         this.#digits = 0;
@@ -151,8 +201,10 @@ export class BodyReader {
     }
     if (this.#digits === 0) return BAD_SIZE;
     if (byte === CR) this.#state = SIZE_LF;
-    else if (byte === SEMICOLON) this.#state = EXTENSION;
-    else return BAD_SIZE;
+    else if (byte === SEMICOLON) {
+      this.#state = EXTENSION;
+      this.#place = AT_NAME;
+    } else return BAD_SIZE;
     return undefined;
   }
 
@@ -161,10 +213,15 @@ export class BodyReader {
     switch (state) {
       case TRAILER_START:
         this.#state = byte === CR ? END_LF : TRAILER_NAME;
+        this.#name = String.fromCharCode(byte).toLowerCase();
         return byte === CR || TOKEN[byte] === 1 ? undefined : BAD_TRAILER;
       case TRAILER_NAME:
-        if (byte === COLON) this.#state = TRAILER_VALUE;
-        return byte === COLON || TOKEN[byte] === 1 ? undefined : BAD_TRAILER;
+        if (byte === COLON) {
+          this.#state = TRAILER_VALUE;
+          return FRAMING.has(this.#name) ? FRAMING_TRAILER : undefined;
+        }
+        if (this.#name.length <= LONGEST_FRAMING) this.#name += String.fromCharCode(byte).toLowerCase();
+        return TOKEN[byte] === 1 ? undefined : BAD_TRAILER;
       case TRAILER_VALUE:
         if (byte === CR) this.#state = TRAILER_LF;
         return byte === CR || LINE[byte] === 1 ? undefined : BAD_TRAILER;

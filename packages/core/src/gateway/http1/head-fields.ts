@@ -1,7 +1,7 @@
 /** The header lines of one head: those that mean something to a proxy are noted, those that are passed on are kept. */
 import { ConnectionOptions } from "./connection-options.ts";
 import { FieldLines, KeptLines, withoutNames } from "./field-lines.ts";
-import { isName, type Refusal } from "./grammar.ts";
+import { isName, type Refusal, SP } from "./grammar.ts";
 import { type HeadLimits, TOO_LARGE_HEAD } from "./head-reader.ts";
 
 /** Passed on. */
@@ -21,10 +21,17 @@ export interface FieldRules {
   readonly droppedPrefix?: string;
   /** Names with an underscore are dropped: programs behind a CGI-like interface take it for a hyphen. */
   readonly dropsUnderscores: boolean;
-  readonly note: (what: number, value: string) => Refusal | undefined;
+  /** `isTabbed`: a tab stands beside the value. It is blank (RFC 9110 5.6.3), and others take it for a part of the value. */
+  readonly note: (what: number, value: string, isTabbed: boolean) => Refusal | undefined;
 }
 
 const MAX_NAME_LENGTH = 32;
+
+function isTabBeside(text: string, { nameTo, valueFrom, valueTo, next }: FieldLines): boolean {
+  const isPlain = valueFrom === nameTo + 2 && next === valueTo + 2 && text.charCodeAt(valueFrom - 1) === SP;
+  if (isPlain) return false;
+  return text.slice(nameTo, valueFrom).includes("\t") || text.slice(valueTo, next).includes("\t");
+}
 
 /** One serves all heads of its kind: read what is needed before the next head. */
 export class HeadFields {
@@ -57,7 +64,8 @@ export class HeadFields {
       if (what > PASS) kept.drop(fields.lineFrom, fields.next);
       if (what === DROP) continue;
       const value = text.slice(fields.valueFrom, fields.valueTo);
-      const refusal = what === CONNECTION ? this.connection.add(value) : this.#rules.note(what, value);
+      const isTabbed = isTabBeside(text, fields);
+      const refusal = what === CONNECTION ? this.connection.add(value) : this.#rules.note(what, value, isTabbed);
       if (refusal !== undefined) return refusal;
     }
     return fields.refusal;

@@ -154,7 +154,7 @@ function begin(): void {
   said.hops = 0;
 }
 
-function note(what: number, value: string): Refusal | undefined {
+function note(what: number, value: string, isTabbed: boolean): Refusal | undefined {
   switch (what) {
     case HOST:
       if (said.hostHeader !== undefined) return TWO_HOSTS;
@@ -164,11 +164,11 @@ function note(what: number, value: string): Refusal | undefined {
       if (said.hasLength) return TWO_LENGTHS;
       said.hasLength = true;
       said.bodyBytes = contentLength(value);
-      return said.bodyBytes < 0 ? BAD_LENGTH : undefined;
+      return said.bodyBytes < 0 || isTabbed ? BAD_LENGTH : undefined;
     case ENCODING:
       if (said.isChunked) return TWO_ENCODINGS;
       said.isChunked = true;
-      return value === "chunked" ? undefined : BAD_ENCODING;
+      return value === "chunked" && !isTabbed ? undefined : BAD_ENCODING;
     case UPGRADE:
       said.upgrade = said.upgrade === undefined ? value : "";
       return undefined;

@@ -106,14 +106,14 @@ function bodyOf(status: number, isHead: boolean): number {
   return said.length ?? UNTIL_CLOSE;
 }
 
-function note(what: number, value: string): Refusal | undefined {
+function note(what: number, value: string, isTabbed: boolean): Refusal | undefined {
   switch (what) {
     case LENGTH:
       if (said.length !== undefined) return TWO_LENGTHS;
       said.length = contentLength(value);
-      return said.length < 0 ? BAD_LENGTH : undefined;
+      return said.length < 0 || isTabbed ? BAD_LENGTH : undefined;
     case ENCODING:
-      if (said.isChunked || value !== "chunked") return BAD_ENCODING;
+      if (said.isChunked || value !== "chunked" || isTabbed) return BAD_ENCODING;
       said.isChunked = true;
       return undefined;
     case DATE:
