@@ -93,6 +93,27 @@ test("a handshake gets the certificate of its name; one without, and one that no
   assert.ok(asked.length < 60, `${asked.length} were asked for`);
 });
 
+test("a connection is not negotiated again", async () => {
+  const authority = new Authority({ disk, random, clock, directory: join(directory, "no"), cluster: "c".repeat(26) });
+  await using fleet = await startFleet({
+    entries: () => [entry("a", "app.example")],
+    certificateFor: (host) => authority.issue(host === "" ? "gateway.invalid" : host),
+  });
+  for (const servername of ["", "app.example"]) {
+    const options = { host: "127.0.0.1", port: fleet.httpsPort, servername, maxVersion: "TLSv1.2" } as const;
+    const socket = connect({ ...options, rejectUnauthorized: false });
+    await new Promise((resolve) => socket.once("secureConnect", resolve));
+    const outcome = await new Promise((resolve) => {
+      socket.once("error", () => resolve("refused"));
+      socket.once("close", () => resolve("refused"));
+      socket.renegotiate({ rejectUnauthorized: false }, (error) => resolve(error === null ? "done" : "refused"));
+    });
+    assert.equal(outcome, "refused", servername);
+    socket.destroy();
+  }
+  assert.equal((await fetch(`http://127.0.0.1:${fleet.httpPort}/`)).status, 404);
+});
+
 test("without a certificate a handshake is refused, and what is plain goes on", async () => {
   await using fleet = await startFleet({ entries: () => [entry("a", "app.example")] });
   await assert.rejects(shakeHands(fleet.httpsPort, "app.example"));

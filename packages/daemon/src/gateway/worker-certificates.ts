@@ -3,11 +3,13 @@
  * nothing, or what no route serves, gets the default one, so that the answer can say what is wrong; asked for at the first
  * handshake, because making one loads a library that nobody else needs.
  */
+import { constants } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Certificate } from "@skerry/core/gateway/control.ts";
 
-export const MIN_TLS_VERSION = "TLSv1.2";
+/** For every handshake. Renegotiation costs the server more than the client, and nobody needs it. */
+export const TLS_RULES = { minVersion: "TLSv1.2", secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
 
 /** How the default certificate is asked for. */
 const DEFAULT_NAME = "";
@@ -66,7 +68,7 @@ export class Certificates {
     const kept = this.#kept.get(name);
     if (kept?.context !== undefined) return kept.context;
     const { certificate: cert, key } = certificate;
-    const context = createSecureContext({ cert, key, minVersion: MIN_TLS_VERSION });
+    const context = createSecureContext({ cert, key, ...TLS_RULES });
     if (kept !== undefined) kept.context = context;
     return context;
   }

@@ -2,7 +2,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
-import { type Certificates, MIN_TLS_VERSION } from "./worker-certificates.ts";
+import { type Certificates, TLS_RULES } from "./worker-certificates.ts";
 
 export interface TlsOptions {
   readonly certificates: Certificates;
@@ -13,7 +13,7 @@ export interface TlsOptions {
 /** Does not listen yet. */
 export function createTlsListener({ certificates, accept }: TlsOptions): Server {
   const secure = createTlsServer({
-    minVersion: MIN_TLS_VERSION,
+    ...TLS_RULES,
     ALPNProtocols: ["http/1.1"],
     handshakeTimeout: LIMITS.gateway.handshakeMs,
     SNICallback: (name, done) => {
@@ -33,7 +33,7 @@ export function createTlsListener({ certificates, accept }: TlsOptions): Server 
     const certificate = found instanceof Promise ? await found : found;
     if (certificate !== undefined && certificate !== used) {
       used = certificate;
-      secure.setSecureContext({ cert: certificate.certificate, key: certificate.key, minVersion: MIN_TLS_VERSION });
+      secure.setSecureContext({ cert: certificate.certificate, key: certificate.key, ...TLS_RULES });
     }
     if (!socket.destroyed) secure.emit("connection", socket);
   };
