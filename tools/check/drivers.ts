@@ -31,6 +31,11 @@ export const DRIVERS: readonly Driver[] = [
     reason: "the gateway's data path: nothing wraps its sockets, and it connects to the address that it has checked",
   },
   {
+    path: `${CORE}/gateway/proxy/socket-check.ts`,
+    may: ["node:net"],
+    reason: "looks whether Node's own sockets are as the data path knows them",
+  },
+  {
     path: `${CORE}/gateway/proxy/names.ts`,
     may: ["node:dns/promises"],
     reason: "the gateway's workers resolve the names of upstreams themselves, in threads of the system's resolver",

@@ -41,6 +41,8 @@ export type FromWorker =
   | { readonly type: "listening"; readonly httpPort: number; readonly httpsPort: number }
   /** It cannot listen: nothing is served. */
   | { readonly type: "failed"; readonly what: "http" | "https"; readonly code: string }
+  /** This Node is another than it was made for. */
+  | { readonly type: "unsupported"; readonly message: string; readonly hint: string }
   | { readonly type: "running"; readonly generation: number }
   | { readonly type: "pong" }
   /** Asks for the certificate of a host of routes, or a name below a wildcard; `""`: the default one. */

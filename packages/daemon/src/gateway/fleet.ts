@@ -242,6 +242,10 @@ export class Fleet implements AsyncDisposable {
         member.child.kill("SIGKILL");
         return;
       }
+      case "unsupported":
+        serving.reject(new SkerryError("unsupported/version", message.message, { hint: message.hint }));
+        member.child.kill("SIGKILL");
+        return;
       case "running":
         // A change that came while it was starting is told before its start.
         member.running = Math.max(member.running, message.generation);

@@ -3,10 +3,12 @@
  * when its control pipe closes, so that a daemon that was killed leaves no port taken.
  */
 import { createServer, type Server } from "node:net";
+import { isError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
 import { createProxy } from "@skerry/core/gateway/proxy/proxy.ts";
 import type { RequestRecord } from "@skerry/core/gateway/proxy/records.ts";
+import { checkSockets } from "@skerry/core/gateway/proxy/socket-check.ts";
 import { compileTable, type RouteTable } from "@skerry/core/gateway/routing/route-table.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 import { createGuard } from "./guarded.ts";
@@ -36,7 +38,19 @@ const certificates = new Certificates({
   servedAs: (name) => table?.servedAs(name),
 });
 
-async function start({ http, https, generation, entries, guarded: networks }: Start): Promise<void> {
+async function start(message: Start): Promise<void> {
+  const served = serve(message);
+  try {
+    await checkSockets();
+  } catch (error) {
+    if (!isError(error, "unsupported")) throw error;
+    return tell({ type: "unsupported", message: error.message, hint: error.hint ?? "" });
+  }
+  await served();
+}
+
+/** Takes the table at once, because changes may follow; gives what listens. */
+function serve({ http, https, generation, entries, guarded: networks }: Start): () => Promise<void> {
   table = compileTable(entries);
   const serving = createProxy({
     ...{
@@ -53,16 +67,18 @@ async function start({ http, https, generation, entries, guarded: networks }: St
   proxy = serving;
   const plain = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => serving.accept(socket, false));
   const secure = createTlsListener({ certificates, accept: (socket) => serving.accept(socket, true) });
-  for (const [what, server, address] of [
-    ["http", plain, http],
-    ["https", secure, https],
-  ] as const) {
-    const code = await listen(server, address);
-    if (code !== undefined) return tell({ type: "failed", what, code });
-    servers.push(server);
-  }
-  tell({ type: "listening", httpPort: portOf(plain), httpsPort: portOf(secure) });
-  tell({ type: "running", generation });
+  return async () => {
+    for (const [what, server, address] of [
+      ["http", plain, http],
+      ["https", secure, https],
+    ] as const) {
+      const code = await listen(server, address);
+      if (code !== undefined) return tell({ type: "failed", what, code });
+      servers.push(server);
+    }
+    tell({ type: "listening", httpPort: portOf(plain), httpsPort: portOf(secure) });
+    tell({ type: "running", generation });
+  };
 }
 
 let report: NodeJS.Timeout | undefined;
