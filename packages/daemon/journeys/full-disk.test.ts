@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
@@ -16,6 +17,7 @@ import { startDaemonProcess } from "../src/testing/daemon-process.ts";
 
 const run = promisify(execFile);
 const SIZE = "128m";
+const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
 
 async function put(client: Client, key: string, content: Buffer): Promise<void> {
   const bytes = (async function* () {
@@ -78,6 +80,52 @@ test("a full disk answers 507, keeps the old object, and lets deletes make room"
     assert.deepEqual(await read(again.client(await again.login()), "kept"), old);
   } finally {
     await run("umount", ["-l", directory]).catch(() => undefined); // it may not have been mounted
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+test("a backup is not unpacked where there is no room for it: that is said before, and nothing is left", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "skerry-full-"));
+  const small = join(directory, "small");
+  try {
+    await run("mkdir", [small]);
+    const env = { ...process.env, TMPDIR: directory, SKERRY_DATA: join(directory, "data"), SKERRY_TOKEN: "" };
+    const backup = join(directory, "whole.backup");
+    {
+      await using daemon = await startDaemonProcess({ data: env.SKERRY_DATA });
+      env.SKERRY_TOKEN = await daemon.login();
+      await run(SKERRY, ["backup", "create", backup], { env });
+    }
+    const { size } = await stat(backup);
+    await run("mount", ["-t", "tmpfs", "-o", `size=${Math.floor(size / 8192) * 4}k,mode=700`, "tmpfs", small]);
+    for (const argv of [
+      ["backup", "verify", backup],
+      ["backup", "restore", backup, "--data", join(small, "data")],
+    ]) {
+      const failed = await run(SKERRY, argv, { env: { ...env, TMPDIR: small } }).then(
+        () => assert.fail("there was room"),
+        (error: { code: number; stderr: string }) => error,
+      );
+      assert.equal(failed.code, 7, failed.stderr);
+      assert.match(
+        failed.stderr,
+        argv[1] === "verify" ? /no room in .*small(.|\n)*TMPDIR=DIR/ : /needs .* are free there/,
+      );
+    }
+    const left = await readdir(small, { recursive: true });
+    assert.deepEqual(
+      left.filter((name) => !/^data(\/lock)?$/.test(name)),
+      [],
+    );
+    // A directory that is not there is no riddle either.
+    const lost = await run(SKERRY, ["backup", "verify", backup], { env: { ...env, TMPDIR: join(small, "no") } }).then(
+      () => assert.fail("it was unpacked"),
+      (error: { code: number; stderr: string }) => error,
+    );
+    assert.equal(lost.code, 8, lost.stderr);
+    assert.match(lost.stderr, /cannot be unpacked in .*no \(ENOENT\)/);
+  } finally {
+    await run("umount", [small]).catch(() => undefined);
     await rm(directory, { recursive: true, force: true });
   }
 });

@@ -37,6 +37,8 @@ export const CLIENT_LIMITS = {
     askMs: 5 * second,
     /** Longest answer to it. */
     maxAnswerBytes: 1 * MiB,
+    /** Time for a look at all of the store's log, and at all of the index. Beyond: it is not said whether it is sound. */
+    lookMs: 60 * second,
   },
   tui: {
     /** Rows of a screen that is read in pages. Beyond: it says that there are more, and to filter on the daemon. */

@@ -1,7 +1,9 @@
 /** A backup's contents into an empty directory, checked as a whole: what a restore stages, and what verifying throws away. */
-import { mkdir, mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { formatBytes } from "@skerry/core/contract/present/values.ts";
+import { isError, SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Bucket } from "@skerry/core/domain/objects.ts";
 import type { Entry } from "@skerry/core/domain/store.ts";
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
@@ -9,7 +11,7 @@ import { realDisk as disk } from "@skerry/core/platform/disk.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 import { type IndexContents, inspectCopy } from "@skerry/core/storage/index/sqlite/copy.ts";
 import { writeNedbLog } from "@skerry/core/store/drivers/nedb/write.ts";
-import { dataFailure } from "../data/failure.ts";
+import { dataFailure, systemCode } from "../data/failure.ts";
 import { INDEX_PART, pathInData, pathOfPart, STORE_PART } from "./contents.ts";
 import { type BackupEvent, damaged, type Manifest, readBackup } from "./format.ts";
 
@@ -29,14 +31,42 @@ export interface Unpacked {
   readonly bucketNames: ReadonlyMap<string, string>;
 }
 
-/** @throws what `unpackBackup` throws. Leaves nothing. */
+/**
+ * In the directory for temporary files (`TMPDIR`). Leaves nothing.
+ * @throws what `unpackBackup` throws, `exhausted/disk` or `unavailable` about that directory.
+ */
 export async function verifyBackup(path: string): Promise<BackupSummary> {
-  const directory = await mkdtemp(join(tmpdir(), "skerry-backup-"));
+  const directory = await mkdtemp(join(tmpdir(), "skerry-backup-")).catch((error: unknown) => {
+    throw temporaryFailure(systemCode(error) ?? "unknown error", error);
+  });
   try {
     return (await unpackBackup(path, directory)).summary;
+  } catch (error) {
+    // What is said of a data directory would be no help.
+    if (isError(error, "exhausted/disk")) throw temporaryFailure("ENOSPC", error);
+    throw error;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+function temporaryFailure(code: string, cause: unknown): SkerryError {
+  const hint = "Name another directory for temporary files: TMPDIR=DIR skerry backup verify FILE";
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  return full
+    ? new SkerryError("exhausted/disk", `There is no room in ${tmpdir()} to unpack the backup.`, { hint, cause })
+    : new SkerryError("unavailable", `The backup cannot be unpacked in ${tmpdir()} (${code}).`, { hint, cause });
+}
+
+/** What is unpacked has about the size of the backup: better said before than after minutes. @throws `exhausted/disk`. */
+async function assertRoom(path: string, directory: string): Promise<void> {
+  const [{ size }, { freeBytes }] = [await stat(path), await disk.space(directory)];
+  if (freeBytes >= size) return;
+  throw new SkerryError(
+    "exhausted/disk",
+    `Unpacking ${path} needs ${formatBytes(size)} in ${directory}, and ${formatBytes(freeBytes)} are free there.`,
+    { hint: "Free some space there. Nothing was changed." },
+  );
 }
 
 /**
@@ -57,6 +87,7 @@ async function unpack(path: string, directory: string): Promise<Unpacked> {
   const first = await events.next();
   if (first.kind !== "manifest") throw damaged(path, undefined, "it has no manifest");
   const { manifest } = first;
+  await assertRoom(path, directory);
   const found = new StoreContents();
   let part = await events.next();
   const seen = new Set<string>();

@@ -11,6 +11,8 @@ import { type Check, type Found, fault, ok, type Site, warning } from "./check.t
 export const DATA_CHECKS: readonly Check[] = [
   { name: "data-directory", run: checkDirectory },
   { name: "data", run: checkData },
+  { name: "store-file", run: (site) => checkSound(site, "store") },
+  { name: "index-file", run: (site) => checkSound(site, "index") },
   { name: "disk-space", run: checkSpace },
   { name: "disks", run: checkDisks },
   { name: "file-system", run: checkFileSystem },
@@ -69,6 +71,24 @@ async function checkData({ machine, layout }: Site): Promise<Found> {
     );
   }
   return ok(`Cloud ${cluster.cluster}, made ${cluster.createdAt.slice(0, 10)} by Skerry ${cluster.skerry}`);
+}
+
+/** All of it, as far as there is time: damage is better found while backups are young. */
+async function checkSound({ machine, layout, daemonPid }: Site, of: "store" | "index"): Promise<Found> {
+  const path = of === "store" ? layout.storeFile : join(layout.indexDirectory, "index.sqlite");
+  const name = of === "store" ? "The store's log" : "The object index";
+  const cluster = await readClusterFile(realDisk, layout).catch(() => undefined);
+  // What is missing is told of by the check before.
+  if (cluster === undefined || !cluster.populated || (await machine.stat(path)) === undefined) {
+    return ok(`${name}: there is none to look at`);
+  }
+  const { state, what } = await machine.look({
+    ...{ of, path, cluster: cluster.cluster, running: daemonPid !== undefined },
+  });
+  if (state === "ok") return ok(`${name}: ${what}`);
+  if (state === "unknown") return warning(`${name} was not looked at: ${what}`, "Run it again, as the daemon's user.");
+  const todo = "Keep a copy of it. skerry backup restore FILE --force puts a sound one in its place.";
+  return fault(`${name} is damaged (${path}): ${what.replace(/\.$/, "")}`, todo);
 }
 
 /** Below the reserve a disk takes no new data; without inodes no new files. */

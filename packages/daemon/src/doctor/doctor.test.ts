@@ -41,7 +41,10 @@ interface Asked {
 
 /** What this check finds: `state: what`. The engine and the clock of the machine that tests are not what is tested. */
 async function found(check: string, { machine = {}, argv = [] }: Asked = {}): Promise<string[]> {
-  const quiet: Partial<Machine> = { run: async () => undefined };
+  const quiet: Partial<Machine> = {
+    run: async () => undefined,
+    look: async () => ({ state: "ok", what: "it is sound" }),
+  };
   const { findings } = await diagnose({
     argv: ["--data", data, "--listen-api", "127.0.0.1:0", ...argv],
     env: { HOME: directory },

@@ -1,8 +1,9 @@
 /** What the checks ask of the machine. Tests put a fault in place of an answer. */
-import { execFile } from "node:child_process";
+import { execFile, fork } from "node:child_process";
 import { constants } from "node:fs";
 import { access, lstat, open, readdir, readFile, readlink, statfs } from "node:fs/promises";
 import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
 import { request } from "@skerry/core/contract/node-http.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { systemCode } from "../data/failure.ts";
@@ -26,6 +27,24 @@ export interface Space {
   readonly type: number;
 }
 
+/** What is looked at as a whole. */
+export interface LookAt {
+  readonly of: "store" | "index";
+  /** Absolute path of the file. */
+  readonly path: string;
+  readonly cluster: string;
+  /** Whether the daemon has it open. */
+  readonly running: boolean;
+}
+
+export interface Look {
+  readonly state: "ok" | "damaged" | "unknown";
+  /** What was found, or why it is not known; the end of a sentence. */
+  readonly what: string;
+}
+
+const SOUNDNESS = new URL(import.meta.url.endsWith(".ts") ? "./soundness.ts" : "./soundness.js", import.meta.url);
+
 /** A code of the system (`EACCES`, `ENOENT`) where something did not work. */
 export interface Machine {
   readonly uid: number;
@@ -47,6 +66,8 @@ export interface Machine {
   ask(socketPath: string, path: string): Promise<{ readonly status: number; readonly body: string }>;
   /** Standard output; undefined: it is not there, fails, or takes too long. */
   run(program: string, argv: readonly string[]): Promise<string | undefined>;
+  /** In a process of its own, which is ended after `LIMITS.doctor.lookMs`. */
+  look(at: LookAt): Promise<Look>;
 }
 
 export const realMachine: Machine = {
@@ -113,6 +134,25 @@ export const realMachine: Machine = {
     new Promise((resolve) => {
       const options = { timeout: LIMITS.doctor.askMs, maxBuffer: LIMITS.doctor.maxAnswerBytes };
       execFile(program, argv, options, (error, stdout) => resolve(error === null ? stdout : undefined));
+    }),
+  look: (at) =>
+    new Promise((resolve) => {
+      const timeout = LIMITS.doctor.lookMs;
+      const options = {
+        stdio: ["ignore", "ignore", "ignore", "ipc"] as "ignore"[],
+        timeout,
+        killSignal: "SIGKILL",
+      } as const;
+      const child = fork(fileURLToPath(SOUNDNESS), [], options);
+      child.once("message", (found) => resolve(found as Look));
+      child.once("error", () => resolve({ state: "unknown", what: "the process for it could not be started" }));
+      child.once("exit", (_status, signal) =>
+        resolve({
+          state: "unknown",
+          what: signal === "SIGKILL" ? `it takes longer than ${timeout / 1000} s` : "the process for it ended early",
+        }),
+      );
+      child.send(at, () => undefined);
     }),
 };
 

@@ -68,14 +68,19 @@ export interface IndexContents extends IndexFindings {
 export function inspectCopy(path: string, cluster: string): IndexContents {
   const db = openReadOnly(path);
   try {
-    assertIdentity(db, cluster);
-    const findings = verifyIndex(db);
-    const rows = db.prepare("SELECT uid, objects FROM buckets").all() as { uid: string; objects: number }[];
-    const { sizeBytes } = readState(db);
-    return { ...findings, sizeBytes, buckets: new Map(rows.map(({ uid, objects }) => [uid, objects])) };
+    return inspectIndex(db, cluster);
   } finally {
     db.close();
   }
+}
+
+/** The same of a database that is open. */
+export function inspectIndex(db: DatabaseSync, cluster: string): IndexContents {
+  assertIdentity(db, cluster);
+  const findings = verifyIndex(db);
+  const rows = db.prepare("SELECT uid, objects FROM buckets").all() as { uid: string; objects: number }[];
+  const { sizeBytes } = readState(db);
+  return { ...findings, sizeBytes, buckets: new Map(rows.map(({ uid, objects }) => [uid, objects])) };
 }
 
 interface ChunkColumns {
