@@ -81,6 +81,7 @@ async function invokeParsed(
     return 0;
   }
   const { args, flags } = parsed;
+  assertProject(entry, command, parsed.globals);
   const color = terminal.stdout.isTTY === true && !parsed.globals["no-color"] && !terminal.env["NO_COLOR"];
   const output = new Output(terminal, {
     format: parsed.globals.output ?? "table",
@@ -89,7 +90,7 @@ async function invokeParsed(
   });
   const connected: Connected = {};
   try {
-    const invocation = makeInvocation(terminal, output, parsed.globals, connected);
+    const invocation = makeInvocation(terminal, output, parsed.globals, connected, command);
     return (await command.run(invocation, { args, flags: flags as never })) ?? 0;
   } catch (error) {
     if (!(error instanceof SkerryError)) throw error;
@@ -103,7 +104,25 @@ interface Connected {
   connection?: Connection;
 }
 
-function makeInvocation(terminal: Terminal, output: Output, globals: GlobalFlags, connected: Connected): Invocation {
+/** What says nothing to a command must not look as if it did. @throws `invalid` */
+function assertProject({ words }: Entry, { takesProject }: AnyCommand, { project }: GlobalFlags): void {
+  if (project === undefined || takesProject === true) return;
+  throw new SkerryError(
+    "invalid",
+    `--project says nothing to skerry ${words}: what it is about is in no project, or found by its name alone.`,
+    {
+      hint: "Leave it out.",
+    },
+  );
+}
+
+function makeInvocation(
+  terminal: Terminal,
+  output: Output,
+  globals: GlobalFlags,
+  connected: Connected,
+  { takesProject }: AnyCommand,
+): Invocation {
   let connecting: Promise<Connection> | undefined;
   const connection = () => {
     connecting ??= import("./context/connect.ts").then(async ({ connect }) => {
@@ -124,7 +143,10 @@ function makeInvocation(terminal: Terminal, output: Output, globals: GlobalFlags
     signal: terminal.signal,
     connection,
     client: async () => (await connection()).client,
-    project: async () => globals.project ?? (await connection()).context.project,
+    project: async () => {
+      if (takesProject !== true) throw new Error("the command does not say that it takes a project");
+      return globals.project ?? (await connection()).context.project;
+    },
   };
 }
 

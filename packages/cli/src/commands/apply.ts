@@ -27,6 +27,7 @@ export default defineCommand({
     "created, updated, or left as it is. What of a container cannot be changed while it is there has it replaced: removed " +
     "and created anew; its volumes stay. Labels are replaced as a whole; a field that is not declared stays as it is. What " +
     "is not in the file is not touched.",
+  takesProject: true,
   async run(invocation, { flags }) {
     const { terminal, signal } = invocation;
     if (flags.file === undefined)

@@ -47,7 +47,7 @@ export interface Invocation {
   /** The client of the chosen context, made at the first use. */
   client(): Promise<Client>;
   connection(): Promise<Connection>;
-  /** `--project`, or that of the context. */
+  /** `--project`, or that of the context. Only for a command that `takesProject`. */
   project(): Promise<string | undefined>;
 }
 
@@ -63,6 +63,8 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly more?: readonly (readonly [example: string, does: string])[];
   /** More for `-h`, when the summary does not say it all. */
   readonly details?: string;
+  /** Whether `--project` says something to it. Without it the flag is refused: what is ignored is a mistake unseen. */
+  readonly takesProject?: boolean;
   /** Exit status for whatever goes wrong here, where the other statuses are those of what it runs. */
   readonly failureStatus?: number;
   /** Resolves with the exit status where that is a result; else it is 0. */

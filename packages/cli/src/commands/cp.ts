@@ -82,7 +82,7 @@ async function copyFolder(invocation: Invocation, from: Place, to: Place, flags:
   const { bytes, elapsedSeconds } = progress;
   output.note(`${files} ${files === 1 ? "file" : "files"}, ${summary(bytes, elapsedSeconds)}`);
   if (output.format !== "table" && output.format !== "name") {
-    await output.value({ files, sizeBytes: bytes, failed: failures.told }, () => "");
+    await output.value({ files, sizeBytes: bytes, failed: failures.told }, "", () => "");
   }
   failures.assertNone("copied", files);
 }

@@ -13,6 +13,7 @@ export default defineCommand({
   more: [["exec -t web -- top", "with a terminal"]],
   details: "The exit status is the command's own; 125 when it could not be run.",
   failureStatus: EXEC_FAILURE_STATUS,
+  takesProject: true,
   async run(invocation, { args, flags }) {
     const [name = "", ...command] = args;
     return runIn(invocation, { name, command, tty: flags.tty, takesInput: !flags["no-stdin"], raw: flags.raw });

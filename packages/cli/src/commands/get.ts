@@ -11,6 +11,7 @@ export default defineCommand({
   options: LABELS_OPTION,
   example: "get bucket photos -o yaml",
   details: `KIND is one of ${RESOURCE_KINDS.join(", ")}. What -o yaml shows, skerry apply takes.`,
+  takesProject: true,
   async run(invocation, { args, flags }) {
     const [word = "", name] = args;
     // People say "buckets" when they mean all of them.

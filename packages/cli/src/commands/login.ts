@@ -28,6 +28,7 @@ export default defineCommand({
   details:
     "Without an address: to the cloud of the current context. Each user has a context of their own there; a login makes " +
     "it the current one, and skerry context use goes back. Only a login of the same user, or --name, replaces one.",
+  takesProject: true,
   async run(invocation, { flags }) {
     const { terminal, signal, output, globals } = invocation;
     if (flags.name !== undefined) assertContextName(flags.name);

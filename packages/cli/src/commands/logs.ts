@@ -16,6 +16,7 @@ export default defineCommand({
     raw: { type: "boolean", describe: "As it is, control characters and colors too" },
   },
   example: "logs web -f --tail 100",
+  takesProject: true,
   async run(invocation, { args, flags }) {
     const { terminal, signal } = invocation;
     const client = await invocation.client();

@@ -3,7 +3,7 @@ import type { Client } from "@skerry/core/contract/client/client.ts";
 import { type ListingRow, longObjectPresentation, objectPresentation } from "@skerry/core/contract/present/object.ts";
 import { type ObjectAddress, parseObjectAddress } from "../transfer/address.ts";
 import { defineCommand } from "./command.ts";
-import { listItems, listQuery } from "./resource/descriptor.ts";
+import { assertNoProject, listItems, listQuery } from "./resource/descriptor.ts";
 import { loadDescriptor } from "./resource/kinds.ts";
 
 export default defineCommand({
@@ -15,6 +15,7 @@ export default defineCommand({
   },
   example: "ls -l photos:2026/",
   details: "Without an argument the buckets.",
+  takesProject: true,
   async run(invocation, { args, flags }) {
     const { output, signal } = invocation;
     const [text] = args;
@@ -23,6 +24,7 @@ export default defineCommand({
       const query = await listQuery(invocation, descriptor, undefined);
       return output.list(descriptor.presentation, listItems(await invocation.client(), descriptor, query, signal));
     }
+    assertNoProject(invocation, "bucket");
     const address = parseObjectAddress(text);
     const rows = listRows(await invocation.client(), address, flags.recursive, signal);
     await output.list(flags.long ? longObjectPresentation : objectPresentation, rows);

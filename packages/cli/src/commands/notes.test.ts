@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import { afterEach, beforeEach, test } from "node:test";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
+import { can } from "../testing/canned.ts";
 import { FakeCloud } from "../testing/fake-cloud.ts";
 import { Cli } from "../testing/run-cli.ts";
 
@@ -58,4 +59,51 @@ test("user passwd says the rule for passwords before it asks, and not to a scrip
   const scripted = await cli.run(["user", "passwd", "bob", "--password-file", "-"], { stdin: "a new password\n" });
   assert.equal(scripted.status, 0, scripted.stderr);
   assert.ok(!scripted.stderr.includes(rule));
+});
+
+test("a flag that says nothing to a command is refused before anything is asked; -o name gives a name everywhere", async () => {
+  can(cloud);
+  const foreign = [
+    ["bucket", "rm", "photos"],
+    ["bucket", "get", "photos"],
+    ["get", "bucket", "photos"],
+    ["get", "users"],
+    ["user", "ls"],
+    ["ls", "photos:"],
+    ["rm", "photos:x"],
+    ["status"],
+    ["token", "create", "x"],
+    ["get", "user", "alice"],
+  ];
+  for (const argv of foreign) {
+    const { status, stdout, stderr } = await cli.run([...argv, "--project", "web"]);
+    assert.deepEqual([status, stdout], [2, ""], `${argv.join(" ")}: ${stderr}`);
+    assert.match(stderr, /--project says nothing/);
+  }
+  assert.equal(cloud.requests.length, 0);
+  for (const argv of [
+    ["bucket", "ls"],
+    ["get", "buckets"],
+    ["ls"],
+    ["ps"],
+    ["container", "get", "web"],
+    ["image", "ls"],
+  ]) {
+    const { status, stderr } = await cli.run([...argv, "--project", "web"]);
+    assert.equal(status, 0, `${argv.join(" ")}: ${stderr}`);
+    assert.equal(cloud.requests.at(-1)?.query.get("project"), "web", argv.join(" "));
+  }
+  const names = [
+    [["status"], "rock"],
+    [["whoami"], "alice"],
+    [["storage", "status"], "s1\ns3"],
+  ] as const;
+  for (const [argv, name] of names) assert.equal((await cli.run([...argv, "-o", "name"])).stdout, `${name}\n`);
+});
+
+test("a file that is not there is told of before the cloud is asked, and not by a crash", async () => {
+  const { status, stdout, stderr } = await cli.run(["image", "load", cli.path("nowhere.tar")]);
+  assert.deepEqual([status, stdout], [5, ""], stderr);
+  assert.match(stderr, /nowhere\.tar: there is no such file or folder/);
+  assert.equal(cloud.requests.length, 0);
 });

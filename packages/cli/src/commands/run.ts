@@ -23,6 +23,7 @@ export default defineCommand({
   },
   example: "run busybox --name web --publish 8000:80 -- httpd -f -h /www",
   details: "Waits until it runs, or says why it does not. What it says last is shown when it ends at once.",
+  takesProject: true,
   async run(invocation, { args, flags }) {
     const [image = "", ...command] = args;
     const client = await invocation.client();

@@ -9,6 +9,7 @@ export default defineCommand({
   example: "shell web",
   details: "Needs a terminal. The exit status is the shell's own; 125 when it could not be opened.",
   failureStatus: EXEC_FAILURE_STATUS,
+  takesProject: true,
   async run(invocation, { args, flags }) {
     const { stdin, stdout } = invocation.terminal;
     if (!stdin.isTTY || !stdout.isTTY) {

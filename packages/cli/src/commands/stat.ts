@@ -1,5 +1,4 @@
 import { formatBytes, formatTime } from "@skerry/core/contract/present/values.ts";
-import { escapeText } from "../output/escape.ts";
 import { formatFacts } from "../output/facts.ts";
 import { assertKey, formatAddress, parseObjectAddress } from "../transfer/address.ts";
 import { explainMissing } from "../transfer/missing.ts";
@@ -19,9 +18,8 @@ export default defineCommand({
     const folderHint = (folder: string) => `skerry ls ${folder} shows what is in it.`;
     const looking = lookAtObject(client, address, signal);
     const facts = await explainMissing(looking, { client, address, signal, folderHint });
-    await output.value({ ...address, ...facts }, () => {
-      if (output.format === "name") return `${escapeText(formatAddress(address))}\n`;
-      return formatFacts([
+    await output.value({ ...address, ...facts }, formatAddress(address), () =>
+      formatFacts([
         ["Object", formatAddress(address)],
         ["Size", `${facts.sizeBytes} bytes (${formatBytes(facts.sizeBytes)})`],
         ["Type", facts.contentType],
@@ -29,7 +27,7 @@ export default defineCommand({
         ["Modified", formatTime(facts.modifiedAt)],
         ["Version", facts.version ?? "-"],
         ...Object.entries(facts.metadata).map(([name, value]) => [`meta ${name}`, value] as const),
-      ]);
-    });
+      ]),
+    );
   },
 });

@@ -22,7 +22,7 @@ export default defineCommand({
     });
     if (status === undefined) return showToMember(invocation, client, describeContext(context));
     const { storage } = status;
-    await invocation.output.value(status, () => {
+    await invocation.output.value(status, status.node, () => {
       const facts = formatFacts([
         ["State", status.state],
         ["Node", `${status.node}, version ${status.version}, up ${formatDuration(status.uptimeSeconds)}`],
@@ -41,7 +41,7 @@ export default defineCommand({
 async function showToMember({ output, signal }: Invocation, client: Client, context: string): Promise<void> {
   const { userName, role } = await client.call(sessionRoutes.whoami, { signal });
   const ready = await askReady(client, signal);
-  await output.value({ context, user: userName, role, ready: ready === "yes" }, () =>
+  await output.value({ context, user: userName, role, ready: ready === "yes" }, userName, () =>
     formatFacts([
       ["Context", context],
       ["You", `${userName} (${role})`],

@@ -6,5 +6,5 @@ export default defineCommand({
   args: [0, 0],
   options: {},
   example: "version",
-  run: ({ output }) => output.value({ version: VERSION }, () => `${VERSION}\n`),
+  run: ({ output }) => output.value({ version: VERSION }, VERSION, () => `${VERSION}\n`),
 });

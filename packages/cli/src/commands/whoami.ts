@@ -1,6 +1,5 @@
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { describeTarget } from "../context/contexts.ts";
-import { escapeText } from "../output/escape.ts";
 import { formatFacts } from "../output/facts.ts";
 import { defineCommand } from "./command.ts";
 
@@ -14,14 +13,13 @@ export default defineCommand({
     const { client, context } = await invocation.connection();
     const principal = await client.call(sessionRoutes.whoami, { signal });
     const { credential } = principal;
-    await output.value(principal, () => {
-      if (output.format === "name") return `${escapeText(principal.userName)}\n`;
-      return formatFacts([
+    await output.value(principal, principal.userName, () =>
+      formatFacts([
         ["User", principal.userName],
         ["Role", principal.role],
         ["With", credential === undefined ? "-" : `${credential.kind} ${credential.name}`],
         ["Context", `${context.name ?? "none"} (${describeTarget(context)})`],
-      ]);
-    });
+      ]),
+    );
   },
 });

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { describe, test } from "node:test";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { LIMITS } from "@skerry/core/contract/terms.ts";
 import { SETTINGS } from "@skerry/daemon/config/settings.ts";
 import { loadDescriptor, RESOURCE_KINDS } from "../commands/resource/kinds.ts";
 import { up } from "../commands/up.ts";
 import { writeContexts } from "../context/contexts.ts";
-import { can } from "../testing/canned.ts";
+import { BUCKETS, can } from "../testing/canned.ts";
 import { FakeCloud, refuse } from "../testing/fake-cloud.ts";
 import { Cli } from "../testing/run-cli.ts";
 import { quoteForBash, readBashLine } from "./bash-line.ts";
@@ -57,6 +59,9 @@ describe("completion", () => {
     assert.deepEqual(await texts("bucket", "rm", "-y", "ev"), ["evil"]);
     assert.deepEqual(await texts("bucket", "get", "photos", ""), []);
     assert.deepEqual(await texts("bucket", "create", ""), []);
+    for (const word of ["logs", "exec", "shell", "stop", "start"]) assert.deepEqual(await texts(word, "w"), ["web"]);
+    assert.deepEqual(await texts("stop", "web", ""), []);
+    assert.deepEqual(await texts("container", "stats", "w"), ["web"]);
     assert.deepEqual(await texts("user", "passwd", "al"), ["alice"]);
     assert.deepEqual(await texts("get", "tok"), ["token"]);
     assert.deepEqual(await texts("get", "tokens", "c"), ["ci"]);
@@ -101,6 +106,29 @@ describe("completion", () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     }
+  });
+
+  test("names beyond the first page are found, and no more pages are read than is bearable", async () => {
+    const [bucket] = BUCKETS;
+    const pages = (most: number) => (cloud: FakeCloud) =>
+      cloud.answers.set("bucket.list", ({ query }) => {
+        const n = Number(query.get("page") ?? 0);
+        const items = [{ ...bucket, meta: { ...bucket?.meta, name: `page-${n}` } }];
+        return { items, revision: 42, ...(n + 1 < most ? { nextPage: String(n + 1) } : {}) };
+      });
+    const all = await asked(["fish", "bucket", "get", "page-2"], pages(3));
+    assert.deepEqual(all.texts, ["page-2"]);
+    const endless = await asked(["fish", "bucket", "get", ""], pages(1_000_000));
+    assert.equal(endless.texts.length, LIMITS.cli.completionPages);
+    const broken = await asked(["fish", "bucket", "get", ""], (cloud) => {
+      pages(3)(cloud);
+      const whole = cloud.answers.get("bucket.list");
+      cloud.answers.set("bucket.list", (request) => {
+        if (request.query.get("page") !== "2") return whole?.(request);
+        throw new SkerryError("unavailable", "Not now.");
+      });
+    });
+    assert.deepEqual(broken.texts, ["page-0", "page-1"], "what came is better than nothing");
   });
 
   test("silent when the cloud is away or refuses", async () => {

@@ -220,6 +220,14 @@ function knownArguments(
     case "context use":
     case "context rm":
       return position === 0 ? sources.contexts() : undefined;
+    case "logs":
+    case "exec":
+    case "shell":
+      return position === 0 ? sources.names("container", globals) : undefined;
+    case "stop":
+    case "start":
+      return namesOfVerb(`container ${words}`, args, sources, globals);
+    case "image load":
     case "backup create":
     case "backup verify":
     case "backup restore":

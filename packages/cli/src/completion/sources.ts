@@ -13,6 +13,11 @@ import type { Candidate, GlobalWords, Sources } from "./complete.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+interface NamePage {
+  readonly items: readonly { readonly meta: Meta }[];
+  readonly nextPage?: string;
+}
+
 interface NameList {
   readonly path: PathTemplate;
   readonly byProject?: boolean;
@@ -25,6 +30,9 @@ interface NameList {
  */
 export const LISTS: Readonly<Partial<Record<ResourceKind, NameList>>> = {
   bucket: { path: "/v1/buckets", byProject: true },
+  route: { path: "/v1/routes", byProject: true },
+  container: { path: "/v1/containers", byProject: true },
+  volume: { path: "/v1/volumes", byProject: true },
   user: { path: "/v1/users" },
   project: { path: "/v1/projects" },
   binding: { path: "/v1/bindings", byProject: true },
@@ -49,9 +57,24 @@ export function createSources(env: Environment, signal: AbortSignal): Sources {
   const listNames = async (kind: ResourceKind, flags: GlobalWords): Promise<readonly Candidate[]> => {
     const [connection, list] = await Promise.all([open(env, flags), LISTS[kind] ?? nameListOf(kind)]);
     const project = list.byProject === true ? (flags.project ?? connection.context.project) : undefined;
-    const query = { limit: LIMITS.store.maxPageEntries, ...(project === undefined ? {} : { project }) };
-    const { items } = await ask<{ items: readonly { meta: Meta }[] }>(list.path, query, connection);
-    return items.map(({ meta }) => ({ text: list.byUid === true ? meta.uid : meta.name }));
+    const found: Candidate[] = [];
+    let page: string | undefined;
+    for (let pages = 0; pages < LIMITS.cli.completionPages; pages++) {
+      const query = {
+        limit: LIMITS.store.maxPageEntries,
+        ...(project === undefined ? {} : { project }),
+        ...(page === undefined ? {} : { page }),
+      };
+      const answer = await ask<NamePage>(list.path, query, connection).catch((error: unknown) => {
+        // When time is up, the names that came are better than none.
+        if (found.length === 0) throw error;
+        return undefined;
+      });
+      found.push(...(answer?.items ?? []).map(({ meta }) => ({ text: list.byUid === true ? meta.uid : meta.name })));
+      page = answer?.nextPage;
+      if (page === undefined) break;
+    }
+    return found;
   };
   return {
     names: listNames,

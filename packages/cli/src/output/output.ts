@@ -48,8 +48,7 @@ export class Output {
 
   /** One thing alone: what would be a column of a table is a line. */
   async one<T>({ columns, nameOf }: Presentation<T>, item: T): Promise<void> {
-    await this.value(item, () => {
-      if (this.format === "name") return `${escapeText(nameOf(item))}\n`;
+    await this.value(item, nameOf(item), () => {
       const nowMs = this.#terminal.nowMs();
       return formatFacts(
         columns.map(({ title, cell, lines }) => [factName(title), lines?.(item) ?? cell(item, nowMs)]),
@@ -57,20 +56,19 @@ export class Output {
     });
   }
 
-  /** A value: as JSON or YAML, else the text for people (its lines are escaped by who makes it). */
-  async value(value: unknown, human: () => string): Promise<void> {
+  /** A value: as JSON or YAML, its name, else the text for people (its lines are escaped by who makes it). */
+  async value(value: unknown, name: string, human: () => string): Promise<void> {
     if (this.format === "json") await this.text(`${formatJson(value)}\n`);
     else if (this.format === "yaml") {
       const before = this.#documents++ === 0 ? "" : "---\n";
       await this.text(before + (await import("./yaml.ts")).formatYaml(value));
-    } else await this.text(human());
+    } else await this.text(this.format === "name" ? `${escapeText(name)}\n` : human());
   }
 
   /** What was done to one thing: `bucket/photos created`. `value` is what `-o json` prints. */
   async done(kind: string, name: string, verb: string, value: unknown = { kind, name, result: verb }): Promise<void> {
-    if (this.format === "name") await this.text(`${escapeText(name)}\n`);
-    else if (this.quiet && this.format === "table") return;
-    else await this.value(value, () => `${kind}/${escapeText(name)} ${escapeText(verb)}\n`);
+    if (this.quiet && this.format === "table") return;
+    await this.value(value, name, () => `${kind}/${escapeText(name)} ${escapeText(verb)}\n`);
   }
 
   /** Text on stdout as it is: already escaped, or bytes that the user asked for. */

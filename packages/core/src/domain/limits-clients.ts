@@ -23,6 +23,8 @@ export const CLIENT_LIMITS = {
     maxSecretFileBytes: 64 * KiB,
     /** Completion in a shell gives what it has found by then. */
     completionMs: 1 * second,
+    /** Pages of names that it reads, of 1000 each at most. */
+    completionPages: 10,
     /** `skerry run` waits so long for a container. */
     runMs: 60 * second,
     /** It looks at the container so often. */

@@ -41,6 +41,6 @@ export default defineCommand({
     });
     await file.commit();
     output.note(`${path} holds secrets (mode 0600): keep it as you keep passwords, and not on this machine alone.`);
-    await output.value({ file: path, ...summary }, () => formatSummary(summary));
+    await output.value({ file: path, ...summary }, path, () => formatSummary(summary));
   },
 });

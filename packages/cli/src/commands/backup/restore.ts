@@ -33,7 +33,7 @@ export default defineCommand({
           "When a disk is away, mount it. skerry status tells of those that are left.",
       );
     }
-    await output.value(restored, () => {
+    await output.value(restored, restored.dataDirectory, () => {
       const kept = restored.kept === undefined ? "" : `What was there before lies in ${escapeText(restored.kept)}\n`;
       return `${escapeText(restored.dataDirectory)} is restored; start the daemon.\n${kept}${formatSummary(restored)}`;
     });

@@ -11,6 +11,6 @@ export default defineCommand({
     const path = args[0] ?? "";
     const { verifyBackup } = await import("@skerry/daemon/backup/unpack.ts");
     const summary = await verifyBackup(path);
-    await output.value({ file: path, ...summary }, () => `The backup is whole.\n${formatSummary(summary)}`);
+    await output.value({ file: path, ...summary }, path, () => `The backup is whole.\n${formatSummary(summary)}`);
   },
 });

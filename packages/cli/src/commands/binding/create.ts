@@ -14,6 +14,7 @@ export default defineCommand({
   },
   example: "binding create alice --project web --role member",
   details: "Needs --project and --role. Replaces the role that the user had in the project.",
+  takesProject: true,
   async run(invocation, { args, flags }) {
     const project = await invocation.project();
     if (project === undefined || flags.role === undefined) {

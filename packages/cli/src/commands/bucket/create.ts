@@ -15,6 +15,7 @@ export default defineCommand({
     ...LABEL_OPTION,
   },
   example: "bucket create photos --visibility visible",
+  takesProject: true,
   async run(invocation, { args, flags }) {
     const client = await invocation.client();
     const project = await invocation.project();

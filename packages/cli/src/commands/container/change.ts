@@ -9,6 +9,7 @@ export function runningCommand(running: boolean, word: string, done: string) {
     args: [1, 100],
     options: {},
     example: `${word} web`,
+    takesProject: true,
     async run(invocation, { args }) {
       const client = await invocation.client();
       const project = await invocation.project();
@@ -16,8 +17,8 @@ export function runningCommand(running: boolean, word: string, done: string) {
       for (const name of args) {
         const input = { params: { name }, query: project === undefined ? {} : { project }, signal };
         const changed = await client.call(containerRoutes.update, { ...input, body: { spec: { running } } });
-        await (running ? untilSettled : untilStopped)(client, changed, signal);
-        await invocation.output.done("container", name, done, changed);
+        const settled = await (running ? untilSettled : untilStopped)(client, changed, signal);
+        await invocation.output.done("container", name, done, settled);
       }
     },
   });

@@ -7,6 +7,7 @@ export default defineCommand({
   args: [1, 100],
   options: {},
   example: "container stats web",
+  takesProject: true,
   async run(invocation, { args }) {
     const client = await invocation.client();
     const project = await invocation.project();

@@ -7,6 +7,7 @@ export default defineCommand({
   args: [0, 0],
   options: {},
   example: "image ls",
+  takesProject: true,
   async run(invocation) {
     const project = await invocation.project();
     const query = project === undefined ? {} : { project };

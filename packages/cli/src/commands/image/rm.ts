@@ -6,6 +6,7 @@ export default defineCommand({
   args: [1, 100],
   options: {},
   example: "image rm web:1",
+  takesProject: true,
   async run(invocation, { args }) {
     const client = await invocation.client();
     const project = await invocation.project();

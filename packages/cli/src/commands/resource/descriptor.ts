@@ -1,6 +1,6 @@
 /** What the plain verbs need to know of a kind of resource. Each kind says it in `commands/<kind>/resource.ts`. */
 import type { Client } from "@skerry/core/contract/client/client.ts";
-import { isError } from "@skerry/core/contract/errors.ts";
+import { isError, SkerryError } from "@skerry/core/contract/errors.ts";
 import type { Presentation } from "@skerry/core/contract/present/presentation.ts";
 import type { Route } from "@skerry/core/contract/route.ts";
 import type { Meta } from "@skerry/core/contract/schema.ts";
@@ -43,12 +43,25 @@ export function describeResource<T extends AnyResource>(
   } as unknown as Descriptor;
 }
 
+/** For a command to which `--project` says something only with some kinds. @throws `invalid` */
+export function assertNoProject({ globals }: Pick<Invocation, "globals">, kind: string): void {
+  if (globals.project === undefined) return;
+  throw new SkerryError(
+    "invalid",
+    `--project says nothing here: a ${kind} is in no project, or found by its name alone.`,
+    {
+      hint: "Leave it out.",
+    },
+  );
+}
+
 /** The query of a list: labels, and the project when this kind has one. */
 export async function listQuery(
   invocation: Invocation,
-  { listsByProject }: Descriptor,
+  { kind, listsByProject }: Descriptor,
   labels: string | undefined,
 ): Promise<Record<string, string>> {
+  if (!listsByProject) assertNoProject(invocation, kind);
   const project = listsByProject ? await invocation.project() : undefined;
   return { ...(labels === undefined ? {} : { labels }), ...(project === undefined ? {} : { project }) };
 }

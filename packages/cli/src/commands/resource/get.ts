@@ -1,17 +1,23 @@
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand, type Invocation } from "../command.ts";
-import { type AnyResource, type Descriptor, listItems, listQuery } from "./descriptor.ts";
+import { type AnyResource, assertNoProject, type Descriptor, listItems, listQuery } from "./descriptor.ts";
 
 export function getOf(descriptor: Descriptor) {
   return defineCommand({
     usage: "NAME",
     args: [1, 1],
     options: {},
+    takesProject: isNamedByProject(descriptor),
     example: `${descriptor.kind} get NAME -o yaml`,
     async run(invocation, { args }) {
       await showResource(invocation, descriptor, args[0] ?? "");
     },
   });
+}
+
+/** Where it has no `get`, it is looked for in the list. */
+function isNamedByProject({ get, listsByProject, namedByProject }: Descriptor): boolean {
+  return get === undefined ? listsByProject : namedByProject;
 }
 
 /** @throws `not_found` */
@@ -25,6 +31,7 @@ export async function showResource(invocation: Invocation, descriptor: Descripto
 }
 
 async function getResource(invocation: Invocation, descriptor: Descriptor, name: string): Promise<AnyResource> {
+  if (!isNamedByProject(descriptor)) assertNoProject(invocation, descriptor.kind);
   const client = await invocation.client();
   if (descriptor.get !== undefined) {
     const project = descriptor.namedByProject ? await invocation.project() : undefined;

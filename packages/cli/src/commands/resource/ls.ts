@@ -6,6 +6,7 @@ export function lsOf(descriptor: Descriptor) {
     usage: "",
     args: [0, 0],
     options: LABELS_OPTION,
+    takesProject: descriptor.listsByProject,
     example: `${descriptor.kind} ls -o json`,
     async run(invocation, { flags }) {
       const query = await listQuery(invocation, descriptor, flags.labels);

@@ -7,6 +7,7 @@ export function rmOf(descriptor: Descriptor) {
     usage: `${descriptor.param.toUpperCase()}...`,
     args: [1, 1000],
     options: {},
+    takesProject: descriptor.namedByProject,
     example: descriptor.rmExample ?? `${descriptor.kind} rm ${descriptor.param === "uid" ? "current" : "NAME"}`,
     async run(invocation, { args }) {
       const { delete: route, kind } = descriptor;

@@ -18,6 +18,7 @@ export function watchOf(descriptor: Descriptor) {
     usage: "",
     args: [0, 0],
     options: LABELS_OPTION,
+    takesProject: descriptor.listsByProject,
     example: `${descriptor.kind} watch -o json`,
     details:
       "Shows what is there as ADDED, then each change, until Ctrl-C; TIME is when it was seen here. With -o json, one " +

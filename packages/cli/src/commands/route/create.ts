@@ -17,6 +17,7 @@ export default defineCommand({
     ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
   ],
   details: "The host name, and all below it, belong to your project from then on, until its last route goes.",
+  takesProject: true,
   async run(invocation, { args, flags }) {
     const { to, name, label } = flags;
     if (to === undefined) {

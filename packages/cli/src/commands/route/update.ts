@@ -11,6 +11,7 @@ export default defineCommand({
     ...LABEL_CHANGE_OPTION,
   },
   example: "route update app-example-com --to container/web-2:80",
+  takesProject: true,
   async run(invocation, { args, flags }) {
     const { label, to } = flags;
     if (label.length === 0 && to === undefined) {

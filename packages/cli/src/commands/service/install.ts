@@ -48,12 +48,12 @@ export default defineCommand({
     if (flags["dry-run"]) {
       const { path, text } = await planUnit(options);
       output.note(`This would be ${path}:`);
-      return output.value({ path, text }, () => text);
+      return output.value({ path, text }, path, () => text);
     }
     const { unit, result, path, data: directory } = await installService({ ...options, start: !flags["no-start"] });
     await output.done("service", unit, result, { unit, result, path, data: directory });
     output.note(
-      `The first password of admin: ${join(directory, "first-password")}. Log in: skerry login --url http://127.0.0.1:7400`,
+      `The first password of admin: ${join(directory, "first-password")}. Log in: skerry login --url http://${flags["listen-api"] ?? "127.0.0.1:7400"}`,
     );
     if (options.isUser) output.note("It ends when you log out, unless: loginctl enable-linger");
   },

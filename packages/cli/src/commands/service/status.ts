@@ -13,7 +13,7 @@ export default defineCommand({
   async run({ terminal, output }, { flags }) {
     const status = await serviceStatus(serviceOf(realHost(terminal.env), flags));
     const { pid, lastStatus, installed, path, state, startsAtBoot } = status;
-    await output.value(status, () =>
+    await output.value(status, path, () =>
       formatFacts([
         ["Unit", installed ? path : "not installed: skerry service install"],
         ["State", state],

@@ -19,7 +19,7 @@ export default defineCommand({
     const { output, signal } = invocation;
     const client = await invocation.client();
     const status = await client.call(nodeRoutes.storage, { signal });
-    if (output.format === "json" || output.format === "yaml") return output.value(status, () => "");
+    if (output.format === "json" || output.format === "yaml") return output.value(status, "", () => "");
     if (output.format === "table") {
       await output.text(
         formatFacts([

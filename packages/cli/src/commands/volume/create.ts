@@ -7,6 +7,7 @@ export default defineCommand({
   args: [1, 1],
   options: LABEL_OPTION,
   example: "volume create data",
+  takesProject: true,
   async run(invocation, { args, flags }) {
     const client = await invocation.client();
     const project = await invocation.project();
