@@ -166,7 +166,10 @@ test("a container is changed while it is there where that is possible, and else 
   await settled(cloud.cluster, "web", "stopped");
   const container = async () => {
     const shown = await cloud.skerry(["get", "container", "web", "-o", "json", "--project", "team"]);
-    return JSON.parse(shown.stdout) as { meta: { uid: string; labels: object }; spec: Record<string, unknown> };
+    return JSON.parse(shown.stdout) as {
+      meta: { uid: string; generation: number; labels: object };
+      spec: Record<string, unknown>;
+    };
   };
   const before = await container();
   const started = await cloud.apply(
@@ -174,6 +177,12 @@ test("a container is changed while it is there where that is possible, and else 
   );
   assert.equal(started.stdout, "container/web updated\n", started.stderr);
   assert.equal((await container()).meta.uid, before.meta.uid);
+  // To wait for it is no change, whether it runs yet or not.
+  for (const expected of ["running", "running"]) {
+    const waited = await cloud.skerry(["start", "web", "--project", "team"]);
+    assert.deepEqual([waited.status, waited.stdout], [0, `container/web ${expected}\n`], waited.stderr);
+  }
+  assert.equal((await container()).meta.generation, before.meta.generation + 1);
   const other = "kind: container\nname: web\nproject: team\nspec: { image: 'box:2', env: { MODE: test } }";
   const dry = await cloud.apply(other, "--dry-run");
   assert.equal(

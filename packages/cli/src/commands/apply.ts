@@ -25,7 +25,7 @@ export default defineCommand({
     `A document is {kind, name, project, labels, spec}, or what skerry get -o yaml shows. Kinds, in the order in which they ` +
     `are applied: ${DECLARED_KINDS.join(", ")}. The cloud is asked about all before anything is changed; then each is ` +
     "created, updated, or left as it is. What of a container cannot be changed while it is there has it replaced: removed " +
-    "and created anew; its volumes stay. Labels are replaced as a whole; a field that is not declared stays as it is. What " +
+    "and created anew; its volumes stay. It is not waited for: skerry start does. Labels are replaced as a whole; a field that is not declared stays as it is. What " +
     "is not in the file is not touched.",
   takesProject: true,
   async run(invocation, { flags }) {

@@ -64,9 +64,7 @@ test("user passwd says the rule for passwords before it asks, and not to a scrip
 test("a flag that says nothing to a command is refused before anything is asked; -o name gives a name everywhere", async () => {
   can(cloud);
   const foreign = [
-    ["bucket", "rm", "photos"],
-    ["bucket", "get", "photos"],
-    ["get", "bucket", "photos"],
+    ["bucket", "update", "photos", "--visibility", "public"],
     ["get", "users"],
     ["user", "ls"],
     ["ls", "photos:"],
@@ -92,6 +90,17 @@ test("a flag that says nothing to a command is refused before anything is asked;
     const { status, stderr } = await cli.run([...argv, "--project", "web"]);
     assert.equal(status, 0, `${argv.join(" ")}: ${stderr}`);
     assert.equal(cloud.requests.at(-1)?.query.get("project"), "web", argv.join(" "));
+  }
+  // A bucket is found by its name alone: it must be in that project all the same.
+  for (const argv of [
+    ["bucket", "rm", "photos"],
+    ["bucket", "get", "photos"],
+    ["get", "bucket", "photos"],
+  ]) {
+    const elsewhere = await cli.run([...argv, "--project", "web"]);
+    assert.deepEqual([elsewhere.status, elsewhere.stdout], [5, ""], elsewhere.stderr);
+    assert.equal(cloud.requests.at(-1)?.route, "bucket.get");
+    assert.equal((await cli.run([...argv, "--project", "alice"])).status, 0);
   }
   const names = [
     [["status"], "rock"],

@@ -7,7 +7,7 @@ export function getOf(descriptor: Descriptor) {
     usage: "NAME",
     args: [1, 1],
     options: {},
-    takesProject: isNamedByProject(descriptor),
+    takesProject: isOfProject(descriptor),
     example: `${descriptor.kind} get NAME -o yaml`,
     async run(invocation, { args }) {
       await showResource(invocation, descriptor, args[0] ?? "");
@@ -15,9 +15,9 @@ export function getOf(descriptor: Descriptor) {
   });
 }
 
-/** Where it has no `get`, it is looked for in the list. */
-function isNamedByProject({ get, listsByProject, namedByProject }: Descriptor): boolean {
-  return get === undefined ? listsByProject : namedByProject;
+/** Also what is found by its name alone, as a bucket: then the project must be its own. */
+export function isOfProject({ listsByProject, namedByProject }: Descriptor): boolean {
+  return listsByProject || namedByProject;
 }
 
 /** @throws `not_found` */
@@ -30,14 +30,21 @@ export async function showResource(invocation: Invocation, descriptor: Descripto
   await output.one(descriptor.presentation, shown);
 }
 
-async function getResource(invocation: Invocation, descriptor: Descriptor, name: string): Promise<AnyResource> {
-  if (!isNamedByProject(descriptor)) assertNoProject(invocation, descriptor.kind);
+/** @throws `not_found`, also when it is in another project than `--project` says. */
+export async function getResource(invocation: Invocation, descriptor: Descriptor, name: string): Promise<AnyResource> {
+  if (!isOfProject(descriptor)) assertNoProject(invocation, descriptor.kind);
   const client = await invocation.client();
   if (descriptor.get !== undefined) {
     const project = descriptor.namedByProject ? await invocation.project() : undefined;
     const query = project === undefined ? {} : { project };
     const input = { params: { name }, query, signal: invocation.signal };
-    return (await client.call(descriptor.get, input)) as unknown as AnyResource;
+    const item = (await client.call(descriptor.get, input)) as unknown as AnyResource;
+    const { project: wanted } = invocation.globals;
+    if (wanted === undefined || descriptor.namedByProject) return item;
+    if ([item.meta.project, item.meta.projectName].includes(wanted)) return item;
+    throw new SkerryError("not_found", `There is no ${descriptor.kind} ${name} in the project ${wanted}.`, {
+      hint: `A ${descriptor.kind} is found by its name alone: leave --project out.`,
+    });
   }
   const query = await listQuery(invocation, descriptor, undefined);
   for await (const item of listItems(client, descriptor, query, invocation.signal)) {
