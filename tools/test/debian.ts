@@ -8,6 +8,8 @@ interface DebianPackage {
   /** The program whose presence says that it is installed. */
   readonly program: string;
   readonly reason: string;
+  /** Only for `npm run test:full`. */
+  readonly full?: true;
 }
 
 const DEBIAN_PACKAGES: readonly DebianPackage[] = [
@@ -19,6 +21,7 @@ const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: "tmux", program: "tmux", reason: "gives the CLI a real terminal" },
   { name: "zsh", program: "zsh", reason: "completes skerry's words" },
   { name: "fish", program: "fish", reason: "completes skerry's words" },
+  { name: "systemd", program: "systemd-analyze", reason: "reads the unit of skerry service", full: true },
 ];
 
 export function isOnPath(program: string, path = process.env["PATH"] ?? ""): boolean {
@@ -33,8 +36,9 @@ export function isOnPath(program: string, path = process.env["PATH"] ?? ""): boo
 }
 
 /** Installs what is missing when run as root; says nothing unless that fails. Returns what is wrong, or undefined. */
-export function installMissing(): string | undefined {
-  const missing = DEBIAN_PACKAGES.filter(({ program }) => !isOnPath(program));
+export function installMissing(tier: "quick" | "full"): string | undefined {
+  const wanted = DEBIAN_PACKAGES.filter(({ full }) => full !== true || tier === "full");
+  const missing = wanted.filter(({ program }) => !isOnPath(program));
   if (missing.length === 0) return undefined;
   const names = missing.map(({ name }) => name);
   const list = missing.map(({ name, reason }) => `  ${name}: ${reason}`).join("\n");

@@ -18,7 +18,7 @@ const root = resolve(import.meta.dirname, "../..");
 
 async function main([tier, ...only]: readonly string[]): Promise<string[]> {
   if (tier !== "quick" && tier !== "full") return [`the tier is quick or full, not ${tier}`];
-  const missing = installMissing();
+  const missing = installMissing(tier);
   if (missing !== undefined) return [missing];
   const files = collectTestFiles(root, only);
   const minimum = only.length === 0 ? MINIMUM_FILES : 1;

@@ -191,6 +191,7 @@ describe("the unit", () => {
   test("is one that systemd reads", async (t) => {
     const real = realHost({});
     if (!hasAnalyze()) {
+      assert.notEqual(process.env["SKERRY_TEST_TIER"], "full", "the full tier has systemd-analyze");
       t.diagnostic("systemd-analyze is not here: the unit is not verified");
       return assert.equal(await complaints(real, "skerry.service", unit(), false), undefined);
     }
@@ -200,8 +201,40 @@ describe("the unit", () => {
       (await complaints(real, "skerry.service", `${unit()}[Service]\nNoSuchKey=1\n`, false)) ?? "",
       /NoSuchKey/,
     );
+    const ofUser = unitText({ program: PROGRAM, argv: [], writes: ["/srv/d"], engine: false });
+    assert.equal(await complaints(real, "skerry.service", ofUser, true), undefined);
     const lost = unit({ program: "/nowhere/skerryd" });
     assert.match((await complaints(real, "skerry.service", lost, false)) ?? "", /not executable/);
+  });
+
+  test("leaves little for somebody who takes the daemon over, by systemd's own measure", async (t) => {
+    if (!hasAnalyze()) return t.diagnostic("systemd-analyze is not here: the unit is not measured");
+    const directory = await mkdtemp(join(tmpdir(), "skerry-exposure-"));
+    try {
+      const path = join(directory, "skerry.service");
+      for (const [engine, most] of [
+        [false, 21],
+        [true, 23],
+      ] as const) {
+        await writeFile(path, unit({ engine, runAs: "daemon" }));
+        const argv = ["security", "--offline=yes", `--threshold=${most}`, path];
+        // Its status says whether the measure, in tenths, is below.
+        execFileSync("systemd-analyze", argv, { stdio: "ignore" });
+      }
+      await writeFile(path, "[Service]\nExecStart=/bin/true\n");
+      const argv = ["security", "--offline=yes", "--threshold=25", path];
+      assert.throws(
+        () => execFileSync("systemd-analyze", argv, { stdio: "ignore" }),
+        "a unit without bounds is beyond it",
+      );
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+
+  test("waits for the disks that it writes to, and keeps compiled code to itself", () => {
+    assert.match(unit({ writes: ["/srv/a", "/mnt/b c"] }), /^RequiresMountsFor=\/srv\/a "\/mnt\/b c"$/m);
+    assert.match(unit(), /^CacheDirectoryMode=0700$/m);
   });
 });
 

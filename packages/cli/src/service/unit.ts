@@ -19,13 +19,15 @@ export interface UnitOptions {
 }
 
 export function unitText(options: UnitOptions): string {
-  const { program, argv, runAs } = options;
+  const { program, argv, runAs, writes } = options;
   const isSystem = runAs !== undefined;
   const lines = [
     MARKER,
     "[Unit]",
     "Description=Skerry, a private cloud",
     ...(isSystem ? ["Wants=network-online.target", "After=network-online.target docker.service"] : []),
+    "# What is not mounted yet would look empty.",
+    `RequiresMountsFor=${writes.map(quoteWord).join(" ")}`,
     "StartLimitIntervalSec=60",
     "StartLimitBurst=5",
     "",
@@ -43,6 +45,8 @@ export function unitText(options: UnitOptions): string {
     "TimeoutStopSec=30",
     "LimitNOFILE=65536",
     "CacheDirectory=skerry",
+    "# Programs are read from it.",
+    "CacheDirectoryMode=0700",
     "Environment=NODE_COMPILE_CACHE=%C/skerry",
     "",
     ...restrictions(options),
