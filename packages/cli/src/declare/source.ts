@@ -2,10 +2,10 @@
  * Files of declarations: YAML documents or JSON. What could make a parser burn memory or stack (aliases, depth, size) is
  * found in the flat syntax tree, before anything is composed.
  */
-import { open } from "node:fs/promises";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
 import { Composer, type CST, type Document, LineCounter, Parser } from "yaml";
+import { openFile } from "../transfer/open-file.ts";
 
 /** A document, and where in the file its parts are. */
 export interface SourceDocument {
@@ -25,8 +25,8 @@ export async function readDocuments(
 
 async function readText(path: string, name: string, stdin: AsyncIterable<Uint8Array>): Promise<string> {
   if (path === "-") return collect(stdin, name);
-  await using handle = await open(path, "r");
-  return await collect(handle.createReadStream({ autoClose: false }), name);
+  await using file = await openFile(path, "YAML or JSON that declares resources");
+  return await collect(file.bytes, name);
 }
 
 async function collect(source: AsyncIterable<Uint8Array>, name: string): Promise<string> {

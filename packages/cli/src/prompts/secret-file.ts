@@ -30,7 +30,10 @@ async function readFileBounded(path: string, flag: string): Promise<Buffer> {
     return await readBounded(file.createReadStream({ autoClose: false }), flag);
   } catch (error) {
     if (error instanceof SkerryError) throw error;
-    throw new SkerryError("invalid", `The file of ${flag}, ${path}, cannot be read: ${(error as Error).message}.`);
+    throw new SkerryError(
+      "invalid",
+      `The file of ${flag}, ${path}, cannot be read: ${meaningOf((error as NodeJS.ErrnoException).code)}.`,
+    );
   } finally {
     await file.close();
   }

@@ -18,6 +18,7 @@ export interface CloudRequest {
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** What the JSON holds; of an upload the bytes. */
   readonly body: unknown;
 }
 /** The JSON of the answer; undefined is 204. Throws what the client shall see. */
@@ -112,7 +113,8 @@ export class FakeCloud implements AsyncDisposable {
       for await (const chunk of incoming) chunks.push(chunk as Buffer);
       const bytes = Buffer.concat(chunks);
       const isJson = incoming.headers["content-type"] === "application/json" && route.kind !== "upload";
-      const body: unknown = isJson && bytes.length > 0 ? JSON.parse(bytes.toString()) : undefined;
+      const json: unknown = isJson && bytes.length > 0 ? JSON.parse(bytes.toString()) : undefined;
+      const body = route.kind === "upload" ? bytes : json;
       const request = { route: route.id, params, query: new URLSearchParams(query), headers: incoming.headers, body };
       this.requests.push(request);
       if (request.query.get("watch") === "1") return this.#watch(outgoing);

@@ -122,7 +122,13 @@ async function openFile(path: string): Promise<FileHandle> {
     return await open(path, "r");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const id = code === "ENOENT" ? "not_found" : "invalid";
+    if (code === "ENOENT") {
+      throw new SkerryError("not_found", `There is no file ${path}.`, {
+        hint: "Name a backup: skerry backup create FILE makes one.",
+        cause: error,
+      });
+    }
+    const id = code === "EACCES" ? "forbidden" : "invalid";
     throw new SkerryError(id, `The backup ${path} cannot be read (${code}).`, { cause: error });
   }
 }

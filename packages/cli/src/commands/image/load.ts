@@ -1,6 +1,5 @@
-import { open } from "node:fs/promises";
 import { imageRoutes } from "@skerry/core/contract/api/image.ts";
-import { LIMITS } from "@skerry/core/contract/terms.ts";
+import { openFile } from "../../transfer/open-file.ts";
 import { defineCommand } from "../command.ts";
 
 export default defineCommand({
@@ -13,20 +12,16 @@ export default defineCommand({
   async run(invocation, { args, flags }) {
     const [path = ""] = args;
     const { terminal, signal } = invocation;
+    // Before anybody is asked: what is wrong with the file is known here.
+    await using file = path === "-" ? undefined : await openFile(path, "what docker save has written");
     const client = await invocation.client();
     const project = await invocation.project();
-    // Opened before anything is sent: a file that is not there is no matter of the cloud.
-    await using file = path === "-" ? undefined : await open(path, "r");
-    const bytes =
-      file === undefined
-        ? terminal.stdin
-        : file.createReadStream({ autoClose: false, highWaterMark: LIMITS.cli.readBytes });
     const image = await client.upload(imageRoutes.load, {
       query: {
         ...(project === undefined ? {} : { project }),
         ...(flags.name === undefined ? {} : { name: flags.name }),
       },
-      bytes: bytes as AsyncIterable<Uint8Array>,
+      bytes: file?.bytes ?? terminal.stdin,
       signal,
     });
     await invocation.output.done("image", image.name, "loaded", image);
