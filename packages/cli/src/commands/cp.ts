@@ -31,14 +31,16 @@ export default defineCommand({
   more: [
     ["cp photos:2026/film.raw .", "download"],
     ["cp -r ./album photos:", "a folder, to photos:album/"],
-    ["cp -r photos:album/ ./copy", "and back"],
+    ["cp -r ./site/ www:", "what is in it: ./site/index.html to www:index.html"],
+    ["cp -r photos:album ./copy", "and back"],
     ["cp - docs:notes.txt", "from standard input"],
     ["cp docs:notes.txt docs:old/", "from bucket to bucket"],
   ],
   details:
     "A place is BUCKET:KEY, a file or folder here, or - for standard input or output. TO that ends with a slash, is " +
-    "a folder (for a file), or is the bucket alone means 'into': the name is kept. A file here whose name looks like a " +
-    "place is written ./a:b. A download that breaks leaves the file that was there. Files are named as their keys are, " +
+    "a folder (for a file), or is the bucket alone means 'into': the name is kept. With -r, a slash at the end of FROM " +
+    "means what is in the folder, without its name. A route shows a bucket as a site: index.html for a folder, 404.html " +
+    "for what is not there. A file here whose name looks like a place is written ./a:b. A download that breaks leaves the file that was there. Files are named as their keys are, " +
     "with any control character; only what is shown of a name is escaped.",
   async run(invocation, { args, flags }) {
     const [from, to] = [parsePlace(args[0] ?? ""), parsePlace(args[1] ?? "")];
@@ -100,13 +102,17 @@ async function transferFolder(
   }
   if (from.at === "bucket" && to.at === "here") {
     const { copyFolderDown } = await import("../transfer/folder-down.ts");
-    const root = meansInto(to.path) ? join(to.path, baseNameSafe(from.key)) : to.path;
+    const root = meansInto(to.path) && !meansContent(from.key) ? join(to.path, baseNameSafe(from.key)) : to.path;
     return await copyFolderDown({ bucket: from.bucket, key: folderPrefix(from.key) }, root, transfer);
   }
   const { copyFolderAcross } = await import("../transfer/copy-object.ts");
   const [source, target] = [from as ObjectAddress, to as ObjectAddress];
   const prefix = { bucket: source.bucket, key: folderPrefix(source.key) };
-  return await copyFolderAcross(prefix, intoFolder(target, baseName(source.key)), transfer);
+  return await copyFolderAcross(
+    prefix,
+    intoFolder(target, meansContent(source.key) ? "" : baseName(source.key)),
+    transfer,
+  );
 }
 
 /** A key that ends with a slash, or is empty, means into it. */
@@ -119,9 +125,14 @@ function meansInto(path: string): boolean {
   return path.endsWith("/") || /^(.*\/)?\.\.?$/.test(path);
 }
 
-/** Empty for `.` and `..`, which mean what is in them. */
+/** `./site/` means what is in it, as rsync has it; `.` and `..` have no name of their own. */
+function meansContent(path: string): boolean {
+  return path === "" || meansInto(path);
+}
+
+/** Empty for what means its content. */
 function folderName(path: string): string {
-  return /^(.*\/)?\.\.?\/*$/.test(path) ? "" : basename(resolve(path));
+  return meansContent(path) ? "" : basename(resolve(path));
 }
 
 /** The last segment of a prefix as the name of a folder here; it must not lead anywhere else. */

@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { afterEach, beforeEach, test } from "node:test";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
-import { can } from "../testing/canned.ts";
+import { BUCKETS, can, meta } from "../testing/canned.ts";
 import { FakeCloud } from "../testing/fake-cloud.ts";
 import { Cli } from "../testing/run-cli.ts";
 
@@ -38,6 +38,30 @@ test("cp -r that cannot go on says how far it came before it says why", async ()
   // One whose end was not waited for may be there besides.
   assert.ok((await readdir(cli.path("down"))).length >= copied);
   assert.match(stderr, /The token was revoked/);
+});
+
+test("a route says when a private bucket is seen by everybody, and when nothing answers yet", async () => {
+  const [bucket] = BUCKETS;
+  const route = (to: string, status: object) => ({
+    kind: "route",
+    meta: meta("site"),
+    spec: { host: "site.example", path: "/", to },
+    status: { url: "https://site.example:8443/", ...status },
+  });
+  for (const verb of ["create site.example", "update site"]) {
+    const action = `route.${verb.split(" ")[0]}`;
+    cloud.answers.set("bucket.get", () => ({ ...bucket, spec: { visibility: "private" } }));
+    cloud.answers.set(action, () => route("bucket/photos", { state: "ready" }));
+    const argv = ["route", ...verb.split(" "), "--to", "bucket/photos"];
+    const hidden = await cli.run(argv);
+    assert.equal(hidden.status, 0, hidden.stderr);
+    assert.match(hidden.stderr, /^The bucket photos is private; through this route everybody can read all of it/m);
+    cloud.answers.set("bucket.get", () => ({ ...bucket, spec: { visibility: "public" } }));
+    assert.doesNotMatch((await cli.run(argv)).stderr, /everybody/);
+    const reason = "there is no container web";
+    cloud.answers.set(action, () => route("container/web:80", { state: "down", reason }));
+    assert.match((await cli.run(argv)).stderr, /^It does not answer yet: there is no container web\./m);
+  }
 });
 
 test("user passwd says the rule for passwords before it asks, and not to a script", async () => {

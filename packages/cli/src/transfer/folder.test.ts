@@ -234,6 +234,17 @@ describe("folders", () => {
     assert.equal(cloud.text("copies:y/2026/cat.jpg"), "cat");
   });
 
+  test("what is in a folder, without its name, where FROM ends with a slash", async () => {
+    await mkdir(cli.path("site"));
+    await writeFile(cli.path("site", "index.html"), "<h1>");
+    assert.equal((await cli.run(["cp", "-r", `${cli.path("site")}/`, "www:"])).status, 0);
+    assert.equal((await cli.run(["cp", "-r", `${cli.path("site")}/`, "www:v1/"])).status, 0);
+    assert.equal((await cli.run(["cp", "-r", "www:v1/", "old:x/"])).status, 0);
+    assert.deepEqual([...cloud.objects.keys()].sort(), ["old:x/index.html", "www:index.html", "www:v1/index.html"]);
+    assert.equal((await cli.run(["cp", "-r", "old:x/", `${cli.path("down")}/`])).status, 0);
+    assert.deepEqual(await filesBelow(cli.path("down")), ["index.html"]);
+  });
+
   test("up: links only with --follow, special files never, what fails does not stop the others", async () => {
     await mkdir(cli.path("up", "sub"), { recursive: true });
     await writeFile(cli.path("up", "ok"), "ok");

@@ -87,6 +87,10 @@ test("a target is read and written in one form", () => {
   }
 });
 
+test("a container without a port is told what is missing", () => {
+  assert.throws(() => parseTarget("container/web"), /the port is missing/);
+});
+
 test("a route that was given no name is named after its host and path", () => {
   assert.equal(routeNameOf("app.example.com", "/"), "app-example-com");
   assert.equal(routeNameOf("*.example.com", "/api/V1"), "any-example-com-api-v1");

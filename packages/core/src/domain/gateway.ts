@@ -98,6 +98,10 @@ export function parseTarget(text: string): RouteTarget {
     if (port < 1 || port > 65_535) throw refusedTarget(text, "a port is 1 to 65535");
     return { kind: "container", name: named(text, container[1]), port };
   }
+  const portless = /^container\/([^:/]+)$/.exec(text)?.[1];
+  if (portless !== undefined) {
+    throw refusedTarget(text, "the port is missing on which it answers", `Say it: container/${portless}:80`);
+  }
   const bucket = /^bucket\/([^:/]+)$/.exec(text);
   if (bucket !== null) return { kind: "bucket", name: named(text, bucket[1]) };
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) throw refusedTarget(text, "it is none of the three kinds");
@@ -149,9 +153,11 @@ function named(target: string, name: string | undefined): string {
   throw refusedTarget(target, `a name is ${NAME_RULE}`);
 }
 
-function refusedTarget(text: string, why: string): SkerryError {
+const TARGETS_HINT = "Like http://10.0.0.7:3000, https://example.com/base, container/web:80 or bucket/site.";
+
+function refusedTarget(text: string, why: string, hint = TARGETS_HINT): SkerryError {
   return new SkerryError("invalid", `${JSON.stringify(text)} is not a target of a route: ${why}.`, {
-    hint: "Like http://10.0.0.7:3000, https://example.com/base, container/web:80 or bucket/site.",
+    hint,
     details: { field: "to" },
   });
 }

@@ -71,6 +71,13 @@ test("two routes to one place, or of one name, are refused", async () => {
     return isError(error, "conflict/exists") && error.message.includes("site");
   });
   await assert.rejects(create("mia", "example.org", "/", { name: "site" }), is("conflict/exists"));
+  // Of the very name that it would get, too: another name would not help.
+  await create("mia", "shop.example.com");
+  await assert.rejects(create("mia", "shop.example.com"), (error) => {
+    return (
+      isError(error, "conflict/exists") && /^To lead it elsewhere: skerry route update shop-/.test(error.hint ?? "")
+    );
+  });
   await create("zoe", "example.org", "/", { name: "site" });
   await assert.rejects(create("mia", "example.net", "/", { name: "No" }), is("invalid"));
 });

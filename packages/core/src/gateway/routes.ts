@@ -82,8 +82,9 @@ export class RouteService {
       if (owner === undefined || !takesResources(owner, project)) {
         throw new SkerryError("not_found", `There is no project ${input.projectName}, or it is being deleted.`);
       }
-      if ((await this.#store.get(key)) !== undefined) throw nameTaken(name);
+      // The place first: another name would not help.
       if ((await this.#store.get(placeKey(host, path))) !== undefined) await this.#refusePlace(route);
+      if ((await this.#store.get(key)) !== undefined) throw nameTaken(name);
       const claim = await this.#claim(host, project);
       const { succeeded, revision } = await this.#store.transact({
         compare: [
@@ -191,14 +192,11 @@ export class RouteService {
     const { host, path } = route.spec;
     await this.#claim(host, route.meta.project);
     const place = (await this.#store.get(placeKey(host, path)))?.value as unknown as { name?: string } | undefined;
-    throw new SkerryError(
-      "conflict/exists",
-      `The route ${place?.name ?? "before"} leads from ${host}${path} already.`,
-      {
-        hint: "Change that one: skerry route update NAME --to TARGET.",
-        details: { field: "path" },
-      },
-    );
+    const name = place?.name ?? "NAME";
+    throw new SkerryError("conflict/exists", `The route ${name} leads from ${host}${path} already.`, {
+      hint: `To lead it elsewhere: skerry route update ${name} --to ${route.spec.to}`,
+      details: { field: "path" },
+    });
   }
 
   async #assertRoom(project: string): Promise<void> {

@@ -2,6 +2,7 @@ import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
+import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
   usage: "HOST[/PATH]",
@@ -16,7 +17,9 @@ export default defineCommand({
     ["route create example.com/docs --to bucket/docs", "a static site below a path"],
     ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
   ],
-  details: "The host name, and all below it, belong to your project from then on, until its last route goes.",
+  details:
+    "The host name, and all below it, belong to your project from then on, until its last route goes. A route to a " +
+    "bucket shows all of it to everybody, also of a private one: index.html for a folder, 404.html for what is not there.",
   takesProject: true,
   async run(invocation, { args, flags }) {
     const { to, name, label } = flags;
@@ -38,5 +41,6 @@ export default defineCommand({
       signal: invocation.signal,
     });
     await invocation.output.done("route", route.meta.name, `created: ${route.status?.url}`, route);
+    await tellWhereItLeads(invocation, client, route);
   },
 });

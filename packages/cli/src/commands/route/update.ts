@@ -2,6 +2,7 @@ import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
   usage: "NAME",
@@ -36,5 +37,6 @@ export default defineCommand({
       },
     });
     await invocation.output.done("route", route.meta.name, "updated", route);
+    if (to !== undefined) await tellWhereItLeads(invocation, client, route);
   },
 });
