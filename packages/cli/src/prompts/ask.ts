@@ -53,6 +53,11 @@ export async function confirm(terminal: Terminal, question: string, yes: boolean
   if (!/^y(es)?$/i.test(answer.trim())) throw new SkerryError("invalid", "Nothing was done: you did not say yes.");
 }
 
+/** The same for what names exactly what it removes: asked of a person only, and a script goes on. @throws `invalid`. */
+export async function confirmAtTerminal(terminal: Terminal, question: string, yes: boolean): Promise<void> {
+  if (canAsk(terminal)) await confirm(terminal, question, yes);
+}
+
 async function readKeys({ stdin, stderr, signal }: Terminal, prompt: string, echo: boolean): Promise<string> {
   stderr.write(escapeText(prompt));
   stdin.setRawMode?.(true);

@@ -7,5 +7,6 @@ export const bucketResource = describeResource({
   list: bucketRoutes.list,
   get: bucketRoutes.get,
   delete: bucketRoutes.delete,
+  rmLoses: "Its name is free then; only an empty one goes.",
   listsByProject: true,
 });

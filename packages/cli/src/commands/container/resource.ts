@@ -7,6 +7,7 @@ export const containerResource = describeResource({
   list: containerRoutes.list,
   get: containerRoutes.get,
   delete: containerRoutes.delete,
+  rmLoses: "It is stopped, and what it wrote outside of volumes is lost.",
   listsByProject: true,
   namedByProject: true,
 });

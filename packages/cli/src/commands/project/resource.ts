@@ -7,4 +7,5 @@ export const projectResource = describeResource({
   list: projectRoutes.list,
   get: projectRoutes.get,
   delete: projectRoutes.delete,
+  rmLoses: "Only an empty one goes.",
 });

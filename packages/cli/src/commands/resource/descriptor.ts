@@ -25,6 +25,8 @@ export interface Descriptor<T extends AnyResource = AnyResource> {
   readonly namedByProject: boolean;
   /** For `rm -h`, where a name alone does not say it. */
   readonly rmExample?: string;
+  /** What a person is told of what is lost before one removes it; absent: nothing is, and nobody is asked. */
+  readonly rmLoses?: string;
   readonly presentation: Presentation<T>;
   /** As people are shown them, where that takes more than the resources themselves. */
   readonly readable?: (client: Client, items: readonly T[], signal: AbortSignal) => Promise<readonly T[]>;

@@ -1,4 +1,5 @@
 import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { confirmAtTerminal } from "../../prompts/ask.ts";
 import { defineCommand } from "../command.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { getResource, isOfProject } from "./get.ts";
@@ -9,10 +10,15 @@ export function rmOf(descriptor: Descriptor) {
     args: [1, 1000],
     options: {},
     takesProject: isOfProject(descriptor),
+    ...(descriptor.rmLoses === undefined ? {} : { details: "Asks first on a terminal; --yes does not." }),
     example: descriptor.rmExample ?? `${descriptor.kind} rm ${descriptor.param === "uid" ? "current" : "NAME"}`,
     async run(invocation, { args }) {
       const { delete: route, kind } = descriptor;
       if (route === undefined) throw new SkerryError("unsupported", `A ${kind} cannot be removed.`);
+      const { rmLoses } = descriptor;
+      if (rmLoses !== undefined) {
+        await confirmAtTerminal(invocation.terminal, rmQuestion(kind, args, rmLoses), invocation.globals.yes);
+      }
       const client = await invocation.client();
       const project = descriptor.namedByProject ? await invocation.project() : undefined;
       const query = project === undefined ? {} : { project };
@@ -24,4 +30,10 @@ export function rmOf(descriptor: Descriptor) {
       }
     },
   });
+}
+
+/** `Remove the volume data? What is in it is lost.` */
+export function rmQuestion(kind: string, names: readonly string[], loses: string): string {
+  const what = names.length === 1 ? `the ${kind} ${names[0]}` : `${names.length} of kind ${kind} (${names.join(", ")})`;
+  return `Remove ${what}? ${loses}`;
 }

@@ -7,6 +7,7 @@ export const routeResource = describeResource({
   list: routeRoutes.list,
   get: routeRoutes.get,
   delete: routeRoutes.delete,
+  rmLoses: "What it publishes is not reached any more.",
   listsByProject: true,
   namedByProject: true,
 });

@@ -8,5 +8,6 @@ export const tokenResource = describeResource({
   list: tokenRoutes.list,
   get: tokenRoutes.get,
   delete: tokenRoutes.delete,
+  rmLoses: "What uses it is refused at once.",
   readable: nameScopes,
 });

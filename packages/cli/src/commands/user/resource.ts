@@ -7,4 +7,5 @@ export const userResource = describeResource({
   list: userRoutes.list,
   get: userRoutes.get,
   delete: userRoutes.delete,
+  rmLoses: "Sessions and tokens end at once; the own project goes with it.",
 });

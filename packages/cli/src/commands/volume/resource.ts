@@ -7,6 +7,7 @@ export const volumeResource = describeResource({
   list: volumeRoutes.list,
   get: volumeRoutes.get,
   delete: volumeRoutes.delete,
+  rmLoses: "What is in it is lost.",
   listsByProject: true,
   namedByProject: true,
 });
