@@ -54,6 +54,7 @@ function silent(sources: Sources): Sources {
   const none = (): readonly Candidate[] => [];
   return {
     names: (kind, flags) => sources.names(kind, flags).catch(none),
+    images: (flags) => sources.images(flags).catch(none),
     places: (typed, flags) => sources.places(typed, flags).catch(none),
     contexts: () => sources.contexts().catch(none),
     files: (typed) => sources.files(typed).catch(none),

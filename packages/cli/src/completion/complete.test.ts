@@ -71,6 +71,24 @@ describe("completion", () => {
     assert.equal(requests.at(-1)?.query.get("project"), "web");
   });
 
+  test("containers, images, and where a route may lead", async () => {
+    const [container] = await texts("container", "get", "");
+    assert.equal(container, "web");
+    for (const word of ["logs", "shell", "exec", "stop", "start"]) {
+      assert.ok((await texts(word, "")).includes("web"), word);
+      assert.ok((await texts(word, "-q", "w")).includes("web"), `${word} with a flag before`);
+    }
+    assert.deepEqual(await texts("stop", "web", "w"), [], "one that is named already is not offered");
+    assert.deepEqual(await texts("exec", "web", "--", "w"), []);
+    const [image = ""] = await texts("run", "");
+    assert.notEqual(image, "");
+    assert.ok((await texts("run", "--cpu", "1", "")).includes(image));
+    assert.ok((await texts("image", "rm", "")).includes(image));
+    assert.deepEqual(await texts("route", "create", "a.example", "--to", "container/w"), ["container/web:"]);
+    assert.deepEqual(await texts("route", "update", "app", "--to=bucket/ph"), ["--to=bucket/photos"]);
+    assert.ok((await asked(["zsh", "route", "create", "--to", "container/w"])).lines[0]?.startsWith("open"));
+  });
+
   test("keys down to the next slash; what could steer the terminal is left out", async () => {
     assert.deepEqual(await texts("ls", "ph"), ["photos:"]);
     assert.deepEqual(await texts("ls", "photos:"), ["photos:2026/", "photos:list.txt"]);

@@ -14,6 +14,7 @@ export interface Candidate {
 /** Each may give more than what fits the word so far; what does not fit is left out. */
 export interface Sources {
   names(kind: ResourceKind, flags: GlobalWords): Promise<readonly Candidate[]>;
+  images(flags: GlobalWords): Promise<readonly Candidate[]>;
   /** Buckets, or what is in one down to the next slash. */
   places(typed: string, flags: GlobalWords): Promise<readonly Candidate[]>;
   contexts(): Promise<readonly Candidate[]>;
@@ -180,8 +181,24 @@ async function valuesOf(
   if (choices !== undefined) return choices.map((text) => ({ text }));
   if (flag === "context") return sources.contexts();
   if (flag === "project") return sources.names("project", globals);
+  if (flag === "to") return targets(sources, globals);
+  if (flag === "bucket") return sources.names("bucket", globals);
+  if (flag === "volume")
+    return (await sources.names("volume", globals)).map(({ text }) => ({ text: `${text}:/`, open: true }));
   if (flag === "user" && entry?.words !== "login") return sources.names("user", globals);
   return /file$|^data$|dir$|^socket$|^config$/.test(flag) ? sources.files(typed) : [];
+}
+
+/** Where a route may lead; the port of a container is still to be typed. */
+async function targets(sources: Sources, globals: GlobalWords): Promise<readonly Candidate[]> {
+  const [containers, buckets] = await Promise.all([
+    sources.names("container", globals),
+    sources.names("bucket", globals),
+  ]);
+  return [
+    ...containers.map(({ text }): Candidate => ({ text: `container/${text}:`, open: true })),
+    ...buckets.map(({ text }): Candidate => ({ text: `bucket/${text}` })),
+  ];
 }
 
 /** What a positional argument may be. */
@@ -217,6 +234,19 @@ function knownArguments(
       return position === 0 ? sources.places(typed, globals) : undefined;
     case "rm":
       return sources.places(typed, globals);
+    case "logs":
+    case "shell":
+    case "exec":
+      return position === 0 ? sources.names("container", globals) : undefined;
+    case "stop":
+    case "start":
+      return without(args, sources.names("container", globals));
+    case "run":
+      return position === 0 ? sources.images(globals) : undefined;
+    case "image rm":
+      return without(args, sources.images(globals));
+    case "image load":
+      return position === 0 ? sources.files(typed) : undefined;
     case "context use":
     case "context rm":
       return position === 0 ? sources.contexts() : undefined;
@@ -254,5 +284,9 @@ async function namesOfVerb(
   const [word = "", verb = "ls"] = words.split(" ");
   const kind = RESOURCE_KINDS.find((one) => word === one || word === `${one}s`);
   if (kind === undefined || NAMELESS.includes(verb)) return [];
-  return (await sources.names(kind, globals)).filter(({ text }) => !taken.includes(text));
+  return without(taken, sources.names(kind, globals));
+}
+
+async function without(taken: readonly string[], found: Promise<readonly Candidate[]>): Promise<readonly Candidate[]> {
+  return (await found).filter(({ text }) => !taken.includes(text));
 }

@@ -78,6 +78,13 @@ export function createSources(env: Environment, signal: AbortSignal): Sources {
   };
   return {
     names: listNames,
+    images: async (flags) => {
+      const connection = await open(env, flags);
+      const project = flags.project ?? connection.context.project;
+      const query = project === undefined ? {} : { project };
+      const { items } = await ask<{ items: readonly { name: string }[] }>("/v1/images", query, connection);
+      return items.map(({ name }) => ({ text: name }));
+    },
     places: async (typed, flags) => {
       const place = parsePlace(typed);
       if (place.at !== "bucket") {
