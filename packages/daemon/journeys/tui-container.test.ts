@@ -176,7 +176,7 @@ test("a shell in the container, and back: twice, with what it was told", async (
   await using tmux = await open("web");
   for (const word of ["first", "second"]) {
     await tmux.keys("e");
-    await tmux.until("the shell", (text) => /[$#] $/.test(text.trimEnd() + " ") && !text.includes("Containers"));
+    await tmux.until("the shell", (text) => /[$#]$/.test(text.trimEnd()) && !text.includes("Containers"));
     assert.equal(await tmux.ask("#{alternate_on} #{cursor_flag}"), "0 1");
     await tmux.type(`echo ${word}-$((6*7)) q; hostname >/dev/null\r`);
     const rows = await tmux.until("the answer", (text) => text.includes(`\n${word}-42 q`));
@@ -195,7 +195,7 @@ function assertText(rows: readonly string[], wanted: RegExp): void {
 
 async function inShell(tmux: Tmux): Promise<void> {
   await tmux.keys("e");
-  await tmux.until("the shell", (text) => /[$#] $/.test(text.trimEnd() + " ") && !text.includes("Containers"));
+  await tmux.until("the shell", (text) => /[$#]$/.test(text.trimEnd()) && !text.includes("Containers"));
 }
 
 test("the container dies under the shell: it is said, Enter goes back, and the screen shows what became of it", async () => {
