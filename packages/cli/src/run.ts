@@ -152,11 +152,18 @@ function makeInvocation(
 
 /** Before the flags are read, since reading them may be what fails. */
 function asksForJson(argv: readonly string[]): boolean {
-  return argv.some(
-    (token, i) => /^(-o=?|--output=)json$/.test(token) || (/^(-o|--output)$/.test(token) && argv[i + 1] === "json"),
+  const own = ownFlags(argv);
+  return own.some(
+    (token, i) => /^(-o=?|--output=)json$/.test(token) || (/^(-o|--output)$/.test(token) && own[i + 1] === "json"),
   );
 }
 
 function mayColor({ stderr, env }: Terminal, argv: readonly string[]): boolean {
-  return stderr.isTTY === true && !env["NO_COLOR"] && !argv.includes("--no-color");
+  return stderr.isTTY === true && !env["NO_COLOR"] && !ownFlags(argv).includes("--no-color");
+}
+
+/** What stands behind `--` is for somebody else. */
+function ownFlags(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf("--");
+  return end < 0 ? argv : argv.slice(0, end);
 }

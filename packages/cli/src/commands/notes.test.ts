@@ -140,3 +140,20 @@ test("a file that is not there is told of before the cloud is asked, and not by 
   assert.match(stderr, /nowhere\.tar: there is no such file or folder/);
   assert.equal(cloud.requests.length, 0);
 });
+
+test("what goes wrong is told in the form that was asked of skerry, not of the command behind --", async () => {
+  const refuse = () => {
+    throw new SkerryError("not_found", "There is no container nobody.");
+  };
+  cloud.answers.set("container.list", refuse);
+  cloud.terminal = (terminal) => terminal.terminate();
+  const asked = await cli.run(["ps", "-o", "json"]);
+  assert.equal((JSON.parse(asked.stderr) as { code: string }).code, "not_found");
+  for (const argv of [
+    ["exec", "nobody", "--", "kubectl", "-o", "json"],
+    ["exec", "nobody", "--", "x", "--output=json"],
+  ]) {
+    const { stderr } = await cli.run(argv);
+    assert.match(stderr, /^error: /, argv.join(" "));
+  }
+});

@@ -2,8 +2,6 @@
 import { styleText } from "node:util";
 import type { Presentation } from "@skerry/core/contract/present/presentation.ts";
 import { escapeJson, escapeText } from "./escape.ts";
-import { formatFacts } from "./facts.ts";
-import { Table } from "./table.ts";
 import { type Terminal, writeAll } from "./terminal.ts";
 
 export const FORMATS = ["table", "json", "yaml", "name"] as const;
@@ -48,6 +46,7 @@ export class Output {
 
   /** One thing alone: what would be a column of a table is a line. */
   async one<T>({ columns, nameOf }: Presentation<T>, item: T): Promise<void> {
+    const { formatFacts } = await import("./facts.ts");
     await this.value(item, nameOf(item), () => {
       const nowMs = this.#terminal.nowMs();
       return formatFacts(
@@ -91,8 +90,8 @@ export class Output {
   }
 
   /** Rows of one table that come over time. */
-  rows<T>(presentation: Presentation<T>): (items: readonly T[]) => Promise<void> {
-    const writer = this.#tableWriter(presentation);
+  async rows<T>(presentation: Presentation<T>): Promise<(items: readonly T[]) => Promise<void>> {
+    const writer = await this.#tableWriter(presentation);
     return (items) => this.text(writer.part(items));
   }
 
@@ -109,7 +108,9 @@ export class Output {
     return this.#tableWriter(presentation);
   }
 
-  #tableWriter<T>(presentation: Presentation<T>): { part(items: readonly T[]): string; end(): string } {
+  async #tableWriter<T>(presentation: Presentation<T>): Promise<{ part(items: readonly T[]): string; end(): string }> {
+    // Many commands show none.
+    const { Table } = await import("./table.ts");
     const { stdout } = this.#terminal;
     const table = new Table(presentation.columns, {
       nowMs: this.#terminal.nowMs(),

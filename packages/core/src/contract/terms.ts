@@ -1,6 +1,2 @@
-/** The closed lists and bounds that a person types or sees, for those who see only the contract. */
-
-export { RESTARTS } from "../domain/compute.ts";
-export { ACTIONS, PERMISSION_TREE, ROLES } from "../domain/identity.ts";
+/** The bounds that a person meets, for those who see only the contract. */
 export { LIMITS } from "../domain/limits.ts";
-export { VISIBILITIES } from "../domain/objects.ts";

@@ -1,5 +1,5 @@
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
-import { VISIBILITIES } from "@skerry/core/contract/terms.ts";
+import { VISIBILITIES } from "@skerry/core/contract/lists.ts";
 import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
 

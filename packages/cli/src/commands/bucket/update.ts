@@ -1,6 +1,6 @@
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
-import { VISIBILITIES } from "@skerry/core/contract/terms.ts";
+import { VISIBILITIES } from "@skerry/core/contract/lists.ts";
 import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
 

@@ -26,7 +26,7 @@ export function watchOf(descriptor: Descriptor) {
     async run({ client, ...invocation }, { flags }) {
       const { output, signal, terminal } = invocation;
       const query = await listQuery({ ...invocation, client }, descriptor, flags.labels);
-      const writer = output.format === "table" ? output.rows(presentChange(descriptor.presentation)) : undefined;
+      const writer = output.format === "table" ? await output.rows(presentChange(descriptor.presentation)) : undefined;
       const readable = async (changes: readonly Change[]) => {
         const items = await readableNow(
           { ...invocation, client },

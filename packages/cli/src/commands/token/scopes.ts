@@ -4,7 +4,7 @@ import { projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
-import { ACTIONS, PERMISSION_TREE } from "@skerry/core/contract/terms.ts";
+import { ACTIONS, PERMISSION_TREE } from "@skerry/core/contract/lists.ts";
 import { closest } from "../suggest.ts";
 
 type Action = (typeof ACTIONS)[number] | "*";

@@ -1,5 +1,5 @@
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
-import { ROLES } from "@skerry/core/contract/terms.ts";
+import { ROLES } from "@skerry/core/contract/lists.ts";
 import { escapeText } from "../../output/escape.ts";
 import { readSecretFile } from "../../prompts/secret-file.ts";
 import { defineCommand } from "../command.ts";

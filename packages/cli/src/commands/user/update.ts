@@ -1,6 +1,6 @@
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
-import { ROLES } from "@skerry/core/contract/terms.ts";
+import { ROLES } from "@skerry/core/contract/lists.ts";
 import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
 

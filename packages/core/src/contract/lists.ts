@@ -1,0 +1,4 @@
+/** The closed lists of which a person types or sees one, for those who see only the contract. */
+export { RESTARTS } from "../domain/compute.ts";
+export { ACTIONS, PERMISSION_TREE, ROLES } from "../domain/identity.ts";
+export { VISIBILITIES } from "../domain/objects.ts";
