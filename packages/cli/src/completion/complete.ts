@@ -245,18 +245,9 @@ function knownArguments(
       return position === 0 ? sources.images(globals) : undefined;
     case "image rm":
       return without(args, sources.images(globals));
-    case "image load":
-      return position === 0 ? sources.files(typed) : undefined;
     case "context use":
     case "context rm":
       return position === 0 ? sources.contexts() : undefined;
-    case "logs":
-    case "exec":
-    case "shell":
-      return position === 0 ? sources.names("container", globals) : undefined;
-    case "stop":
-    case "start":
-      return namesOfVerb(`container ${words}`, args, sources, globals);
     case "image load":
     case "backup create":
     case "backup verify":

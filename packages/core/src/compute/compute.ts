@@ -116,6 +116,8 @@ function convergeQueue(converge: Converge, { clock, log }: ComputeOptions, stop:
   const alarms = new Map<string, AbortController>();
   const queue: KeyedQueue = new KeyedQueue({
     most: LIMITS.compute.maxConverging,
+    mostOfGroup: LIMITS.compute.maxConvergingOfProject,
+    groupOf: (key) => key.split("/")[2] ?? "",
     work: async (key) => {
       alarms.get(key)?.abort();
       alarms.delete(key);

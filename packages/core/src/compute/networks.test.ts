@@ -40,6 +40,18 @@ describe("networks of projects", () => {
     assert.equal(engine.nets.size, 1);
   });
 
+  test("what one had is not the next one's, until the pool has gone round", async () => {
+    const { engine, networks } = world();
+    const taken: (string | undefined)[] = [];
+    for (const letter of ["a", "b", "c", "d", "e"]) {
+      const name = await networks.ensure(project(letter));
+      taken.push(engine.nets.get(name)?.subnets[0]);
+      await networks.remove(project(letter));
+    }
+    const [first, ...others] = ["10.199.0.0/28", "10.199.0.16/28", "10.199.0.32/28", "10.199.0.48/28"];
+    assert.deepEqual(taken, [first, ...others, first]);
+  });
+
   test("a full pool says how to make it larger", async () => {
     const { networks } = world("10.199.0.0/28");
     await networks.ensure(project("a"));

@@ -17,6 +17,8 @@ export class ProjectNetworks {
   readonly #options: { engine: Engine; firewall: Firewall; cluster: string; pool: string };
   /** One change at a time: the list of the engine decides which subnet is free. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** The subnet that was taken last. */
+  #last = "0.0.0.0/32";
 
   constructor(options: { engine: Engine; firewall: Firewall; cluster: string; pool: string }) {
     this.#options = options;
@@ -68,10 +70,12 @@ export class ProjectNetworks {
     const { engine, cluster, pool } = this.#options;
     const labels = { [CLUSTER_LABEL]: cluster, [PROJECT_LABEL]: project };
     let attempts = 0;
-    for (const subnet of freeSubnets(pool, taken)) {
+    for (const subnet of this.#inOrder([...freeSubnets(pool, taken)])) {
       if (attempts++ === LIMITS.compute.maxNetworkAttempts) break;
       try {
-        return await engine.createNetwork({ name, bridge, subnets: [subnet], labels });
+        await engine.createNetwork({ name, bridge, subnets: [subnet], labels });
+        this.#last = subnet;
+        return;
       } catch (error) {
         // The machine has a route there that is no network of the engine.
         if (!(error instanceof SkerryError) || !error.is("conflict")) throw error;
@@ -80,6 +84,12 @@ export class ProjectNetworks {
     throw new SkerryError("exhausted", `No network is free in the pool ${pool}.`, {
       hint: "Give containers a larger range: --engine-pool CIDR.",
     });
+  }
+
+  /** Those after the last one first: an address that somebody still knows is not soon another project's. */
+  #inOrder(free: readonly string[]): readonly string[] {
+    const next = free.findIndex((subnet) => rangeOf(subnet).first > rangeOf(this.#last).first);
+    return next < 0 ? free : [...free.slice(next), ...free.slice(0, next)];
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -81,6 +81,8 @@ export const COMPUTE_LIMITS = {
     stableMs: 1 * minute,
     /** Containers that are converged at once. The rest waits. */
     maxConverging: 8,
+    /** The same, of one project: what it stops and starts does not keep the others waiting. */
+    maxConvergingOfProject: 4,
     /** Time between two looks at all containers and the rules that guard them, besides those that an event asks for. */
     convergeEveryMs: 10 * second,
     /** Time between two attempts to follow the engine's events. */

@@ -1,6 +1,6 @@
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
-import { RESTARTS } from "@skerry/core/contract/terms.ts";
+import { RESTARTS } from "@skerry/core/contract/lists.ts";
 import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
 import { readNumber } from "./number.ts";

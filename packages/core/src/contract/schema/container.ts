@@ -80,6 +80,7 @@ const spec = z.strictObject({
   publish: z
     .array(z.strictObject({ port, hostPort: hostPort.default(0) }))
     .max(limits.maxPublishedPorts)
+    .refine((ports) => new Set(ports.map((one) => one.port)).size === ports.length, { error: "each port once" })
     .describe("TCP ports that this machine passes on; hostPort 0: any that is free"),
   restart: z.enum(RESTARTS).describe("Whether it is started again after it has ended by itself"),
   running: z.boolean().describe("False: stopped on purpose"),
