@@ -90,7 +90,7 @@ async function invokeParsed(
   });
   const connected: Connected = {};
   try {
-    const invocation = makeInvocation(terminal, output, parsed.globals, connected, command);
+    const invocation = makeInvocation(terminal, output, parsed.globals, connected);
     return (await command.run(invocation, { args, flags: flags as never })) ?? 0;
   } catch (error) {
     if (!(error instanceof SkerryError)) throw error;
@@ -116,13 +116,7 @@ function assertProject({ words }: Entry, { takesProject }: AnyCommand, { project
   );
 }
 
-function makeInvocation(
-  terminal: Terminal,
-  output: Output,
-  globals: GlobalFlags,
-  connected: Connected,
-  { takesProject }: AnyCommand,
-): Invocation {
+function makeInvocation(terminal: Terminal, output: Output, globals: GlobalFlags, connected: Connected): Invocation {
   let connecting: Promise<Connection> | undefined;
   const connection = () => {
     connecting ??= import("./context/connect.ts").then(async ({ connect }) => {
@@ -143,10 +137,7 @@ function makeInvocation(
     signal: terminal.signal,
     connection,
     client: async () => (await connection()).client,
-    project: async () => {
-      if (takesProject !== true) throw new Error("the command does not say that it takes a project");
-      return globals.project ?? (await connection()).context.project;
-    },
+    project: async () => globals.project ?? (await connection()).context.project,
   };
 }
 

@@ -1,6 +1,8 @@
 /** What commands say besides their result, on standard error, when it helps a person. */
 import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
@@ -132,6 +134,18 @@ test("a flag that says nothing to a command is refused before anything is asked;
     [["storage", "status"], "s1\ns3"],
   ] as const;
   for (const [argv, name] of names) assert.equal((await cli.run([...argv, "-o", "name"])).stdout, `${name}\n`);
+});
+
+test("each command that asks for the project says that it takes one", () => {
+  const files = globSync(join(import.meta.dirname, "**/*.ts")).filter((path) => !path.endsWith(".test.ts"));
+  // These are the parts of several commands.
+  const shared = ["run-in.ts", "descriptor.ts"];
+  const asking = files.filter((path) => /\binvocation\.project\(\)/.test(readFileSync(path, "utf8")));
+  assert.ok(asking.length > 15);
+  for (const path of asking) {
+    if (shared.includes(basename(path))) continue;
+    assert.match(readFileSync(path, "utf8"), /takesProject/, `${path}: --project would be refused`);
+  }
 });
 
 test("a file that is not there is told of before the cloud is asked, and not by a crash", async () => {
