@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
+import { bindingRoutes } from "@skerry/core/contract/api/project.ts";
 import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
 import { startTestCluster, type TestCluster } from "../src/testing/test-cluster.ts";
 
@@ -96,6 +97,11 @@ kind: volume
 name: logs
 project: team
 ---
+kind: binding
+name: amy
+project: team
+spec: { role: viewer }
+---
 kind: project
 name: team
 spec: { description: "All of it: 100%" }
@@ -104,7 +110,16 @@ kind: user
 name: amy
 spec: { role: viewer }
 `;
-const ORDER = ["user/amy", "project/team", "volume/data", "volume/logs", "bucket/pages", "container/web", "route/www"];
+const ORDER = [
+  "user/amy",
+  "project/team",
+  "binding/amy",
+  "volume/data",
+  "volume/logs",
+  "bucket/pages",
+  "container/web",
+  "route/www",
+];
 
 test("every kind is made in the order in which one needs another, and again nothing changes", async () => {
   await using cloud = await start();
@@ -210,6 +225,35 @@ test("a container is changed while it is there where that is possible, and else 
   assert.equal(again.stdout, "container/web unchanged\n", again.stderr);
 });
 
+test("a role in a project is given, changed and shown; what it cannot have is refused with its line", async () => {
+  await using cloud = await start();
+  assert.equal((await cloud.apply(ALL)).status, 0);
+  const binding = (more: string) => `kind: binding\nname: amy\nproject: team\n${more}`;
+  const changed = await cloud.apply(binding("spec: { role: member }"));
+  assert.equal(changed.stdout, "binding/amy updated\n", changed.stderr);
+  const { items } = await cloud.cluster.admin.call(bindingRoutes.list, { query: { project: "team" } });
+  assert.deepEqual(
+    items.map(({ meta, spec }) => [meta.name, spec.role]),
+    [["amy", "member"]],
+  );
+  const refused: readonly (readonly [text: string, status: number, says: RegExp])[] = [
+    [binding("spec: { role: admin }"), 2, /:4: spec\.role: /],
+    [binding("spec: { role: member, rol: x }"), 2, /rol/],
+    [binding("spec: { role: member, user: bob }"), 2, /spec\.user/],
+    [binding("labels: { a: b }\nspec: { role: member }"), 2, /labels/],
+    ["kind: binding\nname: amy\nspec: { role: member }", 2, /project/],
+    [binding("spec: { role: member }").replace("amy", "nobody"), 5, /There is no user nobody/],
+    ["kind: binding\nname: amy\nproject: amy\nspec: { role: member }", 6, /follows the user's role/],
+  ];
+  const before = await cloud.revision();
+  for (const [text, status, says] of refused) {
+    const told = await cloud.apply(text);
+    assert.deepEqual([told.status, told.stdout], [status, ""], `${text}: ${told.stderr}`);
+    assert.match(told.stderr, says);
+  }
+  assert.equal(await cloud.revision(), before);
+});
+
 test("what is refused is told before anything is changed; what fails later, with how far it came", async () => {
   await using cloud = await start();
   const before = await cloud.revision();
@@ -224,9 +268,9 @@ test("what is refused is told before anything is changed; what fails later, with
   const problem = JSON.parse(late.stderr) as { detail: string; details: { applied: string[]; notTried: string[] } };
   assert.match(
     problem.detail,
-    /^standard input:7: container\/web: There is no image none:latest.* Applied before it: 5 of 7; not tried: route\/www\.$/,
+    /^standard input:7: container\/web: There is no image none:latest.* Applied before it: 6 of 8; not tried: route\/www\.$/,
   );
-  assert.deepEqual(problem.details, { applied: ORDER.slice(0, 5), notTried: ["route/www"] });
+  assert.deepEqual(problem.details, { applied: ORDER.slice(0, 6), notTried: ["route/www"] });
   await cloud.cluster.admin.call(volumeRoutes.get, { params: { name: "data" }, query: { project: "team" } });
   const mended = await cloud.apply(ALL);
   assert.equal(mended.status, 0, mended.stderr);

@@ -10,7 +10,7 @@ export default defineCommand({
   args: [1, 2],
   options: LABELS_OPTION,
   example: "get bucket photos -o yaml",
-  details: `KIND is one of ${RESOURCE_KINDS.join(", ")}. What -o yaml shows, skerry apply takes.`,
+  details: `KIND is one of ${RESOURCE_KINDS.join(", ")}. What -o yaml shows, skerry apply takes; but tokens and sessions cannot be declared.`,
   takesProject: true,
   async run(invocation, { args, flags }) {
     const [word = "", name] = args;

@@ -41,17 +41,20 @@ export async function planAll(declarations: readonly Declaration[], place: Place
 /** What comes into being before. The cloud knows nothing of it while it is only asked. */
 class Made {
   readonly projects = new Set<string>();
+  readonly #users = new Set<string>();
   readonly #others = new Set<string>();
 
   add({ kind, name, project }: Declaration): void {
     // A user comes with a project of the same name.
+    if (kind === "user") this.#users.add(name);
     if (kind === "project" || kind === "user") this.projects.add(name);
     else this.#others.add(kind === "bucket" ? `bucket/${name}` : `${kind}/${project ?? ""}/${name}`);
   }
 
   /** Into what is not there yet nobody may anything, and nothing leads to it. */
-  neededBy({ kind, project, spec }: Declaration): string | undefined {
+  neededBy({ kind, name, project, spec }: Declaration): string | undefined {
     if (project !== undefined && this.projects.has(project)) return `project/${project}`;
+    if (kind === "binding" && this.#users.has(name)) return `user/${name}`;
     const target = kind === "route" ? String(spec["to"]) : "";
     return this.#others.has(target) ? target : undefined;
   }
@@ -150,7 +153,8 @@ interface Request {
 
 function updateOf(declaration: Declaration, plan: Plan, inProject: string | undefined): Request {
   const { kind, labels, revision } = declaration;
-  const { update } = KIND_RULES[kind];
+  const { update, createChanges } = KIND_RULES[kind];
+  if (createChanges === true) return createOf(declaration, plan, inProject);
   if (update === undefined) throw new Error(`a ${kind} has no update`);
   const body = {
     spec: plan.spec,
@@ -166,6 +170,7 @@ function createOf(declaration: Declaration, plan: Plan, inProject: string | unde
   // When it is made anew: those that it had, unless others are declared.
   const labels = declaration.labels ?? plan.current?.meta.labels;
   const project = ofProject ? (declaration.project ?? inProject) : undefined;
+  if (kind === "binding") return { route: create, body: { user: name, project, ...plan.spec } };
   const { disabled, ...created } = plan.spec;
   return {
     route: create,

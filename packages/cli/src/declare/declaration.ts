@@ -103,10 +103,11 @@ function readSpec(
   if (!name.success) throw fail(inFile(["name"], value), name.error.issues[0]?.message ?? "it has no name");
   const result = schemasOf(KIND_RULES[kind].schema).body?.safeParse(sentOf(kind, body, value));
   if (result === undefined) throw new Error(`a ${kind} has no schema`);
+  if (result.success && kind === "binding") return { role: (result.data as { role: string }).role };
   if (result.success)
     return ((result.data as { spec?: Record<string, unknown> }).spec ?? {}) as Record<string, unknown>;
   const [issue] = result.error.issues;
-  const path = issue?.path ?? [];
+  const path = kind === "binding" && issue?.path[0] === "role" ? ["spec", "role"] : (issue?.path ?? []);
   throw fail(
     inFile(path, value),
     [path.join("."), issue?.message ?? "it is not valid"].filter((part) => part !== "").join(": "),
@@ -117,6 +118,7 @@ function readSpec(
 function sentOf(kind: DeclaredKind, body: Record<string, unknown>, value: Record<string, unknown>): unknown {
   const { name: _, ...unnamed } = body;
   const { spec, ...bare } = body;
+  if (kind === "binding") return bindingOf(body, value);
   if (kind === "user") return unnamed;
   if (kind === "volume") {
     // It has nothing to declare yet.
@@ -125,6 +127,21 @@ function sentOf(kind: DeclaredKind, body: Record<string, unknown>, value: Record
   if (kind !== "container" || value["meta"] === undefined || !isRecord(spec)) return body;
   const { imageId: __, ...declared } = spec;
   return { ...body, spec: declared };
+}
+
+/** As the API takes it: a binding has the name of its user, and nothing besides project and role. */
+function bindingOf({ name, labels, spec, ...rest }: Record<string, unknown>, value: Record<string, unknown>): unknown {
+  const { user, ...given } = isRecord(spec) ? spec : {};
+  // What is shown says the uid of the user, too.
+  const shown = value["meta"] !== undefined;
+  const hasLabels = isRecord(labels) && Object.keys(labels).length > 0;
+  return {
+    ...rest,
+    ...given,
+    user: name,
+    ...(hasLabels ? { labels } : {}),
+    ...(shown || user === undefined ? {} : { "spec.user": user }),
+  };
 }
 
 type RouteSpec = Readonly<{ host: string; path?: string; to: string }>;

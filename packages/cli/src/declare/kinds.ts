@@ -1,17 +1,19 @@
 /** What can be declared, in the order in which it is applied: what others need comes before them. */
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
-import { projectRoutes } from "@skerry/core/contract/api/project.ts";
+import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
 import type { Route } from "@skerry/core/contract/route.ts";
 
-export const DECLARED_KINDS = ["user", "project", "volume", "bucket", "container", "route"] as const;
+export const DECLARED_KINDS = ["user", "project", "binding", "volume", "bucket", "container", "route"] as const;
 export type DeclaredKind = (typeof DECLARED_KINDS)[number];
 
 interface KindRules {
-  readonly get: Route;
+  /** Absent: found in the list by its name. */
+  readonly get?: Route;
+  readonly list: Route;
   readonly create: Route;
   readonly update?: Route;
   readonly delete: Route;
@@ -23,15 +25,23 @@ interface KindRules {
   readonly namedByProject: boolean;
   /** Whether what cannot be changed is removed and created anew. Only where nothing is lost that was not meant to be. */
   readonly replaceable: boolean;
+  /** Whether creating one that is there changes it. */
+  readonly createChanges?: true;
 }
 
-type Routes = Pick<KindRules, "get" | "create" | "update" | "delete">;
+type Routes = Pick<KindRules, "get" | "list" | "create" | "update" | "delete">;
 const inProject = { ofProject: true, namedByProject: true, replaceable: false } as const;
 const ofCloud = { ofProject: false, namedByProject: false, replaceable: false } as const;
 
 export const KIND_RULES: Readonly<Record<DeclaredKind, KindRules>> = {
   user: { ...(userRoutes as unknown as Routes), ...ofCloud, schema: userRoutes.update as Route },
   project: { ...(projectRoutes as unknown as Routes), ...ofCloud, schema: projectRoutes.create as Route },
+  binding: {
+    ...(bindingRoutes as unknown as Routes),
+    ...inProject,
+    schema: bindingRoutes.create as Route,
+    createChanges: true,
+  },
   volume: { ...(volumeRoutes as unknown as Routes), ...inProject, schema: volumeRoutes.create as Route },
   bucket: {
     ...(bucketRoutes as unknown as Routes),

@@ -37,10 +37,7 @@ export function addressOf({ kind, name, project }: Declaration, inProject: strin
 /** @throws `conflict` (of another project), `unsupported` (differs, and cannot be changed), and what reading throws. */
 export async function planDeclaration(declaration: Declaration, { client, signal, project }: Place): Promise<Plan> {
   const { kind, name, labels, spec, place } = declaration;
-  const { get } = KIND_RULES[kind];
-  const current = (await found(client.call(get, { ...addressOf(declaration, project), signal }))) as
-    | Current
-    | undefined;
+  const current = await whatIsThere(declaration, { client, signal, project });
   if (current === undefined) return { result: "created", changes: fieldsAdded(declaration), spec };
   const named = declaration.project;
   if (named !== undefined && ![current.meta.project, current.meta.projectName].includes(named)) {
@@ -48,7 +45,8 @@ export async function planDeclaration(declaration: Declaration, { client, signal
   }
   const { changes, changed } = differences(declaration, current.meta.labels, current.spec);
   if (changes.length === 0) return { result: "unchanged", changes, spec: {}, current };
-  const { update, replaceable } = KIND_RULES[kind];
+  const { update, replaceable, createChanges } = KIND_RULES[kind];
+  if (createChanges === true) return { result: "updated", changes, spec, current };
   const body = { spec: changed, ...(labels === undefined ? {} : { labels }) };
   if (update !== undefined && schemasOf(update).body?.safeParse(body).success)
     return { result: "updated", changes, spec: changed, current };
@@ -60,6 +58,19 @@ export async function planDeclaration(declaration: Declaration, { client, signal
     `${place}: ${kind} ${name} is there and differs, and a ${kind} cannot be changed.`,
     { hint: `Take the change back, or give it another name. What is there: skerry ${kind} get ${name} -o yaml` },
   );
+}
+
+async function whatIsThere(declaration: Declaration, { client, signal, project }: Place): Promise<Current | undefined> {
+  const { get, list } = KIND_RULES[declaration.kind];
+  const { params, query } = addressOf(declaration, project);
+  if (get !== undefined) return (await found(client.call(get, { params, query, signal }))) as Current | undefined;
+  const look = async () => {
+    for await (const item of client.items(list, { query, signal })) {
+      if ((item as Current).meta.name === params.name) return item as Current;
+    }
+    return undefined;
+  };
+  return await found(look());
 }
 
 /** What is not declared stays as it is, also when it is made anew. */
