@@ -106,7 +106,11 @@ export const ENTRIES: readonly Entry[] = [
 
   command("storage status", "Show chunkservers, disks and copies", () => import("./storage/status.ts")),
   command("job ls", "List background jobs", () => import("./job/ls.ts")),
-  command("backup create", "Save everything but the objects' content to a file", () => import("./backup/create.ts")),
+  command(
+    "backup create",
+    "Save what is declared and the index of objects to a file",
+    () => import("./backup/create.ts"),
+  ),
   command("backup verify", "Look whether a backup is whole", () => import("./backup/verify.ts")),
   command("backup restore", "Put a backup in place, while the daemon is down", () => import("./backup/restore.ts")),
   command("service install", "Let systemd run the daemon", () => import("./service/install.ts")),

@@ -2,7 +2,6 @@
  * Puts a backup in place of what a stopped daemon had. `cluster.json` goes first and comes last: a restore that is cut off
  * in between leaves a directory that no daemon starts on, and that another restore makes whole.
  */
-import { readdirSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -14,6 +13,7 @@ import { loadConfig } from "../config/load.ts";
 import { lockDataDirectory, RESTORE_DIRECTORY } from "../data/directory.ts";
 import { dataFailure, systemCode } from "../data/failure.ts";
 import { BEFORE_CLUSTER_FILE, type DataLayout } from "../data/layout.ts";
+import { replicaFiles } from "../data/replicas.ts";
 import { pathInData, pathsInData } from "./contents.ts";
 import { type BackupSummary, type Unpacked, unpackBackup } from "./unpack.ts";
 
@@ -88,7 +88,7 @@ async function restore({ file, data, force, move, storage }: Plan): Promise<Rest
     await rm(staged, { recursive: true, force: true });
     throw error;
   }
-  const found = findLostChunks(join(staged, pathInData("indexDirectory"), "index.sqlite"), filesIn(storage));
+  const found = findLostChunks(join(staged, pathInData("indexDirectory"), "index.sqlite"), replicaFiles(storage));
   const names = found.objects.map(({ bucket, key }) => ({ bucket: unpacked.bucketNames.get(bucket) ?? bucket, key }));
   const lost = { ...found, objects: names };
   const registry = pathInData("chunkserversFile");
@@ -148,21 +148,6 @@ async function clusterIn(data: DataLayout): Promise<string | undefined> {
     if (cluster !== undefined) return cluster;
   }
   return undefined;
-}
-
-/** Committed replicas, and staged ones, which the next start rolls forward. */
-function filesIn(directories: readonly string[]): (prefix: string) => ReadonlySet<string> {
-  const names = (path: string): string[] => {
-    try {
-      return readdirSync(path);
-    } catch {
-      // A disk that is away has none.
-      return [];
-    }
-  };
-  const staged = directories.flatMap((directory) => names(join(directory, "staging")));
-  return (prefix) =>
-    new Set([...staged, ...directories.flatMap((directory) => names(join(directory, "chunks", prefix)))]);
 }
 
 async function isJson(path: string): Promise<boolean> {

@@ -74,7 +74,10 @@ async function checkData({ machine, layout }: Site): Promise<Found> {
 }
 
 /** All of it, as far as there is time: damage is better found while backups are young. */
-async function checkSound({ machine, layout, daemonPid }: Site, of: "store" | "index"): Promise<Found> {
+async function checkSound(
+  { machine, layout, daemonPid, storageDirectories: storage }: Site,
+  of: "store" | "index",
+): Promise<Found | Found[]> {
   const path = of === "store" ? layout.storeFile : join(layout.indexDirectory, "index.sqlite");
   const name = of === "store" ? "The store's log" : "The object index";
   const cluster = await readClusterFile(realDisk, layout).catch(() => undefined);
@@ -82,10 +85,15 @@ async function checkSound({ machine, layout, daemonPid }: Site, of: "store" | "i
   if (cluster === undefined || !cluster.populated || (await machine.stat(path)) === undefined) {
     return ok(`${name}: there is none to look at`);
   }
-  const { state, what } = await machine.look({
-    ...{ of, path, cluster: cluster.cluster, running: daemonPid !== undefined },
-  });
-  if (state === "ok") return ok(`${name}: ${what}`);
+  const running = daemonPid !== undefined;
+  const { state, what, lostChunks = 0 } = await machine.look({ of, path, cluster: cluster.cluster, running, storage });
+  if (state === "ok" && lostChunks === 0) return ok(`${name}: ${what}`);
+  if (state === "ok") {
+    const lost = `${lostChunks} ${lostChunks === 1 ? "chunk of an object is" : "chunks of objects are"} in no directory for replicas`;
+    const todo =
+      "Mount the disk that has them; when they are gone, skerry status names the objects once the daemon runs.";
+    return [ok(`${name}: ${what}`), fault(lost, todo)];
+  }
   if (state === "unknown") return warning(`${name} was not looked at: ${what}`, "Run it again, as the daemon's user.");
   const todo = "Keep a copy of it. skerry backup restore FILE --force puts a sound one in its place.";
   return fault(`${name} is damaged (${path}): ${what.replace(/\.$/, "")}`, todo);

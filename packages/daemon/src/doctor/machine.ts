@@ -35,12 +35,16 @@ export interface LookAt {
   readonly cluster: string;
   /** Whether the daemon has it open. */
   readonly running: boolean;
+  /** Where replicas lie. */
+  readonly storage: readonly string[];
 }
 
 export interface Look {
   readonly state: "ok" | "damaged" | "unknown";
   /** What was found, or why it is not known; the end of a sentence. */
   readonly what: string;
+  /** Chunks of objects of which there is no file. Only of the index, while no daemon runs: else that says it. */
+  readonly lostChunks?: number;
 }
 
 const SOUNDNESS = new URL(import.meta.url.endsWith(".ts") ? "./soundness.ts" : "./soundness.js", import.meta.url);

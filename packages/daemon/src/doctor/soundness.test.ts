@@ -1,6 +1,6 @@
 /** Whether store and index are sound, on the files of a real cloud: while it runs, when it is down, and with damage in them. */
 import assert from "node:assert/strict";
-import { mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -73,6 +73,18 @@ test("store and index: sound while they are used and after it, damaged in a reco
   assert.match(await found("index-file"), /^ok: .*its 200 objects/);
   assert.deepEqual([await listing("store"), await listing("index")], before, "no file is made, changed or removed");
 
+  // All copies of one chunk.
+  const storage = join(data, "storage");
+  const files = (await readdir(storage, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
+  const [chunk] = files.filter((one) => one.parentPath.includes("/chunks/"));
+  const copies = files.filter(({ name }) => name === chunk?.name).map((one) => join(one.parentPath, one.name));
+  assert.equal(copies.length, 3);
+  for (const copy of copies.slice(1)) await rename(copy, `${copy}.away`);
+  assert.doesNotMatch(await found("index-file"), /fault/);
+  await rename(copies[0] ?? "", `${copies[0]}.away`);
+  assert.match(await found("index-file"), /^ok: .*,fault: 1 chunk of an object is in no directory for replicas$/);
+  for (const copy of copies) await rename(`${copy}.away`, copy);
+
   const store = join(data, "store", "store.db");
   const log = await readFile(store);
   await damaged(store, Math.floor(log.length / 2), async () => {
@@ -98,7 +110,13 @@ test("store and index: sound while they are used and after it, damaged in a reco
 
 test("a look that cannot be made is no verdict", async () => {
   const machine = { ...realMachine, run: async () => undefined };
-  const at = { of: "index", path: join(data, "nowhere"), cluster: "a".repeat(26), running: false } as const;
+  const at = {
+    of: "index",
+    path: join(data, "nowhere"),
+    cluster: "a".repeat(26),
+    running: false,
+    storage: [],
+  } as const;
   const { state } = await machine.look(at);
   assert.equal(state, "unknown");
 });

@@ -6,10 +6,11 @@ import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { isError } from "@skerry/core/domain/errors.ts";
-import { inspectIndex } from "@skerry/core/storage/index/sqlite/copy.ts";
+import { inspectIndex, lostChunksOf } from "@skerry/core/storage/index/sqlite/copy.ts";
 import { openReadOnly } from "@skerry/core/storage/index/sqlite/schema.ts";
 import { readMark } from "@skerry/core/store/drivers/mark.ts";
 import { checkLog } from "@skerry/core/store/drivers/nedb/check.ts";
+import { replicaFiles } from "../data/replicas.ts";
 import type { Look, LookAt } from "./machine.ts";
 
 async function lookAtStore({ path, cluster }: LookAt): Promise<Look> {
@@ -21,7 +22,7 @@ async function lookAtStore({ path, cluster }: LookAt): Promise<Look> {
   return { state: "ok", what: `every checksum of its ${sizeBytes} bytes is right (${revision})${torn}` };
 }
 
-function lookAtIndex({ path, cluster, running }: LookAt): Look {
+function lookAtIndex({ path, cluster, running, storage }: LookAt): Look {
   const walBytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   if (!running && walBytes > 0) {
     // Opening it would write beside it; without its log it is not the index.
@@ -38,7 +39,9 @@ function lookAtIndex({ path, cluster, running }: LookAt): Look {
     const [row] = db.prepare("PRAGMA quick_check(1)").all() as { quick_check: string }[];
     if (row?.quick_check !== "ok") return { state: "damaged", what: row?.quick_check ?? "SQLite does not say" };
     const { objects, chunks } = inspectIndex(db, cluster);
-    return { state: "ok", what: `its ${objects} objects and ${chunks} chunks match their checksums and its counters` };
+    const what = `its ${objects} objects and ${chunks} chunks match their checksums and its counters`;
+    if (running) return { state: "ok", what };
+    return { state: "ok", what, lostChunks: lostChunksOf(db, replicaFiles(storage)).chunks };
   } finally {
     db.close();
   }

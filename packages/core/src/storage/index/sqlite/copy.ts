@@ -105,33 +105,38 @@ export interface LostChunks {
 export function findLostChunks(path: string, filesOf: (prefix: string) => ReadonlySet<string>): LostChunks {
   const db = openReadOnly(path);
   try {
-    const rows = db.prepare(
-      "SELECT lower(hex(id)) AS id, generation, size, number, bucket FROM chunks WHERE garbage IS NULL AND id >= ? AND (id < ? OR ? = 255)",
-    );
-    const lost = { chunks: 0, sizeBytes: 0, objects: [] as ObjectPlace[] };
-    const holderOf = prepare(db, HOLDER);
-    const bucketOf = db.prepare("SELECT uid FROM buckets WHERE number = ?");
-    for (let byte = 0; byte <= 255; byte++) {
-      const bounds = [Buffer.of(byte), Buffer.of(Math.min(byte + 1, 255)), byte] as const;
-      const found = rows.all(...bounds) as unknown as ChunkColumns[];
-      if (found.length === 0) continue;
-      const files = filesOf(byte.toString(16).padStart(2, "0"));
-      for (const chunk of found) {
-        if (files.has(chunkFileName(chunk))) continue;
-        lost.chunks += 1;
-        lost.sizeBytes += chunk.size;
-        // Each costs a walk through its bucket.
-        if (lost.chunks > LIMITS.objects.maxLostShown) continue;
-        const row = getRow(holderOf, ...holderBounds(chunk));
-        const owner = bucketOf.get(chunk.bucket) as { uid: string } | undefined;
-        if (row === undefined || owner === undefined) continue;
-        const { key } = objectOf(row);
-        if (lost.objects.some((one) => one.bucket === owner.uid && one.key === key)) continue;
-        lost.objects.push({ bucket: owner.uid, key });
-      }
-    }
-    return lost;
+    return lostChunksOf(db, filesOf);
   } finally {
     db.close();
   }
+}
+
+/** The same of a database that is open. */
+export function lostChunksOf(db: DatabaseSync, filesOf: (prefix: string) => ReadonlySet<string>): LostChunks {
+  const rows = db.prepare(
+    "SELECT lower(hex(id)) AS id, generation, size, number, bucket FROM chunks WHERE garbage IS NULL AND id >= ? AND (id < ? OR ? = 255)",
+  );
+  const lost = { chunks: 0, sizeBytes: 0, objects: [] as ObjectPlace[] };
+  const holderOf = prepare(db, HOLDER);
+  const bucketOf = db.prepare("SELECT uid FROM buckets WHERE number = ?");
+  for (let byte = 0; byte <= 255; byte++) {
+    const bounds = [Buffer.of(byte), Buffer.of(Math.min(byte + 1, 255)), byte] as const;
+    const found = rows.all(...bounds) as unknown as ChunkColumns[];
+    if (found.length === 0) continue;
+    const files = filesOf(byte.toString(16).padStart(2, "0"));
+    for (const chunk of found) {
+      if (files.has(chunkFileName(chunk))) continue;
+      lost.chunks += 1;
+      lost.sizeBytes += chunk.size;
+      // Each costs a walk through its bucket.
+      if (lost.chunks > LIMITS.objects.maxLostShown) continue;
+      const row = getRow(holderOf, ...holderBounds(chunk));
+      const owner = bucketOf.get(chunk.bucket) as { uid: string } | undefined;
+      if (row === undefined || owner === undefined) continue;
+      const { key } = objectOf(row);
+      if (lost.objects.some((one) => one.bucket === owner.uid && one.key === key)) continue;
+      lost.objects.push({ bucket: owner.uid, key });
+    }
+  }
+  return lost;
 }
