@@ -6,9 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
+import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
+import { assertScreen } from "../src/testing/screen-golden.ts";
 import { Tmux } from "../src/testing/tmux.ts";
 
 const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
@@ -62,6 +65,52 @@ test("a member sees what is theirs, and is told what is not", async () => {
   await tmux.keys("3", "n");
   await tmux.type("mias\r");
   await tmux.until("made", (text) => text.includes("▸ mias"));
+});
+
+test("a token is revoked while its rows are on the screen: they go, and it is said; nothing is asked for ever", async () => {
+  const admin = daemon.client(await daemon.login());
+  await admin.call(bucketRoutes.create, { body: { name: "seen" } });
+  const { secret } = await admin.call(tokenRoutes.create, { body: { name: "short-lived" } });
+  await using tmux = await open("revoked", daemon.socketPath, secret);
+  await tmux.until("the first screen", (text) => text.includes("● live"));
+  await tmux.keys("3");
+  await tmux.until("rows", (text) => text.includes("seen "));
+  await tmux.type("/seen\r");
+  await tmux.until("one", (text) => text.includes("▸ seen") && text.includes("1 of"));
+  await tmux.keys("y");
+  await tmux.until("details", (text) => text.includes("visibility: private"));
+  await admin.call(tokenRoutes.delete, { params: { name: "short-lived" } });
+  await tmux.until("they go", (text) => text.includes("not there any more") && text.includes("▲ logged out"));
+  await tmux.keys("Escape");
+  assertScreen("logged-out", await tmux.until("why", (text) => text.includes("was revoked") && !text.includes("▸")));
+  await tmux.keys("q");
+  await tmux.until("left", (text) => text.includes("left with 0"));
+});
+
+test("5,000 rows: the first and the last at once, sorted, filtered, and followed", async () => {
+  const token = await daemon.login();
+  const admin = daemon.client(token);
+  let made = 0;
+  const make = async () => {
+    while (made < 5000) {
+      const name = `row-${++made}-${"long-name-".repeat(made % 5)}x`;
+      await admin.call(bucketRoutes.create, { body: { name } });
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, make));
+  await using tmux = await open("many", daemon.socketPath, token);
+  await tmux.until("the first screen", (text) => text.includes("● live"));
+  await tmux.keys("3");
+  await tmux.until("all are counted", (text) => /Buckets {2}50\d\d /.test(text));
+  await tmux.keys("G");
+  await tmux.until("the last", (text) => text.includes("▸ seen") || /▸ row-5000-/.test(text));
+  await tmux.type("/row-49");
+  const found = await tmux.until("found", (text) => /111 of 50\d\d/.test(text) && text.includes("▸ row-49-"));
+  assertScreen("many", found, (row) => row.replace(/ of 50\d\d/, " of 5000"));
+  await admin.call(bucketRoutes.create, { body: { name: "row-4900-new" } });
+  await tmux.until("followed", (text) => /112 of 50\d\d/.test(text));
+  await tmux.keys("Escape", "q");
+  await tmux.until("left", (text) => text.includes("left with 0"));
 });
 
 test("no daemon at all: it says what is missing, and comes alive when there is one", async () => {

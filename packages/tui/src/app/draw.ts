@@ -92,6 +92,7 @@ function searchOf(filter: string, filtering: boolean): Piece[] {
 }
 
 function titleOf({ screen, rows, collection, filter }: View, filtering: boolean): Line {
+  if (collection.phase.state === "failed") return [{ text: escapeText(screen.title), bold: true }];
   const all = collection.items.length;
   const more = collection.hasMore ? "+" : "";
   const count = filter === "" ? `${all}${more}` : `${rows.length} of ${all}${more}`;
@@ -106,6 +107,7 @@ function noteOf({ collection, sort, screen }: View, nowMs: number): Line {
   if (phase.state === "stale") {
     return [{ text: `as it was ${staleSeconds(phase.sinceMs, nowMs)} ago, trying again`, tone: "bad" }];
   }
+  if (phase.state === "failed") return [];
   if (phase.state !== "taken") return sorted;
   const age = formatAge(new Date(phase.atMs).toISOString(), nowMs);
   const taken: Piece = { text: `as of ${age} ago, r asks again`, tone: "faint" };

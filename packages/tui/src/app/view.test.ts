@@ -140,3 +140,13 @@ test("where there is little room columns go, the least important first, before t
   assert.equal(titles(40, { column: 3, descending: false }), "NAME STATE LABELS ↑");
   assert.equal(titles(18), "NAME STATE", "then text is cut");
 });
+
+test("what was searched for begins with the first of what is found, unless the chosen one is among it", async () => {
+  const { view } = await open(100);
+  using _ = view;
+  view.move(40);
+  view.choose({ filter: "n4" });
+  assert.equal(chosenId(view), "n40");
+  view.choose({ filter: "n5" });
+  assert.deepEqual([chosenId(view), view.cursor, view.top], ["n5", 0, 0]);
+});

@@ -106,9 +106,12 @@ export class View implements Disposable {
 
   /** Another choice, or order, of rows. */
   choose(change: { readonly filter?: string; readonly sort?: View["sort"] }): void {
+    const chosen = this.#cursorId;
     if (change.filter !== undefined) this.filter = change.filter;
     if ("sort" in change) this.sort = change.sort;
     this.#keepChosen();
+    // Among what was searched for, the first is the best guess.
+    if (change.filter !== undefined && this.#cursorId !== chosen) this.to(0);
   }
 
   /** Through the columns, and back to the order of the list. */

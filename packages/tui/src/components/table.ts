@@ -1,6 +1,6 @@
 /** A window of the rows of a table, as lines. Only what is seen is laid out, whatever there is. */
 import { escapeText } from "@skerry/core/contract/present/escape.ts";
-import { fitColumns, narrowest } from "@skerry/core/contract/present/fit.ts";
+import { type FitColumn, fitColumns, narrowest } from "@skerry/core/contract/present/fit.ts";
 import type { Column } from "@skerry/core/contract/present/presentation.ts";
 import { cutToWidth, padToWidth, textWidth } from "@skerry/core/contract/present/width.ts";
 import type { Line, Tone } from "./line.ts";
@@ -31,12 +31,15 @@ export function drawTable<T>(view: TableView<T>, width: number, height: number):
   const cells = seen.map((item) => columns.map(({ cell }) => escapeText(cell(item, nowMs))));
   const titles = columns.map(({ title }, i) => title + sortMark(view, i));
   columns.forEach((_, i) => {
-    const widths = [titles[i] ?? "", ...cells.map((row) => row[i] ?? "")].map(textWidth);
-    widest[i] = Math.max(widest[i] ?? 0, ...widths);
+    widest[i] = Math.max(widest[i] ?? 0, ...cells.map((row) => textWidth(row[i] ?? "")));
   });
-  const kept = columnsThatFit(view, width - 3);
+  const shapes = columns.map((column, i) => ({
+    ...column,
+    width: Math.max(widest[i] ?? 0, textWidth(titles[i] ?? "")),
+  }));
+  const kept = columnsThatFit(view, shapes, width - 3);
   const fits = fitColumns(
-    kept.map((i) => shapeOf(columns[i], widest[i])),
+    kept.flatMap((i) => shapes[i] ?? []),
     GAP.length,
     width - 3,
   );
@@ -55,26 +58,26 @@ export function drawTable<T>(view: TableView<T>, width: number, height: number):
 }
 
 /** Their places. What one sorts by stays, and so does the first: it is the name. */
-function columnsThatFit<T>({ columns, widest, leaveOut, sort }: TableView<T>, width: number): number[] {
+function columnsThatFit<T>(
+  { columns, leaveOut, sort }: TableView<T>,
+  shapes: readonly FitColumn[],
+  width: number,
+): number[] {
   const kept = columns.map((_, i) => i);
-  const shapes = () => kept.map((i) => shapeOf(columns[i], widest[i]));
-  const taken = () => shapes().reduce((sum, shape) => sum + shape.width + GAP.length, -GAP.length);
+  const left = () => kept.flatMap((i) => shapes[i] ?? []);
+  const taken = () => left().reduce((sum, shape) => sum + shape.width + GAP.length, -GAP.length);
   for (const title of leaveOut) {
     if (taken() <= width) return kept;
     const place = kept.findIndex((i) => columns[i]?.title === title && i !== sort?.column);
     if (place >= 0) kept.splice(place, 1);
   }
   // Where even cut ones do not fit, the last ones go.
-  while (narrowest(shapes(), GAP.length) > width) {
+  while (narrowest(left(), GAP.length) > width) {
     const place = kept.findLastIndex((i) => i !== sort?.column);
     if (place <= 0) break;
     kept.splice(place, 1);
   }
   return kept;
-}
-
-function shapeOf<T>(column: Column<T> | undefined, width = 0) {
-  return { width, align: column?.align, whole: column?.whole };
 }
 
 function sortMark<T>({ sort }: TableView<T>, column: number): string {

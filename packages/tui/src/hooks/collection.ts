@@ -186,8 +186,14 @@ export class Collection<T> implements Disposable {
   #fail(thrown: unknown): void {
     if (this.#ended.signal.aborted) return;
     const error = toSkerryError(thrown);
-    if (this.#asked && error.code === "unavailable") this.#stale(error);
-    else this.#set({ state: "failed", error });
+    if (this.#asked && error.code === "unavailable") {
+      this.#stale(error);
+      return;
+    }
+    // What may not be seen any more is not there any more.
+    this.#items.clear();
+    this.#nextPage = undefined;
+    this.#set({ state: "failed", error });
   }
 
   #stale(error: SkerryError): void {
