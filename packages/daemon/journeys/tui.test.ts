@@ -13,6 +13,7 @@ import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
+import { textWidth } from "@skerry/core/contract/present/width.ts";
 import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
 import { assertScreen } from "../src/testing/screen-golden.ts";
 import { Tmux } from "../src/testing/tmux.ts";
@@ -195,6 +196,30 @@ test("wide, narrow, too small, and back; without colours no colour is sent", asy
   await tmux.until("too small", (text) => text.includes("Make it larger"));
   await tmux.resize(80, 24);
   await tmux.until("as before", (text) => text.includes("website") && text.split("\n").length === 24);
+});
+
+test("every screen at every size, one after the other: whole frames, and the chosen tab in sight", async () => {
+  await using tmux = await open();
+  const names = ["Containers", "Routes", "Buckets", "Users", "Tokens", "Sessions", "Projects", "Jobs", "Events"];
+  for (const [columns, rows] of [
+    [40, 12],
+    [120, 40],
+    [200, 50],
+    [80, 24],
+  ] as const) {
+    await tmux.resize(columns, rows);
+    await tmux.keys("1");
+    for (const name of [...names, "Volumes", "Images", "Bindings"]) {
+      const seen = await tmux.until(`${name} at ${columns}x${rows}`, (text) => {
+        const frame = text.split("\n").filter((row) => /^[╭│╰]/.test(row));
+        const fits = frame.length === rows - 3 && frame.every((row) => textWidth(row) === columns);
+        return fits && text.includes(`╭─ ${name}`) && !text.includes("Asking");
+      });
+      assert.ok(seen[1]?.includes(name), `${name} at ${columns}x${rows}: ${seen[1]}`);
+      if (name === "Buckets" && columns === 40) assertScreen("tiny", seen);
+      await tmux.keys("Tab");
+    }
+  }
 });
 
 test("with colours: good is green, what everybody may read is marked", async () => {
