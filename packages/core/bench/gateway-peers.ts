@@ -1,5 +1,5 @@
 /** The proxies that the gateway is measured beside, from Debian, each on one thread, and the upstream behind all. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 export interface Program {
@@ -33,22 +33,40 @@ export async function upstreamProgram(folder: string, port: number): Promise<Pro
   );
 }
 
-type MakeProxy = (folder: string, port: number, upstreamPort: number) => Promise<Program>;
+/** Where a proxy listens, and asks. */
+export interface Ports {
+  readonly plain: number;
+  /** With the certificate of the fixtures; not for all. */
+  readonly tls: number;
+  readonly upstream: number;
+}
+
+type MakeProxy = (folder: string, ports: Ports) => Promise<Program>;
+
+const TLS_FOLDER = join(import.meta.dirname, "../../../fixtures/gateway/tls");
+export const CERTIFICATE = join(TLS_FOLDER, "certificate.pem");
+export const KEY = join(TLS_FOLDER, "key.pem");
 
 const FORWARDED =
   "proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;";
 
+/** Those that also listen for TLS here. */
+export const TLS_PEERS: readonly string[] = ["nginx", "haproxy"];
+
 export const PEERS: Readonly<Record<string, MakeProxy>> = {
-  nginx: (folder, port, upstreamPort) =>
+  nginx: (folder, { plain, tls, upstream }) =>
     nginx(
       folder,
-      `upstream u { server 127.0.0.1:${upstreamPort}; keepalive 128; keepalive_requests 100000000; }
-server { listen 127.0.0.1:${port} backlog=4096; location / { proxy_pass http://u; proxy_http_version 1.1;
+      `upstream u { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 100000000; }
+server { listen 127.0.0.1:${plain} backlog=4096; listen 127.0.0.1:${tls} ssl backlog=4096;
+ssl_certificate ${CERTIFICATE}; ssl_certificate_key ${KEY}; ssl_protocols TLSv1.3; location / { proxy_pass http://u; proxy_http_version 1.1;
 proxy_set_header Connection ""; proxy_set_header Host $http_host; ${FORWARDED} } }`,
     ),
 
-  haproxy: async (folder, port, upstreamPort) => {
+  haproxy: async (folder, { plain, tls, upstream }) => {
     await mkdir(folder, { recursive: true });
+    const both = join(folder, "both.pem");
+    await writeFile(both, (await readFile(CERTIFICATE, "utf8")) + (await readFile(KEY, "utf8")));
     const path = join(folder, "haproxy.cfg");
     await writeFile(
       path,
@@ -63,18 +81,19 @@ defaults
   option forwardfor
   http-reuse always
 frontend f
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${plain}
+  bind 127.0.0.1:${tls} ssl crt ${both} ssl-min-ver TLSv1.3
   http-request set-header X-Forwarded-Proto http
   http-request set-header X-Forwarded-Host %[req.hdr(Host)]
   default_backend b
 backend b
-  server s 127.0.0.1:${upstreamPort}
+  server s 127.0.0.1:${upstream}
 `,
     );
     return { command: "haproxy", args: ["-db", "-q", "-f", path] };
   },
 
-  caddy: async (folder, port, upstreamPort) => {
+  caddy: async (folder, { plain, upstream }) => {
     await mkdir(folder, { recursive: true });
     const path = join(folder, "Caddyfile");
     await writeFile(
@@ -86,9 +105,9 @@ backend b
     output discard
   }
 }
-http://127.0.0.1:${port} {
+http://127.0.0.1:${plain} {
   bind 127.0.0.1
-  reverse_proxy 127.0.0.1:${upstreamPort}
+  reverse_proxy 127.0.0.1:${upstream}
 }
 `,
     );

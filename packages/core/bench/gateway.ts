@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { finish, type Row, row, shuffled } from "./figures.ts";
-import { PEERS, type Program, upstreamProgram } from "./gateway-peers.ts";
+import { PEERS, type Ports, type Program, TLS_PEERS, upstreamProgram } from "./gateway-peers.ts";
 
 const run = promisify(execFile);
 const ROUNDS = Number(process.argv[2] ?? 5);
@@ -24,15 +24,19 @@ const PROXY_CORE = "0";
 const OTHER_CORE = "1";
 const TICKS_PER_SECOND = 100;
 const WORKS = [
-  { work: "h1-small", path: "/small", connections: 32 },
-  { work: "h1-64k", path: "/64k", connections: 16 },
-  { work: "h1-1m", path: "/1m", connections: 8 },
+  { work: "h1-small", path: "/small", connections: 32, isTls: false },
+  { work: "h1-64k", path: "/64k", connections: 16, isTls: false },
+  { work: "h1-1m", path: "/1m", connections: 8, isTls: false },
+  // TLS 1.3 with the cipher that all choose: AES-256-GCM.
+  { work: "tls-small", path: "/small", connections: 32, isTls: true },
+  { work: "tls-1m", path: "/1m", connections: 8, isTls: true },
 ] as const;
+type Work = (typeof WORKS)[number];
 
 interface Contender {
   readonly name: string;
   readonly child: ChildProcess;
-  readonly port: number;
+  readonly ports: Ports;
 }
 
 interface Figures {
@@ -78,12 +82,12 @@ async function cpuSeconds(pid: number): Promise<number> {
 
 async function load(
   contender: Contender,
-  path: string,
-  connections: number,
+  { path, connections, isTls }: Work,
 ): Promise<{ count: number; seconds: number; cpu: number }> {
   const pid = contender.child.pid as number;
   const before = await cpuSeconds(pid);
-  const url = `http://127.0.0.1:${contender.port}${path}`;
+  const { plain, tls } = contender.ports;
+  const url = isTls ? `https://127.0.0.1:${tls}${path}` : `http://127.0.0.1:${plain}${path}`;
   const { stdout } = await run("taskset", ["-c", OTHER_CORE, "wrk", "-t1", `-c${connections}`, `-d${SECONDS}s`, url]);
   const cpu = (await cpuSeconds(pid)) - before;
   const [, count, seconds] = /(\d+) requests in ([\d.]+)s/.exec(stdout) ?? [];
@@ -102,7 +106,10 @@ async function startAll(folder: string): Promise<Contender[]> {
   const upstreamPort = await freePort();
   await start(await upstreamProgram(join(folder, "upstream"), upstreamPort), OTHER_CORE, upstreamPort);
   const contenders: Contender[] = [];
-  const ownPort = await freePort();
+  const portsOf = async (): Promise<Ports> => {
+    return { plain: await freePort(), tls: await freePort(), upstream: upstreamPort };
+  };
+  const ownPorts = await portsOf();
   const profile =
     process.env["BENCH_CPU_PROF"] === undefined
       ? []
@@ -110,30 +117,27 @@ async function startAll(folder: string): Promise<Contender[]> {
   const worker = join(import.meta.dirname, "gateway-worker.ts");
   const own: Program = {
     command: process.execPath,
-    args: ["--conditions=source", ...profile, worker, `${ownPort}`, `${upstreamPort}`],
+    args: ["--conditions=source", ...profile, worker, ...[ownPorts.plain, upstreamPort, ownPorts.tls].map(String)],
   };
-  contenders.push({ name: "ours", child: await start(own, PROXY_CORE, ownPort), port: ownPort });
+  contenders.push({ name: "ours", child: await start(own, PROXY_CORE, ownPorts.plain), ports: ownPorts });
   for (const [name, make] of Object.entries(PEERS)) {
     if (!(await isInstalled(name))) {
       console.log(`${name} is not installed: left out`);
       continue;
     }
-    const port = await freePort();
-    const program = await make(join(folder, name), port, upstreamPort);
-    contenders.push({ name, child: await start(program, PROXY_CORE, port), port });
+    const ports = await portsOf();
+    const program = await make(join(folder, name), ports);
+    contenders.push({ name, child: await start(program, PROXY_CORE, ports.plain), ports });
   }
   return contenders;
 }
 
-async function measure(
-  contenders: readonly Contender[],
-  path: string,
-  connections: number,
-): Promise<Map<string, Figures>> {
+async function measure(all: readonly Contender[], work: Work): Promise<Map<string, Figures>> {
+  const contenders = work.isTls ? all.filter(({ name }) => name === "ours" || TLS_PEERS.includes(name)) : all;
   const figures = new Map<string, Figures>(contenders.map(({ name }) => [name, { perSecond: [], perCpuSecond: [] }]));
   for (let round = 0; round <= ROUNDS; round++) {
     for (const contender of shuffled(contenders)) {
-      const { count, seconds, cpu } = await load(contender, path, connections);
+      const { count, seconds, cpu } = await load(contender, work);
       // The first round warms up.
       if (round === 0) continue;
       figures.get(contender.name)?.perSecond.push(count / seconds);
@@ -147,10 +151,11 @@ const folder = await mkdtemp(join(tmpdir(), "skerry-bench-gateway-"));
 try {
   const contenders = await startAll(folder);
   const rows: Row[] = [];
-  for (const { work, path, connections } of WORKS.filter((one) => one.work.includes(process.argv[3] ?? ""))) {
-    const figures = await measure(contenders, path, connections);
-    rows.push(row(work, "req/s", new Map([...figures].map(([name, one]) => [name, one.perSecond]))));
-    rows.push(row(work, "req/cpu-s", new Map([...figures].map(([name, one]) => [name, one.perCpuSecond]))));
+  for (const one of WORKS.filter(({ work }) => work.includes(process.argv[3] ?? ""))) {
+    const { work } = one;
+    const figures = await measure(contenders, one);
+    rows.push(row(work, "req/s", new Map([...figures].map(([name, { perSecond }]) => [name, perSecond]))));
+    rows.push(row(work, "req/cpu-s", new Map([...figures].map(([name, { perCpuSecond }]) => [name, perCpuSecond]))));
   }
   finish("gateway", rows);
 } finally {
