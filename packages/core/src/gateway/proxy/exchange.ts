@@ -221,7 +221,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     wire.uncork();
     const upstream = this.#upstream as UpstreamConnection;
     if (isLast) {
-      if (wire.isBlocked) upstream.leaveBuffer();
+      if (wire.needsBytes) upstream.leaveBuffer();
       this.#end(undefined);
       upstream.finish(this.#client.isRequestRead);
       this.#client.onAnswered(this.#closes);

@@ -179,6 +179,63 @@ test("an https upstream is verified by its name", async () => {
   }
 });
 
+test("answers over TLS take no buffer each", async (t) => {
+  await using world = await ProxyWorld.start();
+  await world.upstream(() => OK);
+  const server = createTlsServer({ cert, key }, (socket) => world.proxy.accept(socket, true));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const allocations = t.mock.method(Buffer, "allocUnsafeSlow");
+  const socket = connect({ port, host: "127.0.0.1", ca: cert, servername: "upstream.example" });
+  try {
+    let text = "";
+    socket.on("data", (bytes: Buffer) => {
+      text += bytes.toString("latin1");
+    });
+    for (let count = 1; count <= 30; count++) {
+      socket.write("GET / HTTP/1.1\r\nHost: app.example\r\n\r\n");
+      await until(() => text.split("\r\n\r\nok").length === count + 1, "an answer");
+    }
+    const large = allocations.mock.calls.filter((call) => (call.arguments[0] as number) >= 65_536).length;
+    ok(large < 5, `${large} buffers`);
+  } finally {
+    socket.destroy();
+    server.close();
+  }
+});
+
+test("answers over TLS that share one connection to the upstream do not mix", async () => {
+  await using world = await ProxyWorld.start({ maxUpstreamConnections: 1 });
+  const bytesEach = 40_000;
+  await world.upstream(({ line }) => {
+    const letter = line.slice(5, 6);
+    return `HTTP/1.1 200 OK\r\nContent-Length: ${bytesEach}\r\n\r\n${letter.repeat(bytesEach)}`;
+  });
+  const server = createTlsServer({ cert, key }, (socket) => world.proxy.accept(socket, true));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const read = async (letter: string): Promise<string> => {
+    const socket = connect({ port, host: "127.0.0.1", ca: cert, servername: "upstream.example" });
+    let text = "";
+    socket.on("data", (bytes: Buffer) => {
+      text += bytes.toString("latin1");
+    });
+    const request = `GET /${letter} HTTP/1.1\r\nHost: app.example\r\n`;
+    socket.write(`${`${request}\r\n`.repeat(9)}${request}Connection: close\r\n\r\n`);
+    await once(socket, "close");
+    return text.replace(/HTTP\/1\.1 200 OK\r\n[\s\S]*?\r\n\r\n/g, "");
+  };
+  try {
+    const letters = [..."abcdefgh"];
+    const texts = await Promise.all(letters.map(read));
+    for (const [i, letter] of letters.entries()) ok(texts[i] === letter.repeat(10 * bytesEach), letter);
+  } finally {
+    server.close();
+  }
+});
+
 test("clients over TLS: large bodies both ways, the scheme, and the end", async () => {
   await using world = await ProxyWorld.start();
   const body = "0123456789".repeat(200_000);

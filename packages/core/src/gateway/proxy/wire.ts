@@ -59,6 +59,7 @@ export class Wire {
   #isCorked = false;
   #queue: (string | Buffer)[] = [];
   #endsAfterWrites = false;
+  readonly #isEncrypted: boolean;
   readonly #written: Written = (error) => this.#onWritten(error);
 
   /** `make` opens the socket; when it uses `onread`, `nextBuffer` gives the buffer for the next read. */
@@ -71,11 +72,17 @@ export class Wire {
       },
       callback: (count, buffer) => this.#deliver(buffer as Buffer, count, true),
     });
+    this.#isEncrypted = "encrypted" in this.socket;
     this.socket.push = (chunk: Buffer | null): boolean => this.#push(chunk);
     this.socket.on("error", nothing);
     this.socket.once("close", () => this.owner.onClose());
     const early = this.socket.readableLength > 0 ? (this.socket.read() as Buffer | null) : null;
     if (early !== null) process.nextTick(() => this.#push(early));
+  }
+
+  /** A pending write reads the bytes that it was given: they must stay as they are. TLS has made others of them at once. */
+  get needsBytes(): boolean {
+    return this.#isWriting && !this.#isEncrypted;
   }
 
   get isDestroyed(): boolean {
@@ -142,7 +149,7 @@ export class Wire {
   /** Ends so that the peer sees an error, where the kind of socket can (TCP). */
   reset(): void {
     if (this.socket.destroyed) return;
-    if ("encrypted" in this.socket || this.socket.remoteAddress === undefined) this.socket.destroy();
+    if (this.#isEncrypted || this.socket.remoteAddress === undefined) this.socket.destroy();
     else this.socket.resetAndDestroy();
   }
 
