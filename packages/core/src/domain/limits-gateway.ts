@@ -14,7 +14,7 @@ export const GATEWAY_LIMITS = {
     maxChunkExtensionBytes: 256,
     /** Bytes of all trailers of a message. Beyond: `invalid/headers`. */
     maxTrailerBytes: 8 * KiB,
-    /** Clients' connections. Beyond: the connection is closed. */
+    /** Clients' connections. Beyond: an idle one is closed, else the new one. */
     maxConnections: 8192,
     /** Requests that wait for their answer or its end. Beyond: `exhausted/overload`. */
     maxInFlight: 4096,

@@ -175,6 +175,29 @@ test("a kept connection to an upstream is closed when it is idle, or old", async
   await until(() => world.proxy.stats().upstreamConnections === 0, "it is closed");
 });
 
+test("with too many connections an idle one gives way, and one that is busy does not", async () => {
+  await using world = await ProxyWorld.start({ maxConnections: 2 });
+  let answer = (): void => undefined;
+  const seen = await world.upstream((_, socket) => {
+    answer = () => void socket.write(OK);
+    return undefined;
+  });
+  const idle = await world.connect();
+  const busy = await world.connect();
+  busy.write(GET);
+  await until(() => seen.length === 1, "a request is in flight");
+  const next = await world.connect();
+  await until(() => idle.isClosed || idle.hasEnded, "the idle one gives way");
+  next.write(GET);
+  await until(() => seen.length === 2, "the next is served");
+  const refused = await world.connect();
+  await until(() => refused.isClosed || refused.hasEnded, "there is no room");
+  deepEqual([world.proxy.stats().connections, world.proxy.stats().connectionsRefused], [2, 1]);
+  answer();
+  await until(() => next.text.endsWith("ok"), "an answer");
+  equal(busy.hasEnded, false);
+});
+
 test("a drain ends idle connections, waits for answers, and takes nobody new", async () => {
   await using world = await ProxyWorld.start();
   let answer = (): void => undefined;

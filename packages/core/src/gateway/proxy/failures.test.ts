@@ -352,7 +352,10 @@ test("a socket that is gone when it is given leaves nothing behind", async () =>
 
 test("too many connections: the next is closed", async () => {
   await using world = await ProxyWorld.start({ maxConnections: 1 });
-  await world.connect();
+  const seen = await world.upstream(() => undefined);
+  const first = await world.connect();
+  first.write(GET);
+  await until(() => seen.length === 1, "the first is busy");
   const second = await world.connect();
   equal(await second.untilClosed(), "");
   equal(world.proxy.stats().connectionsRefused, 1);

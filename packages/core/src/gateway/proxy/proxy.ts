@@ -29,6 +29,8 @@ export interface DataPath {
 }
 
 const DATE_HOLDS_MS = 500;
+/** So many connections are looked at for one that is idle: there may be thousands, and as many that come. */
+const MAX_LOOKED_AT = 256;
 
 export function createProxy(options: ProxyOptions): DataPath {
   return new SocketPath(options);
@@ -69,13 +71,27 @@ class SocketPath implements DataPath {
     stats.connectionsTotal++;
     // It went away before: nobody would hear its end.
     if (socket.destroyed) return;
-    if (isDraining || this.#clients.size >= limits.maxConnections) {
+    if (isDraining || (this.#clients.size >= limits.maxConnections && !this.#makeRoom())) {
       stats.connectionsRefused++;
       socket.destroy();
       return;
     }
     stats.connections++;
     this.#clients.add(new ClientConnection(this.#context, this.#pools, socket, tls, (client) => this.#onGone(client)));
+  }
+
+  /** Closes one of the oldest connections on which nothing is under way: who waits for a request gives way to who has one. */
+  #makeRoom(): boolean {
+    let looked = 0;
+    for (const client of this.#clients) {
+      if (client.isIdle) {
+        client.wire.destroy();
+        this.#onGone(client);
+        return true;
+      }
+      if (++looked === MAX_LOOKED_AT) return false;
+    }
+    return false;
   }
 
   setTable(table: RouteTable): void {
