@@ -12,7 +12,8 @@ const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./work
  * that stay find it. Nothing depends on it.
  */
 export async function compileWorker(): Promise<void> {
-  if (!hasCompiled()) return;
+  // The launcher names the cache; without one there is nowhere to leave anything.
+  if (!hasCompiled() || !process.env["NODE_COMPILE_CACHE"]) return;
   const child = fork(fileURLToPath(WORKER), [], { stdio: ["ignore", "ignore", "ignore", "ipc"] });
   // Its control pipe closes, so it ends.
   child.disconnect();
