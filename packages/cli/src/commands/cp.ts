@@ -50,10 +50,24 @@ export default defineCommand({
           forgottenColon(to) ?? "A place in a bucket looks like BUCKET:KEY, e.g. skerry cp notes.txt docs:notes.txt",
       });
     }
+    assertMeant(flags, from, to);
     if (flags.recursive) await copyFolder(invocation, from, to, flags);
     else await (await import("../transfer/copy-one.ts")).copyOne(invocation, from, to, flags);
   },
 });
+
+/** A flag that says nothing to this copy is a misunderstanding. @throws `invalid` */
+function assertMeant({ recursive, follow, type, raw }: CpFlags, from: Place, to: Place): void {
+  const idle =
+    follow && (!recursive || from.at !== "here")
+      ? "--follow is about links in a folder here that is sent with -r"
+      : type !== undefined && (recursive || from.at === "bucket")
+        ? "--type is about one object that is sent; others keep theirs, or get it by their names"
+        : raw && to.at !== "stdio"
+          ? "--raw is about - on a terminal"
+          : undefined;
+  if (idle !== undefined) throw new SkerryError("invalid", `${idle}.`, { hint: "Leave it out." });
+}
 
 /** `cp film.raw photos` */
 function forgottenColon(to: Place): string | undefined {

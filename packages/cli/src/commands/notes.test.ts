@@ -148,6 +148,24 @@ test("each command that asks for the project says that it takes one", () => {
   assert.deepEqual(silent, [], "--project would be refused there");
 });
 
+test("flags that say nothing to a copy or to a unit are refused", async () => {
+  const idle = [
+    ["cp", "--follow", "notes.txt", "docs:"],
+    ["cp", "-r", "--follow", "docs:", "here"],
+    ["cp", "-r", "--type", "text/html", "folder", "docs:"],
+    ["cp", "--type", "text/html", "docs:a", "b"],
+    ["cp", "--raw", "docs:a", "b"],
+    ["service", "install", "--user", "--run-as", "daemon", "--dry-run"],
+    ["service", "install", "--user", "--engine", "--dry-run"],
+  ];
+  for (const argv of idle) {
+    const { status, stdout, stderr } = await cli.run(argv);
+    assert.deepEqual([status, stdout], [2, ""], `${argv.join(" ")}: ${stderr}`);
+    assert.match(stderr, /Leave (it|one of the two) out/);
+  }
+  assert.equal(cloud.requests.length, 0);
+});
+
 test("a file that is not there is told of before the cloud is asked, and not by a crash", async () => {
   const { status, stdout, stderr } = await cli.run(["image", "load", cli.path("nowhere.tar")]);
   assert.deepEqual([status, stdout], [5, ""], stderr);

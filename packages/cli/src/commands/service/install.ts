@@ -1,5 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { realHost } from "../../service/host.ts";
 import { installService, planUnit } from "../../service/service.ts";
 import { defineCommand } from "../command.ts";
@@ -34,6 +35,16 @@ export default defineCommand({
   async run({ terminal, output }, { flags }) {
     const { env } = terminal;
     const { data, config, engine } = flags;
+    for (const name of ["run-as", "engine"] as const) {
+      if (!flags.user || !flags[name]) continue;
+      throw new SkerryError(
+        "invalid",
+        `--${name} does not go with --user: such a unit has your account and your rights.`,
+        {
+          hint: "Leave one of the two out.",
+        },
+      );
+    }
     const options = {
       ...serviceOf(realHost(env), flags),
       program: await daemonProgram(),
