@@ -128,6 +128,12 @@ interface Opened {
 /** Kinds that a project owns: they go before it does. */
 const OWNED_KINDS = ["bucket", "route", "container", "volume"] as const;
 
+async function ownsNothing(store: Store, projectUid: string): Promise<boolean> {
+  const first = (kind: string) => store.list({ prefix: `/${kind}/${projectUid}/`, limit: 1 });
+  const found = await Promise.all(OWNED_KINDS.map(first));
+  return found.every(({ entries }) => entries.length === 0);
+}
+
 /** Everything below the API. Each part is disposed after those that were opened later and use it. */
 async function openServices(
   options: NodeOptions,
@@ -158,10 +164,7 @@ async function openServices(
   const objects = parts.use(await createObjectService({ ...storage, wake: (job) => wake(job) }));
   const { auditDirectory } = data;
   const audit = parts.use(await createAudit({ ...world, directory: auditDirectory, onRecord: feeds.audit.tell }));
-  const projectIsEmpty = async (uid: string) => {
-    const found = await Promise.all(OWNED_KINDS.map((kind) => store.list({ prefix: `/${kind}/${uid}/`, limit: 1 })));
-    return found.every(({ entries }) => entries.length === 0);
-  };
+  const projectIsEmpty = (uid: string) => ownsNothing(store, uid);
   const { compute, imageLoader } = await openCompute(options, parts, store);
   const releaseProject = (uid: string) => compute.use.clear(uid);
   const authOptions = { store, hasher, directory: data.authDirectory, projectIsEmpty, releaseProject };
