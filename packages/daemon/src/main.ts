@@ -6,7 +6,7 @@ import { toSkerryError } from "@skerry/core/domain/errors.ts";
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 import { openNedbStore } from "@skerry/core/store/drivers/nedb/nedb.ts";
-import { actionOf, type Config, loadConfig } from "./config/load.ts";
+import { actionOf, assertEnoughStorage, type Config, loadConfig } from "./config/load.ts";
 import { reloadable } from "./config/reload.ts";
 import { formatConfig, usage } from "./config/show.ts";
 import { openDataDirectory } from "./data/directory.ts";
@@ -50,6 +50,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   if (action === "version") return print(`${VERSION}\n`);
   const config = await readConfig(options);
   if (action === "print-config") return print(formatConfig(config));
+  assertEnoughStorage(config);
   const stop = stopSignal();
   const metrics = createMetrics();
   using log = createLogger({ ...config.log, color: process.stdout.isTTY && options.env["NO_COLOR"] === undefined });

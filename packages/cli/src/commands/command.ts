@@ -65,6 +65,8 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly details?: string;
   /** Whether `--project` says something to it. Without it the flag is refused: what is ignored is a mistake unseen. */
   readonly takesProject?: boolean;
+  /** For an argument too many: the command that takes it. */
+  readonly elsewhere?: (argument: string) => string;
   /** Exit status for whatever goes wrong here, where the other statuses are those of what it runs. */
   readonly failureStatus?: number;
   /** Resolves with the exit status where that is a result; else it is 0. */

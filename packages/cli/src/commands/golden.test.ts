@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { containerSchemas } from "@skerry/core/contract/schema/container.ts";
 import { can } from "../testing/canned.ts";
 import { FakeCloud, refuse } from "../testing/fake-cloud.ts";
 import { Cli, type CliOptions } from "../testing/run-cli.ts";
@@ -77,6 +78,21 @@ const CASES: Readonly<Record<string, Case>> = {
   "error-choice": { argv: ["bucket", "create", "photos", "--visibility", "pubic"] },
   "error-value": { argv: ["bucket", "create", "photos", "--visibility"] },
   "error-twice": { argv: ["bucket", "ls", "--context", "a", "--context", "b"] },
+  "error-publish-flag": { argv: ["run", "busybox", "-p", "80:80"] },
+  "error-container-create": { argv: ["container", "create", "web"] },
+  "error-container-logs": { argv: ["container", "logs", "web"] },
+  "error-ps-name": { argv: ["ps", "web"] },
+  "error-cpu": {
+    argv: ["run", "busybox", "--cpu", "900"],
+    refusal: () => {
+      const result = containerSchemas.create.body.safeParse({ name: "a", spec: { image: "a", cpu: 900 } });
+      const problems = (result.error?.issues ?? []).map(({ path, message }) => ({
+        field: `body.${path.join(".")}`,
+        rule: message,
+      }));
+      throw new SkerryError("invalid", "The request is not valid.", { details: { problems } });
+    },
+  },
   "error-missing-argument": { argv: ["bucket", "create"] },
   "error-extra-argument": { argv: ["bucket", "create", "a", "b"] },
   "error-kind": { argv: ["get", "bukets"] },

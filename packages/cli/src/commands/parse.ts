@@ -121,7 +121,8 @@ function assertCount(args: readonly string[], command: AnyCommand, words: string
   const usage = `skerry ${words} ${command.usage}`.trimEnd();
   if (args.length < min) throw usageError(`Something is missing: ${usage}`, words);
   if (args.length > max) {
-    throw usageError(`${JSON.stringify(args[max])} is one argument too many: ${usage}`, words);
+    const extra = args[max] ?? "";
+    throw usageError(`${JSON.stringify(extra)} is one argument too many: ${usage}`, words, command.elsewhere?.(extra));
   }
 }
 

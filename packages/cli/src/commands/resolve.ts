@@ -25,16 +25,37 @@ export function resolveCommand(entries: readonly Entry[], argv: readonly string[
   const verbs = entries
     .filter(({ words: name }) => name.startsWith(`${first} `))
     .map(({ words: name }) => name.slice(first.length + 1));
-  if (verbs.length === 0) throw unknownWord(first, "", firstWords(entries));
+  if (verbs.length === 0) throw unknownWord(first, "", firstWords(entries), []);
   if (second === undefined || second.startsWith("-")) return { kind: "group", group: first, asked };
-  throw unknownWord(second, first, verbs);
+  throw unknownWord(second, first, verbs, CONTAINER_COMMANDS[first] ?? []);
 }
 
 function firstWords(entries: readonly Entry[]): string[] {
   return [...new Set(entries.filter(({ hidden }) => hidden !== true).map(({ words }) => words.split(" ")[0] ?? ""))];
 }
 
-function unknownWord(word: string, group: string, known: readonly string[]): SkerryError {
+/** Said without the kind, as they are typed all day. */
+const CONTAINER_COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  container: ["logs", "exec", "shell", "stop", "start"],
+};
+
+/** What is a verb of a kind elsewhere, and a command of its own here. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  "container create": "skerry run IMAGE --name NAME",
+  "container run": "skerry run IMAGE --name NAME",
+  "container ps": "skerry ps",
+  "image pull": "skerry image load FILE",
+  "image build": "skerry image load FILE",
+};
+
+function unknownWord(word: string, group: string, known: readonly string[], alone: readonly string[]): SkerryError {
+  const elsewhere =
+    ELSEWHERE[`${group} ${word}`] ?? (group !== "" && alone.includes(word) ? `skerry ${word}` : undefined);
+  if (elsewhere !== undefined) {
+    return new SkerryError("invalid", `There is no command skerry ${group} ${word}.`, {
+      hint: `Use ${elsewhere}\nskerry ${group} -h lists the commands for ${group}.`,
+    });
+  }
   const near =
     closest(word, known) ?? (word.endsWith("s") && known.includes(word.slice(0, -1)) ? word.slice(0, -1) : undefined);
   const before = group === "" ? "skerry" : `skerry ${group}`;

@@ -56,7 +56,11 @@ async function removeFolder(invocation: Invocation, address: ObjectAddress): Pro
     sizeBytes += object.sizeBytes;
   }
   const name = formatAddress(folder);
-  if (objects === 0) throw new SkerryError("not_found", `There is nothing at ${name}, or it is not yours to see.`);
+  if (objects === 0) {
+    throw new SkerryError("not_found", `There is nothing at ${name}, or it is not yours to see.`, {
+      hint: `skerry ls ${address.bucket}: shows what is there.`,
+    });
+  }
   await confirm(terminal, `Remove ${count(objects)} (${formatBytes(sizeBytes)}) at ${name}?`, globals.yes);
   using progress = new Progress(terminal, name, { quiet: true });
   const failures = new Failures(output, progress);

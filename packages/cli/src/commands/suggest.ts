@@ -23,6 +23,11 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   "--force": "--yes",
   "--format": "--output",
   "--recursive": "-r",
+  "-p": "--publish",
+  "--port": "--publish",
+  "-v": "--volume",
+  "-m": "--memory",
+  "--cpus": "--cpu",
 };
 
 /** The nearest candidate, or undefined when none is near. */

@@ -4,6 +4,7 @@ import { canonicalHost, canonicalPath, canonicalTarget } from "@skerry/core/cont
 import { SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import { schemasOf } from "@skerry/core/contract/routes.ts";
 import { closest } from "../commands/suggest.ts";
+import { fieldsAt } from "./fields.ts";
 import { DECLARED_KINDS, type DeclaredKind, KIND_RULES } from "./kinds.ts";
 import type { SourceDocument } from "./source.ts";
 
@@ -101,13 +102,22 @@ function readSpec(
   if (body["name"] === undefined) throw fail(inFile([], value), `the ${kind} has no name`);
   const name = schemasOf(bucketRoutes.get).params.safeParse({ name: body["name"] });
   if (!name.success) throw fail(inFile(["name"], value), name.error.issues[0]?.message ?? "it has no name");
-  const result = schemasOf(KIND_RULES[kind].schema).body?.safeParse(sentOf(kind, body, value));
+  const schema = schemasOf(KIND_RULES[kind].schema).body;
+  const result = schema?.safeParse(sentOf(kind, body, value));
   if (result === undefined) throw new Error(`a ${kind} has no schema`);
   if (result.success && kind === "binding") return { role: (result.data as { role: string }).role };
   if (result.success)
     return ((result.data as { spec?: Record<string, unknown> }).spec ?? {}) as Record<string, unknown>;
-  const [issue] = result.error.issues;
+  const { issues } = result.error;
+  // A word that is not known is why another is missing.
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
   const path = kind === "binding" && issue?.path[0] === "role" ? ["spec", "role"] : (issue?.path ?? []);
+  if (issue?.code === "unrecognized_keys") {
+    const [key = ""] = issue.keys;
+    const field = [...path, key];
+    const why = `there is no field ${JSON.stringify(field.join("."))}`;
+    throw fail(inFile(field, value), why, nearest(key, fieldsAt(schema, path)));
+  }
   throw fail(
     inFile(path, value),
     [path.join("."), issue?.message ?? "it is not valid"].filter((part) => part !== "").join(": "),

@@ -143,6 +143,15 @@ test("a route is declared in any spelling, in the project that it is in", async 
   assert.equal(bad.status, 2);
 });
 
+test("a field that is not known is named, with the one that was meant", async () => {
+  const bucket = await apply("kind: bucket\nname: a\nspec: {visiblity: public}");
+  assert.match(bucket.stderr, /:3: there is no field "spec.visiblity"\.\n {2}Did you mean visibility\?/);
+  const container = "kind: container\nname: a\nspec:\n  image: b\n  publish:\n    - {prot: 80, hostPort: 1}";
+  const port = await apply(container);
+  assert.match(port.stderr, /:6: there is no field "spec.publish.0.prot"\.\n {2}Did you mean port\?/);
+  assert.deepEqual([bucket.status, port.status, port.changes.length], [2, 2, 0]);
+});
+
 test("--dry-run asks for each change whether one may make it", async () => {
   const asked: unknown[] = [];
   const text =

@@ -68,5 +68,7 @@ export async function copyFolderAcross(
     }
   });
   if (copied > 0 || failures.count > 0) return copied;
-  throw new SkerryError("not_found", `There is nothing at ${formatAddress(from)}, or it is not yours to see.`);
+  throw new SkerryError("not_found", `There is nothing at ${formatAddress(from)}, or it is not yours to see.`, {
+    hint: `skerry ls ${from.bucket}: shows what is there.`,
+  });
 }

@@ -1,4 +1,5 @@
 /** `skerry cp` of a single file or object. */
+import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
@@ -128,6 +129,13 @@ async function save(object: OpenObject, target: TargetFile, options: SaveOptions
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
     const folder = dirname(target.path);
+    const made = await stat(folder).catch(() => undefined);
+    if (made?.isDirectory() === true) {
+      throw new SkerryError("forbidden", `${target.path} cannot be made: the folder ${folder} takes no files.`, {
+        hint: "Choose another place.",
+        cause: error,
+      });
+    }
     throw new SkerryError("not_found", `There is no folder ${folder} to put it into.`, {
       hint: code === "ENOENT" ? `Make it first: mkdir -p ${folder}` : "A file stands where a folder is needed.",
       cause: error,

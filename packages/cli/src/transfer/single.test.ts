@@ -61,6 +61,11 @@ describe("single files", () => {
     const cases: [argv: string[], status: number, says: RegExp][] = [
       [["cp", cli.path("nope"), "docs:"], 5, /nope: there is no such file/],
       [["cp", cli.path("dir"), "docs:"], 2, /is a folder.*\n.*-r/],
+      [
+        ["cp", "docs:a", "/proc/skerry-x"],
+        4,
+        /^error: \/proc\/skerry-x cannot be made: the folder \/proc takes no files\./,
+      ],
       [["cp", "docs:a", cli.path("no", "folder")], 5, /There is no folder .*no to put it into[\s\S]*mkdir -p .*\/no$/m],
       [["cp", "docs:a", cli.path("dir")], 2, /dir\/a is a folder/],
       [["cp", "docs:none", cli.path("x")], 5, /There is no object docs:none/],

@@ -108,7 +108,9 @@ export async function* entriesUnder(store: Store, prefix: string): AsyncGenerato
 }
 
 export function notFound(kind: Kind, name: string): SkerryError {
-  return new SkerryError("not_found", `There is no ${kind} ${name}, or it is not yours to see.`);
+  return new SkerryError("not_found", `There is no ${kind} ${name}, or it is not yours to see.`, {
+    hint: `skerry ${kind} ls shows those that you may see.`,
+  });
 }
 
 /** @throws `not_found`. */

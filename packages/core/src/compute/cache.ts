@@ -34,6 +34,17 @@ export interface CacheOptions {
   readonly onChange: (key: string) => void;
 }
 
+/** What a route says of a container that does not answer, before why. */
+const STATE_TEXTS: Readonly<Record<ContainerStatus["state"], string>> = {
+  pending: "the container has not started yet",
+  running: "the container has no address yet",
+  restarting: "the container ended and is started again",
+  exited: "the container has ended",
+  stopped: "the container is stopped",
+  failed: "the container cannot be started",
+  unknown: "how the container is cannot be seen",
+};
+
 export class ContainerCache implements ContainerEndpoints, AsyncDisposable {
   readonly #options: CacheOptions;
   readonly #known = new Map<string, Known>();
@@ -78,7 +89,7 @@ export class ContainerCache implements ContainerEndpoints, AsyncDisposable {
     if (status?.state === "running" && status.address !== undefined)
       return { state: "running", address: status.address };
     const reason = status?.reason === undefined ? "" : `: ${status.reason}`;
-    return { state: "down", reason: `it is ${status?.state ?? "pending"}${reason}` };
+    return { state: "down", reason: `${STATE_TEXTS[status?.state ?? "pending"]}${reason}` };
   }
 
   subscribe(listener: (projectUid: string, name: string) => void): Disposable {

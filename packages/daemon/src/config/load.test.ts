@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
-import { actionOf, type LoadOptions, loadConfig } from "./load.ts";
+import { actionOf, assertEnoughStorage, type LoadOptions, loadConfig } from "./load.ts";
 import { reloadable } from "./reload.ts";
 import { nodeNameFrom, SETTING_KEYS, SETTINGS } from "./settings.ts";
 import { formatConfig, settingOf, usage } from "./show.ts";
@@ -208,7 +208,17 @@ describe("paths keep apart", () => {
     for (const argv of bad) {
       assert.equal((await refused(["--data", "/d", ...argv])).code, "invalid", argv.join(" "));
     }
-    await load(["--data", "/d", "--storage-dir", "/d2,/d/storage/x", "--log-file", "/d/log/skerryd.log"]);
+    await load(["--data", "/d", "--storage-dir", "/d2,/d3,/d/storage/x", "--log-file", "/d/log/skerryd.log"]);
+  });
+
+  test("fewer storage directories than copies are refused with what to do", async () => {
+    const one = await load(["--storage-dir", "/mnt/a"]);
+    assert.throws(
+      () => assertEnoughStorage(one),
+      /^SkerryError: --storage-dir: 3 copies need 3 directories, and 1 is named/,
+    );
+    assertEnoughStorage(await load([]));
+    assertEnoughStorage(await load(["--storage-dir", "/a,/b,/c"]));
   });
 
   test("without a home directory the data directory must be named", async () => {
@@ -236,7 +246,7 @@ test("the help names every setting with its three spellings and default, within 
 });
 
 test("what is printed is a configuration file that gives the same settings", async () => {
-  const config = await load(["--data", "/d #x", "--storage-dir", "/a,/b", "--listen-api", "[::1]:1"], {
+  const config = await load(["--data", "/d #x", "--storage-dir", "/a,/b,/c", "--listen-api", "[::1]:1"], {
     SKERRY_LOG_LEVEL: "warn",
   });
   const text = formatConfig(config);

@@ -2,6 +2,7 @@
 import { availableParallelism, hostname } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { readConfigFile } from "./file.ts";
 import {
   CONFIG_FLAG,
@@ -135,6 +136,17 @@ function nest(values: Values, sources: Config["sources"], file: string | undefin
     ...(file === undefined ? {} : { file }),
     sources,
   };
+}
+
+/** Each copy of a chunk lies in a directory of its own. For who starts a daemon with it. @throws `invalid`. */
+export function assertEnoughStorage({ storage: { directories }, sources }: Config): void {
+  const { replicas } = LIMITS.objects;
+  if (directories.length === 0 || directories.length >= replicas) return;
+  throw refusal(
+    sources["storage.directories"].where,
+    `${replicas} copies need ${replicas} directories, and ${directories.length} ${directories.length === 1 ? "is" : "are"} named.`,
+    `Name one for each disk: --storage-dir /mnt/a,/mnt/b,/mnt/c. Without any, ${replicas} are made in the data directory.`,
+  );
 }
 
 /** Nothing that the settings name may lie where something else of ours lies. */

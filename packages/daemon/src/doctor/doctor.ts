@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Finding } from "@skerry/core/contract/present/doctor.ts";
 import { isError, toSkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
-import { type Config, loadConfig } from "../config/load.ts";
+import { assertEnoughStorage, type Config, loadConfig } from "../config/load.ts";
 import { systemCode } from "../data/failure.ts";
 import { layoutOf } from "../data/layout.ts";
 import { type Check, fault, type Site, warning } from "./check.ts";
@@ -36,6 +36,7 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   let site: Site;
   try {
     const config = await loadConfig({ argv: options.argv, env: options.env, homeDir: homedir(), isTty: false });
+    assertEnoughStorage(config);
     site = await siteOf(config, machine);
   } catch (error) {
     const { message, hint } = toSkerryError(error);

@@ -5,6 +5,8 @@ import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import type { ApiResponse } from "@skerry/core/contract/dispatch/exchange.ts";
+import type { Container } from "@skerry/core/domain/compute.ts";
+import { isError, SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Resource } from "@skerry/core/domain/resource.ts";
 import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
@@ -60,27 +62,61 @@ export function containerHandlers(services: Services) {
 
     handle.download(containerRoutes.logs, async (call, { params, query }) => {
       const { container } = await openContainer(services, call, params.name, query.project);
-      return readLogs(services, call, container.meta.uid, query);
+      return readLogs(services, call, container, query);
     }),
 
     handle.terminal(containerRoutes.exec, async (call, { params, query }) => {
       const { container } = await openContainer(services, call, params.name, query.project);
       const { command, tty, columns, rows } = query;
       const plan = { command, tty: tty === "1", ...withoutUndefined({ columns, rows }) };
-      return async () => compute.engine.exec(await compute.engineContainer(container.meta.uid), plan);
+      return async () => {
+        const id = await engineIdOf(services, container);
+        return compute.engine.exec(id, plan).catch((error: unknown) => {
+          throw isError(error, "conflict") && NOT_RUNNING.test(error.message) ? doesNotRun(container) : error;
+        });
+      };
     }),
 
     handle.json(containerRoutes.stats, async (call, { params, query }) => {
       const { container } = await openContainer(services, call, params.name, query.project);
-      return compute.engine.usage(await compute.engineContainer(container.meta.uid));
+      return compute.engine.usage(await engineIdOf(services, container));
     }),
   ];
 }
 
+/** Docker's words. */
+const NOT_RUNNING = /is not running|is restarting/;
+
+function doesNotRun({ meta, status, spec }: Container): SkerryError {
+  const why = status?.reason === undefined ? "" : `: ${status.reason}`;
+  const hint = spec.running
+    ? `It is started again by itself. skerry logs ${meta.name} shows what it said.`
+    : `Start it first: skerry start ${meta.name}`;
+  return new SkerryError("conflict", `The container ${meta.name} does not run${why}`.replace(/\.?$/, "."), { hint });
+}
+
+/** @throws `conflict` that says why there is none yet. */
+async function engineIdOf({ compute }: Services, { meta, status }: Container): Promise<string> {
+  try {
+    return await compute.engineContainer(meta.uid);
+  } catch (error) {
+    if (!isError(error, "conflict")) throw error;
+    const why = status?.reason === undefined ? "" : `: ${status.reason}`;
+    throw new SkerryError(
+      "conflict",
+      `The container ${meta.name} has not been started yet${why}`.replace(/\.?$/, "."),
+      {
+        hint: `skerry container get ${meta.name} shows how it is.`,
+        cause: error,
+      },
+    );
+  }
+}
+
 async function readLogs(
-  { compute }: Services,
+  services: Services,
   call: Call,
-  uid: string,
+  container: Container,
   query: {
     follow?: "1" | undefined;
     timestamps?: "1" | undefined;
@@ -88,8 +124,8 @@ async function readLogs(
     since?: string | undefined;
   },
 ): Promise<ApiResponse> {
-  const id = await compute.engineContainer(uid);
-  const body = await compute.engine.logs(id, {
+  const id = await engineIdOf(services, container);
+  const body = await services.compute.engine.logs(id, {
     follow: query.follow === "1",
     timestamps: query.timestamps === "1",
     ...(query.tail === undefined ? {} : { tail: query.tail }),

@@ -12,10 +12,12 @@ export function imageHandlers(services: Services) {
     }),
 
     handle.json(imageRoutes.load, async (call, { query }) => {
-      call.target = `image/${query.name ?? ""}`;
+      if (query.name !== undefined) call.target = `image/${query.name}`;
       const project = openProject(services, call, query.project);
       const name = services.auth.projects.find(project)?.meta.name ?? "";
-      return services.imageLoader.load({ uid: project, name }, call.request.body, query.name);
+      const image = await services.imageLoader.load({ uid: project, name }, call.request.body, query.name);
+      call.target = `image/${image.name}`;
+      return image;
     }),
 
     handle.json(imageRoutes.delete, async (call, { params, query }) => {

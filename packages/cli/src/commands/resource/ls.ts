@@ -8,6 +8,7 @@ export function lsOf(descriptor: Descriptor) {
     options: LABELS_OPTION,
     takesProject: descriptor.listsByProject,
     example: `${descriptor.kind} ls -o json`,
+    elsewhere: (name) => `skerry ${descriptor.kind} get ${name}`,
     async run(invocation, { flags }) {
       const query = await listQuery(invocation, descriptor, flags.labels);
       const items = listItems(await invocation.client(), descriptor, query, invocation.signal);

@@ -4,6 +4,7 @@ import type Docker from "dockerode";
 import { SkerryError } from "../../domain/errors.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type { Clock } from "../../domain/ports.ts";
+import { portInUse } from "./port-in-use.ts";
 
 /** What dockerode throws: errors of Node, or with the status of the answer. */
 interface DockerError extends Error {
@@ -147,9 +148,12 @@ export class DockerCaller {
         });
       default:
         if (isNoRoom(said)) return noRoom(what, said, error);
-        return new SkerryError("unavailable/upstream", `The container engine failed at the ${what}: ${said}`, {
-          cause: error,
-        });
+        return (
+          portInUse(said, error) ??
+          new SkerryError("unavailable/upstream", `The container engine failed at the ${what}: ${said}`, {
+            cause: error,
+          })
+        );
     }
   }
 

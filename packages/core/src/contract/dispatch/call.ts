@@ -94,7 +94,11 @@ export class Call {
   /** @throws as if it did not exist, or was not for nobody. */
   hide(what: string): never {
     if (this.principal.kind === "anonymous") throw new SkerryError("unauthenticated", NOBODY, { hint: LOGIN_HINT });
-    throw new SkerryError("not_found", `There is no ${what}, or it is not yours to see.`);
+    // `bucket photos`
+    const kind = /^([a-z]+) /.exec(what)?.[1];
+    throw new SkerryError("not_found", `There is no ${what}, or it is not yours to see.`, {
+      ...(kind === undefined || kind === "object" ? {} : { hint: `skerry ${kind} ls shows those that you may see.` }),
+    });
   }
 
   /** Decides everything again for the principal as it is now. @throws as `authorize`. */

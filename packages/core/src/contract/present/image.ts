@@ -16,6 +16,7 @@ export const imagePresentation: Presentation<ImageView> = {
       align: "right",
       order: ({ sizeBytes }) => sizeBytes,
     },
-    ageColumn("AGE", ({ createdAt }) => createdAt),
+    // Reproducible images have no date: the beginning of time stands there.
+    ageColumn("AGE", ({ createdAt }) => (Date.parse(createdAt) > 0 ? createdAt : undefined)),
   ],
 };

@@ -56,15 +56,22 @@ const filesQuery = projectQuery.extend({
     .refine((path) => path === "/" || isInside(path), { error: "an absolute path in the container, without . and .." }),
 });
 
+const mebibytes = (bytes: number) => bytes / 1024 ** 2;
+const CPU = { error: `it is a number of cores, ${limits.minCpu} to ${limits.maxCpu}` };
+const MEMORY = {
+  error: `memory is ${mebibytes(limits.minMemoryBytes)} MiB to ${mebibytes(limits.maxMemoryBytes)} MiB (256m, 1.5g)`,
+};
+const PIDS = { error: `it is a number of processes and threads, 1 to ${limits.maxPids}` };
+
 const spec = z.strictObject({
   image: z.string().min(1).max(256).describe("Name of an image: skerry image ls shows them"),
   command: commandSchema.describe("Instead of the image's own; empty: that one"),
   env: z
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, { error: "a variable is named like PATH" }), word)
     .refine((env) => Object.keys(env).length <= limits.maxVariables, { error: `at most ${limits.maxVariables}` }),
-  cpu: z.number().min(limits.minCpu).max(limits.maxCpu).describe("Cores, e.g. 0.5"),
-  memoryBytes: z.int().min(limits.minMemoryBytes).max(limits.maxMemoryBytes),
-  pids: z.int().min(1).max(limits.maxPids).describe("Processes and threads at once"),
+  cpu: z.number().min(limits.minCpu, CPU).max(limits.maxCpu, CPU).describe("Cores, e.g. 0.5"),
+  memoryBytes: z.int().min(limits.minMemoryBytes, MEMORY).max(limits.maxMemoryBytes, MEMORY),
+  pids: z.int().min(1, PIDS).max(limits.maxPids, PIDS).describe("Processes and threads at once"),
   volumes: z
     .array(
       z.strictObject({
