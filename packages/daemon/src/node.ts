@@ -73,7 +73,7 @@ export interface Node extends AsyncDisposable {
 export async function startNode(options: NodeOptions): Promise<Node> {
   await using parts = new AsyncDisposableStack();
   const { data, metrics } = options;
-  const phase: { state: "starting" | "serving" | "draining" } = { state: "starting" };
+  const phase: Phase = { state: "starting", apiUrl: "" };
   const rehearsals = new Rehearsals();
   const { services, pressure, firstStart } = await openServices(options, parts, phase, rehearsals);
   const { audit, auth } = services;
@@ -97,6 +97,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   metrics.gauge("skerry_http_requests_in_flight", "Requests that are being served.", () =>
     apis.all.reduce((sum, api) => sum + api.inFlight, 0),
   );
+  phase.apiUrl = apis.url;
   services.compute.start();
   phase.state = "serving";
   const owned = parts.move();
@@ -119,6 +120,12 @@ async function closeAll(apis: readonly ApiServer[], deadline: AbortSignal): Prom
   await Promise.all(apis.map((api) => api.close(deadline)));
 }
 
+interface Phase {
+  state: "starting" | "serving" | "draining";
+  /** Empty until it listens. */
+  apiUrl: string;
+}
+
 interface Opened {
   readonly services: Services;
   readonly pressure: DiskPressure;
@@ -138,7 +145,7 @@ async function ownsNothing(store: Store, projectUid: string): Promise<boolean> {
 async function openServices(
   options: NodeOptions,
   parts: AsyncDisposableStack,
-  phase: { readonly state: "starting" | "serving" | "draining" },
+  phase: Readonly<Phase>,
   rehearsals: Rehearsals,
 ): Promise<Opened> {
   const { config, data, log, metrics } = options;
@@ -193,6 +200,7 @@ async function openServices(
     ...{ objects, routes, store },
     node: {
       ...{ cluster, name: config.node.name, version: VERSION, startedMs },
+      apiUrl: () => phase.apiUrl,
       readiness: async () => {
         const reason = phase.state === "serving" ? await findFailure() : undefined;
         return reason === undefined ? { state: phase.state } : { state: "failing", reason };

@@ -31,7 +31,7 @@ export default defineCommand({
   more: [
     ["cp photos:2026/film.raw .", "download"],
     ["cp -r ./album photos:", "a folder, to photos:album/"],
-    ["cp -r ./site/ www:", "what is in it: ./site/index.html to www:index.html"],
+    ["cp -r ./site/ www:", "what is in it, to www:"],
     ["cp -r photos:album ./copy", "and back"],
     ["cp - docs:notes.txt", "from standard input"],
     ["cp docs:notes.txt docs:old/", "from bucket to bucket"],

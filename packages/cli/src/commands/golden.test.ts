@@ -41,6 +41,7 @@ const CASES: Readonly<Record<string, Case>> = {
   "container-ls-table": { argv: ["ps"] },
   "container-get": { argv: ["container", "get", "web"] },
   "container-stats": { argv: ["container", "stats", "web"] },
+  "container-stats-all": { argv: ["container", "stats"] },
   "image-ls-table": { argv: ["image", "ls"] },
   "run-help": { argv: ["run", "-h"] },
   "user-ls-table": { argv: ["user", "ls"] },

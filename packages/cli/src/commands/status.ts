@@ -21,13 +21,15 @@ export default defineCommand({
       return undefined;
     });
     if (status === undefined) return showToMember(invocation, client, describeContext(context));
-    const { storage } = status;
+    const { addresses, storage } = status;
     await invocation.output.value(status, status.node, () => {
       const facts = formatFacts([
         ["State", status.state],
         ["Node", `${status.node}, version ${status.version}, up ${formatDuration(status.uptimeSeconds)}`],
         ["Storage", `${storage.state}, ${storage.replicas}`],
         ["Objects", `${storage.objects} (${formatBytes(storage.sizeBytes)})`],
+        ["API", addresses.api],
+        ["Gateway", [addresses.http, addresses.https].filter((url) => url !== undefined).join("  ") || "none"],
         ["Cluster", `${status.cluster}, revision ${status.revision}`],
         ["Context", describeContext(context)],
       ]);

@@ -132,6 +132,7 @@ const STATUS = {
   uptimeSeconds: 3725,
   revision: 42,
   storage: { replicas: "3 copies on 1 disk", state: "degraded", objects: 12, sizeBytes: 314_572_800 },
+  addresses: { api: "http://127.0.0.1:7400", http: "http://127.0.0.1:8080", https: "https://127.0.0.1:8443" },
   problems: ["chunkserver s3 does not answer: \x1b[2Jits disk is gone."],
 };
 const STORAGE = {

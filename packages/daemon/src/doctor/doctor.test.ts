@@ -208,7 +208,14 @@ describe("doctor", () => {
     );
     await is("user", { machine: { text: limits } }, /warning: .* may open 256 files/);
     const controllers = "/sys/fs/cgroup/cgroup.controllers";
-    await is("cgroups", { machine: { text: textOf(controllers, undefined) } }, /warning: There is no cgroup version 2/);
+    const v1 = (names: readonly string[]) => ({ text: textOf(controllers, undefined), names: async () => names });
+    await is("cgroups", { machine: v1([]) }, /warning: There are no cgroups: containers get no limits/);
+    await is(
+      "cgroups",
+      { machine: v1(["cpu", "memory", "pids", "blkio"]) },
+      /^ok: cgroup version 1 with cpu, memory, pids/,
+    );
+    await is("cgroups", { machine: v1(["cpu", "memory"]) }, /warning: cgroup version 1 without pids/);
     await is("cgroups", { machine: { text: textOf(controllers, "cpu io\n") } }, /warning: .* without memory, pids/);
     await is("cgroups", { machine: { text: textOf(controllers, "cpu io memory pids\n") } }, /^ok: /);
     await is("firewall", {}, /warning: Neither nft nor iptables/);
@@ -227,7 +234,10 @@ describe("doctor", () => {
       ask: async () => Promise.reject(Object.assign(new Error("no"), { code: name })),
     });
     const says = (body: string): Partial<Machine> => ({ ask: async () => ({ status: 200, body }) });
-    await is("containers", { machine: code("ENOENT") }, /warning: There is no container engine/);
+    const without = { ...code("ENOENT"), run: async () => undefined };
+    await is("containers", { machine: without }, /warning: There is no container engine/);
+    const stopped = { ...code("ENOENT"), run: async () => "Docker version 20.10" };
+    await is("containers", { machine: stopped }, /warning: The container engine is installed, and does not run/);
     await is("containers", { machine: code("EACCES") }, /fault: This user may not use the container engine/);
     await is("containers", { machine: code("ECONNREFUSED") }, /warning: .* does not answer \(ECONNREFUSED\)/);
     for (const body of ["<html>", "null", "{}"]) {

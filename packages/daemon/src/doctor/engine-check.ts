@@ -23,7 +23,9 @@ async function checkEngine({ machine, config }: Site): Promise<Found> {
     }
     return ok(`Engine ${version}, API ${api}, on ${socketPath}`);
   } catch (error) {
-    return absent(socketPath, systemCode(error));
+    // Its socket may go with it: then it is stopped, not missing.
+    const installed = (await machine.run("dockerd", ["--version"])) !== undefined;
+    return absent(socketPath, systemCode(error), installed);
   }
 }
 
@@ -36,12 +38,16 @@ function parse(text: string): Record<string, unknown> {
 }
 
 /** Everything but containers works without one. */
-function absent(socketPath: string, code: string | undefined): Found {
+function absent(socketPath: string, code: string | undefined, installed: boolean): Found {
   if (code === "EACCES" || code === "EPERM") {
     return fault(
       `This user may not use the container engine on ${socketPath}`,
       "usermod -aG docker USER, and log in again.",
     );
+  }
+  if (code === "ENOENT" && installed) {
+    const todo = "systemctl start docker. When it listens elsewhere, name its socket: --engine-socket PATH";
+    return warning(`The container engine is installed, and does not run: nothing is at ${socketPath}`, todo);
   }
   if (code === "ENOENT") {
     const todo = "apt-get install docker.io, or name its socket: --engine-socket PATH";

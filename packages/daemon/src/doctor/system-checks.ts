@@ -68,10 +68,13 @@ const CONTROLLERS = ["cpu", "memory", "pids"];
 async function checkCgroups({ machine }: Site): Promise<Found> {
   const controllers = await machine.text("/sys/fs/cgroup/cgroup.controllers");
   const todo = "Boot with systemd.unified_cgroup_hierarchy=1. Only containers need it.";
-  if (controllers === undefined) return warning("There is no cgroup version 2: containers get no limits", todo);
-  const missing = CONTROLLERS.filter((name) => !controllers.split(/\s+/).includes(name));
-  if (missing.length === 0) return ok("cgroup version 2 with cpu, memory and pids");
-  return warning(`cgroup version 2 without ${missing.join(", ")}: containers get no such limit`, todo);
+  const version = controllers === undefined ? 1 : 2;
+  // The older version has a directory for each.
+  const there = controllers === undefined ? await machine.names("/sys/fs/cgroup") : controllers.split(/\s+/);
+  const missing = CONTROLLERS.filter((name) => !there.includes(name));
+  if (missing.length === 0) return ok(`cgroup version ${version} with ${CONTROLLERS.join(", ")}`);
+  if (missing.length === CONTROLLERS.length) return warning("There are no cgroups: containers get no limits", todo);
+  return warning(`cgroup version ${version} without ${missing.join(", ")}: containers get no such limit`, todo);
 }
 
 async function checkFirewall({ machine }: Site): Promise<Found> {

@@ -9,19 +9,23 @@ import type { Bucket, ObjectPlace } from "@skerry/core/domain/objects.ts";
 import { toBucket } from "@skerry/core/storage/buckets.ts";
 import type { Readiness } from "../readiness.ts";
 import { mayReadObjects } from "./bucket.ts";
+import { engineProblems } from "./engine-problems.ts";
 import type { Services } from "./services.ts";
 
 const AUDIT_LINES = 100;
 
 export function nodeHandlers(services: Services) {
-  const { clock, node, objects, store } = services;
+  const { clock, gateway, node, objects, store } = services;
   let openapi: string | undefined;
   return [
     handle.json(nodeRoutes.status, async (call) => {
       authorizeCloud(call, "the status of the cloud");
       const storage = await objects.status();
       const readiness = await node.readiness();
-      const problems = problemsOf(services, storage, readiness, await namesOf(services, call, storage.lostObjects));
+      const problems = [
+        ...problemsOf(services, storage, readiness, await namesOf(services, call, storage.lostObjects)),
+        ...(await engineProblems(store)),
+      ];
       const working = problems.length > 0 ? "degraded" : "ok";
       const state: "ok" | "degraded" | "draining" = readiness.state === "draining" ? "draining" : working;
       return {
@@ -36,6 +40,11 @@ export function nodeHandlers(services: Services) {
           state: storage.state,
           objects: storage.objects,
           sizeBytes: storage.sizeBytes,
+        },
+        addresses: {
+          api: node.apiUrl(),
+          ...(gateway.httpUrl === undefined ? {} : { http: gateway.httpUrl }),
+          ...(gateway.httpsUrl === undefined ? {} : { https: gateway.httpsUrl }),
         },
         problems,
       };

@@ -47,6 +47,8 @@ export interface NodeFacts {
   readonly name: string;
   readonly version: string;
   readonly startedMs: number;
+  /** Where the API answers over TCP. */
+  readonly apiUrl: () => string;
   /** Told after a user's password has changed. */
   readonly passwordChanged: (userName: string) => Promise<void>;
   /** Whether requests are served; the reason when they are not. */

@@ -1,7 +1,7 @@
 import type { ContainerView, UsageView } from "../api/container.ts";
 import { createdColumn, labelsColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatBytes } from "./values.ts";
+import { formatBrief, formatBytes } from "./values.ts";
 
 export const containerPresentation: Presentation<ContainerView> = {
   kind: "container",
@@ -25,7 +25,7 @@ export const containerPresentation: Presentation<ContainerView> = {
     labelsColumn,
     {
       title: "REASON",
-      cell: ({ status }) => status?.reason ?? "-",
+      cell: ({ status }) => (status?.reason === undefined ? "-" : formatBrief(status.reason)),
       // Alone, with what it said last.
       lines: ({ status }) => [status?.reason ?? "-", ...(status?.lastLines ?? []).map((line) => `  ${line}`)],
     },
@@ -43,9 +43,12 @@ function stateText({ meta, status }: ContainerView): string {
   return exitCode !== undefined && (state === "exited" || state === "restarting") ? `${state} (${exitCode})` : state;
 }
 
-/** `127.0.0.1:49153->80` */
+/** `127.0.0.1:49153->80`; without an address while nothing listens for it. */
 function portsText({ spec, status }: ContainerView): string {
-  const texts = spec.publish.map(({ port }) => `${status?.ports?.[String(port)] ?? ""}->${port}`);
+  const texts = spec.publish.map(({ port }) => {
+    const address = status?.ports?.[String(port)];
+    return address === undefined ? `(${port})` : `${address}->${port}`;
+  });
   return texts.length === 0 ? "-" : texts.join(", ");
 }
 

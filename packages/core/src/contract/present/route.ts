@@ -1,6 +1,7 @@
 import type { RouteView } from "../api/route.ts";
 import { createdColumn, labelsColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
+import { formatBrief } from "./values.ts";
 
 export const routePresentation: Presentation<RouteView> = {
   kind: "route",
@@ -10,7 +11,11 @@ export const routePresentation: Presentation<RouteView> = {
     projectColumn,
     { title: "URL", cell: ({ spec, status }) => status?.url ?? `${spec.host}${spec.path}` },
     { title: "TO", cell: ({ spec }) => spec.to },
-    { title: "STATE", cell: ({ status }) => stateOf(status) },
+    {
+      title: "STATE",
+      cell: ({ status }) => formatBrief(stateOf(status)),
+      lines: ({ status }) => [stateOf(status)],
+    },
     createdColumn,
     labelsColumn,
   ],

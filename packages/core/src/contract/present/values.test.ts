@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatAge, formatBytes, formatDuration, formatExpiry, formatLabels, formatTime } from "./values.ts";
+import {
+  formatAge,
+  formatBrief,
+  formatBytes,
+  formatDuration,
+  formatExpiry,
+  formatLabels,
+  formatTime,
+} from "./values.ts";
 
 test("bytes have three digits and a unit that never overflows", () => {
   const cases: [number, string][] = [
@@ -16,6 +24,14 @@ test("bytes have three digits and a unit that never overflows", () => {
     [5 * 1024 ** 4, "5 TiB"],
   ];
   for (const [bytes, text] of cases) assert.equal(formatBytes(bytes), text, `${bytes}`);
+});
+
+test("a reason in a row is its first sentence, and no more than a row has room for", () => {
+  assert.equal(formatBrief("it ended with exit code 3"), "it ended with exit code 3");
+  assert.equal(formatBrief("The engine does not answer. Is it running?"), "The engine does not answer");
+  assert.equal(formatBrief("down: the container is stopped"), "down: the container is stopped");
+  const long = formatBrief(`The port 8000 of 127.0.0.1 is ${"very ".repeat(20)}taken`);
+  assert.ok(long.length <= 60 && long.endsWith("…"), long);
 });
 
 test("durations show the two largest units", () => {

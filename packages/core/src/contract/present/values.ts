@@ -40,6 +40,16 @@ export function formatDuration(seconds: number): string {
 }
 
 /** How long ago, in one unit: `5 min`; `-` for a time that is not there. */
+/** Of a sentence in a row: more stands where the thing is shown alone. */
+const MAX_BRIEF_LENGTH = 60;
+
+/** The first sentence, and no more of it than a row has room for. */
+export function formatBrief(text: string): string {
+  const [first = ""] = text.split(/(?<=[.:]) (?=[A-Z])|\n/);
+  const sentence = first.replace(/[.:]$/, "");
+  return sentence.length <= MAX_BRIEF_LENGTH ? sentence : `${sentence.slice(0, MAX_BRIEF_LENGTH - 1).trimEnd()}…`;
+}
+
 export function formatAge(iso: string | undefined, nowMs: number): string {
   const then = iso === undefined ? Number.NaN : Date.parse(iso);
   if (Number.isNaN(then)) return "-";

@@ -53,6 +53,9 @@ const statusSchema = z.object({
     objects: z.int(),
     sizeBytes: z.int(),
   }),
+  addresses: z
+    .object({ api: z.string(), http: z.string().optional(), https: z.string().optional() })
+    .describe("Where the API and the gateway answer"),
   problems: z.array(z.string()).describe("What is not as it should be, in sentences"),
 });
 
