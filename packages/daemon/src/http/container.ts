@@ -1,6 +1,7 @@
 import { targetOf } from "@skerry/core/auth/access.ts";
 import { statusOwner } from "@skerry/core/compute/cache.ts";
 import type { ContainerEntry } from "@skerry/core/compute/containers.ts";
+import type { Exec, ExecPlan } from "@skerry/core/compute/engine.ts";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
@@ -69,12 +70,7 @@ export function containerHandlers(services: Services) {
       const { container } = await openContainer(services, call, params.name, query.project);
       const { command, tty, columns, rows } = query;
       const plan = { command, tty: tty === "1", ...withoutUndefined({ columns, rows }) };
-      return async () => {
-        const id = await engineIdOf(services, container);
-        return compute.engine.exec(id, plan).catch((error: unknown) => {
-          throw isError(error, "conflict") && NOT_RUNNING.test(error.message) ? doesNotRun(container) : error;
-        });
-      };
+      return () => execIn(services, container, plan);
     }),
 
     handle.json(containerRoutes.stats, async (call, { params, query }) => {
@@ -82,6 +78,14 @@ export function containerHandlers(services: Services) {
       return compute.engine.usage(await engineIdOf(services, container));
     }),
   ];
+}
+
+/** @throws `conflict` that says how to start it when it does not run. */
+async function execIn(services: Services, container: Container, plan: ExecPlan): Promise<Exec> {
+  const id = await engineIdOf(services, container);
+  return services.compute.engine.exec(id, plan).catch((error: unknown) => {
+    throw isError(error, "conflict") && NOT_RUNNING.test(error.message) ? doesNotRun(container) : error;
+  });
 }
 
 /** Docker's words. */
