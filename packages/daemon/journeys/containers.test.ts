@@ -8,6 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ContainerView, containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { imageRoutes } from "@skerry/core/contract/api/image.ts";
+import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
@@ -220,6 +221,22 @@ describe("from inside a container", () => {
     assert.equal(await reaches(theirs.address ?? "", 80), false);
     // It is there: this machine reaches it.
     engine.run("busybox", "nc", "-w", "2", theirs.address ?? "", "80");
+  });
+
+  test("containers of another network of the project do not answer, those of the same one do", async () => {
+    await admin.call(networkRoutes.create, { body: { name: "back" } });
+    const serve = ["httpd", "-f", "-p", "80", "-h", "/www"];
+    const db = await run(admin, "db", serve, { network: "back" });
+    await run(admin, "worker", ["sleep", "1000"], { network: "back" });
+    assert.equal((await exec(admin, "worker", "nc -w 2 db 80 </dev/null")).code, 0);
+    for (const host of ["db", db.address ?? ""]) assert.equal(await reaches(host, 80), false, host);
+    assert.notEqual((await exec(admin, "worker", `nc -w 1 ${sibling.address} 80 </dev/null`)).code, 0);
+    engine.run("busybox", "nc", "-w", "2", db.address ?? "", "80");
+    const remove = () => admin.call(networkRoutes.delete, { params: { name: "back" } });
+    await assert.rejects(remove(), { code: "conflict" });
+    for (const name of ["db", "worker"]) await admin.call(containerRoutes.delete, { params: { name } });
+    await remove();
+    assert.doesNotMatch(docker("network", "ls"), /-back/);
   });
 
   test("nothing of this machine answers, whatever its address", async () => {

@@ -133,7 +133,7 @@ interface Opened {
 }
 
 /** Kinds that a project owns: they go before it does. */
-const OWNED_KINDS = ["bucket", "route", "container", "volume"] as const;
+const OWNED_KINDS = ["bucket", "route", "container", "volume", "network"] as const;
 
 async function ownsNothing(store: Store, projectUid: string): Promise<boolean> {
   const first = (kind: string) => store.list({ prefix: `/${kind}/${projectUid}/`, limit: 1 });

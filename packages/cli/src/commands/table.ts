@@ -79,6 +79,8 @@ export const ENTRIES: readonly Entry[] = [
   command("container cp", "Copy a file into a container or out of one", () => import("./container/cp.ts")),
   command("container update", "Change what containers may use, or their labels", () => import("./container/update.ts")),
   ...resource("container", "Stop and remove containers, with what they wrote"),
+  command("network create", "Create a network for containers", () => import("./network/create.ts")),
+  ...resource("network", "Remove networks that no container has"),
   command("volume create", "Create a volume: files that outlive containers", () => import("./volume/create.ts")),
   ...resource("volume", "Remove volumes with what is in them"),
   command("image load", "Load an image from a file", () => import("./image/load.ts")),

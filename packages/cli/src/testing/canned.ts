@@ -71,6 +71,7 @@ const MOTD = Buffer.concat(
     tarOfFile({ name: "motd", sizeBytes: 6, mode: 0o644, modifiedMs: 0, bytes: Readable.from(hello) }),
   ),
 );
+const NETWORKS = [{ kind: "network", meta: meta("back"), spec: {} }];
 const VOLUMES = [{ kind: "volume", meta: meta("data"), spec: {} }];
 const IMAGES = [
   {
@@ -177,6 +178,10 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
       ...{ pids: 3, receivedBytes: 5000, sentBytes: 700 },
     }),
   ],
+  ["network.list", list(NETWORKS)],
+  ["network.get", get(NETWORKS)],
+  ["network.create", () => NETWORKS[0]],
+  ["network.delete", () => undefined],
   ["volume.list", list(VOLUMES)],
   ["volume.get", get(VOLUMES)],
   ["volume.create", () => VOLUMES[0]],

@@ -8,6 +8,8 @@ import { resourceKey } from "../domain/resource.ts";
 import type { Store } from "../domain/store.ts";
 import type { Logger } from "../domain/telemetry.ts";
 
+import { type NetworkRef, networkOf } from "./names.ts";
+
 const CONTAINER_PREFIX = "/container/";
 const STATUS = "/status";
 
@@ -68,9 +70,11 @@ export class ContainerCache implements ContainerEndpoints, AsyncDisposable {
     return [...this.#known].filter(([, { container }]) => container !== undefined).map(([key]) => key);
   }
 
-  /** Uids of projects that have any. */
-  projects(): ReadonlySet<string> {
-    return new Set(this.keys().map((key) => key.split("/")[2] ?? ""));
+  /** Networks that have any. */
+  networks(): readonly NetworkRef[] {
+    return [...this.#known.values()].flatMap(({ container }) =>
+      container === undefined ? [] : [networkOf(container)],
+    );
   }
 
   /** Whether one is declared with this image. */

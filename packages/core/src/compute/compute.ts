@@ -14,9 +14,9 @@ import { EngineUse } from "./engine-use.ts";
 import type { Firewall } from "./firewall.ts";
 import { Images } from "./images.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
-import { CLUSTER_LABEL, UID_LABEL } from "./names.ts";
+import { CLUSTER_LABEL, UID_LABEL, volumeName } from "./names.ts";
 import { ProjectNetworks } from "./networks.ts";
-import { VolumeService } from "./volumes.ts";
+import { type UsedKind, UsedResources } from "./used-resources.ts";
 
 export interface ComputeOptions {
   readonly store: Store;
@@ -40,7 +40,9 @@ export interface Compute extends AsyncDisposable {
   readonly images: Images;
   readonly use: EngineUse;
   readonly containers: ContainerService;
-  readonly volumes: VolumeService;
+  readonly volumes: UsedResources;
+  /** Besides the one that each project has. */
+  readonly networks: UsedResources;
   readonly endpoints: ContainerEndpoints;
   readonly jobs: readonly Job[];
   /** Begins to converge and to follow the engine: when we listen ourselves, so that no container takes our ports. */
@@ -54,10 +56,10 @@ export interface Compute extends AsyncDisposable {
 /** Resolves when what is declared is known. Touches no engine. */
 export async function createCompute(options: ComputeOptions): Promise<Compute> {
   const { store, engine, clock, log, cluster } = options;
-  const networks = new ProjectNetworks(options);
+  const projectNetworks = new ProjectNetworks(options);
   const images = new Images(engine, (id) => cache.hasImage(id));
-  const use = new EngineUse({ store, images, networks, log });
-  const converge = new Converge({ ...options, networks, images });
+  const use = new EngineUse({ store, images, networks: projectNetworks, log });
+  const converge = new Converge({ ...options, networks: projectNetworks, images });
   const stop = new AbortController();
   const queue = convergeQueue(converge, options, stop.signal);
   let started = false;
@@ -65,14 +67,16 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
   await cache.start();
   options.metrics.gauge("skerry_containers", "Containers that are declared.", () => cache.keys().length);
   const all = () => Promise.all(cache.keys().map((key) => queue.add(key)));
-  const volumes = new VolumeService(options);
+  const volumes = new UsedResources(volumeKind(engine), options);
+  const networks = new UsedResources(networkKind(projectNetworks), options);
   let following: Promise<void> = Promise.resolve();
   return {
     engine,
     images,
     use,
-    containers: new ContainerService({ ...options, images, volumes, use }),
+    containers: new ContainerService({ ...options, images, volumes, networks, use }),
     volumes,
+    networks,
     endpoints: cache,
     jobs: [
       {
@@ -82,7 +86,7 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
         run: async ({ progress }) => {
           if (!started) return;
           progress(`${cache.keys().length} containers`);
-          await networks.guard(cache.projects());
+          await projectNetworks.guard(cache.networks());
           await all();
         },
       },
@@ -108,6 +112,27 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
       await Promise.race([stopped, clock.sleep(LIMITS.jobs.stopMs, late.signal).catch(() => undefined)]);
       late.abort();
     },
+  };
+}
+
+function volumeKind(engine: Engine): UsedKind {
+  return {
+    kind: "volume",
+    mostOfProject: LIMITS.compute.maxVolumesPerProject,
+    taken: [],
+    isUsed: ({ volumes }, name) => volumes.some((mount) => mount.name === name),
+    remove: ({ meta }) => engine.removeVolume(volumeName(meta.project, meta.name)),
+  };
+}
+
+function networkKind(networks: ProjectNetworks): UsedKind {
+  return {
+    kind: "network",
+    mostOfProject: LIMITS.compute.maxNetworksPerProject,
+    // It would be taken for the one that each project has.
+    taken: ["default"],
+    isUsed: ({ network }, name) => network === name,
+    remove: ({ meta }) => networks.remove(meta),
   };
 }
 

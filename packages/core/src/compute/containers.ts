@@ -4,12 +4,12 @@ import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Clock, Random } from "../domain/ports.ts";
 import { assertName, CLOUD, newMeta, resourceKey, touchMeta } from "../domain/resource.ts";
-import type { Entry, Json, Store } from "../domain/store.ts";
+import type { Compare, Entry, Json, Store } from "../domain/store.ts";
 import { statusKey, statusOwner } from "./cache.ts";
 import type { EngineUse } from "./engine-use.ts";
 import type { Images } from "./images.ts";
 import { projectGone, takesResources } from "./owners.ts";
-import type { VolumeService } from "./volumes.ts";
+import type { UsedResources } from "./used-resources.ts";
 
 /** A container with the revision of its last change (of the declaration). */
 export interface ContainerEntry {
@@ -37,7 +37,8 @@ export interface ContainerChange extends Partial<ContainerLimits> {
 export class ContainerService {
   readonly #store: Store;
   readonly #images: Images;
-  readonly #volumes: VolumeService;
+  readonly #volumes: UsedResources;
+  readonly #networks: UsedResources;
   readonly #world: { clock: Clock; random: Random };
   readonly #use: EngineUse;
   readonly #ownPorts: readonly number[];
@@ -47,7 +48,8 @@ export class ContainerService {
   constructor(options: {
     store: Store;
     images: Images;
-    volumes: VolumeService;
+    volumes: UsedResources;
+    networks: UsedResources;
     clock: Clock;
     random: Random;
     use: EngineUse;
@@ -56,6 +58,7 @@ export class ContainerService {
     this.#store = options.store;
     this.#images = options.images;
     this.#volumes = options.volumes;
+    this.#networks = options.networks;
     this.#world = options;
     this.#use = options.use;
     this.#ownPorts = options.ownPorts;
@@ -96,6 +99,7 @@ export class ContainerService {
       pids: input.spec.pids ?? LIMITS.compute.defaultPids,
       volumes: input.spec.volumes ?? [],
       publish: input.spec.publish ?? [],
+      ...(await this.#networkOf(input.project, input.spec.network)),
       restart: input.spec.restart ?? "always",
       running: input.spec.running ?? true,
       ...(imageOwner === undefined ? {} : { ownImage: true }),
@@ -144,25 +148,37 @@ export class ContainerService {
     if (declared === undefined || !takesResources(declared, project)) throw projectGone(projectName);
     await this.#assertRoom(project);
     const key = resourceKey("container", project, name);
-    const volumes = await this.#volumes.compares(
-      project,
-      container.spec.volumes.map((mount) => mount.name),
-    );
+    const used = await this.#compares(container);
     const { succeeded, revision } = await this.#store.transact({
-      compare: [{ key, modRevision: 0 }, { key: declared.key, modRevision: declared.modRevision }, ...volumes],
+      compare: [{ key, modRevision: 0 }, { key: declared.key, modRevision: declared.modRevision }, ...used],
       then: [{ op: "put", key, value: container as unknown as Json, labels }, ...(await this.#use.note(project))],
     });
     if (succeeded) return { container, revision };
     if ((await this.#store.get(key)) === undefined) {
-      await this.#volumes.compares(
-        project,
-        container.spec.volumes.map((mount) => mount.name),
-      );
+      await this.#compares(container);
       throw projectGone(projectName);
     }
     throw new SkerryError("conflict/exists", `There is a container ${name} in this project already.`, {
       hint: `Choose another --name, or remove it: skerry container rm ${name}`,
     });
+  }
+
+  /** What must hold while it is declared. @throws `not_found`. */
+  async #compares({ meta: { project }, spec }: Container): Promise<Compare[]> {
+    const names = spec.volumes.map((mount) => mount.name);
+    const networks = spec.network === undefined ? [] : [spec.network];
+    const found = [this.#volumes.compares(project, names), this.#networks.compares(project, networks)];
+    const compares = (await Promise.all(found)).flat();
+    // One that took its place meanwhile is another.
+    const { networkUid } = await this.#networkOf(project, spec.network);
+    if (networkUid !== spec.networkUid) throw projectGone(project);
+    return compares;
+  }
+
+  /** `default` is the one that each project has. @throws `not_found`. */
+  async #networkOf(project: string, name = "default"): Promise<{ network?: string; networkUid?: string }> {
+    if (name === "default") return {};
+    return { network: name, networkUid: (await this.#networks.expect(project, name)).resource.meta.uid };
   }
 
   /** While we are down nobody would hold it; who took it would get what is meant for us. */

@@ -5,11 +5,11 @@ import { LIMITS } from "../domain/limits.ts";
 import type { Clock } from "../domain/ports.ts";
 import type { Json, Store } from "../domain/store.ts";
 import type { Logger } from "../domain/telemetry.ts";
-import { statusKey } from "./cache.ts";
+import { statusKey, statusOwner } from "./cache.ts";
 import type { ContainerPlan, Engine, EngineContainer } from "./engine.ts";
 import type { Images } from "./images.ts";
 import { lastLines } from "./last-lines.ts";
-import { CLUSTER_LABEL, PROJECT_LABEL, UID_LABEL, volumeName } from "./names.ts";
+import { CLUSTER_LABEL, networkOf, PROJECT_LABEL, UID_LABEL, volumeName } from "./names.ts";
 import type { ProjectNetworks } from "./networks.ts";
 import { Restarts } from "./restarts.ts";
 
@@ -122,7 +122,7 @@ export class Converge {
 
   async #create(container: Container): Promise<string> {
     const { engine, networks } = this.#options;
-    const network = await networks.ensure(container.meta.project);
+    const network = await networks.ensure(networkOf(container));
     const plan = this.#plan(container, network);
     const { [UID_LABEL]: _, ...labels } = plan.labels;
     for (const volume of plan.volumes) await engine.createVolume(volume.engineName, labels);
@@ -144,7 +144,7 @@ export class Converge {
   async #start(key: string, container: Container, id: string, again: boolean, end: Partial<ContainerStatus> = {}) {
     const { engine, networks } = this.#options;
     // The engine may have lost it, and the rules with it.
-    await networks.ensure(container.meta.project);
+    await networks.ensure(networkOf(container));
     const restarts = (await this.#status(key))?.restarts ?? 0;
     await this.#startInEngine(id, !again);
     this.#restarts.started(key);
@@ -197,9 +197,12 @@ export class Converge {
     });
     this.#restarts.forget(key);
     if (container.spec.ownImage) await this.#options.images.drop(container.spec.imageId);
-    const { entries } = await store.list({ prefix: `/container/${project}/`, limit: 1 });
-    // In use again, or the engine is gone: the next one that goes takes it along.
-    if (entries.length === 0) await networks.remove(project).catch(() => undefined);
+    const ref = networkOf(container);
+    const { entries } = await store.list({ prefix: `/container/${project}/` });
+    const others = entries.filter((entry) => statusOwner(entry.key) === undefined);
+    if (others.some(({ value }) => networkOf(value as unknown as Container).uid === ref.uid)) return;
+    // In use again, or the engine is gone: the next one that goes takes it along, or the project.
+    await networks.remove(ref).catch(() => undefined);
   }
 
   /** @throws `conflict` when another cloud has a container of that name. */

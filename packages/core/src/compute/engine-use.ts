@@ -47,7 +47,7 @@ export class EngineUse {
     const { store, images, networks, log } = this.#options;
     if (!(await this.holds(project))) return;
     try {
-      await networks.remove(project);
+      await networks.removeAll(project);
       await images.removeAll(project);
       await store.transact({ then: [{ op: "delete", key: useKey(project) }] });
       // An image that came meanwhile: whoever loads one looks afterwards whether the project is still there.

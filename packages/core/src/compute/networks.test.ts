@@ -20,7 +20,7 @@ describe("networks of projects", () => {
     const firewall = new SimFirewall();
     return { engine, firewall, networks: new ProjectNetworks({ engine, firewall, cluster: "c", pool }) };
   };
-  const project = (letter: string) => letter.repeat(26);
+  const project = (letter: string) => ({ project: letter.repeat(26), uid: letter.repeat(26) });
 
   test("each has its own, made once, also when they are asked for at once", async () => {
     const { engine, networks } = world();
@@ -63,5 +63,20 @@ describe("networks of projects", () => {
     firewall.guard = () => Promise.reject(new SkerryError("unsupported", "no iptables"));
     await assert.rejects(networks.ensure(project("a")), { code: "unsupported" });
     assert.equal(engine.nets.size, 0);
+  });
+
+  test("a project may have several; with it all go, and no others", async () => {
+    const { engine, firewall, networks } = world();
+    const [a, b] = [project("a"), project("b")];
+    const named = { ...a, name: "back", uid: "c".repeat(26) };
+    const names = await Promise.all([a, named, b].map((ref) => networks.ensure(ref)));
+    assert.deepEqual(names, [`skerry-${a.project}`, `skerry-${a.project}-back`, `skerry-${b.project}`]);
+    assert.equal(firewall.guarded.size, 3, "each has a bridge of its own");
+    await networks.remove(named);
+    assert.deepEqual([...engine.nets.keys()].sort(), [names[0], names[2]]);
+    await networks.ensure(named);
+    await networks.removeAll(a.project);
+    assert.deepEqual([...engine.nets.keys()], [names[2]]);
+    assert.equal(firewall.guarded.size, 1);
   });
 });

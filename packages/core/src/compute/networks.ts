@@ -1,9 +1,9 @@
-/** One network for each project: a /28 of the pool, on a bridge of its own. The engine is the list of those that are there. */
+/** Networks of projects: each a /28 of the pool, on a bridge of its own. The engine is the list of those that are there. */
 import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Engine, EngineNetwork } from "./engine.ts";
 import type { Firewall } from "./firewall.ts";
-import { BRIDGE_PREFIX, CLUSTER_LABEL, PROJECT_LABEL } from "./names.ts";
+import { bridgeName, CLUSTER_LABEL, type NetworkRef, networkName, PROJECT_LABEL, UID_LABEL } from "./names.ts";
 
 const SUBNET_BITS = 28;
 const SUBNET_SIZE = 2 ** (32 - SUBNET_BITS);
@@ -25,55 +25,66 @@ export class ProjectNetworks {
   }
 
   /** Makes it when it is missing, guarded before anything joins it. Resolves with its name. @throws `exhausted`. */
-  ensure(project: string): Promise<string> {
+  ensure(ref: NetworkRef): Promise<string> {
     return this.#inTurn(async () => {
-      const name = networkName(project);
-      const bridge = bridgeName(project);
+      const name = networkName(ref);
+      const bridge = bridgeName(ref.uid);
       await this.#options.firewall.guard([bridge]);
       const networks = await this.#options.engine.networks();
       const found = networks.find((network) => network.name === name);
       if (found !== undefined && !this.#isOurs(found))
         throw new SkerryError("conflict", `The engine has a network ${name} that is not of this cloud.`);
       if (found !== undefined) return name;
-      await this.#create(
-        name,
-        bridge,
-        project,
-        networks.flatMap(({ subnets }) => subnets),
-      );
+      const taken = networks.flatMap(({ subnets }) => subnets);
+      await this.#create(ref, taken);
       return name;
     });
   }
 
   /** The rules are there again, should somebody have taken them away. @throws `unsupported`. */
-  async guard(projects: Iterable<string>): Promise<void> {
-    const bridges = [...projects].map(bridgeName);
+  async guard(refs: readonly NetworkRef[]): Promise<void> {
+    const bridges = [...new Set(refs.map(({ uid }) => bridgeName(uid)))];
     if (bridges.length > 0) await this.#options.firewall.guard(bridges);
   }
 
   /** After its last container has gone, with what the firewall says of it. Nothing when there is none of ours. */
-  remove(project: string): Promise<void> {
-    const { engine, firewall } = this.#options;
+  remove(ref: NetworkRef): Promise<void> {
     return this.#inTurn(async () => {
-      const found = (await engine.networks()).find(({ name }) => name === networkName(project));
-      if (found !== undefined && !this.#isOurs(found)) return;
-      if (found !== undefined) await engine.removeNetwork(found.name);
-      await firewall.release(bridgeName(project));
+      const found = (await this.#options.engine.networks()).find(({ name }) => name === networkName(ref));
+      if (found === undefined) await this.#options.firewall.release(bridgeName(ref.uid));
+      else await this.#removeOurs(found);
     });
+  }
+
+  /** All of a project that has no containers any more. */
+  removeAll(project: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const found = await this.#options.engine.networks();
+      for (const network of found) if (network.labels[PROJECT_LABEL] === project) await this.#removeOurs(network);
+    });
+  }
+
+  async #removeOurs(network: EngineNetwork): Promise<void> {
+    if (!this.#isOurs(network)) return;
+    const { engine, firewall } = this.#options;
+    await engine.removeNetwork(network.name);
+    await firewall.release(bridgeName(network.labels[UID_LABEL] ?? network.labels[PROJECT_LABEL] ?? ""));
   }
 
   #isOurs({ labels }: EngineNetwork): boolean {
     return labels[CLUSTER_LABEL] === this.#options.cluster;
   }
 
-  async #create(name: string, bridge: string, project: string, taken: readonly string[]): Promise<void> {
+  async #create(ref: NetworkRef, taken: readonly string[]): Promise<void> {
     const { engine, cluster, pool } = this.#options;
-    const labels = { [CLUSTER_LABEL]: cluster, [PROJECT_LABEL]: project };
+    const { project, uid } = ref;
+    const labels = { [CLUSTER_LABEL]: cluster, [PROJECT_LABEL]: project, [UID_LABEL]: uid };
+    const named = { name: networkName(ref), bridge: bridgeName(uid), labels };
     let attempts = 0;
     for (const subnet of this.#inOrder([...freeSubnets(pool, taken)])) {
       if (attempts++ === LIMITS.compute.maxNetworkAttempts) break;
       try {
-        await engine.createNetwork({ name, bridge, subnets: [subnet], labels });
+        await engine.createNetwork({ ...named, subnets: [subnet] });
         this.#last = subnet;
         return;
       } catch (error) {
@@ -97,15 +108,6 @@ export class ProjectNetworks {
     this.#turn = result.catch(() => undefined);
     return result;
   }
-}
-
-function networkName(project: string): string {
-  return `skerry-${project}`;
-}
-
-/** Names of interfaces have 15 characters at most: 60 of the uid's 130 random bits. */
-function bridgeName(project: string): string {
-  return `${BRIDGE_PREFIX}${project.slice(0, 15 - BRIDGE_PREFIX.length)}`;
 }
 
 export function* freeSubnets(pool: string, taken: readonly string[]): Generator<string> {

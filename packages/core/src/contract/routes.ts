@@ -6,6 +6,7 @@ import { backupRoutes } from "./api/backup.ts";
 import { bucketRoutes } from "./api/bucket.ts";
 import { containerRoutes } from "./api/container.ts";
 import { imageRoutes } from "./api/image.ts";
+import { networkRoutes } from "./api/network.ts";
 import { nodeRoutes } from "./api/node.ts";
 import { objectRoutes } from "./api/object.ts";
 import { bindingRoutes, projectRoutes } from "./api/project.ts";
@@ -19,6 +20,7 @@ import { backupSchemas } from "./schema/backup.ts";
 import { bucketSchemas } from "./schema/bucket.ts";
 import { containerSchemas } from "./schema/container.ts";
 import { imageSchemas } from "./schema/image.ts";
+import { networkSchemas } from "./schema/network.ts";
 import { nodeSchemas } from "./schema/node.ts";
 import { objectSchemas } from "./schema/object.ts";
 import { bindingSchemas, projectSchemas } from "./schema/project.ts";
@@ -41,6 +43,7 @@ export const ROUTES: readonly ServedRoute[] = [
   serve(containerRoutes, containerSchemas),
   serve(imageRoutes, imageSchemas),
   serve(volumeRoutes, volumeSchemas),
+  serve(networkRoutes, networkSchemas),
   serve(nodeRoutes, nodeSchemas),
   serve(backupRoutes, backupSchemas),
 ].flat();

@@ -38,6 +38,10 @@ export interface ContainerSpec extends ContainerLimits {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly volumes: readonly VolumeMount[];
+  /** Name of a network of the same project; absent: the one that each project has. */
+  readonly network?: string;
+  /** Which one the name meant when the container was created. */
+  readonly networkUid?: string;
   readonly publish: readonly PublishedPort[];
   /** After it ended by itself. */
   readonly restart: Restart;
@@ -85,9 +89,8 @@ export interface ContainerStatus {
 }
 export type Container = Resource<ContainerSpec, ContainerStatus>;
 
-/** Files that outlive containers. Says nothing besides its name yet. */
-export type VolumeSpec = Readonly<Record<string, never>>;
-export type Volume = Resource<VolumeSpec>;
+/** Volumes (files that outlive containers) and networks (whose containers reach one another). They say nothing besides their name yet. */
+export type UsedResource = Resource<Readonly<Record<string, never>>>;
 
 /** Where a container can be reached. */
 export type ContainerEndpoint =

@@ -3,10 +3,12 @@ import { GiB, KiB, MiB, minute, second } from "./units.ts";
 
 export const COMPUTE_LIMITS = {
   compute: {
-    /** Containers of one project: its /28 network has room for so many. Beyond: `exhausted/quota`. */
+    /** Containers of one project: a /28 network has room for so many. Beyond: `exhausted/quota`. */
     maxContainersPerProject: 12,
     /** Volumes of one project. Beyond: `exhausted/quota`. */
     maxVolumesPerProject: 64,
+    /** Networks of one project, besides the one that each has; those with containers are in the engine. Beyond: `exhausted/quota`. */
+    maxNetworksPerProject: 64,
     /** Volumes of one container. Beyond: `invalid`. */
     maxMounts: 32,
     /** Cores of a container that names none. */

@@ -14,6 +14,7 @@ export const KINDS = [
   "route",
   "container",
   "volume",
+  "network",
   "setting",
 ] as const;
 export type Kind = (typeof KINDS)[number];

@@ -165,7 +165,7 @@ export async function openContainer(
 
 function toView(services: Services, { container, revision }: ContainerEntry) {
   const { meta, status } = container;
-  const { runGeneration: _, ownImage: __, ...spec } = container.spec;
+  const { runGeneration: _, ownImage: __, networkUid: ___, ...spec } = container.spec;
   return {
     kind: "container" as const,
     meta: viewMeta(services, meta, revision),

@@ -4,6 +4,7 @@ import { bucketHandlers } from "./bucket.ts";
 import { containerHandlers } from "./container.ts";
 import { containerFileHandlers } from "./container-files.ts";
 import { imageHandlers } from "./image.ts";
+import { networkHandlers } from "./network.ts";
 import { nodeHandlers } from "./node.ts";
 import { objectHandlers } from "./object.ts";
 import { bindingHandlers, projectHandlers } from "./project.ts";
@@ -29,6 +30,7 @@ export function createHandlers(services: Services): Handlers {
     ...containerFileHandlers(services),
     ...imageHandlers(services),
     ...volumeHandlers(services),
+    ...networkHandlers(services),
     ...nodeHandlers(services),
     ...backupHandlers(services),
   ]);

@@ -123,7 +123,14 @@ describe("the permission matrix over HTTP", () => {
     const pairs = rows.filter(isRefused).map((row) => ({ row, pair: pairRow(cast, row) }));
     for (const row of rows) {
       if (row.route !== "project.get" || row.expect !== "hidden") continue;
-      for (const listId of ["bucket.list", "binding.list", "route.list", "container.list", "volume.list"]) {
+      for (const listId of [
+        "bucket.list",
+        "binding.list",
+        "route.list",
+        "container.list",
+        "volume.list",
+        "network.list",
+      ]) {
         if (seesSome(row, listId)) continue;
         for (const name of ["project", "projectUid"] as const) {
           for (const watch of [false, true]) {

@@ -1,5 +1,5 @@
 import { targetOf } from "@skerry/core/auth/access.ts";
-import { toVolume, type VolumeEntry } from "@skerry/core/compute/volumes.ts";
+import { toUsed, type UsedEntry } from "@skerry/core/compute/used-resources.ts";
 import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
@@ -12,8 +12,8 @@ export function volumeHandlers(services: Services) {
   const { volumes } = services.compute;
   const collection = (call: Call): Collection<ReturnType<typeof toView>> => ({
     kind: "volume",
-    visible: (entry) => call.allows(call.permission, targetOf.resource(toVolume(entry).volume)),
-    present: (entry) => toView(services, toVolume(entry)),
+    visible: (entry) => call.allows(call.permission, targetOf.resource(toUsed(entry).resource)),
+    present: (entry) => toView(services, toUsed(entry)),
   });
   return [
     listHandler(store, volumeRoutes.list, collection, (call, { project }) => projectOf(services, call, project)),
@@ -36,8 +36,8 @@ export function volumeHandlers(services: Services) {
     }),
 
     handle.json(volumeRoutes.delete, async (call, { params, query }) => {
-      const { volume } = await openVolume(services, call, params.name, query.project);
-      await volumes.delete(volume.meta.project, volume.meta.name);
+      const { resource } = await openVolume(services, call, params.name, query.project);
+      await volumes.delete(resource.meta.project, resource.meta.name);
       return undefined;
     }),
   ];
@@ -49,15 +49,15 @@ async function openVolume(
   call: Call,
   name: string,
   projectName: string | undefined,
-): Promise<VolumeEntry> {
+): Promise<UsedEntry> {
   call.target = `volume/${name}`;
   const project = projectOf(services, call, projectName) ?? call.principal.projectUid;
   const found = project === "" ? undefined : await services.compute.volumes.find(project, name);
   if (found === undefined) call.hide(`volume ${name}`);
-  call.authorize(targetOf.resource(found.volume), `volume ${name}`);
+  call.authorize(targetOf.resource(found.resource), `volume ${name}`);
   return found;
 }
 
-function toView(services: Services, { volume, revision }: VolumeEntry) {
-  return { kind: "volume" as const, meta: viewMeta(services, volume.meta, revision), spec: {} };
+function toView(services: Services, { resource, revision }: UsedEntry) {
+  return { kind: "volume" as const, meta: viewMeta(services, resource.meta, revision), spec: {} };
 }

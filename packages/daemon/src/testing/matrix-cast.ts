@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
+import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
 import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
@@ -39,6 +40,7 @@ export interface Subject {
   readonly key: string;
   readonly container: string;
   readonly image: string;
+  readonly network: string;
   readonly volume: string;
 }
 
@@ -67,6 +69,7 @@ const PARTS: Readonly<Record<string, Part>> = {
 const GUEST = "guest";
 const OWNERS = ["owner", "other"] as const;
 const KEY = "thing";
+const NETWORK = "kept-network";
 const VOLUME = "kept-volume";
 const CONTAINER = "kept-container";
 /** Of the engine, for everyone. */
@@ -97,6 +100,7 @@ export async function createCast(cluster: TestCluster): Promise<Cast> {
   for (const project of OWNERS) {
     await bind(cluster, project, GUEST, "viewer");
     await makeContainer(cluster, project, CONTAINER);
+    await makeNetwork(cluster, project, NETWORK);
     await makeVolume(cluster, project, VOLUME);
   }
   const buckets = new Map<string, Subject>();
@@ -147,6 +151,10 @@ export async function makeContainer(cluster: TestCluster, project: string, name:
   await cluster.admin.call(containerRoutes.create, { body: { name, project, spec: { image: IMAGE } } });
 }
 
+export async function makeNetwork(cluster: TestCluster, project: string, name: string): Promise<void> {
+  await cluster.admin.call(networkRoutes.create, { body: { name, project } });
+}
+
 export async function makeVolume(cluster: TestCluster, project: string, name: string): Promise<void> {
   await cluster.admin.call(volumeRoutes.create, { body: { name, project } });
 }
@@ -184,6 +192,7 @@ async function makePerson(cluster: TestCluster, name: string, { role, binding }:
     key: KEY,
     container: CONTAINER,
     image: IMAGE,
+    network: NETWORK,
     volume: VOLUME,
     bearer: secret,
     client: cluster.client(secret),
@@ -246,6 +255,7 @@ export async function recordState({ cluster: { admin }, people, buckets }: Cast)
     ...people.keys(),
     GUEST,
     CONTAINER,
+    NETWORK,
     VOLUME,
     ...[...buckets.values()].map(({ bucket }) => bucket),
   ]);
@@ -260,6 +270,7 @@ export async function recordState({ cluster: { admin }, people, buckets }: Cast)
     if (meta.name.endsWith("-route") || meta.name.startsWith("denied"))
       state.set(`route ${meta.project} ${meta.name}`, `revision ${meta.revision}`);
   for await (const { meta } of admin.items(containerRoutes.list)) keep("container", meta);
+  for await (const { meta } of admin.items(networkRoutes.list)) keep("network", meta);
   for await (const { meta } of admin.items(volumeRoutes.list)) keep("volume", meta);
   for (const { bucket } of buckets.values()) {
     const { items } = await admin.call(objectRoutes.list, { params: { bucket } });

@@ -6,6 +6,7 @@ import {
   type Cast,
   makeBucket,
   makeContainer,
+  makeNetwork,
   makeObject,
   makeRoute,
   makeTwin,
@@ -69,6 +70,11 @@ export async function freshRoute({ cast, subject, made }: Stage): Promise<Fresh>
 export async function freshContainer({ cast, subject, made }: Stage): Promise<Fresh> {
   await makeContainer(cast.cluster, subject.project, made);
   return { container: made };
+}
+
+export async function freshNetwork({ cast, subject, made }: Stage): Promise<Fresh> {
+  await makeNetwork(cast.cluster, subject.project, made);
+  return { network: made };
 }
 
 export async function freshVolume({ cast, subject, made }: Stage): Promise<Fresh> {

@@ -9,6 +9,7 @@ import {
   freshContainer,
   freshImage,
   freshMember,
+  freshNetwork,
   freshObject,
   freshRoute,
   freshSession,
@@ -30,6 +31,7 @@ type Name =
   | "bucket"
   | "container"
   | "image"
+  | "network"
   | "volume";
 
 interface Input {
@@ -64,6 +66,7 @@ const list = (shows: NonNullable<Recipe["shows"]>): Recipe => ({ ghost: [], inpu
 const byBucket = ({ bucket }: Subject) => ({ params: { name: bucket } });
 const byRoute = ({ route, project }: Subject) => ({ params: { name: route }, query: { project } });
 const byContainer = ({ container, project }: Subject) => ({ params: { name: container }, query: { project } });
+const byNetwork = ({ network, project }: Subject) => ({ params: { name: network }, query: { project } });
 const byVolume = ({ volume, project }: Subject) => ({ params: { name: volume }, query: { project } });
 const byObject = ({ bucket, key }: Subject) => ({ params: { bucket, key } });
 const LABELS = { touched: "by-the-matrix" };
@@ -203,6 +206,11 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     lawful: 400,
   },
   "container.stats": { ghost: ["container"], input: byContainer },
+
+  "network.create": { ghost: ["project"], input: ({ project }, made) => ({ body: { name: made, project } }) },
+  "network.list": list(({ meta }, { network, projectUid }) => meta.name === network && meta.project === projectUid),
+  "network.get": { ghost: ["network"], input: byNetwork },
+  "network.delete": { ghost: ["network"], input: byNetwork, fresh: freshNetwork },
 
   "volume.create": { ghost: ["project"], input: ({ project }, made) => ({ body: { name: made, project } }) },
   "volume.list": list(({ meta }, { volume, projectUid }) => meta.name === volume && meta.project === projectUid),

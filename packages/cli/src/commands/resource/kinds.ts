@@ -5,6 +5,7 @@ const LOADERS = {
   bucket: async () => (await import("../bucket/resource.ts")).bucketResource,
   route: async () => (await import("../route/resource.ts")).routeResource,
   container: async () => (await import("../container/resource.ts")).containerResource,
+  network: async () => (await import("../network/resource.ts")).networkResource,
   volume: async () => (await import("../volume/resource.ts")).volumeResource,
   user: async () => (await import("../user/resource.ts")).userResource,
   project: async () => (await import("../project/resource.ts")).projectResource,

@@ -84,6 +84,7 @@ const spec = z.strictObject({
     )
     .max(limits.maxMounts)
     .refine((mounts) => new Set(mounts.map(({ path }) => path)).size === mounts.length, { error: "each path once" }),
+  network: nameSchema.optional().describe("Name of a network of the project; default: the one that each project has"),
   publish: z
     .array(z.strictObject({ port, hostPort: hostPort.default(0) }))
     .max(limits.maxPublishedPorts)
