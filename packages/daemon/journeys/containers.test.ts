@@ -304,6 +304,24 @@ describe("from inside a container", () => {
 });
 
 describe("whatever is killed", () => {
+  test("a command whose person goes is ended, whether it is silent or goes on writing", async () => {
+    const left = async (word: string) => {
+      const { text } = await exec(admin, "web", "ps -o args");
+      return text.split("\n").filter((line) => line.trim() === word).length;
+    };
+    for (const word of ["yes wordy", "sleep 777"]) {
+      const query = { command: JSON.stringify(word.split(" ")) };
+      const terminal = await admin.terminal(containerRoutes.exec, { params: { name: "web" }, query: query as never });
+      for (const endMs = performance.now() + DEADLINE_MS; (await left(word)) === 0; ) {
+        assert.ok(performance.now() < endMs, `${word} runs`);
+      }
+      terminal[Symbol.dispose]();
+      for (const endMs = performance.now() + DEADLINE_MS; (await left(word)) > 0; ) {
+        assert.ok(performance.now() < endMs, `${word} is ended`);
+      }
+    }
+  });
+
   test("a container that is killed by hand runs again", async () => {
     const { restarts } = await until(admin, "web", ({ state }) => state === "running");
     docker("kill", await engineNameOf("web"));

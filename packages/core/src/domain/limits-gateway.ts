@@ -26,6 +26,8 @@ export const GATEWAY_LIMITS = {
     maxUpstreamIdle: 128,
     /** Requests that wait for a connection to one backend. Beyond: `exhausted/overload`. */
     maxWaiting: 1024,
+    /** Interim answers (1xx) before an answer. Beyond: 502. */
+    maxInterims: 16,
     /** Addresses of one name that are tried. More are left out. */
     maxAddresses: 4,
     /** The buffer that all connections of clients read into, one after another. */

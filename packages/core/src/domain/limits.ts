@@ -77,6 +77,8 @@ export const LIMITS = {
     maxPageEntries: 1000,
     /** User metadata of an object, in bytes. */
     maxMetadataBytes: 2 * KiB,
+    /** Beyond: `exhausted/quota`. */
+    maxBucketsPerProject: 1000,
     /** Uploads at once. Beyond: `exhausted/overload`. */
     maxUploads: 256,
     /** Free bytes below which a disk takes no more data (the smaller of this and 5 % of the disk). */
@@ -187,7 +189,7 @@ export const LIMITS = {
     maxJsonDepth: 32,
     /** Longest request target. */
     maxUrlBytes: 8 * KiB,
-    /** Connections to one listener. Beyond: the connection is closed. */
+    /** Connections to one listener. Beyond: the oldest is closed that asks for nothing. */
     maxConnections: 4096,
     /** Event streams (watches) at once over all principals. Beyond: `exhausted/overload`. */
     maxStreams: 512,

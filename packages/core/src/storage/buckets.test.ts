@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SkerryError } from "../domain/errors.ts";
+import { LIMITS } from "../domain/limits.ts";
 import type { Bucket, IndexOp, ObjectIndex, ObjectRecord } from "../domain/objects.ts";
 import { CLOUD, resourceKey } from "../domain/resource.ts";
 import type { Store, Transaction } from "../domain/store.ts";
@@ -82,6 +83,18 @@ test("a bucket is made with its shard, found, changed and deleted, and its name 
   assert.deepEqual([await keys(), (await index.totals()).buckets], [[], 0]);
   await assert.rejects(buckets.delete("box"), { code: "not_found" });
   await buckets.create(BOX);
+});
+
+test("a project has so many buckets and no more; another has its own", async () => {
+  const { buckets, store, index } = await createWorld();
+  const { maxBucketsPerProject } = LIMITS.objects;
+  for (let i = 0; i < maxBucketsPerProject; i++) await buckets.create({ ...BOX, name: `b${i}` });
+  await assert.rejects(buckets.create({ ...BOX, name: "one-more" }), { code: "exhausted", reason: "quota" });
+  assert.equal((await index.totals()).buckets, maxBucketsPerProject);
+  const other = { project: "2".repeat(26), projectName: "other" };
+  const value = { kind: "project", meta: { uid: other.project, name: other.projectName } };
+  await store.transact({ then: [{ op: "put", key: resourceKey("project", CLOUD, other.projectName), value }] });
+  await buckets.create({ ...BOX, ...other, name: "theirs" });
 });
 
 test("a create that is refused leaves no shard behind", async () => {

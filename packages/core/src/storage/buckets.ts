@@ -4,6 +4,7 @@
  * is written down first, apart from the bucket, so that a start can end what a crash has cut in half.
  */
 import { isError, SkerryError } from "../domain/errors.ts";
+import { LIMITS } from "../domain/limits.ts";
 import type { Bucket, ObjectIndex, Visibility } from "../domain/objects.ts";
 import type { Clock, Random } from "../domain/ports.ts";
 import {
@@ -98,7 +99,10 @@ export class BucketService {
     }
   }
 
-  /** @throws `invalid` (name), `conflict/exists` without saying whose it is, `not_found` (the project went meanwhile). */
+  /**
+   * @throws `invalid` (name), `conflict/exists` without saying whose it is, `exhausted/quota`, `not_found` (the project went
+   * meanwhile).
+   */
   async create(input: {
     name: string;
     /** Uid of the project. */
@@ -110,6 +114,16 @@ export class BucketService {
     return this.#change(() => this.#create(input));
   }
 
+  /** All of a cloud lie in memory, and a list looks at each. */
+  async #assertRoom(project: string): Promise<void> {
+    const limit = LIMITS.objects.maxBucketsPerProject;
+    const { entries } = await this.#store.list({ prefix: `/bucket/${project}/`, limit });
+    if (entries.length < limit) return;
+    throw new SkerryError("exhausted/quota", `The project has ${limit} buckets, the most that one may have.`, {
+      hint: "Remove some first: skerry bucket rm NAME. Folders need none: keys may have slashes.",
+    });
+  }
+
   async #create(input: Parameters<BucketService["create"]>[0]): Promise<BucketEntry> {
     assertName(input.name, "bucket");
     const meta = newMeta(input, this.#world);
@@ -117,6 +131,7 @@ export class BucketService {
     if ((await this.#store.get(uniqueKey("bucket", input.name))) !== undefined) throw taken(input.name);
     const project = await this.#store.get(resourceKey("project", CLOUD, input.projectName));
     if (project === undefined || !takesResources(project, input.project)) throw projectGone(input.projectName);
+    await this.#assertRoom(input.project);
     await this.#index.batch([{ op: "create-bucket", bucket: meta.uid }]);
     const { succeeded, revision } = await this.#declare(bucket, project).catch(async (error: unknown) => {
       // Whether it is there is not always known then, and a bucket needs its shard.

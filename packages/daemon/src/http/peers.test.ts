@@ -57,7 +57,7 @@ function peer(where: { port: number } | { path: string }, text: string, allowHal
 }
 
 /** A listener on a unix socket whose every request gets what `dispatch` says. */
-async function serve(dispatch: Dispatch, timeouts: Partial<PeerTimeouts>) {
+async function serve(dispatch: Dispatch, timeouts: Partial<PeerTimeouts>, more: { maxConnections?: number } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "skerry-peers-"));
   const path = join(folder, "api.sock");
   const records: RequestRecord[] = [];
@@ -67,6 +67,7 @@ async function serve(dispatch: Dispatch, timeouts: Partial<PeerTimeouts>) {
     monotonicMs: () => performance.now(),
     onRequest: (record) => records.push(record),
     timeouts: { ...PEER_TIMEOUTS, ...timeouts },
+    ...more,
   });
   await api.listen({ path });
   return {
@@ -257,6 +258,27 @@ test("a connection that brings no request is told so, and not kept half open", a
       return socket.destroyed;
     });
   }
+});
+
+test("connections that are only held give way to those that ask; what is served stays", async () => {
+  const gate = Promise.withResolvers<void>();
+  const dispatch: Dispatch = async ({ target }) => {
+    if (target === "/slow") await gate.promise;
+    return answer("done");
+  };
+  await using server = await serve(dispatch, {}, { maxConnections: 3 });
+  const served = peer(server, GET.replace("/", "/slow"));
+  await until("one is served", () => server.api.inFlight === 1);
+  const held = [peer(server, "GET / HT"), peer(server, ""), peer(server, "")];
+  for (const { socket } of held) socket.resume();
+  await held[0]?.closed;
+  const asking = peer(server, GET.replace("Host", "Connection: close\r\nHost"));
+  asking.socket.resume();
+  await asking.closed;
+  assert.match(asking.text(), /done$/);
+  gate.resolve();
+  served.socket.resume();
+  await until("the answer", () => served.text().endsWith("done"));
 });
 
 test("a terminal that is refused leaves no connection half open", async () => {

@@ -35,12 +35,15 @@ export interface ApiServerOptions {
   readonly onRequest: (record: RequestRecord) => void;
   /** Tests: shorter ones. */
   readonly timeouts?: PeerTimeouts;
+  /** Tests: fewer. */
+  readonly maxConnections?: number;
 }
 
 /** One listener of the API. Not listening yet. */
 export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #timeouts: PeerTimeouts;
+  readonly #maxConnections: number;
   readonly #server: Server;
   /** Each connection, and how many of its requests are being served. */
   readonly #sockets = new Map<Socket, number>();
@@ -51,6 +54,7 @@ export class ApiServer {
   constructor(options: ApiServerOptions) {
     this.#options = options;
     this.#timeouts = options.timeouts ?? PEER_TIMEOUTS;
+    this.#maxConnections = options.maxConnections ?? LIMITS.http.maxConnections;
     this.#server = createServer({
       maxHeaderSize: LIMITS.http.maxHeaderBytes,
       headersTimeout: this.#timeouts.headerMs,
@@ -61,10 +65,10 @@ export class ApiServer {
       // Any other upgrade is answered as if it had not been asked for.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
     });
-    this.#server.maxConnections = LIMITS.http.maxConnections;
     this.#server.on("connection", (socket) => {
       this.#sockets.set(socket, 0);
       socket.on("close", () => this.#sockets.delete(socket));
+      if (this.#sockets.size > this.#maxConnections) this.#makeRoom();
     });
     const serve = (request: IncomingMessage, response: ServerResponse) => {
       const { socket } = request;
@@ -121,6 +125,19 @@ export class ApiServer {
     else deadline.addEventListener("abort", cut, { once: true });
     await closed;
     deadline.removeEventListener("abort", cut);
+  }
+
+  /**
+   * Closes the oldest connection of which nothing is being served. Those that are opened only to be held give way to those
+   * that ask: a request follows its connection within milliseconds.
+   */
+  #makeRoom(): void {
+    for (const [socket, serving] of this.#sockets) {
+      if (serving > 0) continue;
+      this.#sockets.delete(socket);
+      socket.destroy();
+      return;
+    }
   }
 
   #count(socket: Socket, change: number): void {

@@ -25,6 +25,7 @@ export async function execIn(caller: DockerCaller, id: string, plan: ExecPlan): 
   };
   // The command may have ended already.
   if (columns !== undefined && rows !== undefined) await resize(columns, rows).catch(() => undefined);
+  let isOver = false;
   return {
     output: tty ? plain(socket) : readFrames(socket),
     async write(bytes) {
@@ -42,10 +43,13 @@ export async function execIn(caller: DockerCaller, id: string, plan: ExecPlan): 
     async exitCode() {
       const { ExitCode, Running } = await caller.call("command", () => exec.inspect());
       if (Running) throw caller.gone(new Error("the connection to the command broke"));
+      isOver = true;
       return ExitCode ?? 0;
     },
     [Symbol.dispose]() {
-      if (!socket.destroyed) giveUp(caller, id, exec, socket);
+      // Whoever reads no more has closed the socket already: that says nothing of the command.
+      if (!isOver) giveUp(caller, id, exec, socket);
+      isOver = true;
     },
   };
 }

@@ -55,6 +55,8 @@ export class UpstreamConnection implements WireOwner {
   #taker: AnswerTaker | undefined;
   #head: ResponseHead | undefined;
   #state = AT_HEAD;
+  /** Of the answer that is waited for. */
+  #interims = 0;
   #bytesBefore = 0;
   #buffer: Buffer | undefined;
   readonly #passBody = (buffer: Buffer, from: number, to: number): void => this.#taker?.onBody(buffer, from, to);
@@ -70,6 +72,7 @@ export class UpstreamConnection implements WireOwner {
   begin(taker: AnswerTaker): void {
     this.#taker = taker;
     this.#state = AT_HEAD;
+    this.#interims = 0;
     this.#head = undefined;
     this.#bytesBefore = this.wire.bytesIn;
     this.idleSinceMs = 0;
@@ -137,8 +140,10 @@ export class UpstreamConnection implements WireOwner {
       if (!head.isUpgrade) return this.#refuse(NO_SWITCH, to);
       this.#state = IN_TUNNEL;
       taker.onSwitch(head);
-    } else if (head.status < 200) taker.onInterim(head);
-    else this.#beginAnswer(taker, head, end === to);
+    } else if (head.status < 200) {
+      if (++this.#interims > this.#context.limits.maxInterims) return this.#refuse(ENDLESS_INTERIMS, to);
+      taker.onInterim(head);
+    } else this.#beginAnswer(taker, head, end === to);
     return end;
   }
 
@@ -194,4 +199,5 @@ export class UpstreamConnection implements WireOwner {
   }
 }
 
+const ENDLESS_INTERIMS = new Refusal("invalid", "There are too many interim answers.");
 const NO_SWITCH = new Refusal("unavailable/upstream", "It switches to a protocol that was not asked for.");
