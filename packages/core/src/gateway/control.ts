@@ -23,6 +23,8 @@ export type ToWorker =
       readonly entries: readonly TableEntry[];
       /** Networks that routes of restricted reach must not lead to, besides those that are guarded anyway; `10.199.0.0/16`. */
       readonly guarded: readonly string[];
+      /** Base64 of 48 bytes: the same for all workers, so that each resumes the TLS sessions of the others. */
+      readonly ticketKeys: string;
     }
   | {
       readonly type: "delta";

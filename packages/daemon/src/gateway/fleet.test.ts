@@ -93,6 +93,37 @@ test("a handshake gets the certificate of its name; one without, and one that no
   assert.ok(asked.length < 60, `${asked.length} were asked for`);
 });
 
+test("every worker resumes the TLS sessions of the others", async (t) => {
+  const authority = new Authority({ disk, random, clock, directory: join(directory, "re"), cluster: "c".repeat(26) });
+  await using fleet = await startFleet({
+    workers: 3,
+    entries: () => [entry("a", "app.example")],
+    certificateFor: (host) => authority.issue(host === "" ? "gateway.invalid" : host),
+  });
+  const visit = (session?: Buffer) =>
+    new Promise<{ session: Buffer | undefined; isReused: boolean }>((resolve, reject) => {
+      const target = { host: "127.0.0.1", port: fleet.httpsPort, servername: "app.example" };
+      const socket = connect({ ...target, rejectUnauthorized: false, ...(session === undefined ? {} : { session }) });
+      let given: Buffer | undefined;
+      let isReused = false;
+      socket.on("session", (next) => {
+        given = next;
+      });
+      socket.once("error", reject);
+      socket.once("close", () => resolve({ session: given, isReused }));
+      // The ticket comes before the answer.
+      socket.once("secureConnect", () => {
+        isReused = socket.isSessionReused();
+        socket.write("GET / HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n\r\n");
+      });
+      socket.resume();
+    });
+  const first = await visit();
+  const visits = await Promise.all(Array.from({ length: 20 }, () => visit(first.session)));
+  t.diagnostic(`${visits.filter(({ isReused }) => isReused).length} of 20 resumed`);
+  assert.ok(visits.every(({ isReused }) => isReused));
+});
+
 test("a connection is not negotiated again", async () => {
   const authority = new Authority({ disk, random, clock, directory: join(directory, "no"), cluster: "c".repeat(26) });
   await using fleet = await startFleet({

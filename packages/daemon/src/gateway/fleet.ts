@@ -3,6 +3,7 @@
  * died or lags. Each binds the same ports itself (SO_REUSEPORT) and ends when its control pipe closes.
  */
 import { type ChildProcess, fork } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
@@ -20,6 +21,8 @@ const { activateMs, lagMs, startMs } = LIMITS.gateway;
 export type FleetLimits = {
   readonly [K in "pingMs" | "maxUnanswered" | "minRestartMs" | "maxRestartMs" | "tellEndsMs" | "maxEnds"]: number;
 };
+/** As Node takes them. */
+const TICKET_KEY_BYTES = 48;
 /** In the published package the worker is JavaScript. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
@@ -63,6 +66,7 @@ export class Fleet implements AsyncDisposable {
   #generation = 0;
   #ports: { http: number; https: number };
   readonly #limits: FleetLimits;
+  readonly #ticketKeys = randomBytes(TICKET_KEY_BYTES).toString("base64");
   #restartMs: number;
   /** When and how workers ended that should not have; the oldest first. */
   readonly #ends: { readonly atMs: number; readonly how: string }[] = [];
@@ -216,6 +220,7 @@ export class Fleet implements AsyncDisposable {
       generation: this.#generation,
       entries: entries(),
       guarded: this.#options.guarded,
+      ticketKeys: this.#ticketKeys,
     });
     const deadline = setTimeout(() => child.kill("SIGKILL"), startMs);
     try {

@@ -6,14 +6,16 @@ import { type Certificates, TLS_RULES } from "./worker-certificates.ts";
 
 export interface TlsOptions {
   readonly certificates: Certificates;
+  readonly ticketKeys: Buffer;
   /** After the handshake. */
   readonly accept: (socket: TLSSocket) => void;
 }
 
 /** Does not listen yet. */
-export function createTlsListener({ certificates, accept }: TlsOptions): Server {
+export function createTlsListener({ certificates, ticketKeys, accept }: TlsOptions): Server {
   const secure = createTlsServer({
     ...TLS_RULES,
+    ticketKeys,
     ALPNProtocols: ["http/1.1"],
     handshakeTimeout: LIMITS.gateway.handshakeMs,
     SNICallback: (name, done) => {
@@ -33,7 +35,7 @@ export function createTlsListener({ certificates, accept }: TlsOptions): Server 
     const certificate = found instanceof Promise ? await found : found;
     if (certificate !== undefined && certificate !== used) {
       used = certificate;
-      secure.setSecureContext({ cert: certificate.certificate, key: certificate.key, ...TLS_RULES });
+      secure.setSecureContext({ cert: certificate.certificate, key: certificate.key, ticketKeys, ...TLS_RULES });
     }
     if (!socket.destroyed) secure.emit("connection", socket);
   };

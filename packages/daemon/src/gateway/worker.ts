@@ -50,7 +50,7 @@ async function start(message: Start): Promise<void> {
 }
 
 /** Takes the table at once, because changes may follow; gives what listens. */
-function serve({ http, https, generation, entries, guarded: networks }: Start): () => Promise<void> {
+function serve({ http, https, generation, entries, guarded: networks, ticketKeys }: Start): () => Promise<void> {
   table = compileTable(entries);
   const serving = createProxy({
     ...{
@@ -66,7 +66,10 @@ function serve({ http, https, generation, entries, guarded: networks }: Start): 
   serving.setTable(table);
   proxy = serving;
   const plain = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => serving.accept(socket, false));
-  const secure = createTlsListener({ certificates, accept: (socket) => serving.accept(socket, true) });
+  const secure = createTlsListener({
+    ...{ certificates, ticketKeys: Buffer.from(ticketKeys, "base64") },
+    accept: (socket) => serving.accept(socket, true),
+  });
   return async () => {
     for (const [what, server, address] of [
       ["http", plain, http],
