@@ -106,7 +106,9 @@ export const GATEWAY_LIMITS = {
     pingMs: 5 * second,
     /** Questions in a row that a worker leaves unanswered. Then it is replaced. */
     maxUnanswered: 3,
-    /** Ends of workers within so long are told in the status. */
+    /** So many ends of workers within `tellEndsMs` are told in the status: one that was replaced is no trouble. */
+    tellEndsFrom: 3,
+    /** @see tellEndsFrom */
     tellEndsMs: 10 * minute,
     /** So many ends are remembered. */
     maxEnds: 100,

@@ -19,7 +19,14 @@ import { TrafficCounts } from "./traffic-counts.ts";
 const { activateMs, lagMs, startMs } = LIMITS.gateway;
 /** Those of `LIMITS.gateway` that tests shorten. */
 export type FleetLimits = {
-  readonly [K in "pingMs" | "maxUnanswered" | "minRestartMs" | "maxRestartMs" | "tellEndsMs" | "maxEnds"]: number;
+  readonly [K in
+    | "pingMs"
+    | "maxUnanswered"
+    | "minRestartMs"
+    | "maxRestartMs"
+    | "tellEndsFrom"
+    | "tellEndsMs"
+    | "maxEnds"]: number;
 };
 /** As Node takes them. */
 const TICKET_KEY_BYTES = 48;
@@ -103,11 +110,10 @@ export class Fleet implements AsyncDisposable {
     }
     const sinceMs = clock.monotonicMs() - this.#limits.tellEndsMs;
     const ends = this.#ends.filter(({ atMs }) => atMs >= sinceMs);
-    if (ends.length > 0) {
-      const times = ends.length === 1 ? "once" : `${ends.length} times`;
+    if (ends.length >= this.#limits.tellEndsFrom) {
       const minutes = Math.round(this.#limits.tellEndsMs / 60_000);
       problems.push(
-        `Gateway workers ended ${times} in the last ${minutes} minutes and were replaced, last by ${ends.at(-1)?.how}; the daemon's log says more.`,
+        `Gateway workers ended ${ends.length} times in the last ${minutes} minutes and were replaced, last by ${ends.at(-1)?.how}; the daemon's log says more.`,
       );
     }
     return problems;
