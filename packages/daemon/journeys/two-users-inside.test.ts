@@ -60,6 +60,15 @@ describe("by what he declares", () => {
     await basil.client.upload(imageRoutes.load, { bytes: truth, query });
   });
 
+  test("her networks cannot be joined, by any name", async () => {
+    const { amber, web } = world;
+    for (const network of ["opal-net", `skerry-${amber.projectUid}`, amber.projectUid, web.meta.uid]) {
+      await assert.rejects(declare({ network }), { code: "not_found" }, network);
+    }
+    const spec = { image: "opal-img:1", network: "opal-net", running: false };
+    await amber.client.call(containerRoutes.create, { body: { name: "opal-apart", spec } });
+  });
+
   test("her volumes cannot be had, by any name; one of the same name is another", async () => {
     const { amber, basil, inside } = world;
     const engineName = `skerry-${amber.projectUid}-opal-vol`;

@@ -27,6 +27,8 @@ describe("by the API", () => {
     "/v1/containers?labels=tier%3Dopal",
     "/v1/volumes/opal-vol",
     "/v1/volumes",
+    "/v1/networks/opal-net",
+    "/v1/networks",
     "/v1/images",
     "/v1/routes",
     "/v1/routes/app-opal-example",
@@ -91,6 +93,7 @@ describe("by the API", () => {
       ["DELETE", "/v1/containers/opal-web"],
       ["PUT", "/v1/containers/opal-web/files?path=/data"],
       ["DELETE", "/v1/volumes/opal-vol"],
+      ["DELETE", "/v1/networks/opal-net"],
       ["DELETE", "/v1/images/opal-img:1"],
       ["PUT", "/v1/routes/app-opal-example", { spec: { to: "http://198.51.100.1" } }],
       ["DELETE", "/v1/routes/app-opal-example"],
@@ -138,7 +141,7 @@ describe("by the API", () => {
 
   test("a watch from the first revision on tells of his own things only", async () => {
     const { ask, amber, basil } = world;
-    for (const list of ["containers", "volumes", "routes", "buckets"]) {
+    for (const list of ["containers", "volumes", "networks", "routes", "buckets"]) {
       const target = `/v1/${list}?watch=1&from=1`;
       const reading = Promise.all([amber, basil].map((who) => ask(who, "GET", target, undefined, 1500)));
       await sleep(300);

@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { type ContainerView, containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { imageRoutes } from "@skerry/core/contract/api/image.ts";
+import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
@@ -140,6 +141,7 @@ async function furnish(engine: EngineProcess, amber: Client): Promise<void> {
   const bytes = Readable.from([Buffer.from(image, "latin1")]);
   await amber.upload(imageRoutes.load, { bytes, query: { name: "opal-img:1" } });
   await amber.call(volumeRoutes.create, { body: { name: "opal-vol" } });
+  await amber.call(networkRoutes.create, { body: { name: "opal-net" } });
   const labels = { tier: "opal" };
   const serve =
     "echo opal-said; echo opal-page > /www/index.html; echo opal-kept > /data/file; exec httpd -f -p 8000 -h /www";
