@@ -74,6 +74,7 @@ describe("by the API", () => {
     for (const list of [
       "containers",
       "volumes",
+      "networks",
       "images",
       "routes",
       "buckets",
