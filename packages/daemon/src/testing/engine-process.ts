@@ -103,7 +103,9 @@ function launch(directory: string, socketPath: string, inNetwork: readonly strin
   ];
   const script = 'dockerd "$@" 2>&1 & pid=$!; cat >/dev/null; kill $pid 2>/dev/null; wait $pid';
   const [command = "", ...first] = inNetwork;
-  return spawn(command, [...first, "sh", "-c", script, "sh", ...flags], { stdio: ["pipe", "pipe", "inherit"] });
+  // An engine that is slow to end leaves a report among the temporary files.
+  const env = { ...process.env, TMPDIR: directory };
+  return spawn(command, [...first, "sh", "-c", script, "sh", ...flags], { env, stdio: ["pipe", "pipe", "inherit"] });
 }
 
 async function untilReady(daemon: ChildProcess, socketPath: string): Promise<void> {
