@@ -75,7 +75,7 @@ export interface ObjectContent {
   /** What is to come: the whole object, or the range. */
   readonly sizeBytes: number;
   /** To be read to its end or returned early. Rejects with `internal/corrupt` or `unavailable/replicas`, never lies. */
-  readonly body: AsyncIterableIterator<Uint8Array>;
+  readonly body: ObjectBody;
 }
 
 /** Settles what an earlier run left staged, then serves. @throws what the index throws. */
@@ -214,8 +214,8 @@ export class ObjectService implements AsyncDisposable {
 
   /**
    * Opens an object for reading; undefined when it is not there. What comes is one version, also when it is overwritten or
-   * deleted meanwhile. @throws `conflict/precondition`, `invalid/range` (outside the object), and what can be known before:
-   * `internal/corrupt`, `unavailable/replicas` as the body.
+   * deleted meanwhile. @throws `conflict/precondition`, `invalid/range` (outside the object), and as the body for
+   * chunks that are known to be lost: `internal/corrupt`, `unavailable/replicas`.
    */
   async get(request: GetRequest): Promise<ObjectContent | undefined> {
     const { bucket, key, condition, range } = request;
@@ -232,10 +232,7 @@ export class ObjectService implements AsyncDisposable {
       const signal = this.#endingWith(request.signal);
       for (const { chunk } of chunksIn(record, { start, end })) await this.#assertReadable(chunk, signal);
       const pieces = this.#counted(downloadRange(this.#download, record, { start, end }, signal));
-      const body = new ObjectBody(pieces, signal, release);
-      // An answer that has begun can only be cut off: what is wrong with the first bytes is said instead of it.
-      await body.begin();
-      return { info: infoOf(record), sizeBytes: end - start, body };
+      return { info: infoOf(record), sizeBytes: end - start, body: new ObjectBody(pieces, signal, release) };
     } catch (error) {
       release();
       throw error;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { ObjectInfo } from "@skerry/core/domain/objects.ts";
+import { ObjectBody } from "@skerry/core/storage/object-body.ts";
 import type { GetRequest, ObjectContent } from "@skerry/core/storage/objects.ts";
 import { createCollectingLogger } from "@skerry/core/testing/sim-telemetry.ts";
 import { startSites } from "./sites.ts";
@@ -58,9 +59,10 @@ class FakeObjects {
     }
     const bytes = Buffer.from(this.files.get(key) ?? "");
     const part = range === undefined ? bytes : bytes.subarray(range.offset, range.offset + range.length);
-    const body = (async function* () {
+    const pieces = (async function* () {
       yield part;
     })();
+    const body = new ObjectBody(pieces, new AbortController().signal, () => undefined);
     return { info, sizeBytes: part.length, body };
   }
 }

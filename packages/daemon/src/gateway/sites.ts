@@ -146,7 +146,9 @@ async function show(objects: Objects, visit: Visit, info: ObjectInfo, status = 2
       ...{ bucket, key: info.key, condition: { ifMatch: [info.etag] }, signal },
       ...(range === undefined ? {} : { range }),
     });
-    return content === undefined ? plain(404, NOTHING) : { status: answer, headers, body: content.body };
+    if (content === undefined) return plain(404, NOTHING);
+    await content.body.begin();
+    return { status: answer, headers, body: content.body };
   } catch (error) {
     if (!isError(error, "conflict/precondition")) throw error;
     // It was replaced after the look.

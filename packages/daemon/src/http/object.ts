@@ -86,7 +86,7 @@ async function read(
       signal: call.signal,
     });
     if (found === undefined) throw noObject(params.key);
-    return { status, headers, body: found.body };
+    return { status, headers, body: found.body, begin: () => found.body.begin() };
   } catch (error) {
     if (isError(error, "conflict/precondition")) return read(services, call, params, withBody);
     throw error;

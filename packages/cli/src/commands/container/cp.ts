@@ -19,6 +19,7 @@ interface InContainer {
 export default defineCommand({
   usage: "FROM TO",
   args: [2, 2],
+  takesProject: true,
   options: {},
   example: "container cp site.conf web:/etc/",
   more: [["container cp web:/etc/site.conf .", "and back"]],

@@ -10,6 +10,7 @@ import { parseSize } from "./size.ts";
 export default defineCommand({
   usage: "NAME",
   args: [1, 1],
+  takesProject: true,
   options: {
     cpu: { type: "string", describe: "Cores, e.g. 0.5" },
     memory: { type: "string", describe: "Memory, e.g. 256m" },

@@ -189,10 +189,10 @@ async function answer(
   const handler = options.handlers.get(route.id) as AnyHandler;
   const reauthorize = { call, authenticate: options.authenticate };
   if (route.kind === "download") {
-    const response = await (handler as DownloadHandler<Route>)(call, input);
+    const { begin, ...response } = await (handler as DownloadHandler<Route>)(call, input);
     assertAsked(call);
     return typeof response.body === "object" && !(response.body instanceof Uint8Array)
-      ? { ...response, body: streams.download(reauthorize, response.body), cut: call.signal }
+      ? { ...response, body: await streams.download(reauthorize, response.body, begin), cut: call.signal }
       : response;
   }
   if (route.kind === "terminal") return terminal(streams, reauthorize, handler as TerminalHandler<Route>, input);

@@ -20,6 +20,11 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** A stream is read to its end or returned early (`return()`); an error in it cuts the connection. */
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  /**
+   * Of a stream: reads what comes first, and keeps it. Called when the body may be read, before the answer begins: what goes
+   * wrong with the first bytes is said instead of it.
+   */
+  readonly begin?: () => Promise<void>;
   /** Of a stream: aborts when it must end now, also while its reader takes nothing. */
   readonly cut?: AbortSignal;
   /** Instead of a body, with status 101: the transport changes to a WebSocket. */

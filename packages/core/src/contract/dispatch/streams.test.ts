@@ -61,11 +61,17 @@ const GONE = new SkerryError("internal/aborted", "The client has gone.");
 /** What crosses until somebody ends it: the body of an upload, the content of a download, the events of a watch. */
 class Pipe {
   readonly #done = Promise.withResolvers<void>();
-  constructor() {
+  /** What the body's beginning comes to. */
+  readonly #begin: () => Promise<void>;
+  constructor(begin: () => Promise<void> = async () => undefined) {
+    this.#begin = begin;
     this.#done.promise.catch(() => undefined);
   }
   end(): void {
     this.#done.resolve();
+  }
+  begin(): Promise<void> {
+    return this.#begin();
   }
   fail(error: Error): void {
     this.#done.reject(error);
@@ -106,7 +112,8 @@ function handlers(next: () => Pipe) {
     }),
     handle.download(routes.download, async (call) => {
       call.decide("it", () => "allow");
-      return { status: 200, headers: {}, body: next().bytes() };
+      const pipe = next();
+      return { status: 200, headers: {}, body: pipe.bytes(), begin: () => pipe.begin() };
     }),
     handle.list(routes.watch, {
       page: async () => undefined,
@@ -150,8 +157,8 @@ function world() {
     bearer: string | undefined,
     address = "10.0.0.1",
     gone = new AbortController(),
+    pipe = new Pipe(),
   ): Promise<Stream> {
-    const pipe = new Pipe();
     next = pipe;
     const { method, path } = KINDS[kind];
     const request = {
@@ -315,4 +322,21 @@ test("a download whose right is lost does not look whole, also when what it read
   w.revoke("a.1");
   pipe.end();
   await assert.rejects(async () => body?.next(), { code: "unauthenticated" });
+});
+
+test("a download is begun when it has its place and before it is answered; one that cannot begin gives the place back", async () => {
+  const w = world();
+  let begun = 0;
+  const open = (begin: () => Promise<void>) =>
+    w.open("download", "a.1", undefined, new AbortController(), new Pipe(begin));
+  const broken = async () => {
+    begun++;
+    throw new SkerryError("unavailable/replicas", "No copy is here.");
+  };
+  const { own } = KINDS.download;
+  for (let i = 0; i < own + 5; i++) await assert.rejects(open(broken), { code: "unavailable", reason: "replicas" });
+  assert.equal(begun, own + 5);
+  assert.equal((await w.fill("download", "a.1", "exhausted/rate")).length, own);
+  await assert.rejects(open(broken), { reason: "rate" });
+  assert.equal(begun, own + 5, "nothing is read for one that has no place");
 });

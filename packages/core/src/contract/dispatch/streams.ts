@@ -99,15 +99,29 @@ export class StreamGate {
     };
   }
 
-  /** A download: counted, and cut when the right is lost. @throws `exhausted/overload`, `exhausted/rate` at once. */
-  download(reauthorize: Reauthorize, body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  /**
+   * A download: counted, then begun, and cut when the right is lost.
+   * @throws `exhausted/overload`, `exhausted/rate` before anything is read; what `begin` throws.
+   */
+  async download(
+    reauthorize: Reauthorize,
+    body: AsyncIterable<Uint8Array>,
+    begin?: () => Promise<void>,
+  ): Promise<AsyncIterable<Uint8Array>> {
     const { call } = reauthorize;
     const release = this.#downloads.take(call);
     const guard = this.#guard(reauthorize);
-    return untilEnd(call, body, () => {
+    const ended = () => {
       guard[Symbol.dispose]();
       release();
-    });
+    };
+    try {
+      await begin?.();
+    } catch (error) {
+      ended();
+      throw error;
+    }
+    return untilEnd(call, body, ended);
   }
 
   /**
