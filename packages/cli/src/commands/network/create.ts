@@ -5,6 +5,7 @@ import { LABEL_OPTION, parseLabels } from "../labels.ts";
 export default defineCommand({
   usage: "NAME",
   args: [1, 1],
+  takesProject: true,
   options: LABEL_OPTION,
   example: "network create back",
   async run(invocation, { args, flags }) {
