@@ -20,6 +20,8 @@ const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
 const CHATTY =
   'i=0; while :; do j=0; while [ $j -lt 120 ]; do i=$((i+1)); j=$((j+1)); echo "line $i of many"; done; usleep 100000; done';
 const LONG = "printf 'begins%0300dends\\n' 0; printf '\\033]0;title\\007\\033[31mred\\033[0m\\n'; exec sleep 1000";
+/** As fast as it can, and then it ends. */
+const BRIEF = "seq 900 | sed 's/^/number /'";
 const SECONDS = 5;
 
 const parts = new AsyncDisposableStack();
@@ -44,6 +46,9 @@ before(async () => {
     const spec = { image: "box", command: ["sh", "-c", script] };
     await client.call(containerRoutes.create, { body: { name, spec } });
   }
+  await client.call(containerRoutes.create, {
+    body: { name: "brief", spec: { image: "box", command: ["sh", "-c", BRIEF], restart: "never" } },
+  });
   const contexts = [{ name: "home", socketPath: daemon.socketPath, user: "admin", token }];
   await mkdir(join(engine.directory, "config"), { mode: 0o700 });
   const text = JSON.stringify({ version: 1, current: "home", contexts });
@@ -59,10 +64,10 @@ async function open(name?: string, size: { columns: number; rows: number } = { c
   const command = `stty -g >${modeFile("before")}; ${SKERRY} ui; s=$?; stty -g >${modeFile("after")}; (exit $s)`;
   const tmux = await Tmux.start({ ...size, env, command });
   try {
-    await tmux.until("all run", (text) => /● ok .*● live/.test(text) && text.match(/ running /g)?.length === 3);
+    await tmux.until("all run", (text) => /● ok .*● live/.test(text) && settled(text));
     if (name !== undefined) {
       await tmux.type(`/${name}\r`);
-      await tmux.until("chosen", (text) => text.includes(`▸ ${name}`) && text.includes("1 of 3"));
+      await tmux.until("chosen", (text) => text.includes(`▸ ${name}`) && text.includes("1 of 4"));
     }
     return tmux;
   } catch (error) {
@@ -86,6 +91,11 @@ async function childrenOf(pid: number): Promise<number[]> {
 async function programOf(tmux: Tmux): Promise<number> {
   const [program] = await childrenOf(Number(await tmux.ask("#{pane_pid}")));
   return program ?? assert.fail("it runs");
+}
+
+/** Three run, and one has ended. */
+function settled(text: string): boolean {
+  return text.match(/ running /g)?.length === 3 && / brief .* exited /.test(text);
 }
 
 /** In hundredths of a second. */
@@ -172,6 +182,44 @@ test("long lines are cut, or broken; what would steer the terminal is text", asy
   await assertRestored(tmux, 0);
 });
 
+test("a log that has ended is all there, from its first line to its last, and says so", async () => {
+  await using tmux = await open("brief");
+  await tmux.keys("Enter");
+  const end = await tmux.until("its end", (text) => text.includes("it has ended") && text.includes("number 900 "));
+  assertScreen("container-log-ended", end);
+  await tmux.keys("g");
+  await tmux.until("its beginning", (text) => text.includes("│ number 1 ") && text.includes("log of brief  900"));
+  await tmux.keys("q", "q");
+  await assertRestored(tmux, 0);
+});
+
+test("stop, start and restart; a new container of an image, by hand", async () => {
+  await using tmux = await open("web");
+  await tmux.keys("x");
+  await tmux.until("stopped", (text) => /▸ web .* stopped /.test(text) && text.includes("container web stops"));
+  await tmux.keys("R");
+  await tmux.until("started", (text) => /▸ web .* running /.test(text));
+  const startedAt = async () => (await client.call(containerRoutes.get, { params: { name: "web" } })).status?.startedAt;
+  const before = await startedAt();
+  await tmux.keys("R");
+  await tmux.until("again", (text) => text.includes("container web starts again") && /▸ web .* running /.test(text));
+  assert.notEqual(await startedAt(), before);
+  await tmux.keys("Escape", "n");
+  await tmux.type("box\rmade\rexec sleep 1000");
+  assertScreen(
+    "new-container",
+    await tmux.until("what was typed", (text) => text.includes("> exec sleep 1000▏")),
+    steady,
+  );
+  await tmux.keys("Enter");
+  await tmux.until("it runs", (text) => /▸ made .* running /.test(text) && text.includes("container made created"));
+  await tmux.keys("d");
+  await tmux.type("made\r");
+  await tmux.until("it has gone", (text) => text.includes("Containers  4 ") && !text.includes("▸ made"));
+  await tmux.keys("q");
+  await assertRestored(tmux, 0);
+});
+
 test("a shell in the container, and back: twice, with what it was told", async () => {
   await using tmux = await open("web");
   for (const word of ["first", "second"]) {
@@ -246,7 +294,7 @@ test("SIGINT to the screens leaves as Ctrl-C does; keys typed while they load ar
   // Nothing is shown of what is typed from here on, long before there is a screen.
   while (execFileSync("stty", ["-F", tty, "-a"], { encoding: "utf8" }).includes(" icanon")) await sleep(5);
   await tmux.keys("3");
-  const rows = await tmux.until("the buckets", (text) => /● live/.test(text) && text.includes("╭─ Buckets"));
+  const rows = await tmux.until("the buckets", (text) => /● ok .*● live/.test(text) && text.includes("╭─ Buckets"));
   assert.match(rows[0] ?? "", /^ Skerry {2}● ok/);
   process.kill(await programOf(tmux), "SIGINT");
   await assertRestored(tmux, 130);
