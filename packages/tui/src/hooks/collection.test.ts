@@ -147,6 +147,45 @@ test("pages whose history is lost are read again from the beginning; a daemon th
   await until("stale", () => collection.phase.state === "stale" && names(collection) === "after");
 });
 
+test("who has gone on to further pages keeps their place when all is read again", async () => {
+  let stream = new Stream();
+  const sizes: number[] = [];
+  const daemon = new FakeDaemon((target) => {
+    const query = new URLSearchParams(target.split("?")[1]);
+    if (query.has("watch")) return { stream };
+    const page = Number(query.get("page") ?? 0);
+    return {
+      json: {
+        items: [{ key: `k${page}` }],
+        prefixes: [],
+        revision: 7,
+        ...(page < 9 ? { nextPage: `${page + 1}` } : {}),
+      },
+    };
+  });
+  using collection = follow(daemon, PAGES);
+  await until("the first", () => names(collection) === "k0");
+  for (const page of [1, 2]) {
+    collection.more();
+    await until("the next", () => collection.items.length === page + 1);
+  }
+  collection.changes.subscribe(() => sizes.push(collection.items.length));
+  const before = stream;
+  stream = new Stream();
+  const asked = daemon.requests.length;
+  before.end("conflict", "compacted");
+  await until(
+    "read and followed again",
+    () => daemon.requests.slice(asked).filter((one) => one.includes("watch=1")).length === 1,
+  );
+  assert.equal(names(collection), "k0 k1 k2");
+  assert.ok(
+    sizes.every((size) => size === 3),
+    `${sizes}`,
+  );
+  assert.equal(collection.hasMore, true);
+});
+
 test("of what is kept to a number the oldest goes", async () => {
   const stream = new Stream();
   const daemon = new FakeDaemon((target) =>

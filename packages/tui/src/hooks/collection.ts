@@ -1,4 +1,5 @@
 /** The rows of a screen, kept as its source says: followed, read page by page and followed, or asked for. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import type { ClientEvent } from "@skerry/core/contract/client/events.ts";
 import { isError, type SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
@@ -101,8 +102,12 @@ export class Collection<T> implements Disposable {
     } catch (error) {
       if (signal.aborted) return;
       // The history of what is read in pages is lost: from the beginning.
-      if (isError(error, "conflict/compacted")) void this.#ask(undefined);
-      else this.#fail(error);
+      if (!isError(error, "conflict/compacted")) this.#fail(error);
+      else {
+        // Not at once again where it would be lost again at once.
+        await sleep(LIMITS.tui.frameMs);
+        if (!signal.aborted) void this.#ask(undefined);
+      }
     }
   }
 
@@ -154,14 +159,24 @@ export class Collection<T> implements Disposable {
   async #load(page: string | undefined): Promise<void> {
     const { client, source, idOf, nowMs } = this.#options;
     if (source.kind === "watch") return;
-    const { route, input } = source.call;
-    const query = { ...(input.query as object), ...(page === undefined ? {} : { page }) };
-    try {
+    const ask = async (token: string | undefined) => {
+      const { route, input } = source.call;
+      const query = { ...(input.query as object), ...(token === undefined ? {} : { page: token }) };
       const answer = await client.call(route, { ...input, query: query as never, signal: this.#ended.signal });
       const { revision = 0, nextPage } = answer as Answer;
+      return { rows: source.rowsOf(answer), revision, nextPage };
+    };
+    try {
+      let { rows, revision, nextPage } = await ask(page);
+      // From the beginning again: as far as somebody had gone, or they would lose their place.
+      const before = page === undefined ? this.#items.size : 0;
+      while (nextPage !== undefined && rows.length < before) {
+        const more = await ask(nextPage);
+        rows = [...rows, ...more.rows];
+        nextPage = more.nextPage;
+      }
       if (page === undefined) this.#items.clear();
       this.#asked = true;
-      const rows = source.rowsOf(answer);
       for (const item of rows) this.#items.set(idOf(item), item);
       if (source.kind === "snapshot") {
         this.#set({ state: "taken", atMs: nowMs() });
