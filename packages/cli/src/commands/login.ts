@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { resolve } from "node:path";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { assertUrl, clientFor, localSocket } from "../context/connect.ts";
@@ -90,7 +91,7 @@ async function chooseTarget(
     throw new SkerryError("invalid", "--url and --socket exclude each other.");
   }
   if (flags.url !== undefined) return { url: assertUrl(flags.url) };
-  if (flags.socket !== undefined) return { socketPath: flags.socket };
+  if (flags.socket !== undefined) return { socketPath: resolve(flags.socket) };
   const { contexts, current } = await readContexts(terminal.env);
   const wanted = globals.context ?? current;
   const context = contexts.find(({ name }) => name === wanted);

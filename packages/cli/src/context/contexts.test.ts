@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { relative } from "node:path";
 import { test } from "node:test";
 import { can } from "../testing/canned.ts";
 import { FakeCloud } from "../testing/fake-cloud.ts";
@@ -71,13 +72,15 @@ test("login makes a context, its token is never shown; logout ends the session a
   await using cloud = await FakeCloud.start();
   await using cli = await Cli.create();
   can(cloud);
-  const login = ["login", "--socket", cloud.socketPath, "--user", "alice", "--password-file", "-"];
+  const socket = relative(process.cwd(), cloud.socketPath);
+  const login = ["login", "--socket", socket, "--user", "alice", "--password-file", "-"];
   const first = await cli.run(login, { stdin: "correct horse\n" });
   assert.equal(first.status, 0, first.stderr);
   assert.deepEqual(cloud.requests.at(-1)?.body, { name: "alice", password: "correct horse" });
   assert.equal(cloud.requests.at(-1)?.headers["authorization"], undefined);
   const { contexts, current } = await readContexts(cli.env);
   assert.deepEqual([current, contexts[0]?.token], ["local", "sky_session"]);
+  assert.equal(contexts[0]?.socketPath, cloud.socketPath, "the same from every directory");
   const listed = await cli.run(["context", "ls", "-o", "json"]);
   assert.ok(!`${first.stdout}${first.stderr}${listed.stdout}`.includes("sky_session"));
   assert.equal((await cli.run(["logout"])).status, 0);

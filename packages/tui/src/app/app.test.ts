@@ -201,6 +201,12 @@ test("who may not see the status sees the rest", async () => {
   const { app, text } = cloud.open();
   using _ = app;
   await until("live", () => /Skerry +alice@home {2}● live/.test(text()) && text().includes("docs"));
+  for (const id of ["4", "5", "6"]) cloud.beats.send("progress", id, {});
+  cloud.stream.send("put", "7.1", bucket("new", 1));
+  await until("another bucket", () => text().includes("new"));
+  await sleep(LIMITS.tui.statusPauseMs + 3 * LIMITS.tui.frameMs);
+  const asked = cloud.daemon.requests.filter((request) => request === "GET /v1/status");
+  assert.ok(asked.length <= 2, "each would be one more denial in the audit log");
   press(app, "!");
   assert.match(text(), /operators and admins/);
 });

@@ -31,6 +31,8 @@ export class Cluster implements Disposable {
   #user: string | undefined;
   #asking = false;
   #askAgain = false;
+  /** The status is not for this user: each question would be one more denial in the audit log. */
+  #denied = false;
 
   constructor(client: Client, nowMs: () => number) {
     this.#client = client;
@@ -53,6 +55,7 @@ export class Cluster implements Disposable {
 
   /** Something has changed in the cloud: its numbers may have, too. Bounded: one question at a time and a second. */
   ask(): void {
+    if (this.#denied) return;
     if (this.#asking) this.#askAgain = true;
     else void this.#ask();
   }
@@ -66,6 +69,8 @@ export class Cluster implements Disposable {
       for await (const { type } of events) {
         if (type !== "stale") this.#set({ state: "live" });
         else if (this.#link.state !== "stale") this.#set({ state: "stale", sinceMs: this.#nowMs() });
+        // All that may be seen is told anew at the start, and when the rights have changed.
+        if (type === "reset") this.#denied = false;
         if (type !== "stale") this.ask();
       }
     } catch {
@@ -82,14 +87,15 @@ export class Cluster implements Disposable {
       this.#status = await this.#client.call(nodeRoutes.status, { signal });
       this.#set({ state: "live" });
     } catch (error) {
-      if (isError(error, "forbidden") || isError(error, "unauthenticated")) this.#status = undefined;
+      this.#denied = isError(error, "forbidden") || isError(error, "unauthenticated");
       if (isError(error, "forbidden")) this.#set({ state: "live" });
       if (isError(error, "unauthenticated")) this.#set({ state: "refused" });
+      if (this.#denied) this.#status = undefined;
       // Anything else is said by the watch, or by the screen.
     }
     await sleep(LIMITS.tui.statusPauseMs, undefined, { signal: this.#ended.signal }).catch(() => undefined);
     this.#asking = false;
-    if (!this.#askAgain || this.#ended.signal.aborted) return;
+    if (!this.#askAgain || this.#denied || this.#ended.signal.aborted) return;
     this.#askAgain = false;
     void this.#ask();
   }
