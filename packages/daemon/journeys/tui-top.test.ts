@@ -93,7 +93,9 @@ test("four charts with figures at 80x24 and 100x26, also after a resize; its own
   await tmux.resize(80, 24);
   const whole = (text: string) => {
     const frame = text.split("\n").filter((row) => /^[┌│└]/.test(row));
-    return text.includes("p99") && frame.length >= 12 && frame.every((row) => /^[┌│└].*[┐│┘]$/.test(row));
+    const edges = (corner: string) => frame.filter((row) => row.startsWith(corner)).length;
+    const all = edges("┌") === 2 && edges("└") === 2 && text.includes("q quit");
+    return all && text.includes("p99") && frame.every((row) => /^[┌│└].*[┐│┘]$/.test(row));
   };
   const rows = await tmux.passing(
     "smaller, with whole frames",
