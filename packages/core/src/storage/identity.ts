@@ -90,7 +90,7 @@ export async function openIdentity(world: IdentityWorld, target: DirectoryToOpen
   const there = await disk.stat(directory);
   if (there === undefined && known !== undefined) {
     throw new SkerryError("unavailable/replicas", `${directory} of chunkserver ${name} is not there.`, {
-      hint: "Mount its disk.",
+      hint: `Mount its disk, or put a copy of it there. If it is lost for good: mkdir -p ${directory} && touch ${join(directory, NEW_DISK_FILE)}`,
     });
   }
   if (there === undefined) {

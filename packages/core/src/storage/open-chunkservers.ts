@@ -61,6 +61,11 @@ export async function openChunkServers(options: ChunkServersOptions): Promise<re
   throw new SkerryError(
     "unavailable/replicas",
     `Object storage needs ${writeQuorum} chunkservers; ${servers.length - away.length} of ${servers.length} are there.`,
-    { hint: away.map(({ state }) => `${state.name}: ${state.reason}`).join("\n") },
+    {
+      hint: [
+        "A backup does not hold the objects' content: after a restore, these directories must be put in their places, too.",
+        ...away.map(({ state }) => `${state.name}: ${state.reason}`),
+      ].join("\n"),
+    },
   );
 }

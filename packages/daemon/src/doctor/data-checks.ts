@@ -122,7 +122,30 @@ async function checkSpace({ machine, layout, storageDirectories }: Site): Promis
   return found;
 }
 
-async function checkDisks({ machine, storageDirectories }: Site): Promise<Found> {
+/** Of the chunkservers that the cloud has had. */
+function namesIn(registry: string | undefined): readonly string[] {
+  try {
+    const { servers } = JSON.parse(registry ?? "{}") as { servers?: Record<string, unknown> };
+    return Object.keys(servers ?? {});
+  } catch {
+    return [];
+  }
+}
+
+async function checkDisks({ machine, layout, storageDirectories }: Site): Promise<Found> {
+  const known = namesIn(await machine.text(layout.chunkserversFile));
+  const missing: string[] = [];
+  for (const [i, path] of storageDirectories.entries()) {
+    if (known.includes(`s${i + 1}`) && (await machine.stat(path)) === undefined) missing.push(path);
+  }
+  if (missing.length > 0) {
+    const { length } = storageDirectories;
+    const what = `${missing.join(", ")}: ${missing.length} of ${length} storage directories are not there, and have had replicas`;
+    const todo = `Mount them, or put copies in their places. If they are lost for good: ${missing
+      .map((path) => `mkdir -p ${path} && touch ${path}/new-disk`)
+      .join("; ")}`;
+    return (length - missing.length < LIMITS.objects.writeQuorum ? fault : warning)(what, todo);
+  }
   const devices = new Set<number>();
   for (const path of storageDirectories) {
     const found = await machine.stat(path);

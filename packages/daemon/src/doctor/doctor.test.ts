@@ -155,6 +155,19 @@ describe("doctor", () => {
     await is("disks", { machine: { stat: apart } }, /ok: 3 copies on 3 file systems/);
   });
 
+  test("storage directories that were there and are gone, as after a restore", async () => {
+    await makeData();
+    await writeFile(
+      join(data, "chunkservers.json"),
+      JSON.stringify({ format: 1, servers: { s1: {}, s2: {}, s3: {} } }),
+    );
+    await is("disks", {}, /warning: 3 copies on 1 file system/);
+    await rm(join(data, "storage", "s2"), { recursive: true });
+    await is("disks", {}, /warning: .*s2: 1 of 3 storage directories are not there/);
+    await rm(join(data, "storage"), { recursive: true });
+    await is("disks", {}, /fault: .*s3: 3 of 3 storage directories are not there, and have had replicas/);
+  });
+
   test("the daemon: down, ready, not ready, silent", async () => {
     await makeData();
     await is("daemon", {}, /warning: No daemon runs/);

@@ -11,14 +11,16 @@ export const NETWORK_CHECKS: readonly Check[] = [
   { name: "ports", run: checkPorts },
 ];
 
-async function checkDaemon({ machine, layout, daemonPid }: Site): Promise<Found> {
+async function checkDaemon({ machine, config, layout, daemonPid }: Site): Promise<Found> {
   const socket = await machine.stat(layout.socketPath).catch((error: unknown) => {
     if (systemCode(error) === "EACCES") return undefined;
     throw error;
   });
   if (socket === undefined || daemonPid === undefined) {
     if ((await machine.stat(layout.clusterFile).catch(() => undefined)) === undefined) return ok("Not started yet");
-    return warning(`No daemon runs on ${layout.path}`, "Start it: skerry up, or: systemctl start skerry");
+    // As it was asked about here.
+    const start = config.sources.data.kind === "flag" ? `skerry up --data ${layout.path}` : "skerry up";
+    return warning(`No daemon runs on ${layout.path}`, `Start it: ${start}, or: systemctl start skerry`);
   }
   try {
     const { status, body } = await machine.ask(layout.socketPath, "/healthz/ready");

@@ -1,3 +1,5 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { formatBytes } from "@skerry/core/contract/present/values.ts";
 import { escapeText } from "../../output/escape.ts";
 import { defineCommand } from "../command.ts";
@@ -23,6 +25,15 @@ export default defineCommand({
     });
     const restored = await restoreBackup({ file: args[0] ?? "", argv, env: terminal.env, force: flags.force });
     output.note("Tokens and passwords are those of the backup: revoke again what was revoked since.");
+    const own = join(restored.dataDirectory, "storage");
+    const elsewhere = flags.config !== undefined || Boolean(terminal.env["SKERRY_STORAGE_DIRS"]);
+    if (!elsewhere && (await stat(own).catch(() => undefined)) === undefined) {
+      output.warn(
+        `The objects' content is not in a backup, and ${own} is not there: before the daemon starts, put the directory ` +
+          `storage of the old data directory in its place (cp -a OLD/storage ${own}), or name where the replicas lie: ` +
+          "skerry up --storage-dir DIR,DIR,DIR. Volumes and images of containers are with the container engine.",
+      );
+    }
     const { lost } = restored;
     if (lost.chunks > 0) {
       const what = lost.chunks === 1 ? "1 chunk" : `${lost.chunks} chunks`;
@@ -35,7 +46,9 @@ export default defineCommand({
     }
     await output.value(restored, restored.dataDirectory, () => {
       const kept = restored.kept === undefined ? "" : `What was there before lies in ${escapeText(restored.kept)}\n`;
-      return `${escapeText(restored.dataDirectory)} is restored; start the daemon.\n${kept}${formatSummary(restored)}`;
+      const start = flags.data === undefined ? "skerry up" : `skerry up --data ${restored.dataDirectory}`;
+      const done = `${restored.dataDirectory} is restored. Start the daemon: ${start}`;
+      return `${escapeText(done)}\n${kept}${formatSummary(restored)}`;
     });
   },
 });
