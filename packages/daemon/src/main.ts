@@ -9,10 +9,10 @@ import { openNedbStore } from "@skerry/core/store/drivers/nedb/nedb.ts";
 import { actionOf, assertEnoughStorage, type Config, loadConfig } from "./config/load.ts";
 import { reloadable } from "./config/reload.ts";
 import { formatConfig, usage } from "./config/show.ts";
-import { openDataDirectory } from "./data/directory.ts";
+import { type DataDirectory, openDataDirectory } from "./data/directory.ts";
 import { FIRST_USER, type FirstStart, forgetFirstPassword, readFirstPassword } from "./first-start.ts";
 import { compileWorker } from "./gateway/first-worker.ts";
-import { type Node, startNode } from "./node.ts";
+import { type Node, type NodeOptions, startNode } from "./node.ts";
 import { recordRequests } from "./requests.ts";
 import { createLogger, type DaemonLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
@@ -27,6 +27,8 @@ export interface DaemonOptions {
   readonly program?: string;
   /** Before the admin exists for good: what it writes holds when it returns. */
   readonly onFirstStart?: (first: FirstStart) => Promise<void>;
+  /** After a first start that failed: nothing of it is left, and what `onFirstStart` was told holds no more. */
+  readonly onFirstStartUndone?: () => Promise<void>;
   readonly onReady?: (ready: Ready) => Promise<void>;
 }
 
@@ -59,7 +61,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   using _reload = reloadOnHangup(options, config, log);
   await using data = await openDataDirectory(config.data, { version: VERSION });
   if (config.gateway.workers > 0) await compileWorker();
-  await using node = await startNode({
+  await using node = await startOrUndo(options, data, {
     config,
     data,
     log,
@@ -77,6 +79,20 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     password === undefined ? ready : { ...ready, firstPassword: { userName: FIRST_USER, file, password } },
   );
   return await untilStopped(stop, node, log);
+}
+
+/** A first start that fails leaves nothing, as nobody has got anything from it. */
+async function startOrUndo(options: DaemonOptions, data: DataDirectory, start: NodeOptions): Promise<Node> {
+  try {
+    return await startNode(start);
+  } catch (error) {
+    // Storage directories elsewhere know the cloud by now: then it stays.
+    if (data.created && start.config.storage.directories.length === 0) {
+      await data.discard();
+      await options.onFirstStartUndone?.();
+    }
+    throw error;
+  }
 }
 
 /** A new password for a user of a daemon that does not run. @throws `conflict/locked` when it does. */

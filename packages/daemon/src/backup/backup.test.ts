@@ -195,8 +195,11 @@ describe("a restore", () => {
     assert.match((await refusal(restore(file, data, true))).message, /belongs to another cloud/);
     const torn = await fileOf(backup.subarray(0, backup.length - 3), "torn");
     assert.ok(isError(await refusal(restore(torn, join(directory, "fresh"))), "internal/corrupt"));
-    assert.deepEqual((await readdir(join(directory, "fresh"))).sort(), ["lock"]);
-    assert.deepEqual((await readdir(data)).sort(), ["lock", "storage"]);
+    assert.ok(!(await readdir(directory)).includes("fresh"), "not even the directory");
+    await mkdir(join(directory, "empty"), { mode: 0o700 });
+    assert.ok(isError(await refusal(restore(torn, join(directory, "empty"))), "internal/corrupt"));
+    assert.deepEqual(await readdir(join(directory, "empty")), []);
+    assert.deepEqual((await readdir(data)).sort(), ["storage"]);
   });
 
   test("one that is cut off at any step leaves what no daemon starts on, or all of it, and is done again", async () => {

@@ -56,6 +56,7 @@ export async function restoreBackup({ file, argv, env, force, move = rename }: R
     const storage = config.storage.directories.length > 0 ? config.storage.directories : servers;
     return await restore({ file, data, force, move, storage });
   } catch (error) {
+    await data.undo();
     throw dataFailure(error, data.path);
   }
 }

@@ -1,6 +1,6 @@
 /** Opens the data directory: checks that it is ours alone, locks it, and knows where things lie in it. */
-import { lstat, mkdir, readdir, rename, unlink, writeFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { lstat, mkdir, readdir, rename, rm, rmdir, unlink, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Clock, Disk, Random } from "@skerry/core/domain/ports.ts";
 import { realClock } from "@skerry/core/platform/clock.ts";
@@ -36,6 +36,8 @@ export interface DataDirectory extends DataLayout, AsyncDisposable {
   readonly populated: boolean;
   /** Says so, durably. */
   markPopulated(): Promise<void>;
+  /** Removes what was not there before, also the directory. Only of one that `created` tells of, and that has served nobody. */
+  discard(): Promise<void>;
 }
 
 /**
@@ -56,6 +58,7 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
 
 async function open(layout: DataLayout, options: DataDirectoryOptions): Promise<DataDirectory> {
   const { clock = realClock, random = realRandom, disk = realDisk, version } = options;
+  const before = await namesBefore(layout.path);
   await makeOrCheck(layout.path, options);
   await refuseForeign(layout);
   // Before the lock, so that a directory that is refused stays as it was.
@@ -76,6 +79,7 @@ async function open(layout: DataLayout, options: DataDirectoryOptions): Promise<
     createdAt: cluster.createdAt,
     created: found === undefined,
     populated: cluster.populated,
+    discard: () => discard(layout, before),
     markPopulated: () => writeClusterFile(layout, disk, { ...cluster, populated: true }),
     async [Symbol.asyncDispose]() {
       // Before the lock goes: after it they may be another's.
@@ -88,19 +92,51 @@ async function open(layout: DataLayout, options: DataDirectoryOptions): Promise<
 /** Where a restore unpacks. While it is there without a `cluster.json`, a restore was cut off. */
 export const RESTORE_DIRECTORY = "restore.new";
 
+export interface LockedDirectory extends DataLayout, AsyncDisposable {
+  /** Leaves a directory that held nothing as it was before; of another one, that may be half done, the lock's file goes. */
+  undo(): Promise<void>;
+}
+
 /**
  * The directory checked, made when it is new, and locked; what is in it is not looked at: it may be damaged, which is why one
  * restores. @throws as `openDataDirectory`, but nothing about its contents.
  */
-export async function lockDataDirectory(path: string): Promise<DataLayout & AsyncDisposable> {
+export async function lockDataDirectory(path: string): Promise<LockedDirectory> {
   const layout = layoutOf(resolve(path));
   try {
+    const before = await namesBefore(layout.path);
     await makeOrCheck(layout.path, { version: "" });
     const lock = await acquireLock(layout);
-    return { ...layout, [Symbol.asyncDispose]: async () => lock[Symbol.dispose]() };
+    return {
+      ...layout,
+      async undo() {
+        if ([...(before ?? [])].every((name) => BEFORE_CLUSTER_FILE.has(name))) await discard(layout, before);
+        else if (before?.has(basename(layout.lockFile)) !== true) await unlink(layout.lockFile).catch(() => undefined);
+      },
+      [Symbol.asyncDispose]: async () => lock[Symbol.dispose](),
+    };
   } catch (error) {
     throw dataFailure(error, layout.path);
   }
+}
+
+/** Undefined: it is not there. */
+async function namesBefore(path: string): Promise<ReadonlySet<string> | undefined> {
+  try {
+    return new Set(await readdir(path));
+  } catch {
+    // Whatever is wrong with it is said when it is checked.
+    return undefined;
+  }
+}
+
+/** Under the lock, which goes last: whoever waits for it finds out that its file is another one. */
+async function discard({ path, lockFile }: DataLayout, before: ReadonlySet<string> | undefined): Promise<void> {
+  const ours = (await readdir(path)).filter((name) => before?.has(name) !== true && join(path, name) !== lockFile);
+  for (const name of ours) await rm(join(path, name), { recursive: true, force: true });
+  if (before?.has(basename(lockFile)) !== true) await unlink(lockFile).catch(() => undefined);
+  // Somebody may have put something there.
+  if (before === undefined) await rmdir(path).catch(() => undefined);
 }
 
 function noData(path: string): SkerryError {

@@ -5,7 +5,7 @@
  * A trap of fcntl locks: the process loses its lock when it closes ANY descriptor of the file. So nothing in the daemon
  * may open `DATA/lock`, not even to read it; SQLite itself knows its own descriptors and keeps them open.
  */
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
@@ -30,8 +30,8 @@ export interface DataLock extends Disposable {
 /** @throws `conflict/locked` with the pid of the holder, `internal/corrupt`, `unsupported/platform`. */
 export async function acquireLock(layout: DataLayout): Promise<DataLock> {
   const { lockFile } = layout;
-  createEmpty(lockFile);
   for (let waitedMs = 0; ; waitedMs += RETRY_MS) {
+    createEmpty(lockFile);
     const connection = tryLock(lockFile);
     if (connection !== undefined) {
       held.add(connection);
@@ -56,12 +56,15 @@ function createEmpty(path: string): void {
   }
 }
 
-/** Undefined when another holds it. */
+/** Undefined when another holds it, or has just thrown the file away with what it had made. */
 function tryLock(path: string): DatabaseSync | undefined {
+  const before = inodeOf(path);
   const connection = new DatabaseSync(path, { timeout: 0 });
   try {
     connection.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
-    return connection;
+    if (before !== undefined && inodeOf(path) === before) return connection;
+    connection.close();
+    return undefined;
   } catch (error) {
     connection.close();
     const code = error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : undefined;
@@ -77,6 +80,11 @@ function tryLock(path: string): DatabaseSync | undefined {
       hint: "Choose a data directory on a local file system: --data DIR.",
     });
   }
+}
+
+/** Asked without opening it: see the trap above. */
+function inodeOf(path: string): bigint | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
 function lockedBy(layout: DataLayout): SkerryError {
