@@ -44,7 +44,7 @@ const STATE_TEXTS: Readonly<Record<ContainerStatus["state"], string>> = {
   exited: "the container has ended",
   stopped: "the container is stopped",
   failed: "the container cannot be started",
-  unknown: "how the container is cannot be seen",
+  unknown: "the state of the container is unknown",
 };
 
 export class ContainerCache implements ContainerEndpoints, AsyncDisposable {

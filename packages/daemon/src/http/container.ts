@@ -92,8 +92,9 @@ async function execIn(services: Services, container: Container, plan: ExecPlan):
 const NOT_RUNNING = /is not running|is restarting/;
 
 function doesNotRun({ meta, status, spec }: Container): SkerryError {
+  const comesBack = spec.running && status?.state !== "exited";
   const why = status?.reason === undefined ? "" : `: ${status.reason}`;
-  const hint = spec.running
+  const hint = comesBack
     ? `It is started again by itself. skerry logs ${meta.name} shows what it said.`
     : `Start it first: skerry start ${meta.name}`;
   return new SkerryError("conflict", `The container ${meta.name} does not run${why}`.replace(/\.?$/, "."), { hint });

@@ -17,7 +17,10 @@ test("the engine is a problem of the cloud when containers are declared that it 
   assert.deepEqual(await engineProblems(statuses()), []);
   assert.deepEqual(await engineProblems(statuses("running", "failed")), []);
   const [one, ...others] = await engineProblems(statuses("running", "unknown"));
-  assert.equal(one, "How 1 container is cannot be seen: The engine does not answer.");
+  assert.equal(one, "The state of 1 container is unknown: The engine does not answer.");
   assert.deepEqual(others, []);
-  assert.match((await engineProblems(statuses("unknown", "unknown")))[0] ?? "", /^How 2 containers are cannot be seen/);
+  assert.match(
+    (await engineProblems(statuses("unknown", "unknown")))[0] ?? "",
+    /^The state of 2 containers is unknown/,
+  );
 });

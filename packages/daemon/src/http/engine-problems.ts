@@ -19,6 +19,6 @@ export async function engineProblems(store: Pick<Store, "list">): Promise<readon
     if (after === undefined) break;
   }
   if (unknown === 0) return [];
-  const what = unknown === 1 ? "1 container is" : `${unknown} containers are`;
-  return [`How ${what} cannot be seen: ${reason ?? "the container engine does not answer."}`];
+  const what = unknown === 1 ? "1 container" : `${unknown} containers`;
+  return [`The state of ${what} is unknown: ${reason ?? "the container engine does not answer."}`];
 }

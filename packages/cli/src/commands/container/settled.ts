@@ -87,6 +87,11 @@ function doesNotRun({ meta, status }: ContainerView): SkerryError {
     status?.reason ?? (status?.exitCode === undefined ? "it ended" : `it ended with exit code ${status.exitCode}`);
   const said = status?.lastLines ?? [];
   const lines = said.length === 0 ? "It said nothing." : `It said last:\n${said.map((line) => `  ${line}`).join("\n")}`;
+  if (status?.state === "failed") {
+    return new SkerryError("unavailable", `The container ${meta.name} is declared, and cannot be started: ${why}`, {
+      hint: `It is tried again until it works, or until it goes: skerry container rm ${meta.name}`,
+    });
+  }
   return new SkerryError("unavailable", `The container ${meta.name} is there, and does not stay up: ${why}`, {
     hint: `${lines}\nskerry logs ${meta.name} shows more; skerry container rm ${meta.name} removes it.`,
   });
