@@ -10,6 +10,7 @@ export default defineCommand({
     data: { type: "string", describe: "Data directory of the daemon (also the variable SKERRY_DATA)" },
     config: { type: "string", describe: "Configuration file of the daemon (also the variable SKERRY_CONFIG)" },
     "listen-api": { type: "string", describe: "Where its API answers, as of skerry up" },
+    "engine-socket": { type: "string", describe: "The socket of Docker, as of skerry up" },
     "storage-dir": { type: "array", describe: "Its directories for replicas, as of skerry up" },
   },
   example: "doctor",
@@ -20,7 +21,7 @@ export default defineCommand({
   async run(invocation, { flags }) {
     const { output, terminal } = invocation;
     const { diagnose } = await import("@skerry/daemon/doctor/doctor.ts");
-    const argv = (["data", "config", "listen-api"] as const).flatMap((name) => {
+    const argv = (["data", "config", "listen-api", "engine-socket"] as const).flatMap((name) => {
       const value = flags[name];
       return value === undefined ? [] : [`--${name}`, value];
     });

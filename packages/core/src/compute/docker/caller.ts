@@ -26,7 +26,8 @@ export function noRoom(what: string, said: string, cause?: unknown): SkerryError
 }
 
 const ENGINE_HINT =
-  "Skerry runs containers with Docker: apt-get install docker.io, or name its socket with --engine-socket PATH.";
+  "Skerry runs containers with Docker. When it is installed, start it (systemctl start docker); else: apt-get install docker.io, " +
+  "or name its socket with --engine-socket PATH.";
 
 export class DockerCaller {
   readonly #socketPath: string;
