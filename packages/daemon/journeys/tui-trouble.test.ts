@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
@@ -94,9 +95,10 @@ test("5,000 rows: the first and the last at once, sorted, filtered, and followed
   const make = async () => {
     while (made < 5000) {
       const name = `row-${++made}-${"long-name-".repeat(made % 5)}x`;
-      await admin.call(bucketRoutes.create, { body: { name } });
+      await admin.call(bucketRoutes.create, { body: { name, project: `team-${made % 10}` } });
     }
   };
+  for (let i = 0; i < 10; i++) await admin.call(projectRoutes.create, { body: { name: `team-${i}` } });
   await Promise.all(Array.from({ length: 16 }, make));
   await using tmux = await open("many", daemon.socketPath, token);
   await tmux.until("the first screen", (text) => text.includes("● live"));

@@ -65,7 +65,8 @@ export function createIptablesFirewall(): Firewall {
     },
     async release(bridge) {
       const { chain, rule } = within(bridge);
-      if (await holds("iptables", ["-C", chain, ...rule])) await run("iptables", ["-D", chain, ...rule]);
+      // Another daemon on this machine may have added it at the same moment: then it stands there twice.
+      while (await holds("iptables", ["-C", chain, ...rule])) await run("iptables", ["-D", chain, ...rule]);
     },
   };
 }

@@ -42,9 +42,10 @@ export class ProjectNetworks {
   }
 
   /** The rules are there again, should somebody have taken them away. @throws `unsupported`. */
-  async guard(refs: readonly NetworkRef[]): Promise<void> {
+  guard(refs: readonly NetworkRef[]): Promise<void> {
     const bridges = [...new Set(refs.map(({ uid }) => bridgeName(uid)))];
-    if (bridges.length > 0) await this.#options.firewall.guard(bridges);
+    if (bridges.length === 0) return Promise.resolve();
+    return this.#inTurn(() => this.#options.firewall.guard(bridges));
   }
 
   /** After its last container has gone, with what the firewall says of it. Nothing when there is none of ours. */
@@ -61,6 +62,8 @@ export class ProjectNetworks {
     return this.#inTurn(async () => {
       const found = await this.#options.engine.networks();
       for (const network of found) if (network.labels[PROJECT_LABEL] === project) await this.#removeOurs(network);
+      // Of one that went while nobody could say so.
+      await this.#options.firewall.release(bridgeName(project));
     });
   }
 

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
+import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
 import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
@@ -47,6 +48,7 @@ const CALLS: readonly (Case & { readonly member: string })[] = [
   },
   { route: tokenRoutes.create as Route, body: { name: "fresh" }, member: "done" },
   { route: volumeRoutes.create as Route, body: { name: "fresh", project: "admin" }, member: "not_found" },
+  { route: networkRoutes.create as Route, body: { name: "fresh", project: "admin" }, member: "not_found" },
   {
     route: containerRoutes.create as Route,
     body: { name: "fresh", project: "admin", spec: { image: "box", volumes: [{ name: "data", path: "/data" }] } },
@@ -107,6 +109,7 @@ const REFUSED: readonly (Case & { readonly by: "admin" | "member"; readonly erro
   },
   { by: "member", route: tokenRoutes.create as Route, body: { name: "had" }, error: "conflict/exists" },
   { by: "admin", route: volumeRoutes.create as Route, body: { name: "data" }, error: "conflict/exists" },
+  { by: "admin", route: networkRoutes.create as Route, body: { name: "back" }, error: "conflict/exists" },
   {
     by: "admin",
     route: containerRoutes.create as Route,
@@ -200,6 +203,7 @@ async function prepare(cluster: TestCluster): Promise<Client> {
   await admin.call(bucketRoutes.create, { body: { name: "secret" } });
   await admin.call(projectRoutes.create, { body: { name: "crew" } });
   await admin.call(volumeRoutes.create, { body: { name: "data" } });
+  await admin.call(networkRoutes.create, { body: { name: "back" } });
   await admin.call(routeRoutes.create, { body: { spec: { host: "old.example", to: "http://127.0.0.1:1" } } });
   await member.call(tokenRoutes.create, { body: { name: "had" } });
   await admin.call(containerRoutes.create, { body: { name: "idle", spec: { image: "box", running: false } } });

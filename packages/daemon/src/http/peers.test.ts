@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, open, readdir, readlink, rm } from "node:fs/promises";
-import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { open, readdir, readlink } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,72 +13,10 @@ import { objectRoutes } from "@skerry/core/contract/api/object.ts";
 import type { Dispatch } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import type { ApiRequest, ApiResponse } from "@skerry/core/contract/dispatch/exchange.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
+import { closePeers, peer, serve, until } from "../testing/raw-peers.ts";
 import { startTestCluster, type TestCluster } from "../testing/test-cluster.ts";
-import { ApiServer, type RequestRecord } from "./server.ts";
-import { PEER_TIMEOUTS, type PeerTimeouts } from "./timeouts.ts";
 
-const DEADLINE_MS = 30_000;
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = performance.now() + DEADLINE_MS; !(await holds()); await sleep(20)) {
-    assert.ok(performance.now() < deadline, what);
-  }
-}
-
-interface Peer {
-  readonly socket: Socket;
-  /** What came so far. */
-  text(): string;
-  readonly closed: Promise<void>;
-  readonly error: () => string | undefined;
-}
-
-const peers = new Set<Socket>();
-afterEach(() => {
-  for (const socket of peers) socket.destroy();
-  peers.clear();
-});
-
-/** Takes nothing before it is resumed. */
-function peer(where: { port: number } | { path: string }, text: string, allowHalfOpen = false): Peer {
-  const socket = connect({ ...where, ...("port" in where ? { host: "127.0.0.1" } : {}), allowHalfOpen });
-  const parts: Buffer[] = [];
-  let error: string | undefined;
-  peers.add(socket);
-  socket.on("error", (thrown: NodeJS.ErrnoException) => {
-    error = thrown.code;
-  });
-  const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()));
-  socket.pause();
-  socket.on("data", (part: Buffer) => parts.push(part));
-  socket.write(text);
-  return { socket, text: () => Buffer.concat(parts).toString("latin1"), closed, error: () => error };
-}
-
-/** A listener on a unix socket whose every request gets what `dispatch` says. */
-async function serve(dispatch: Dispatch, timeouts: Partial<PeerTimeouts>, more: { maxConnections?: number } = {}) {
-  const folder = await mkdtemp(join(tmpdir(), "skerry-peers-"));
-  const path = join(folder, "api.sock");
-  const records: RequestRecord[] = [];
-  const api = new ApiServer({
-    dispatch,
-    listener: { kind: "unix" },
-    monotonicMs: () => performance.now(),
-    onRequest: (record) => records.push(record),
-    timeouts: { ...PEER_TIMEOUTS, ...timeouts },
-    ...more,
-  });
-  await api.listen({ path });
-  return {
-    api,
-    path,
-    records,
-    async [Symbol.asyncDispose]() {
-      await api.close(AbortSignal.abort());
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
+afterEach(closePeers);
 
 const answer = (body: NonNullable<ApiResponse["body"]>, status = 200): ApiResponse => ({ status, headers: {}, body });
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";

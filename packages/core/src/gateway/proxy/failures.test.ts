@@ -42,6 +42,14 @@ test("a route without backends says so, and why only to those who may read it", 
   doesNotMatch(detail, /container/);
 });
 
+test("interim answers without end are a fault of the upstream", async () => {
+  await using world = await ProxyWorld.start();
+  await world.upstream(() => "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(100));
+  const answer = await world.exchange(GET_LAST);
+  match(answer, /HTTP\/1\.1 502 /);
+  ok(answer.split("103 Early Hints").length - 1 <= 16);
+});
+
 test("nobody listens at the upstream", async () => {
   await using world = await ProxyWorld.start();
   world.route(await closedPort(world));
