@@ -28,11 +28,12 @@ const manifest = (one: object = {}) =>
   JSON.stringify([{ Config: "config.json", RepoTags: ["site:2"], Layers: ["a/layer.tar"], ...one }]);
 const idOf = (content: string | Buffer) => `sha256:${createHash("sha256").update(content).digest("hex")}`;
 const config = (...layers: (string | Buffer)[]) => JSON.stringify({ rootfs: { diff_ids: layers.map(idOf) } });
-const CONFIG = config("layer");
+const LAYER = await tar([[{ name: "etc/motd" }, "layer"]]);
+const CONFIG = config(LAYER);
 const IMAGE: readonly Member[] = [
   [{ name: "manifest.json" }, manifest()],
   [{ name: "config.json" }, CONFIG],
-  [{ name: "a/layer.tar" }, "layer"],
+  [{ name: "a/layer.tar" }, LAYER],
 ];
 
 describe("what docker save has written", () => {
@@ -60,22 +61,21 @@ describe("what docker save has written", () => {
     for await (const entry of archive as AsyncIterable<unknown> as AsyncIterable<
       AsyncIterable<Buffer> & { header: Header }
     >) {
-      let text = "";
-      for await (const part of entry) text += part;
-      seen[entry.header.name] = text;
+      const content = Buffer.concat(await Array.fromAsync(entry));
+      seen[entry.header.name] = content.equals(LAYER) ? "the layer" : content.toString();
     }
     assert.deepEqual(seen, {
       "manifest.json": '[{"Config":"config.json","RepoTags":["skerry/p/site:2"],"Layers":["a/layer.tar"]}]',
       "config.json": CONFIG,
-      "a/layer.tar": "layer",
+      "a/layer.tar": "the layer",
     });
   });
 
   test("may say that a layer is one that came before", async () => {
     const bytes = await tar([
       [{ name: "manifest.json" }, manifest({ Layers: ["a/layer.tar", "b/layer.tar"] })],
-      [{ name: "config.json" }, config("layer", "layer")],
-      [{ name: "a/layer.tar" }, "layer"],
+      [{ name: "config.json" }, config(LAYER, LAYER)],
+      [{ name: "a/layer.tar" }, LAYER],
       [{ name: "b/layer.tar", type: "symlink", linkname: "../a/layer.tar" }],
     ]);
     assert.deepEqual((await inspectImageFile(open(bytes))).layers, ["a/layer.tar", "a/layer.tar"]);
@@ -116,6 +116,59 @@ describe("what is no image is refused", () => {
     await refused(deep, { code: "invalid", reason: "too-large" }, /128 layers/);
   });
 
+  test("when a sparse file in a layer is larger than an image may be: the engine writes its holes out", async () => {
+    const realSize = 2 ** 40;
+    const pax = {
+      "GNU.sparse.major": "1",
+      "GNU.sparse.minor": "0",
+      "GNU.sparse.name": "big",
+      "GNU.sparse.realsize": String(realSize),
+    };
+    const content = `1\n${realSize - 512}\n512\n`.padEnd(512, "\0") + "A".repeat(512);
+    const layer = await tar([[{ name: "GNUSparseFile.0/big", pax }, content]]);
+    const bytes = await tar([
+      [{ name: "manifest.json" }, manifest()],
+      [{ name: "config.json" }, config(layer)],
+      [{ name: "a/layer.tar" }, layer],
+    ]);
+    await refused(bytes, { code: "invalid", reason: "too-large" }, /sparse/);
+  });
+
+  test("when layers are listed so often that together they are larger, or hold more files", async () => {
+    const large = await tar([[{ name: "big" }, Buffer.alloc(400_000, "x")]]);
+    const most = LIMITS.compute.maxImageLayers;
+    const full = await tar(
+      Array.from({ length: LIMITS.compute.maxImageFiles / most + 1 }, (_, i) => [{ name: `${i}` }]),
+    );
+    const listed = async (layer: Buffer, times: number) =>
+      tar([
+        [{ name: "manifest.json" }, manifest({ Layers: Array.from({ length: times }, () => "a/layer.tar") })],
+        [{ name: "config.json" }, config(...Array.from({ length: times }, () => layer))],
+        [{ name: "a/layer.tar" }, layer],
+      ]);
+    assert.ok(await inspectImageFile(open(await listed(large, 2)), 1_000_000));
+    const bytes = await listed(large, 3);
+    await assert.rejects(inspectImageFile(open(bytes), 1_000_000), { reason: "too-large", message: /unpacked/ });
+    assert.ok(await inspectImageFile(open(await listed(full, most - 1))));
+    await refused(await listed(full, most), { reason: "too-large" }, /more than 200000 files/);
+  });
+
+  test("when its layers hold more files than an image may have: each costs the engine its time and the disk an inode", async () => {
+    const { maxImageFiles } = LIMITS.compute;
+    const zipped = (layer: Buffer) =>
+      tar([IMAGE[0] as Member, [{ name: "config.json" }, config(layer)], [{ name: "a/layer.tar" }, gzipSync(layer)]]);
+    // One folder in another, so many times, is as many.
+    const path = `${"d/".repeat(999)}f`;
+    const deep = (length: number) => tar(Array.from({ length }, (_, i): Member => [{ name: `${i}/${path}` }]));
+    assert.ok(await inspectImageFile(open(await zipped(await deep(maxImageFiles / 1001 - 1)))));
+    const bomb = await zipped(await deep(maxImageFiles / 1000));
+    assert.ok(bomb.length < 100_000, `${bomb.length}`);
+    await refused(bomb, { code: "invalid", reason: "too-large" }, /more than 200000 files and folders/);
+    // Said as soon as it is known: what comes after is not read.
+    const broken = (await tar([[{ name: "a/layer.tar" }, await deep(maxImageFiles / 1000)]])).subarray(0, -1024);
+    await refused(broken, { code: "invalid", reason: "too-large" }, /more than 200000 files and folders/);
+  });
+
   test("when a layer unpacks to more than an image may have", async () => {
     const layer = Buffer.alloc(2_000_000);
     const members = [IMAGE[0] as Member, [{ name: "config.json" }, config(layer)] as Member];
@@ -129,14 +182,14 @@ describe("what is no image is refused", () => {
   test("when a layer is not what its config tells of: the engine would take one of others that it has already", async () => {
     const lie = /not have the content/;
     const told = (one: string): Member => [{ name: "config.json" }, one];
-    const others = [config("another"), config("layer", "another"), config(), "{}", '{"rootfs":{"diff_ids":"x"}}', "{}"];
+    const others = [config("another"), config(LAYER, "another"), config(), "{}", '{"rootfs":{"diff_ids":"x"}}', "{}"];
     for (const one of others)
       await refused(await tar([...without("config.json"), told(one)]), { code: "invalid" }, lie);
     await refused(await tar([...without("config.json"), told("x")]), { code: "invalid" }, /no JSON/);
     // Of two with one name the first is handed on, so it is the first that must be right.
     const doubled = await tar([[{ name: "a/layer.tar" }, "empty"], ...IMAGE]);
     await refused(doubled, { code: "invalid" }, lie);
-    const zipped = await tar([...without("a/layer.tar"), [{ name: "a/layer.tar" }, gzipSync("layer")]]);
+    const zipped = await tar([...without("a/layer.tar"), [{ name: "a/layer.tar" }, gzipSync(LAYER)]]);
     assert.ok(await inspectImageFile(open(zipped)), "what counts is what is in it");
   });
 
@@ -170,7 +223,7 @@ describe("what is no image is refused", () => {
     const members: Member[] = [
       [{ name: "manifest.json" }, manifest({ Layers: ["../../layer.tar"] })],
       [{ name: "config.json" }, CONFIG],
-      [{ name: "../../layer.tar" }, "layer"],
+      [{ name: "../../layer.tar" }, LAYER],
     ];
     await refused(await tar(members), { code: "invalid" }, /lacks/);
   });

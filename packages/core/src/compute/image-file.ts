@@ -8,8 +8,10 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract, type Header, pack } from "tar-stream";
-import { isError, SkerryError } from "../domain/errors.ts";
+import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
+import { refused, tooLarge } from "./image-refusals.ts";
+import { type LayerContent, LayerTar } from "./layer-tar.ts";
 
 /** Opens the file anew: it is read twice. */
 export type OpenBytes = () => AsyncIterable<Uint8Array>;
@@ -28,9 +30,17 @@ interface Entry extends AsyncIterable<Uint8Array> {
   resume(): void;
 }
 
+/** Of its content, unpacked. */
+interface FoundFile {
+  /** SHA-256, hex. */
+  readonly digest: string;
+  readonly sizeBytes: number;
+  /** What who takes it for a layer finds in it. */
+  readonly layer: LayerContent;
+}
+
 interface Found {
-  /** Name of each file, and the SHA-256 (hex) of its content, unpacked. */
-  readonly files: Map<string, string>;
+  readonly files: Map<string, FoundFile>;
   readonly links: Map<string, string>;
   /** Content of the files that could be a config. */
   readonly texts: Map<string, Buffer>;
@@ -39,7 +49,7 @@ interface Found {
 }
 
 const MANIFEST = "manifest.json";
-const { maxImageEntries, maxManifestBytes, maxImageTextBytes, maxImageLayers } = LIMITS.compute;
+const { maxImageEntries, maxImageFiles, maxManifestBytes, maxImageTextBytes, maxImageLayers } = LIMITS.compute;
 /** What else the engine would unpack: bzip2, xz, zstd. How large that becomes nobody here can tell. */
 const OTHER_COMPRESSION = /^(425a68|fd377a585a00|28b52ffd|5.2a4d18)/;
 /** Bytes by which a compression is known. */
@@ -55,7 +65,7 @@ export async function inspectImageFile(
   maxBytes: number = LIMITS.compute.maxImageBytes,
 ): Promise<ImageFile> {
   const found: Found = { files: new Map(), links: new Map(), texts: new Map(), textBytes: 0, manifest: undefined };
-  const counted = { maxBytes, bytes: 0, entries: 0 };
+  const counted = { maxBytes, bytes: 0, entries: 0, files: 0 };
   await eachEntry(open(), counted, async (entry, name) => {
     if (entry.header.type === "symlink") {
       found.links.set(name, posix.join(posix.dirname(name), entry.header.linkname ?? ""));
@@ -67,7 +77,10 @@ export async function inspectImageFile(
     }
   });
   if (found.manifest === undefined) throw refused("it has no manifest.json");
-  return readManifest(found.manifest, found);
+  const file = readManifest(found.manifest, found);
+  assertContent(file, found);
+  assertLayers(file, found, maxBytes);
+  return file;
 }
 
 /** The same image with `tag` as its only name. `file`: what the inspection said. */
@@ -92,6 +105,8 @@ interface Counted {
   readonly maxBytes: number;
   bytes: number;
   entries: number;
+  /** In the layers. */
+  files: number;
 }
 
 /** Each file, in order, unpacked when it is compressed. What is left of an entry is passed over. */
@@ -131,11 +146,16 @@ function counting(bytes: AsyncIterable<Uint8Array>, counted: Counted | undefined
 
 function count(counted: Counted, bytes: number): void {
   counted.bytes += bytes;
-  if (counted.bytes > counted.maxBytes) throw tooLarge(`unpacked it is larger than ${counted.maxBytes} bytes`);
+  if (counted.bytes > counted.maxBytes) throw unpackedTooLarge(counted.maxBytes);
 }
 
-/** Its digest. A small file may unpack to one that fills the disk: the engine would find out too late. */
-async function measured(entry: Entry, name: string, found: Found, counted: Counted): Promise<string> {
+function countFiles(counted: Counted, files: number): void {
+  counted.files += files;
+  if (counted.files > maxImageFiles) throw tooManyFiles();
+}
+
+/** A small file may unpack to one that fills the disk: the engine would find out too late. */
+async function measured(entry: Entry, name: string, found: Found, counted: Counted): Promise<FoundFile> {
   const { size = 0 } = entry.header;
   const kept: Uint8Array[] | undefined = size > maxManifestBytes ? undefined : [];
   const digest = createHash("sha256");
@@ -143,16 +163,20 @@ async function measured(entry: Entry, name: string, found: Found, counted: Count
   if (OTHER_COMPRESSION.test(first.toString("hex")))
     throw refused(`${JSON.stringify(name)} is packed, and not by gzip`);
   const packed = isGzip(first);
+  const layer = new LayerTar((files) => countFiles(counted, files));
+  let sizeBytes = 0;
   for await (const part of packed ? gunzipped(all) : all) {
     if (packed) count(counted, part.length);
     digest.update(part);
+    layer.push(part);
+    sizeBytes += part.length;
     if (!packed && first[0] === 0x7b) kept?.push(part);
   }
   if (kept !== undefined && kept.length > 0 && found.textBytes + size <= maxImageTextBytes) {
     found.textBytes += size;
     found.texts.set(name, Buffer.concat(kept));
   }
-  return digest.digest("hex");
+  return { digest: digest.digest("hex"), sizeBytes, layer: layer.end() };
 }
 
 async function* unpacked(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -208,13 +232,11 @@ function readManifest(bytes: Buffer, found: Found): ImageFile {
   }
   if (layers.length > maxImageLayers) throw tooLarge(`it has more than ${maxImageLayers} layers`);
   const [name] = Array.isArray(tags) ? (tags as unknown[]) : [];
-  const file: ImageFile = {
+  return {
     ...(typeof name === "string" ? { name } : {}),
     config: fileOf(config, found),
     layers: (layers as string[]).map((layer) => fileOf(layer, found)),
   };
-  assertContent(file, found);
-  return file;
 }
 
 /** @throws `invalid` when the config tells of other layers than those that are there. */
@@ -226,9 +248,22 @@ function assertContent({ config, layers }: ImageFile, { files, texts }: Found): 
   } catch (error) {
     throw refused("its config is no JSON, or too large", error);
   }
-  const there = layers.map((layer) => `sha256:${files.get(layer)}`);
+  const there = layers.map((layer) => `sha256:${files.get(layer)?.digest}`);
   if (Array.isArray(said) && JSON.stringify(said) === JSON.stringify(there)) return;
   throw refused("its layers do not have the content that its config tells of");
+}
+
+/** A file that is a layer several times is unpacked as often. @throws `invalid`, `invalid/too-large`. */
+function assertLayers({ layers }: ImageFile, { files }: Found, maxBytes: number): void {
+  const total = { bytes: 0, files: 0 };
+  for (const name of layers) {
+    const file = files.get(name);
+    if (file?.layer.problem !== undefined) throw file.layer.problem;
+    total.bytes += file?.sizeBytes ?? 0;
+    total.files += file?.layer.files ?? 0;
+  }
+  if (total.bytes > maxBytes) throw unpackedTooLarge(maxBytes);
+  if (total.files > maxImageFiles) throw tooManyFiles();
 }
 
 /** A layer that came before is a link to it. */
@@ -239,14 +274,13 @@ function fileOf(name: string, { files, links }: Found): string {
   throw refused(`it lacks ${JSON.stringify(name.slice(0, 200))}, which its manifest names`);
 }
 
-function refused(why: string, cause?: unknown): SkerryError {
-  if (isError(cause, "invalid")) return cause;
-  return new SkerryError("invalid", `This is not an image that can be loaded: ${why}.`, {
-    hint: "Write one with: docker save -o FILE IMAGE",
-    ...(cause === undefined ? {} : { cause }),
-  });
+function unpackedTooLarge(maxBytes: number): SkerryError {
+  return tooLarge(`unpacked it is larger than ${maxBytes} bytes`);
 }
 
-function tooLarge(why: string): SkerryError {
-  return new SkerryError("invalid/too-large", `The image is too large: ${why}.`);
+function tooManyFiles(): SkerryError {
+  return tooLarge(
+    `its layers hold more than ${maxImageFiles} files and folders`,
+    "Leave out what the container does not need, as caches and sources, or pack it into one file.",
+  );
 }

@@ -53,6 +53,8 @@ export const COMPUTE_LIMITS = {
     maxImageBytes: 8 * GiB,
     /** Files in it. Beyond: `invalid/too-large`. */
     maxImageEntries: 4096,
+    /** Files and folders in its layers, together. Beyond: `invalid/too-large`. */
+    maxImageFiles: 200_000,
     /** Bytes of its manifest. Beyond: `invalid/too-large`. */
     maxManifestBytes: 1 * MiB,
     /** Bytes of the files in it that could be its config. Beyond: `invalid`. */
