@@ -134,6 +134,21 @@ describe("what is no image is refused", () => {
     await refused(bytes, { code: "invalid", reason: "too-large" }, /sparse/);
   });
 
+  test("when its config is so large that the engine needs long to list it among the images", async () => {
+    const { maxImageConfigBytes } = LIMITS.compute;
+    const { rootfs } = JSON.parse(CONFIG) as { rootfs: object };
+    const labelled = (size: number) => {
+      const bare = JSON.stringify({ rootfs, config: { Labels: { a: "" } } }).length;
+      return JSON.stringify({ rootfs, config: { Labels: { a: "x".repeat(size - bare) } } });
+    };
+    const image = (size: number) =>
+      tar([IMAGE[0] as Member, [{ name: "config.json" }, labelled(size)], IMAGE[2] as Member]);
+    assert.ok(await inspectImageFile(open(await image(maxImageConfigBytes))));
+    for (const size of [maxImageConfigBytes + 1, LIMITS.compute.maxManifestBytes + 1]) {
+      await refused(await image(size), { code: "invalid", reason: "too-large" }, /config has more than 65536 bytes/);
+    }
+  });
+
   test("when layers are listed so often that together they are larger, or hold more files", async () => {
     const large = await tar([[{ name: "big" }, Buffer.alloc(400_000, "x")]]);
     const most = LIMITS.compute.maxImageLayers;

@@ -49,7 +49,8 @@ interface Found {
 }
 
 const MANIFEST = "manifest.json";
-const { maxImageEntries, maxImageFiles, maxManifestBytes, maxImageTextBytes, maxImageLayers } = LIMITS.compute;
+const { maxImageEntries, maxImageFiles, maxManifestBytes, maxImageConfigBytes, maxImageTextBytes, maxImageLayers } =
+  LIMITS.compute;
 /** What else the engine would unpack: bzip2, xz, zstd. How large that becomes nobody here can tell. */
 const OTHER_COMPRESSION = /^(425a68|fd377a585a00|28b52ffd|5.2a4d18)/;
 /** Bytes by which a compression is known. */
@@ -239,14 +240,20 @@ function readManifest(bytes: Buffer, found: Found): ImageFile {
   };
 }
 
-/** @throws `invalid` when the config tells of other layers than those that are there. */
+/** @throws `invalid` when the config tells of other layers than those that are there; `invalid/too-large`. */
 function assertContent({ config, layers }: ImageFile, { files, texts }: Found): void {
+  if ((files.get(config)?.sizeBytes ?? 0) > maxImageConfigBytes) {
+    throw tooLarge(
+      `its config has more than ${maxImageConfigBytes} bytes`,
+      "Leave out labels and environment variables that are long; a file in the image has room for them.",
+    );
+  }
   let said: unknown;
   try {
     const text = texts.get(config)?.toString() ?? "";
     said = (JSON.parse(text) as { rootfs?: { diff_ids?: unknown } } | null)?.rootfs?.diff_ids;
   } catch (error) {
-    throw refused("its config is no JSON, or too large", error);
+    throw refused("its config is no JSON", error);
   }
   const there = layers.map((layer) => `sha256:${files.get(layer)?.digest}`);
   if (Array.isArray(said) && JSON.stringify(said) === JSON.stringify(there)) return;

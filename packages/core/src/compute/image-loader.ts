@@ -53,13 +53,13 @@ export class ImageLoader {
   ): Promise<Image> {
     const { images, disk, random, directory } = this.#options;
     if (name !== undefined) fullName(name);
-    // Before a body of gigabytes is taken for nothing.
-    if (name === undefined) await this.#options.engine.describe();
-    else await images.assertRoom(project, name);
     this.#assertTurn(project);
     this.#loads.push(project);
     const path = `${directory}/${newUid(random)}.tar`;
     try {
+      // Before a body of gigabytes is taken for nothing.
+      if (name === undefined) await this.#options.engine.describe();
+      else await images.assertRoom(project, name);
       await this.#spool(path, bytes);
       const open: OpenBytes = () => readFile(disk, path);
       const file = await inspectImageFile(open);
@@ -85,11 +85,12 @@ export class ImageLoader {
   /** What had the name before goes when nothing else has it. */
   async #replace(project: string, name: string, bytes: AsyncIterable<Uint8Array>): Promise<Image> {
     const { engine, images, use } = this.#options;
-    const before = (await images.list(project)).find((one) => one.project === project && one.name === name);
+    const before = await images.find(project, name);
     await engine.loadImage(bytes);
-    const image = await images.resolve(project, name);
+    const image = await images.find(project, name);
+    if (image?.project !== project) throw new SkerryError("conflict", `The image ${name} was removed while it came.`);
     // Another load could give that content a name in this moment.
-    if (before !== undefined && before.id !== image.id && this.#loads.length === 1) await images.drop(before.id);
+    if (before?.project === project && before.id !== image.id && this.#loads.length === 1) await images.drop(before.id);
     if (await use.holds(project)) return image;
     // The project went while it came.
     await images.removeAll(project);

@@ -8,6 +8,7 @@ import { until } from "../testing/auth-world.ts";
 import { ComputeWorld } from "../testing/compute-world.ts";
 import { imageTar } from "../testing/image-tar.ts";
 import { createSimDisk } from "../testing/sim-disk.ts";
+import type { SimEngine } from "../testing/sim-engine.ts";
 import { ImageLoader } from "./image-loader.ts";
 import { fullName } from "./images.ts";
 
@@ -83,6 +84,84 @@ describe("names of images", () => {
       await assert.rejects(images.remove(mine.uid, name), { code: "not_found" }, name);
     }
     assert.deepEqual([...engine.tags.keys()], [theirs, "busybox:latest"]);
+  });
+});
+
+describe("questions about images", () => {
+  /** What the engine is asked from now on. */
+  const asked = (engine: SimEngine) => {
+    const seen: string[] = [];
+    const { images, image } = engine;
+    engine.images = async () => {
+      seen.push("all");
+      return images.call(engine);
+    };
+    engine.image = async (reference) => {
+      seen.push(reference);
+      return image.call(engine, reference);
+    };
+    return seen;
+  };
+
+  test("find one by its name or id without a list of all, the project's own first", async () => {
+    await using w = await world();
+    const { engine, images, mine, theirs } = w;
+    const own = `skerry/${mine.uid}/web:latest`;
+    engine.tags.set("web:latest", ids.one);
+    engine.tags.set("web:1", ids.one);
+    assert.equal((await images.resolve(mine.uid, "web")).project, undefined);
+    engine.tags.set(own, ids.two);
+    const seen = asked(engine);
+    assert.equal((await images.resolve(mine.uid, "web")).id, ids.two);
+    assert.equal((await images.resolve(theirs.uid, "web")).id, ids.one);
+    assert.equal((await images.resolve(mine.uid, ids.two)).name, "web:latest");
+    assert.deepEqual(seen, [own, `skerry/${theirs.uid}/web:latest`, "web:latest", ids.two]);
+  });
+
+  test("never find another project's, by whatever name or id", async () => {
+    await using w = await world();
+    const { engine, images, mine, theirs } = w;
+    engine.tags.set(`skerry/${theirs.uid}/web:1`, ids.one);
+    for (const name of ["web:1", `skerry/${theirs.uid}/web:1`, ids.one]) {
+      await assert.rejects(images.resolve(mine.uid, name), { code: "not_found" }, name);
+      assert.equal(await images.find(mine.uid, name), undefined, name);
+    }
+  });
+
+  test("of many at once cost the engine one list", async () => {
+    await using w = await world();
+    const { engine, images, mine, theirs } = w;
+    engine.tags.set(`skerry/${mine.uid}/web:1`, ids.one);
+    const seen = asked(engine);
+    const most = LIMITS.compute.maxImageCallsPerProject;
+    const lists = Array.from({ length: most }, () => [images.list(mine.uid), images.list(theirs.uid)]);
+    const found = await Promise.all(lists.flat());
+    assert.deepEqual(seen, ["all"]);
+    assert.deepEqual([found[0]?.length, found[1]?.length], [1, 0]);
+    engine.tags.clear();
+    assert.deepEqual(await images.list(mine.uid), [], "the next one sees what is there now");
+  });
+
+  test("are so many at once of a project, and leave the others theirs", async () => {
+    await using w = await world();
+    const { engine, images, mine, theirs } = w;
+    engine.tags.set("web:1", ids.one);
+    const stuck = Promise.withResolvers<void>();
+    const { image } = engine;
+    const most = LIMITS.compute.maxImageCallsPerProject;
+    let calls = 0;
+    engine.image = async (reference) => {
+      if (reference.includes(mine.uid) && ++calls <= most) await stuck.promise;
+      return image.call(engine, reference);
+    };
+    const waiting = Array.from({ length: most }, () => images.resolve(mine.uid, "web:1"));
+    for (const work of [images.resolve(mine.uid, "web:1"), images.list(mine.uid), images.remove(mine.uid, "web:1")]) {
+      await assert.rejects(work, { code: "exhausted", reason: "overload" });
+    }
+    assert.equal((await images.resolve(theirs.uid, "web:1")).id, ids.one);
+    stuck.resolve();
+    assert.equal((await Promise.all(waiting)).length, most);
+    assert.equal((await images.list(mine.uid)).length, 1);
   });
 });
 

@@ -6,6 +6,7 @@ import { SkerryError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Engine, EngineImage } from "./engine.ts";
 import { projectRepository } from "./names.ts";
+import { SharedCall } from "./shared-call.ts";
 
 export interface Image {
   /** `busybox:latest`, without our repository. */
@@ -27,35 +28,57 @@ const ID = /^sha256:[0-9a-f]{64}$/;
 export class Images {
   readonly #engine: Engine;
   readonly #isDeclared: (id: string) => boolean;
+  /** All of the engine, which reads the config of each for it. */
+  readonly #all: SharedCall<readonly EngineImage[]>;
+  /** Questions that are under way, by project. */
+  readonly #asking = new Map<string, number>();
 
   /** `isDeclared`: whether any container is declared with the image of this id. */
   constructor(engine: Engine, isDeclared: (id: string) => boolean) {
     this.#engine = engine;
     this.#isDeclared = isDeclared;
+    this.#all = new SharedCall(() => engine.images());
   }
 
-  /** Those that the project can use: its own first. */
-  async list(project: string): Promise<readonly Image[]> {
-    return (await this.#engine.images()).flatMap((image) => imagesOf(image, project)).sort(byName);
+  /** Those that the project can use: its own first. @throws `exhausted/overload`, as the engine. */
+  list(project: string): Promise<readonly Image[]> {
+    return this.#ask(project, () => this.#list(project));
   }
 
-  /** What a name means in a project: its own image first. @throws `invalid`, `not_found` with those that are there. */
+  /**
+   * What a name means in a project: its own image first.
+   * @throws `invalid`, `not_found` with those that are there, `exhausted/overload`, as the engine.
+   */
   async resolve(project: string, name: string): Promise<Image> {
-    const known = await this.list(project);
     const wanted = ID.test(name) ? name : fullName(name);
-    const found = known.find((image) => image.name === wanted || image.id === wanted);
-    if (found !== undefined) return found;
-    const names = [...new Set(known.map((image) => image.name))].slice(0, 20);
-    throw new SkerryError("not_found", `There is no image ${wanted} here.`, {
-      hint:
-        (names.length === 0 ? "There are no images yet. " : `There are: ${names.join(", ")}. `) +
-        "Load one that docker save has written: skerry image load FILE",
+    return this.#ask(project, async () => {
+      const found = await this.find(project, wanted);
+      if (found !== undefined) return found;
+      const names = [...new Set((await this.#list(project)).map((image) => image.name))].slice(0, 20);
+      throw new SkerryError("not_found", `There is no image ${wanted} here.`, {
+        hint:
+          (names.length === 0 ? "There are no images yet. " : `There are: ${names.join(", ")}. `) +
+          "Load one that docker save has written: skerry image load FILE",
+      });
     });
+  }
+
+  /** By its id or full name, without a list of all. @throws as the engine. */
+  async find(project: string, wanted: string): Promise<Image | undefined> {
+    const references = ID.test(wanted) ? [wanted] : [projectRepository(project) + wanted, wanted];
+    for (const reference of references) {
+      const image = await this.#engine.image(reference);
+      // The name may lead to an image that is another project's.
+      const known = image === undefined ? [] : imagesOf(image, project).sort(byName);
+      const found = known.find((one) => one.name === wanted || one.id === wanted);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   /** Whether the project may have one of this name besides. @throws `exhausted/quota`, as the engine. */
   async assertRoom(project: string, name: string): Promise<void> {
-    const own = (await this.list(project)).filter((image) => image.project === project);
+    const own = (await this.#list(project)).filter((image) => image.project === project);
     const most = LIMITS.compute.maxImagesPerProject;
     if (own.length < most || own.some((image) => image.name === fullName(name))) return;
     throw new SkerryError("exhausted/quota", `The project has ${own.length} images; ${most} is the most.`, {
@@ -63,18 +86,23 @@ export class Images {
     });
   }
 
-  /** Takes the name away; the image goes with its last one. @throws `not_found`, `conflict` while a container uses it. */
+  /**
+   * Takes the name away; the image goes with its last one.
+   * @throws `not_found`, `conflict` while a container uses it, `exhausted/overload`.
+   */
   async remove(project: string, name: string): Promise<void> {
     const tag = projectRepository(project) + fullName(name);
-    if ((await this.#engine.image(tag)) === undefined) {
-      throw new SkerryError("not_found", `The project has no image ${fullName(name)} of its own.`);
-    }
-    await this.#engine.removeImage(tag);
+    await this.#ask(project, async () => {
+      if ((await this.#engine.image(tag)) === undefined) {
+        throw new SkerryError("not_found", `The project has no image ${fullName(name)} of its own.`);
+      }
+      await this.#engine.removeImage(tag);
+    });
   }
 
   /** All names of a project that has no containers any more. @throws as the engine. */
   async removeAll(project: string): Promise<void> {
-    for (const { tags } of await this.#engine.images()) {
+    for (const { tags } of await this.#all.get()) {
       for (const tag of tags) if (tag.startsWith(projectRepository(project))) await this.#engine.removeImage(tag);
     }
   }
@@ -90,6 +118,28 @@ export class Images {
     } catch (error) {
       // A container of somebody else's still has it, or the engine does not answer.
       if (!(error instanceof SkerryError)) throw error;
+    }
+  }
+
+  async #list(project: string): Promise<readonly Image[]> {
+    return (await this.#all.get()).flatMap((image) => imagesOf(image, project)).sort(byName);
+  }
+
+  /** One project does not keep the engine from answering the others. */
+  async #ask<T>(project: string, work: () => Promise<T>): Promise<T> {
+    const own = this.#asking.get(project) ?? 0;
+    if (own >= LIMITS.compute.maxImageCallsPerProject) {
+      throw new SkerryError("exhausted/overload", `${own} questions about the project's images are under way.`, {
+        retryAfterMs: 1000,
+      });
+    }
+    this.#asking.set(project, own + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (this.#asking.get(project) ?? 1) - 1;
+      if (left > 0) this.#asking.set(project, left);
+      else this.#asking.delete(project);
     }
   }
 }

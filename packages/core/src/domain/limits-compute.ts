@@ -57,6 +57,8 @@ export const COMPUTE_LIMITS = {
     maxImageFiles: 200_000,
     /** Bytes of its manifest. Beyond: `invalid/too-large`. */
     maxManifestBytes: 1 * MiB,
+    /** Bytes of its config, with labels and history: the engine reads those of all images for each list. Beyond: `invalid/too-large`. */
+    maxImageConfigBytes: 64 * KiB,
     /** Bytes of the files in it that could be its config. Beyond: `invalid`. */
     maxImageTextBytes: 16 * MiB,
     /** Layers in it. Beyond: `invalid/too-large`. */
@@ -65,6 +67,8 @@ export const COMPUTE_LIMITS = {
     maxImageLoads: 8,
     /** The same, of one project. Beyond: `exhausted/overload`. */
     maxImageLoadsPerProject: 4,
+    /** Questions about images, of one project at once. Beyond: `exhausted/overload`. */
+    maxImageCallsPerProject: 32,
     /** Images of one project, by name. Beyond: `exhausted/quota`. */
     maxImagesPerProject: 64,
     /** Bytes that are copied into or out of a container at once. Beyond: `invalid/too-large`, or the stream breaks off. */

@@ -238,16 +238,21 @@ export class SimEngine implements Engine {
 
   async images(): Promise<readonly EngineImage[]> {
     this.#up();
-    return [...this.tags].map(([tag, id]) => ({
+    return this.#images();
+  }
+
+  #images(): EngineImage[] {
+    return [...Map.groupBy(this.tags, ([, id]) => id)].map(([id, tags]) => ({
       id,
-      tags: [tag],
+      tags: tags.map(([tag]) => tag),
       sizeBytes: 1,
       createdAt: "2026-01-01T00:00:00.000Z",
     }));
   }
 
   async image(reference: string): Promise<EngineImage | undefined> {
-    const found = (await this.images()).find(({ id, tags }) => id === reference || tags.includes(reference));
+    this.#up();
+    const found = this.#images().find(({ id, tags }) => id === reference || tags.includes(reference));
     if (found !== undefined || !this.untagged.has(reference)) return found;
     return { id: reference, tags: [], sizeBytes: 1, createdAt: "2026-01-01T00:00:00.000Z" };
   }

@@ -63,6 +63,19 @@ describe("an engine that is not there", () => {
   });
 });
 
+test("an image that does not say when it was made has a date all the same", async () => {
+  await using server = await serve((request, response) => {
+    const id = { Id: "sha256:1", RepoTags: ["web:1"], Size: 1 };
+    response.setHeader("content-type", "application/json");
+    const list = JSON.stringify([{ ...id, Created: -62135596800 }]);
+    response.end(/images\/json/.test(request.url ?? "") ? list : JSON.stringify(id));
+  });
+  const createdAt = "1970-01-01T00:00:00.000Z";
+  const image = { id: "sha256:1", tags: ["web:1"], sizeBytes: 1, createdAt };
+  assert.deepEqual(await server.engine.image("web:1"), image);
+  assert.deepEqual(await server.engine.images(), [image]);
+});
+
 describe("an engine that misbehaves", () => {
   test("by saying nothing is given up in time", async () => {
     await using server = await serve(() => undefined);

@@ -201,7 +201,7 @@ function images(caller: DockerCaller): Pick<Engine, "images" | "image" | "loadIm
           id: Id,
           tags: (RepoTags ?? []).filter((tag) => !tag.startsWith("<none>")),
           sizeBytes: Size,
-          createdAt: new Date(Created * 1000).toISOString(),
+          createdAt: createdAt(Created * 1000),
         }),
       );
     },
@@ -212,7 +212,7 @@ function images(caller: DockerCaller): Pick<Engine, "images" | "image" | "loadIm
         id: found.Id,
         tags: found.RepoTags ?? [],
         sizeBytes: found.Size,
-        createdAt: new Date(Date.parse(found.Created)).toISOString(),
+        createdAt: createdAt(Date.parse(found.Created)),
       };
     },
     async loadImage(tar) {
@@ -237,6 +237,11 @@ function images(caller: DockerCaller): Pick<Engine, "images" | "image" | "loadIm
       await caller.call(`image`, (docker) => docker.getImage(tag).remove());
     },
   };
+}
+
+/** An image need not say when it was made: then `ms` is no number, or of the year 1. */
+function createdAt(ms: number): string {
+  return new Date(Math.max(ms || 0, 0)).toISOString();
 }
 
 function networks(caller: DockerCaller): Pick<Engine, "networks" | "createNetwork" | "removeNetwork"> {
