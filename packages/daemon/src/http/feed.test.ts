@@ -51,6 +51,21 @@ test("what is not for a watcher is passed over, and not asked for again after a 
   assert.equal(await next(again), 2);
 });
 
+test("what is passed over shows at the next sign of life only: nobody counts the others' changes", async () => {
+  const { clock, feed } = make();
+  const events = watch(feed);
+  assert.equal(await next(events), "progress");
+  let told = 0;
+  const sign = events.next().finally(() => told++);
+  for (const change of [-1, -2, -3]) {
+    feed.tell(change);
+    await new Promise(setImmediate);
+  }
+  assert.equal(told, 0);
+  await clock.advance(LIMITS.http.streamHeartbeatMs);
+  assert.deepEqual((await sign).value, { type: "progress", id: String(feed.revision) });
+});
+
 test("a watcher that is too slow lists again; what is kept is bounded", async () => {
   const { feed } = make();
   const events = watch(feed, feed.revision + 1);

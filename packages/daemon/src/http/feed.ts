@@ -53,7 +53,8 @@ export class Feed<T> {
 
   /**
    * Changes as events, as they come, until the signal aborts; `present` makes each of them, or nothing. Tells that there is
-   * nothing new at its beginning and every `streamHeartbeatMs`. @throws `conflict/compacted`.
+   * nothing new at its beginning and every `streamHeartbeatMs`, not at each change that is passed over: others could be
+   * counted by that. @throws `conflict/compacted`.
    */
   async *watch<E>(
     resume: ResumePoint | undefined,
@@ -61,6 +62,7 @@ export class Feed<T> {
     present: (change: T) => Promise<FeedEvent<E> | undefined>,
   ): AsyncGenerator<ListEvent<E>> {
     let seen = resume === undefined ? this.#newest : resume.revision - 1;
+    let signDueMs = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       for (const change of this.after(seen)) {
         seen++;
@@ -69,16 +71,20 @@ export class Feed<T> {
         if (event !== undefined) yield { ...event, id: String(seen) };
       }
       if (seen < this.#newest) continue;
-      yield { type: "progress", id: String(seen) };
-      await this.#changed(signal);
+      if (this.#clock.monotonicMs() >= signDueMs) {
+        signDueMs = this.#clock.monotonicMs() + LIMITS.http.streamHeartbeatMs;
+        yield { type: "progress", id: String(seen) };
+        continue;
+      }
+      await this.#changed(signal, signDueMs - this.#clock.monotonicMs());
     }
   }
 
-  /** Resolves at the next change, with the next sign of life, or when the signal aborts. */
-  async #changed(signal: AbortSignal): Promise<void> {
+  /** Resolves at the next change, when a sign of life is due, or when the signal aborts. */
+  async #changed(signal: AbortSignal, signInMs: number): Promise<void> {
     const quiet = new AbortController();
     const ended = AbortSignal.any([signal, quiet.signal]);
-    const heartbeat = this.#clock.sleep(LIMITS.http.streamHeartbeatMs, ended).catch(() => undefined);
+    const heartbeat = this.#clock.sleep(Math.max(0, signInMs), ended).catch(() => undefined);
     await Promise.race([this.#next.promise, heartbeat]);
     quiet.abort();
   }
