@@ -108,7 +108,9 @@ test("5,000 rows: the first and the last at once, sorted, filtered, and followed
   await tmux.until("the last", (text) => text.includes("▸ seen") || /▸ row-5000-/.test(text));
   await tmux.type("/row-49");
   const found = await tmux.until("found", (text) => /111 of 50\d\d/.test(text) && text.includes("▸ row-49-"));
-  assertScreen("many", found, (row) => row.replace(/ of 50\d\d/, " of 5000"));
+  // How much of a long name is shown depends on how long ago all was made.
+  const steady = (row: string) => row.replace(/ of 50\d\d/, " of 5000").replace(/-long[-a-z]*…/, "-long…");
+  assertScreen("many", found, steady);
   await admin.call(bucketRoutes.create, { body: { name: "row-4900-new" } });
   await tmux.until("followed", (text) => /112 of 50\d\d/.test(text));
   await tmux.keys("Escape", "q");
