@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -16,7 +17,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { isUid } from "@skerry/core/domain/resource.ts";
-import { type DataDirectoryOptions, openDataDirectory } from "./directory.ts";
+import { type DataDirectoryOptions, lockDataDirectory, openDataDirectory } from "./directory.ts";
 import { dataFailure } from "./failure.ts";
 
 const version = "0.1.0";
@@ -251,4 +252,21 @@ describe("what the system refuses", () => {
     }
     assert.match(run.stdout, /^(unavailable: .* read-only file system\.\n){2}$/);
   });
+});
+
+test("a lock that is undone takes away what it made itself, and nothing that came before it was held", async () => {
+  const path = fresh();
+  const locked = await lockDataDirectory(path);
+  writeFileSync(join(path, "half"), "x");
+  await locked.undo();
+  await locked[Symbol.asyncDispose]();
+  assert.ok(!existsSync(path));
+  {
+    await using _ = await openDataDirectory(path, { version });
+  }
+  const kept = readdirSync(path).sort();
+  const again = await lockDataDirectory(path);
+  await again.undo();
+  await again[Symbol.asyncDispose]();
+  assert.deepEqual(readdirSync(path).sort(), kept);
 });

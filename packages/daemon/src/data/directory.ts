@@ -58,13 +58,14 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
 
 async function open(layout: DataLayout, options: DataDirectoryOptions): Promise<DataDirectory> {
   const { clock = realClock, random = realRandom, disk = realDisk, version } = options;
-  const before = await namesBefore(layout.path);
+  const there = await lookBefore(layout);
   await makeOrCheck(layout.path, options);
   await refuseForeign(layout);
   // Before the lock, so that a directory that is refused stays as it was.
   if ((await readClusterFile(disk, layout)) === undefined && options.create === false) throw noData(layout.path);
   using stack = new DisposableStack();
   const lock = stack.use(await acquireLock(layout));
+  const before = await namesUnderLock(layout, there);
   // Again under the lock: another process may have begun here in between.
   await refuseForeign(layout);
   const found = await readClusterFile(disk, layout);
@@ -104,14 +105,17 @@ export interface LockedDirectory extends DataLayout, AsyncDisposable {
 export async function lockDataDirectory(path: string): Promise<LockedDirectory> {
   const layout = layoutOf(resolve(path));
   try {
-    const before = await namesBefore(layout.path);
+    const there = await lookBefore(layout);
     await makeOrCheck(layout.path, { version: "" });
-    const lock = await acquireLock(layout);
+    using stack = new DisposableStack();
+    const lock = stack.use(await acquireLock(layout));
+    const before = await namesUnderLock(layout, there);
+    stack.move();
     return {
       ...layout,
       async undo() {
-        if ([...(before ?? [])].every((name) => BEFORE_CLUSTER_FILE.has(name))) await discard(layout, before);
-        else if (before?.has(basename(layout.lockFile)) !== true) await unlink(layout.lockFile).catch(() => undefined);
+        if ([...before.names].every((name) => BEFORE_CLUSTER_FILE.has(name))) await discard(layout, before);
+        else if (!before.lock) await unlink(layout.lockFile).catch(() => undefined);
       },
       [Symbol.asyncDispose]: async () => lock[Symbol.dispose](),
     };
@@ -120,23 +124,38 @@ export async function lockDataDirectory(path: string): Promise<LockedDirectory> 
   }
 }
 
-/** Undefined: it is not there. */
-async function namesBefore(path: string): Promise<ReadonlySet<string> | undefined> {
-  try {
-    return new Set(await readdir(path));
-  } catch {
-    // Whatever is wrong with it is said when it is checked.
-    return undefined;
-  }
+/** What was there before this process came. */
+interface Before {
+  readonly directory: boolean;
+  readonly lock: boolean;
+  /** Besides the lock and what belongs to it. */
+  readonly names: ReadonlySet<string>;
+}
+
+async function lookBefore({ path, lockFile }: DataLayout): Promise<Omit<Before, "names">> {
+  const isThere = (one: string) =>
+    lstat(one).then(
+      () => true,
+      // What cannot be looked at is taken for there: then it stays.
+      (error: unknown) => systemCode(error) !== "ENOENT",
+    );
+  return { directory: await isThere(path), lock: await isThere(lockFile) };
+}
+
+/** Under the lock: what another process made until it let go is none of ours to remove. @throws when it cannot be read. */
+async function namesUnderLock({ path, lockFile }: DataLayout, there: Omit<Before, "names">): Promise<Before> {
+  // The lock has a journal beside it.
+  const names = (await readdir(path)).filter((name) => !name.startsWith(basename(lockFile)));
+  return { ...there, names: new Set(names) };
 }
 
 /** Under the lock, which goes last: whoever waits for it finds out that its file is another one. */
-async function discard({ path, lockFile }: DataLayout, before: ReadonlySet<string> | undefined): Promise<void> {
-  const ours = (await readdir(path)).filter((name) => before?.has(name) !== true && join(path, name) !== lockFile);
+async function discard({ path, lockFile }: DataLayout, before: Before): Promise<void> {
+  const ours = (await readdir(path)).filter((name) => !before.names.has(name) && join(path, name) !== lockFile);
   for (const name of ours) await rm(join(path, name), { recursive: true, force: true });
-  if (before?.has(basename(lockFile)) !== true) await unlink(lockFile).catch(() => undefined);
+  if (!before.lock) await unlink(lockFile).catch(() => undefined);
   // Somebody may have put something there.
-  if (before === undefined) await rmdir(path).catch(() => undefined);
+  if (!before.directory) await rmdir(path).catch(() => undefined);
 }
 
 function noData(path: string): SkerryError {
