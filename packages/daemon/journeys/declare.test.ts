@@ -81,7 +81,18 @@ spec:
   env: { MODE: live, EMPTY: "" }
   volumes: [{ name: data, path: /data }, { name: logs, path: /logs }]
   publish: [{ port: 80 }]
+  network: back
   running: false
+---
+kind: container
+name: alone
+project: team
+spec: { image: box, network: default, running: false }
+---
+kind: network
+name: back
+project: team
+labels: { keep: "yes" }
 ---
 kind: bucket
 name: pages
@@ -116,8 +127,10 @@ const ORDER = [
   "binding/amy",
   "volume/data",
   "volume/logs",
+  "network/back",
   "bucket/pages",
   "container/web",
+  "container/alone",
   "route/www",
 ];
 
@@ -140,7 +153,7 @@ test("every kind is made in the order in which one needs another, and again noth
     heads(first.stdout).map((line) => line.replace(/, password.*/, "")),
     said,
   );
-  await settled(cloud.cluster, "web", "stopped");
+  for (const name of ["web", "alone"]) await settled(cloud.cluster, name, "stopped");
   const after = await cloud.revision();
   const again = await cloud.apply(ALL);
   assert.deepEqual([again.status, heads(again.stdout)], [0, ORDER.map((name) => `${name} unchanged`)], again.stderr);
@@ -150,7 +163,7 @@ test("every kind is made in the order in which one needs another, and again noth
 test("what get shows of every kind can be applied and changes nothing", async () => {
   await using cloud = await start();
   assert.equal((await cloud.apply(ALL)).status, 0);
-  await settled(cloud.cluster, "web", "stopped");
+  for (const name of ["web", "alone"]) await settled(cloud.cluster, name, "stopped");
   const before = await cloud.revision();
   const show = async (format: string, ...what: string[]) => {
     const ofCloud = ["user", "project"].includes(what[0] ?? "");
@@ -268,11 +281,14 @@ test("what is refused is told before anything is changed; what fails later, with
   const problem = JSON.parse(late.stderr) as { detail: string; details: { applied: string[]; notTried: string[] } };
   assert.match(
     problem.detail,
-    /^standard input:7: container\/web: There is no image none:latest.* Applied before it: 6 of 8; not tried: route\/www\.$/,
+    /^standard input:7: container\/web: There is no image none:latest.* Applied before it: 7 of 10; not tried: container\/alone, route\/www\.$/,
   );
-  assert.deepEqual(problem.details, { applied: ORDER.slice(0, 6), notTried: ["route/www"] });
+  assert.deepEqual(problem.details, { applied: ORDER.slice(0, 7), notTried: ORDER.slice(8) });
   await cloud.cluster.admin.call(volumeRoutes.get, { params: { name: "data" }, query: { project: "team" } });
   const mended = await cloud.apply(ALL);
   assert.equal(mended.status, 0, mended.stderr);
-  assert.match(mended.stdout, /bucket\/pages unchanged\ncontainer\/web created\nroute\/www created\n$/);
+  assert.match(
+    mended.stdout,
+    /bucket\/pages unchanged\ncontainer\/web created\ncontainer\/alone created\nroute\/www created\n$/,
+  );
 });

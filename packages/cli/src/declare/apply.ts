@@ -59,8 +59,8 @@ class Made {
     return this.#others.has(target) ? target : undefined;
   }
 
-  hasVolume(name: string, project: string | undefined): boolean {
-    return this.#others.has(`volume/${project ?? ""}/${name}`);
+  has(kind: "volume" | "network", name: string, project: string | undefined): boolean {
+    return this.#others.has(`${kind}/${project ?? ""}/${name}`);
   }
 }
 
@@ -75,7 +75,7 @@ async function rehearse(declaration: Declaration, plan: Plan, place: Place, made
     return;
   }
   const { route, ...input } = createOf(declaration, plan, place.project);
-  const body = declaration.kind === "container" ? withoutVolumes(input.body, declaration, place, made) : input.body;
+  const body = declaration.kind === "container" ? withoutMade(input.body, declaration, place, made) : input.body;
   if (result === "created") {
     await call(route, { ...input, body });
     return;
@@ -89,12 +89,18 @@ async function rehearse(declaration: Declaration, plan: Plan, place: Place, made
   }
 }
 
-/** Volumes that will be there by then are no reason to refuse it. */
-function withoutVolumes(body: Body, declaration: Declaration, place: Place, made: Made): Body {
-  const { volumes, ...spec } = body["spec"] as { volumes?: readonly { readonly name: string }[] };
+/** Volumes and a network that will be there by then are no reason to refuse it. */
+function withoutMade(body: Body, declaration: Declaration, place: Place, made: Made): Body {
+  const { volumes, network, ...spec } = body["spec"] as ContainerParts;
   const project = declaration.project ?? place.project;
-  const there = (volumes ?? []).filter(({ name }) => !made.hasVolume(name, project));
-  return { ...body, spec: { ...spec, volumes: there } };
+  const there = (volumes ?? []).filter(({ name }) => !made.has("volume", name, project));
+  const isThere = network !== undefined && !made.has("network", network, project);
+  return { ...body, spec: { ...spec, volumes: there, ...(isThere ? { network } : {}) } };
+}
+
+interface ContainerParts {
+  readonly volumes?: readonly { readonly name: string }[];
+  readonly network?: string;
 }
 
 export interface Applied {
@@ -166,7 +172,7 @@ function updateOf(declaration: Declaration, plan: Plan, inProject: string | unde
 
 function createOf(declaration: Declaration, plan: Plan, inProject: string | undefined): Request {
   const { kind, name } = declaration;
-  const { create, ofProject } = KIND_RULES[kind];
+  const { create, hasNoSpec, ofProject } = KIND_RULES[kind];
   // When it is made anew: those that it had, unless others are declared.
   const labels = declaration.labels ?? plan.current?.meta.labels;
   const project = ofProject ? (declaration.project ?? inProject) : undefined;
@@ -178,7 +184,7 @@ function createOf(declaration: Declaration, plan: Plan, inProject: string | unde
       name,
       ...(project === undefined ? {} : { project }),
       ...(labels === undefined ? {} : { labels }),
-      ...(kind === "volume" ? {} : { spec: kind === "user" ? created : plan.spec }),
+      ...(hasNoSpec === true ? {} : { spec: kind === "user" ? created : plan.spec }),
     },
   };
 }

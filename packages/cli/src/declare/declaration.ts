@@ -130,8 +130,7 @@ function sentOf(kind: DeclaredKind, body: Record<string, unknown>, value: Record
   const { spec, ...bare } = body;
   if (kind === "binding") return bindingOf(body, value);
   if (kind === "user") return unnamed;
-  if (kind === "volume") {
-    // It has nothing to declare yet.
+  if (KIND_RULES[kind].hasNoSpec === true) {
     return isRecord(spec) && Object.keys(spec).length === 0 ? bare : body;
   }
   if (kind !== "container" || value["meta"] === undefined || !isRecord(spec)) return body;

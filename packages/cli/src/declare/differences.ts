@@ -32,9 +32,10 @@ export function differences(
   return { changes: changesFrom(before, { ...withLabels(labels), spec: changed }), changed };
 }
 
-/** In the one spelling of several that mean the same: the order of mounts and ports, and an image's own tag. */
+/** In the one spelling of several that mean the same: the order of mounts and ports, an image's own tag, the network that each project has. */
 function comparable(field: string, value: unknown): unknown {
   if (field === "image" && typeof value === "string") return value.includes(":") ? value : `${value}:latest`;
+  if (field === "network") return value ?? "default";
   if ((field !== "volumes" && field !== "publish") || !Array.isArray(value)) return value;
   return value.map(canonical).sort();
 }

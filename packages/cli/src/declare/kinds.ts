@@ -1,13 +1,23 @@
 /** What can be declared, in the order in which it is applied: what others need comes before them. */
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
+import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
 import type { Route } from "@skerry/core/contract/route.ts";
 
-export const DECLARED_KINDS = ["user", "project", "binding", "volume", "bucket", "container", "route"] as const;
+export const DECLARED_KINDS = [
+  "user",
+  "project",
+  "binding",
+  "volume",
+  "network",
+  "bucket",
+  "container",
+  "route",
+] as const;
 export type DeclaredKind = (typeof DECLARED_KINDS)[number];
 
 interface KindRules {
@@ -27,6 +37,8 @@ interface KindRules {
   readonly replaceable: boolean;
   /** Whether creating one that is there changes it. */
   readonly createChanges?: true;
+  /** It has nothing to declare besides its name and labels: creating one takes no spec. */
+  readonly hasNoSpec?: true;
 }
 
 type Routes = Pick<KindRules, "get" | "list" | "create" | "update" | "delete">;
@@ -42,7 +54,18 @@ export const KIND_RULES: Readonly<Record<DeclaredKind, KindRules>> = {
     schema: bindingRoutes.create as Route,
     createChanges: true,
   },
-  volume: { ...(volumeRoutes as unknown as Routes), ...inProject, schema: volumeRoutes.create as Route },
+  volume: {
+    ...(volumeRoutes as unknown as Routes),
+    ...inProject,
+    hasNoSpec: true,
+    schema: volumeRoutes.create as Route,
+  },
+  network: {
+    ...(networkRoutes as unknown as Routes),
+    ...inProject,
+    hasNoSpec: true,
+    schema: networkRoutes.create as Route,
+  },
   bucket: {
     ...(bucketRoutes as unknown as Routes),
     ...inProject,

@@ -15,7 +15,7 @@ export default defineCommand({
   options: {},
   example: "backup create skerry-2026-08-02.backup",
   details:
-    "While the daemon runs: all that is declared (users, tokens, projects, buckets, routes, containers, volumes) and the " +
+    "While the daemon runs: all that is declared (users, tokens, projects, buckets, routes, containers, volumes, networks) and the " +
     "index of objects as of one moment. The objects' content is not in it: its copies on the chunkservers are needed for " +
     "a restore, and what was deleted since cannot be read after one. Nor is what lies in volumes, images, or the audit log. It holds password hashes: FILE gets mode 0600. Needs the role operator or admin.",
   async run(invocation, { args }) {
