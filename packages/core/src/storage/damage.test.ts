@@ -88,7 +88,7 @@ test("when all replicas are bad the stream fails after the good bytes, and nothi
   const received: Uint8Array[] = [];
   await assert.rejects(
     async () => {
-      for await (const piece of found?.body ?? assert.fail()) received.push(piece);
+      for await (const piece of found?.body ?? assert.fail()) received.push(Buffer.from(piece));
     },
     { code: "internal", reason: "corrupt" },
   );

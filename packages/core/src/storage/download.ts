@@ -7,6 +7,7 @@ import type { BufferPool } from "./buffer-pool.ts";
 import { type ChunkId, digestText } from "./chunk-format.ts";
 import type { ChunkReader, ChunkServer } from "./chunkserver.ts";
 import { type ProbeWorld, probeAway } from "./probe.ts";
+import type { SpareBuffers } from "./spare-buffers.ts";
 
 const { ioBytes } = LIMITS.objects;
 /** Longer reads of a chunk bypass the page cache: they would push out what is read often. */
@@ -15,6 +16,7 @@ const DIRECT_FROM_BYTES = 4 * ioBytes;
 export interface DownloadWorld extends ProbeWorld {
   readonly index: ObjectIndex;
   readonly pool: BufferPool;
+  readonly spares: SpareBuffers;
   readonly random: Random;
   /** Told of each replica that could not be read. */
   readonly onBadReplica: (chunk: ChunkId, server: string, error: unknown) => void;
@@ -27,8 +29,8 @@ interface Placed {
 }
 
 /**
- * Bytes `[start, end)` of an object in pieces of at most `LIMITS.objects.ioBytes`, each the caller's own. Reads one piece
- * ahead. @throws `internal/corrupt` (no replica is good), `unavailable/replicas` (those that may be good are away).
+ * Bytes `[start, end)` of an object in pieces of at most `LIMITS.objects.ioBytes`, each good until the next is asked for: its
+ * buffer is used again. Reads one piece ahead. @throws `internal/corrupt` (no replica is good), `unavailable/replicas` (those that may be good are away).
  */
 export async function* downloadRange(
   world: DownloadWorld,
@@ -36,7 +38,8 @@ export async function* downloadRange(
   range: { readonly start: number; readonly end: number },
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for (const placed of chunksIn(record, range)) yield* downloadChunk(world, placed, range, signal);
+  const buffers = new TwoBuffers(world.spares);
+  for (const placed of chunksIn(record, range)) yield* downloadChunk(world, placed, range, buffers, signal);
 }
 
 /** Those of which the range has a part. */
@@ -58,6 +61,7 @@ async function* downloadChunk(
   world: DownloadWorld,
   { chunk, start }: Placed,
   range: { readonly start: number; readonly end: number },
+  buffers: TwoBuffers,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const end = Math.min(range.end - start, chunk.sizeBytes);
@@ -68,7 +72,7 @@ async function* downloadChunk(
     const pieceEnd = Math.min(end, (Math.floor(at / ioBytes) + 1) * ioBytes);
     const from = at;
     at = pieceEnd;
-    const piece = replicas.read(from, pieceEnd - from, signal);
+    const piece = replicas.read(from, buffers.next(pieceEnd - from), signal);
     // It may fail while nobody waits for it yet.
     piece.catch(() => undefined);
     return piece;
@@ -87,11 +91,36 @@ async function* downloadChunk(
   }
 }
 
+/**
+ * One is with who takes the pieces while the other is filled. Not from the pool: a slow reader must not keep others from
+ * reading. Not new ones each time: fifty downloads would leave a hundred megabytes to the collector.
+ */
+class TwoBuffers {
+  readonly #spares: SpareBuffers;
+  readonly #both: Uint8Array[] = [new Uint8Array(0), new Uint8Array(0)];
+
+  constructor(spares: SpareBuffers) {
+    this.#spares = spares;
+  }
+
+  /** Of this length; what it held is gone. */
+  next(lengthBytes: number): Uint8Array {
+    const [least = new Uint8Array(0)] = this.#both.splice(0, 1);
+    const buffer = least.byteLength < lengthBytes ? this.#new(lengthBytes) : least;
+    this.#both.push(buffer);
+    return buffer.subarray(0, lengthBytes);
+  }
+
+  #new(lengthBytes: number): Uint8Array {
+    return lengthBytes === ioBytes ? this.#spares.take() : Buffer.allocUnsafeSlow(lengthBytes);
+  }
+}
+
 /** Reads its first byte from any replica. @throws as `downloadRange`. */
 export async function openAny(world: DownloadWorld, chunk: ChunkRef, signal: AbortSignal): Promise<void> {
   const replicas = new ReplicaChain(world, chunk, false);
   try {
-    await replicas.read(0, Math.min(1, chunk.sizeBytes), signal);
+    await replicas.read(0, new Uint8Array(Math.min(1, chunk.sizeBytes)), signal);
   } finally {
     await replicas.close();
   }
@@ -114,14 +143,15 @@ class ReplicaChain {
     this.#direct = direct;
   }
 
-  /** A copy of verified bytes. */
-  async read(offset: number, lengthBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+  /** Fills `into` with verified bytes, and gives it. */
+  async read(offset: number, into: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     const buffer = await this.#world.pool.acquire(signal);
     try {
       for (;;) {
         const { server, reader } = await this.#opened(buffer, signal);
         try {
-          return Buffer.from(await reader.read(offset, lengthBytes, buffer));
+          into.set(await reader.read(offset, into.byteLength, buffer));
+          return into;
         } catch (error) {
           await this.close();
           this.#bad(server, error);

@@ -25,6 +25,7 @@ import { LostChunks } from "./lost.ts";
 import { ObjectBody } from "./object-body.ts";
 import { Pins } from "./pins.ts";
 import { Repair } from "./repair.ts";
+import { SpareBuffers } from "./spare-buffers.ts";
 import { readStatus, type StorageStatus } from "./status.ts";
 import { objectTooLarge, Upload } from "./upload.ts";
 import { createVersions } from "./versions.ts";
@@ -74,7 +75,10 @@ export interface ObjectContent {
   readonly info: ObjectInfo;
   /** What is to come: the whole object, or the range. */
   readonly sizeBytes: number;
-  /** To be read to its end or returned early. Rejects with `internal/corrupt` or `unavailable/replicas`, never lies. */
+  /**
+   * To be read to its end or returned early; a piece is good until the next is asked for. Rejects with `internal/corrupt` or
+   * `unavailable/replicas`, never lies.
+   */
   readonly body: ObjectBody;
 }
 
@@ -88,6 +92,7 @@ export async function createObjectService(options: ObjectServiceOptions): Promis
 export class ObjectService implements AsyncDisposable {
   readonly #options: ObjectServiceOptions;
   readonly #pool = new BufferPool();
+  readonly #spares = new SpareBuffers();
   readonly #pins = new Pins();
   readonly #active = new Set<string>();
   readonly #uploads = new Set<Promise<unknown>>();
@@ -107,7 +112,8 @@ export class ObjectService implements AsyncDisposable {
     this.#options = options;
     this.#nextVersion = createVersions(clock, random);
     this.#lost = new LostChunks(options);
-    const shared = { ...options, pool: this.#pool, pins: this.#pins, active: this.#active, lost: this.#lost };
+    const spares = this.#spares;
+    const shared = { ...options, spares, pool: this.#pool, pins: this.#pins, active: this.#active, lost: this.#lost };
     this.#repair = new Repair({ ...shared, wake: () => wake("storage.repair") });
     const garbage = new Garbage(shared);
     this.#inventory = createInventory({ ...shared, garbage, repair: this.#repair });
@@ -180,7 +186,7 @@ export class ObjectService implements AsyncDisposable {
   }
 
   #startUpload(signal: AbortSignal | undefined): Upload {
-    const world = { chunkBytes, ...this.#options, pool: this.#pool, active: this.#active };
+    const world = { chunkBytes, ...this.#options, pool: this.#pool, spares: this.#spares, active: this.#active };
     return new Upload(world, this.#endingWith(signal));
   }
 

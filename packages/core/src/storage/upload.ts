@@ -11,6 +11,7 @@ import type { ChunkServer } from "./chunkserver.ts";
 import { FanOut, type LegFailure } from "./fan-out.ts";
 import { placementOrder } from "./placement.ts";
 import { isAnyAway, type ProbeWorld, probeAway } from "./probe.ts";
+import type { SpareBuffers } from "./spare-buffers.ts";
 
 const { ioBytes, blockBytes, maxObjectBytes, replicas } = LIMITS.objects;
 /** Buffers of the pool that one upload may have in writing. */
@@ -19,6 +20,7 @@ const FIRST_GATHER_BYTES = 64 * 1024;
 
 export interface UploadWorld extends ProbeWorld {
   readonly pool: BufferPool;
+  readonly spares: SpareBuffers;
   readonly random: Random;
   readonly chunkBytes: number;
   /** For the ETags of bodies that do not fit one buffer; without it all are computed here. */
@@ -125,6 +127,8 @@ export class Upload {
 
   /** Leaves what is staged to whoever looks into the index: the next start, or the inventory. */
   release(): void {
+    this.#world.spares.give(this.#gather);
+    this.#gather = new Uint8Array(0);
     for (const { chunk } of this.#fanOuts) this.#world.active.delete(chunk.id);
   }
 
@@ -153,7 +157,7 @@ export class Upload {
     if (neededBytes <= this.#gather.byteLength) return;
     let sizeBytes = Math.max(FIRST_GATHER_BYTES, this.#gather.byteLength);
     while (sizeBytes < neededBytes) sizeBytes *= 2;
-    const grown = new Uint8Array(sizeBytes);
+    const grown = sizeBytes === ioBytes ? this.#world.spares.take() : Buffer.allocUnsafeSlow(sizeBytes);
     grown.set(this.#gather.subarray(0, this.#gathered));
     this.#gather = grown;
   }

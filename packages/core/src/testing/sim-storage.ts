@@ -178,7 +178,7 @@ export async function* pieces(content: Uint8Array, pieceBytes: number): AsyncGen
 
 export async function collect(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
-  for await (const part of body) parts.push(part);
+  for await (const part of body) parts.push(Buffer.from(part));
   return Buffer.concat(parts);
 }
 

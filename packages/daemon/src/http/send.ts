@@ -38,7 +38,9 @@ export async function send(outgoing: ServerResponse, response: ApiResponse, opti
     for (let at = 0; at < part.length && !outgoing.destroyed; at += WRITE_BYTES) {
       const slice = part.subarray(at, at + WRITE_BYTES);
       bytesOut += slice.length;
-      if (!outgoing.write(slice)) await taken(outgoing, "drain", options.readerIdleMs, response.cut);
+      // Until then its bytes must stay as they are: what made them may use its buffer again for the next.
+      const write = (written: Written) => outgoing.write(slice, written);
+      await taken(outgoing, write, options.readerIdleMs, response.cut);
     }
   }
   return bytesOut;
@@ -47,15 +49,22 @@ export async function send(outgoing: ServerResponse, response: ApiResponse, opti
 /** Ends the answer. Resolves when all of it has been handed over, or the connection is gone. */
 export async function finish(outgoing: ServerResponse, readerIdleMs: number): Promise<void> {
   if (outgoing.destroyed || outgoing.writableEnded) return;
-  const finished = taken(outgoing, "finish", readerIdleMs);
-  outgoing.end();
-  await finished;
+  const end = (written: Written) => {
+    outgoing.end(written);
+    return false;
+  };
+  await taken(outgoing, end, readerIdleMs);
 }
 
-/** The reader has taken what waits. Else, or when the answer's right is lost meanwhile, the connection is cut. */
+type Written = (error?: Error | null) => void;
+
+/**
+ * The system has taken what `start` gives the connection, which calls `written` then; `start` says whether there was room
+ * for it. When the reader takes nothing, or the answer's right is lost while there is no room, the connection is cut.
+ */
 function taken(
   outgoing: ServerResponse,
-  event: "drain" | "finish",
+  start: (written: Written) => boolean,
   readerIdleMs: number,
   cut?: AbortSignal,
 ): Promise<void> {
@@ -63,14 +72,20 @@ function taken(
     const destroy = () => void outgoing.destroy();
     const done = () => {
       outgoing.setTimeout(0);
-      outgoing.off("timeout", destroy).off(event, done).off("close", done);
-      cut?.removeEventListener("abort", destroy);
+      outgoing.off("timeout", destroy).off("close", done);
+      cut?.removeEventListener("abort", lose);
       resolve();
     };
-    outgoing.on(event, done).on("close", done).on("timeout", destroy);
+    outgoing.on("close", done).on("timeout", destroy);
     // The socket's own: it sees that a part of what waits was taken, and belongs to the answer whose turn it is.
     outgoing.setTimeout(readerIdleMs);
-    cut?.addEventListener("abort", destroy, { once: true });
-    if (cut?.aborted) destroy();
+    // What fails is over when the connection is.
+    const hasRoom = start((error) => {
+      if (!error || outgoing.closed) done();
+    });
+    // Who makes the answer knows of it, too, and may have a last word.
+    const lose = hasRoom ? done : destroy;
+    cut?.addEventListener("abort", lose, { once: true });
+    if (cut?.aborted) lose();
   });
 }

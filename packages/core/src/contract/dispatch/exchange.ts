@@ -18,7 +18,10 @@ export interface ApiRequest {
 export interface ApiResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** A stream is read to its end or returned early (`return()`); an error in it cuts the connection. */
+  /**
+   * A stream is read to its end or returned early (`return()`); an error in it cuts the connection. A part is good until the
+   * next is asked for: whoever sends it waits until the system has it.
+   */
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   /**
    * Of a stream: reads what comes first, and keeps it. Called when the body may be read, before the answer begins: what goes
