@@ -321,6 +321,8 @@ test("without a terminal it says so, with the status for what is not supported",
 
 test("on a terminal that cannot place text it says so", async () => {
   const env = { SKERRY_CONFIG_DIR: join(directory, "config"), HOME: directory };
-  await using tmux = await Tmux.start({ columns: 80, rows: 24, env, command: `TERM=dumb ${SKERRY} ui` });
-  await tmux.until("why", (text) => text.includes("TERM is dumb") && text.includes("left with 9"));
+  for (const name of ["ui", "top"]) {
+    await using tmux = await Tmux.start({ columns: 80, rows: 24, env, command: `TERM=dumb ${SKERRY} ${name}` });
+    await tmux.until("why", (text) => text.includes("TERM is dumb") && text.includes("left with 9"));
+  }
 });

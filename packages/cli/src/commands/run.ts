@@ -1,10 +1,8 @@
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
-import { RESTARTS } from "@skerry/core/contract/lists.ts";
 import { defineCommand } from "./command.ts";
-import { readNumber } from "./container/number.ts";
+import { LIMIT_OPTIONS, readLimits } from "./container/limit-flags.ts";
 import { untilSettled } from "./container/settled.ts";
-import { parseSize } from "./container/size.ts";
 import { LABEL_OPTION, parseLabels } from "./labels.ts";
 
 export default defineCommand({
@@ -12,18 +10,17 @@ export default defineCommand({
   args: [1, 257],
   options: {
     name: { type: "string", describe: "Name of the container (default: the image's)" },
-    cpu: { type: "string", describe: "Cores, e.g. 0.5 (default 1)" },
-    memory: { type: "string", describe: "Memory, e.g. 256m (default 512m)" },
-    pids: { type: "string", describe: "Processes and threads at once (default 256)" },
+    ...LIMIT_OPTIONS,
     env: { type: "array", alias: "e", describe: "Variable: NAME=VALUE; repeat it. Everyone who may see it sees it" },
     publish: { type: "array", describe: "Port that this machine passes on: PORT (any free one here) or HERE:PORT" },
     volume: { type: "array", describe: "Volume and where it appears: NAME:/path; repeat it" },
     network: { type: "string", describe: "Network of the project (default: the one that each project has)" },
-    restart: { type: "string", choices: RESTARTS, describe: "After it has ended by itself (default always)" },
     ...LABEL_OPTION,
   },
   example: "run busybox --name web --publish 8000:80 -- httpd -f -h /www",
-  details: "Waits until it runs, or says why it does not. What it says last is shown when it ends at once.",
+  details:
+    "Waits until it runs, or says why it does not. What it says last is shown when it ends at once. Unless others are named, " +
+    "it gets 1 core, 512m of memory and 256 processes, and is always started again.",
   takesProject: true,
   async run(invocation, { args, flags }) {
     const [image = "", ...command] = args;
@@ -39,14 +36,11 @@ export default defineCommand({
         spec: {
           image,
           ...(command.length === 0 ? {} : { command }),
-          ...(flags.cpu === undefined ? {} : { cpu: readNumber(flags.cpu, "--cpu") }),
-          ...(flags.memory === undefined ? {} : { memoryBytes: parseSize(flags.memory, "--memory") }),
-          ...(flags.pids === undefined ? {} : { pids: readNumber(flags.pids, "--pids") }),
+          ...readLimits(flags),
           ...(flags.env.length === 0 ? {} : { env: readVariables(flags.env) }),
           ...(flags.publish.length === 0 ? {} : { publish: flags.publish.map(readPort) }),
           ...(flags.volume.length === 0 ? {} : { volumes: flags.volume.map(readMount) }),
           ...(flags.network === undefined ? {} : { network: flags.network }),
-          ...(flags.restart === undefined ? {} : { restart: flags.restart }),
         },
       },
       signal,

@@ -1,33 +1,23 @@
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
-import { RESTARTS } from "@skerry/core/contract/lists.ts";
 import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
-import { readNumber } from "./number.ts";
+import { LIMIT_OPTIONS, readLimits } from "./limit-flags.ts";
 import { untilLimited } from "./settled.ts";
-import { parseSize } from "./size.ts";
 
 export default defineCommand({
   usage: "NAME",
   args: [1, 1],
   takesProject: true,
   options: {
-    cpu: { type: "string", describe: "Cores, e.g. 0.5" },
-    memory: { type: "string", describe: "Memory, e.g. 256m" },
-    pids: { type: "string", describe: "Processes and threads at once" },
-    restart: { type: "string", choices: RESTARTS, describe: "After it has ended by itself" },
+    ...LIMIT_OPTIONS,
     ...LABEL_CHANGE_OPTION,
   },
   example: "container update web --memory 1g",
   details: "It runs on meanwhile: nothing is started again.",
   async run(invocation, { args, flags }) {
-    const { label, cpu, memory, pids, restart } = flags;
-    const spec = {
-      ...(cpu === undefined ? {} : { cpu: readNumber(cpu, "--cpu") }),
-      ...(memory === undefined ? {} : { memoryBytes: parseSize(memory, "--memory") }),
-      ...(pids === undefined ? {} : { pids: readNumber(pids, "--pids") }),
-      ...(restart === undefined ? {} : { restart }),
-    };
+    const { label } = flags;
+    const spec = readLimits(flags);
     if (label.length === 0 && Object.keys(spec).length === 0) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
         hint: "Say --cpu, --memory, --pids, --restart or --label.",

@@ -3,20 +3,10 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProxyWorld, until } from "../../testing/proxy-world.ts";
+import { createSimRandom } from "../../testing/sim-random.ts";
 
 const CLIENTS = 24;
 const TURNS = 12;
-
-/** Repeats for a seed: a small generator (mulberry32). */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 async function misbehaving(world: ProxyWorld, pick: (below: number) => number): Promise<void> {
   await world.upstream(({ line, body }, socket) => {
@@ -75,7 +65,7 @@ async function client(world: ProxyWorld, name: string, pick: (below: number) => 
 
 for (const seed of [1, 2, 3]) {
   test(`anything at any time, seed ${seed}`, async () => {
-    const pick = randomOf(seed);
+    const pick = createSimRandom(seed).below;
     await using world = await ProxyWorld.start({
       ...{
         upstreamHeadMs: 100,
