@@ -10,8 +10,8 @@ import { routesScreen } from "./routes.ts";
 import type { Screen } from "./screen.ts";
 import { sessionsScreen } from "./sessions.ts";
 import { tokensScreen } from "./tokens.ts";
+import { networksScreen, volumesScreen } from "./used.ts";
 import { usersScreen } from "./users.ts";
-import { volumesScreen } from "./volumes.ts";
 
 export const ROOT_SCREENS: readonly Screen[] = [
   containersScreen,
@@ -24,6 +24,7 @@ export const ROOT_SCREENS: readonly Screen[] = [
   jobsScreen,
   auditScreen,
   volumesScreen,
+  networksScreen,
   imagesScreen,
   bindingsScreen,
 ];
