@@ -96,6 +96,11 @@ export class ContainerCache implements ContainerEndpoints, AsyncDisposable {
     return { state: "down", reason: `${STATE_TEXTS[status?.state ?? "pending"]}${reason}` };
   }
 
+  /** Of one that is declared. */
+  statusOf(projectUid: string, name: string): ContainerStatus | undefined {
+    return this.#known.get(resourceKey("container", projectUid, name))?.status;
+  }
+
   subscribe(listener: (projectUid: string, name: string) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };

@@ -16,6 +16,8 @@ import { Images } from "./images.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { CLUSTER_LABEL, UID_LABEL, volumeName } from "./names.ts";
 import { ProjectNetworks } from "./networks.ts";
+import { Undeclared } from "./undeclared.ts";
+import { untilGone } from "./until-gone.ts";
 import { type UsedKind, UsedResources } from "./used-resources.ts";
 
 export interface ComputeOptions {
@@ -49,8 +51,10 @@ export interface Compute extends AsyncDisposable {
   start(): void;
   /** What the engine calls the container. @throws `conflict` when it is not there (yet). */
   engineContainer(uid: string): Promise<string>;
-  /** Waits until the container is gone from the store, at most `LIMITS.compute.deleteWaitMs`. */
+  /** Waits until the container is gone from the store. @throws `unavailable` when it is not yet, with why. */
   untilGone(projectUid: string, name: string): Promise<void>;
+  /** What is not as it should be, in sentences. */
+  problems(): readonly string[];
 }
 
 /** Resolves when what is declared is known. Touches no engine. */
@@ -69,6 +73,7 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
   const all = () => Promise.all(cache.keys().map((key) => queue.add(key)));
   const volumes = new UsedResources(volumeKind(engine), options);
   const networks = new UsedResources(networkKind(projectNetworks), options);
+  const undeclared = new Undeclared({ ...options, cache });
   let following: Promise<void> = Promise.resolve();
   return {
     engine,
@@ -88,6 +93,7 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
           progress(`${cache.keys().length} containers`);
           await projectNetworks.guard(cache.networks());
           await all();
+          await undeclared.look();
         },
       },
     ],
@@ -103,6 +109,7 @@ export async function createCompute(options: ComputeOptions): Promise<Compute> {
       });
     },
     untilGone: (projectUid, name) => untilGone(cache, clock, projectUid, name),
+    problems: () => undeclared.problems(),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await cache[Symbol.asyncDispose]();
@@ -204,27 +211,6 @@ function untilAny(cache: ContainerCache, signal: AbortSignal): Promise<void> {
     };
     const subscription = cache.subscribe(look);
     signal.addEventListener("abort", look, { once: true });
-    look();
-  });
-}
-
-function untilGone(cache: ContainerCache, clock: Clock, projectUid: string, name: string): Promise<void> {
-  const ended = new AbortController();
-  return new Promise((resolve) => {
-    const look = () => {
-      if (cache.find(projectUid, name) !== undefined) return;
-      subscription[Symbol.dispose]();
-      ended.abort();
-      resolve();
-    };
-    const subscription = cache.subscribe(look);
-    clock.sleep(LIMITS.compute.deleteWaitMs, ended.signal).then(
-      () => {
-        subscription[Symbol.dispose]();
-        resolve();
-      },
-      () => undefined,
-    );
     look();
   });
 }

@@ -99,7 +99,7 @@ export interface Engine {
   containers(
     label: string,
     value: string,
-  ): Promise<readonly { readonly id: string; readonly labels: Record<string, string> }[]>;
+  ): Promise<readonly { readonly name: string; readonly labels: Readonly<Record<string, string>> }[]>;
   /** By id or name. */
   container(id: string): Promise<EngineContainer | undefined>;
   /** Resolves with its id. @throws `not_found` (image), `conflict/exists` (name). */

@@ -106,7 +106,7 @@ export class SimEngine implements Engine {
     this.#up();
     return [...this.made]
       .filter(([, { plan }]) => plan.labels[label] === value)
-      .map(([id, { plan }]) => ({ id, labels: { ...plan.labels } }));
+      .map(([name, { plan }]) => ({ name, labels: { ...plan.labels } }));
   }
 
   async container(id: string): Promise<EngineContainer | undefined> {

@@ -15,7 +15,7 @@ import type { Services } from "./services.ts";
 const AUDIT_LINES = 100;
 
 export function nodeHandlers(services: Services) {
-  const { clock, gateway, node, objects, store } = services;
+  const { clock, compute, gateway, node, objects, store } = services;
   let openapi: string | undefined;
   return [
     handle.json(nodeRoutes.status, async (call) => {
@@ -25,6 +25,7 @@ export function nodeHandlers(services: Services) {
       const problems = [
         ...problemsOf(services, storage, readiness, await namesOf(services, call, storage.lostObjects)),
         ...(await engineProblems(store)),
+        ...compute.problems(),
       ];
       const working = problems.length > 0 ? "degraded" : "ok";
       const state: "ok" | "degraded" | "draining" = readiness.state === "draining" ? "draining" : working;

@@ -87,7 +87,7 @@ function containers(
       const found = await caller.call("containers", (docker, abortSignal) =>
         docker.listContainers({ all: true, filters, abortSignal }),
       );
-      return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
+      return found.map(({ Id, Names, Labels }) => ({ name: Names[0]?.replace(/^\//, "") ?? Id, labels: Labels }));
     },
     async container(id) {
       const info = await inspect(id);
