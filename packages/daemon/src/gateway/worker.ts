@@ -137,7 +137,7 @@ async function drain(withinMs: number): Promise<void> {
   process.exit(0);
 }
 
-process.on("disconnect", () => process.exit());
+process.on("disconnect", end);
 process.on("uncaughtException", fail);
 // The terminal's Ctrl-C goes to all processes: the daemon decides when its workers end.
 process.on("SIGINT", () => undefined);
@@ -157,6 +157,15 @@ process.on("message", (message: ToWorker) => {
       drain(message.withinMs).catch((error: unknown) => fail(error));
   }
 });
+
+/**
+ * Nobody is there any more. One that serves ends at once: Node's own end waits for threads, which can take for ever
+ * (nodejs/node#54918), and the ports would stay taken. One that never did leaves what it has compiled.
+ */
+function end(): void {
+  if (proxy === undefined || process.exitCode !== undefined) process.exit();
+  process.kill(process.pid, "SIGKILL");
+}
 
 function fail(error: unknown): void {
   tell({ type: "error", text: error instanceof Error ? (error.stack ?? error.message) : String(error) });
