@@ -30,7 +30,12 @@ after(async () => {
 
 async function open(
   name: string,
-  options: { token?: string; socketPath?: string; env?: Record<string, string> } = {},
+  options: {
+    token?: string;
+    socketPath?: string;
+    env?: Record<string, string>;
+    size?: { columns: number; rows: number };
+  } = {},
 ): Promise<Tmux> {
   const config = join(directory, name);
   await mkdir(config, { mode: 0o700 });
@@ -39,7 +44,7 @@ async function open(
   const text = JSON.stringify({ version: 1, current: name, contexts });
   await writeFile(join(config, "contexts.json"), text, { mode: 0o600 });
   const env = { SKERRY_CONFIG_DIR: config, HOME: directory, ...options.env };
-  return Tmux.start({ columns: 100, rows: 26, env, command: `${SKERRY} top` });
+  return Tmux.start({ columns: 100, rows: 26, ...options.size, env, command: `${SKERRY} top` });
 }
 
 async function assertRestored(tmux: Tmux, status: number): Promise<string[]> {
@@ -108,6 +113,43 @@ test("four charts with figures at 80x24 and 100x26, also after a resize; its own
   await tmux.until("too small", (text) => text.trim() === "Make it larger");
   await tmux.resize(60, 20);
   await tmux.until("smaller, with whole frames", (text) => /^ Skerry {2}live/.test(text) && /┌─ CPU.*┐/.test(text));
+  await tmux.keys("q");
+  await assertRestored(tmux, 0);
+});
+
+test("any size, also from the start: too small says so and draws no chart, large enough shows what it had", async () => {
+  await using tmux = await open("sizes", { size: { columns: 15, rows: 4 } });
+  await tmux.until("too small from the start", (text) => text.trim() === "Make it larger");
+  const sizes = [
+    [80, 24],
+    [15, 4],
+    [40, 4],
+    [60, 4],
+    [10, 10],
+    [30, 10],
+    [1, 1],
+    [5, 5],
+    [200, 3],
+    [50, 16],
+    [3, 50],
+  ] as const;
+  const charts = (text: string) => /● live/.test(text) && /┌─ CPU[^┐]*┐┌─ Memory/.test(text) && /\bnow\b/.test(text);
+  for (let round = 0; round < 3; round++) {
+    for (const [columns, rows] of sizes) {
+      await tmux.resize(columns, rows);
+      // Some are drawn, some are gone before they are.
+      await sleep(round * 100);
+    }
+  }
+  await tmux.resize(80, 24);
+  const several = /-(?:[4-9]|\d\d)s/;
+  await tmux.passing("large again, with three points or more", (text) => charts(text) && several.test(text));
+  await tmux.resize(14, 2);
+  await tmux.until("too small", (text) => text.trim() === "Make it larger");
+  await tmux.resize(80, 24);
+  const rows = await tmux.passing("large again", charts);
+  assert.match(rows.join("\n"), several, "with what it had");
+  assert.equal(rows.filter((row) => row.startsWith("┌")).length, 2);
   await tmux.keys("q");
   await assertRestored(tmux, 0);
 });

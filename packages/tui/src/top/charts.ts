@@ -19,7 +19,6 @@ const title = process.env[TITLE_VARIABLE] ?? "";
 if (process.env[COLOR_VARIABLE] !== "1") leaveColorsOut();
 
 const screen = blessed.screen({ smartCSR: true, fullUnicode: true, forceUnicode: true, title: "skerry top" });
-const grid = new contrib.grid({ rows: 12, cols: 12, screen });
 const head = blessed.text({ parent: screen, top: 0, left: 1, height: 1, content: `${title}  asking ...` });
 
 interface Chart {
@@ -27,12 +26,21 @@ interface Chart {
   readonly add: (label: string, values: readonly (number | undefined)[]) => void;
   /** Forgets what it has shown: it shows something else from now on. */
   readonly clear: () => void;
-  readonly redraw: () => void;
+  /** On the screen as it is now, with what it has. */
+  readonly show: () => void;
+  /** Off the screen: it goes on to collect. */
+  readonly hide: () => void;
 }
 
-/** `colors`: of its lines. */
-function chart(at: readonly [row: number, column: number], first: string, colors: readonly string[]): Chart {
+/** At the left or right, in the upper or lower half. `colors`: of its lines. */
+function chart([side, half]: readonly [0 | 1, 0 | 1], first: string, colors: readonly string[]): Chart {
   const options = {
+    // A twelfth each for the first line and the last.
+    left: `${side * 50}%`,
+    top: `${((1 + half * 5) * 100) / 12}%`,
+    width: "50%",
+    height: `${500 / 12}%`,
+    border: { type: "line", fg: "cyan" },
     label: ` ${first} `,
     style: { text: "white", baseline: "white" },
     showLegend: false,
@@ -42,9 +50,11 @@ function chart(at: readonly [row: number, column: number], first: string, colors
     xPadding: 4,
     wholeNumbersOnly: false,
   };
-  const widget = grid.set(at[0], at[1], 5, 6, contrib.line, options) as contrib.Widgets.LineElement;
+  // Not on the screen yet: a canvas cannot be made where there is no room for one.
+  const widget = contrib.line(options as unknown as contrib.Widgets.LineOptions);
   const lines = colors.map((color) => ({ color, points: [] as number[] }));
   const draw = () => {
+    if (widget.detached || lines.every(({ points }) => points.length === 0)) return;
     widget.options.maxY = Math.max(1, ...lines.flatMap(({ points }) => points)) * 1.2;
     widget.setData(
       lines.map(({ color, points: y }, i) => ({
@@ -67,11 +77,12 @@ function chart(at: readonly [row: number, column: number], first: string, colors
     clear() {
       for (const { points } of lines) points.length = 0;
     },
-    redraw() {
-      // The canvas of a chart is as large as it was when it was attached.
-      widget.emit("attach");
-      if (lines.some(({ points }) => points.length > 0)) draw();
+    show() {
+      // Anew: a canvas is as large as it was when it came to the screen.
+      screen.prepend(widget);
+      draw();
     },
+    hide: () => widget.detach(),
   };
 }
 
@@ -85,10 +96,10 @@ function figure(value: number | undefined): string {
   return value >= 100 ? `${Math.round(value)}` : value.toFixed(1);
 }
 
-const cpu = chart([1, 0], "CPU % of a core", ["green"]);
-const memory = chart([1, 6], "Memory MiB", ["cyan"]);
-const requests = chart([6, 0], "Requests/s", ["yellow", "cyan"]);
-const latency = chart([6, 6], "Latency ms", ["green", "yellow", "red"]);
+const cpu = chart([0, 0], "CPU % of a core", ["green"]);
+const memory = chart([1, 0], "Memory MiB", ["cyan"]);
+const requests = chart([0, 1], "Requests/s", ["yellow", "cyan"]);
+const latency = chart([1, 1], "Latency ms", ["green", "yellow", "red"]);
 const charts = [cpu, memory, requests, latency];
 const foot = blessed.text({ parent: screen, bottom: 0, left: 1, height: 1, content: "q quit" });
 const small = blessed.box({ parent: screen, hidden: true, width: "100%", height: "100%", content: "Make it larger" });
@@ -122,7 +133,9 @@ function latencyLabel({ p50Ms, p95Ms, p99Ms }: Traffic): string {
 
 /** Charts in a corner say nothing. */
 function fit(): void {
-  small.hidden = Number(screen.width) >= MIN_WIDTH && Number(screen.height) >= MIN_HEIGHT;
+  const fits = Number(screen.width) >= MIN_WIDTH && Number(screen.height) >= MIN_HEIGHT;
+  small.hidden = fits;
+  for (const { show, hide } of charts) fits ? show() : hide();
   // What was in its place is not known to be gone otherwise.
   screen.realloc();
 }
@@ -158,7 +171,6 @@ for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) process.on(signal
 process.on("disconnect", leave);
 screen.on("resize", () => {
   fit();
-  for (const { redraw } of charts) redraw();
   screen.render();
 });
 fit();
