@@ -52,15 +52,18 @@ function drawMiddle(app: App, size: Size, nowMs: number): Line[] {
 function drawRows({ view, filtering }: App, size: Size, nowMs: number): Line[] {
   const inner = { width: size.width - 2, height: size.height - 2 };
   view.settle(inner.height - 1);
-  const { rows, screen, collection, top, cursor, sort, widest } = view;
+  const { rows, screen, collection, top, cursor, sort } = view;
   const { phase } = collection;
   const old = phase.state === "stale" || phase.state === "failed";
   const { columns } = screen.presentation;
   const { leaveOut = ["LABELS"] } = screen;
-  const table = { columns, leaveOut, rows, top, cursor, sort, nowMs, widest, stale: old, toneOf: screen.toneOf };
+  const table = { columns, leaveOut, rows, top, cursor, sort, nowMs, stale: old, toneOf: screen.toneOf };
   const failed = phase.state === "failed" ? drawProblem(phase.error, inner.width) : undefined;
   const nothing = rows.length === 0 ? [[], [{ text: `  ${emptyText(view)}`, tone: "faint" } as const]] : [];
-  const lines = failed ?? [...drawTable(table, inner.width, inner.height), ...nothing];
+  const lines = failed ?? [
+    ...drawTable({ ...table, widest: view.widestAt(inner.width) }, inner.width, inner.height),
+    ...nothing,
+  ];
   return drawFrame(
     { title: titleOf(view, filtering), note: noteOf(view, nowMs), tone: old ? "bad" : "faint" },
     lines,

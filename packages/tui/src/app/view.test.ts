@@ -72,7 +72,7 @@ test("thousands of rows: what is seen is laid out, no more", async () => {
       nowMs: 0,
       stale: false,
       leaveOut: [],
-      widest: view.widest,
+      widest: view.widestAt(40),
       toneOf: undefined,
     },
     40,
@@ -115,6 +115,37 @@ test("the chosen one stays chosen and in sight while others come, go, and are so
   await until("it goes itself", () => view.rows.length === 0);
   view.settle(20);
   assert.equal(view.chosen, undefined);
+});
+
+test("columns hold their widths while one scrolls, and give them back when what was wide is so no more", async () => {
+  const { view, stream } = await open(100);
+  using _ = view;
+  const { columns } = screen.presentation;
+  const head = (width = 60) => {
+    view.settle(20);
+    const { rows, top, cursor } = view;
+    const table = { columns, rows, top, cursor, nowMs: 0, stale: false, leaveOut: [], widest: view.widestAt(width) };
+    const [line = []] = drawTable(table, width, 21);
+    return line.map(({ text }) => text).join("");
+  };
+  const narrow = head();
+  stream.send("put", "2.1", { id: "n5", sizeBytes: 10 ** 9 });
+  await until("it is seen", () => head() !== narrow);
+  const wide = head();
+  view.to(Number.MAX_SAFE_INTEGER);
+  assert.equal(head(), wide, "scrolled away from it");
+  view.to(0);
+  assert.equal(head(), wide, "and back");
+  stream.send("put", "2.2", { id: "n5", sizeBytes: 1 });
+  await until("an event", () => head() === narrow);
+  stream.send("put", "2.3", { id: "n5", sizeBytes: 10 ** 9 });
+  await until("wide again", () => head() === wide);
+  view.choose({ filter: "n7" });
+  assert.equal(head(), narrow, "a filter");
+  view.choose({ filter: "" });
+  assert.equal(head(), wide);
+  view.to(Number.MAX_SAFE_INTEGER);
+  assert.equal(head(61), narrow, "another width");
 });
 
 test("a line is as wide as it must be, whatever is in it", () => {

@@ -12,7 +12,6 @@ const AHEAD = 50;
 export class View implements Disposable {
   readonly screen: Screen;
   readonly collection: Collection<Row>;
-  readonly widest: number[] = [];
   readonly #nowMs: () => number;
   filter = "";
   sort: { readonly column: number; readonly descending: boolean } | undefined;
@@ -23,6 +22,7 @@ export class View implements Disposable {
   /** Rows that fit: as it was drawn last. */
   #page = 1;
   #made: { readonly key: string; readonly rows: readonly Row[] } | undefined;
+  #widest: { readonly rows: readonly Row[]; readonly width: number; readonly cells: number[] } | undefined;
 
   constructor(screen: Screen, client: Client, nowMs: () => number) {
     this.screen = screen;
@@ -37,6 +37,13 @@ export class View implements Disposable {
     const key = JSON.stringify([this.collection.changes.version(), this.filter, column, descending]);
     if (this.#made?.key !== key) this.#made = { key, rows: this.#make() };
     return this.#made.rows;
+  }
+
+  /** Of the widest cells seen so far: held while one scrolls, taken anew when other rows, or another width, are shown. */
+  widestAt(width: number): number[] {
+    const { rows } = this;
+    if (this.#widest?.rows !== rows || this.#widest.width !== width) this.#widest = { rows, width, cells: [] };
+    return this.#widest.cells;
   }
 
   get chosen(): Row | undefined {
