@@ -189,7 +189,8 @@ test("a route by hand: what is missing is asked for, what is refused is said, an
   await tmux.until(
     "made and chosen",
     (text) =>
-      /▸ docs-example-guide .*bucket\/docs/.test(text) && text.includes("docs.example/guide leads to bucket/docs"),
+      /▸ docs-example-guide +https:\/\/docs\.example\/guide /.test(text) &&
+      text.includes("docs.example/guide leads to bucket/docs"),
   );
   await tmux.keys("d");
   await tmux.type("docs-example-guide\r");

@@ -1,7 +1,7 @@
 /** Pairs of a name and what it is, one a line, the names aligned. */
 import { escapeText } from "./escape.ts";
 
-/** A value of several parts has a line for each. */
+/** A value of several parts has a line for each; of none it is not told. */
 export type Fact = readonly [name: string, value: string | readonly string[]];
 
 export function formatFacts(facts: readonly Fact[]): string {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ContainerView } from "@skerry/core/contract/api/container.ts";
+import { containerPresentation } from "@skerry/core/contract/present/container.ts";
 import { parse } from "yaml";
 import { escapeJson, escapeLines, escapeText, plainText } from "./escape.ts";
 import { formatJson } from "./output.ts";
@@ -92,16 +94,59 @@ test("a table fits every width, and never cuts a number while there is text to c
     { title: "NOTE", cell: () => "日本語のとても長いテキスト and more" },
   ];
   const rows = [{ name: "a-name-that-is-quite-long" }, { name: "b" }];
-  for (let maxWidth = 30; maxWidth <= 120; maxWidth++) {
-    const lines = new Table(columns, { nowMs: 0, maxWidth }).part(rows).trimEnd().split("\n");
+  for (let maxWidth = 3; maxWidth <= 120; maxWidth++) {
+    const lines = new Table({ columns }, { nowMs: 0, maxWidth }).part(rows).trimEnd().split("\n");
     for (const line of lines) assert.ok(textWidth(line) <= maxWidth, `${maxWidth}: ${line}`);
-    assert.ok(
-      lines.slice(1).every((line) => line.includes("314572800")),
-      `${maxWidth}: ${lines.join("\n")}`,
-    );
+    const [told = "", ...others] = lines;
+    assert.ok(!told.includes("SIZE") || others.every((line) => line.includes("314572800")), `${maxWidth}: ${lines}`);
+    assert.ok(told.includes("SIZE") || maxWidth < 30, `${maxWidth}: ${told}`);
   }
-  const whole = new Table(columns, { nowMs: 0 }).part(rows);
+  const whole = new Table({ columns }, { nowMs: 0 }).part(rows);
   assert.ok(!whole.includes("…"));
+});
+
+const CONTAINER = {
+  meta: { name: "web", projectName: "alice", labels: { team: "web" }, createdAt: "1970-01-01T00:00:00.000Z" },
+  spec: { image: "busybox:latest", publish: [{ port: 80, hostPort: 0 }], volumes: [], command: [] },
+  status: {
+    state: "exited",
+    exitCode: 137,
+    restarts: 3,
+    address: "10.199.0.2",
+    ports: { 80: "127.0.0.1:49153" },
+    reason: "the engine could not start it: no room is left on the disk of this machine",
+  },
+};
+
+/** What is seen of such containers. */
+function containersAt(maxWidth: number, ...projects: readonly string[]): readonly string[] {
+  const rows = projects.map((projectName) => ({ ...CONTAINER, meta: { ...CONTAINER.meta, projectName } }));
+  const table = new Table(containerPresentation, { nowMs: 60_000, maxWidth });
+  return table
+    .part(rows as unknown as ContainerView[])
+    .trimEnd()
+    .split("\n");
+}
+
+test("containers at 80 columns: columns go before text is cut, and what is cut has one ellipsis", () => {
+  for (let width = 10; width < 200; width++) {
+    for (const line of containersAt(width, "alice")) {
+      assert.ok(textWidth(line) <= width, line);
+      assert.doesNotMatch(line, /…\s*…/, `${width}: ${line}`);
+    }
+  }
+  const [titles = "", row = ""] = containersAt(80, "alice");
+  assert.deepEqual(titles.split(/ +/), ["NAME", "STATE", "PORTS", "AGE", "REASON"]);
+  assert.match(row, /^web +exited \(137\) +127\.0\.0\.1:49153->80 +1 min +the engine could not [^…]*…?$/);
+});
+
+test("two of one name in two projects are told apart, however little room there is", () => {
+  for (const width of [60, 80, 100, 200]) {
+    const [titles = "", first = "", second = ""] = containersAt(width, "alice", "bob");
+    assert.match(titles, /^NAME +PROJECT /, `${width}`);
+    assert.match(`${first}\n${second}`, /^web +alice .*\nweb +bob /, `${width}`);
+  }
+  assert.doesNotMatch(containersAt(80, "alice", "alice")[0] ?? "", /PROJECT/);
 });
 
 test("the progress line fits, and says rate and remaining time", () => {

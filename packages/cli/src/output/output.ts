@@ -45,13 +45,14 @@ export class Output {
   }
 
   /** One thing alone: what would be a column of a table is a line. */
-  async one<T>({ columns, nameOf }: Presentation<T>, item: T): Promise<void> {
+  async one<T>({ columns, facts = [], nameOf }: Presentation<T>, item: T): Promise<void> {
     const { formatFacts } = await import("./facts.ts");
     await this.value(item, nameOf(item), () => {
       const nowMs = this.#terminal.nowMs();
-      return formatFacts(
-        columns.map(({ title, cell, lines }) => [factName(title), lines?.(item) ?? cell(item, nowMs)]),
-      );
+      return formatFacts([
+        ...columns.map(({ title, cell, lines }) => [factName(title), lines?.(item) ?? cell(item, nowMs)] as const),
+        ...facts.map(({ title, value }) => [factName(title), value(item)] as const),
+      ]);
     });
   }
 
@@ -112,7 +113,7 @@ export class Output {
     // Many commands show none.
     const { Table } = await import("./table.ts");
     const { stdout } = this.#terminal;
-    const table = new Table(presentation.columns, {
+    const table = new Table(presentation, {
       nowMs: this.#terminal.nowMs(),
       emphasize: (line) => this.emphasize(line),
       ...(stdout.isTTY ? { maxWidth: stdout.columns ?? 80 } : {}),
@@ -131,9 +132,14 @@ export class Output {
   }
 }
 
-/** `LAST USED` -> `Last used`; `UID` stays. */
+/** Said letter by letter. */
+const LETTERS = new Set(["CPU", "ID", "UID", "URL"]);
+
+/** `LAST USED` -> `Last used`, `CPU LIMIT` -> `CPU limit`. */
 function factName(title: string): string {
-  return title === "UID" ? title : title.slice(0, 1) + title.slice(1).toLowerCase();
+  const words = title.split(" ").map((word) => (LETTERS.has(word) ? word : word.toLowerCase()));
+  const name = words.join(" ");
+  return name.slice(0, 1).toUpperCase() + name.slice(1);
 }
 
 function jsonWriter<T>(): { part(items: readonly T[]): string; end(): string } {

@@ -1,5 +1,5 @@
-import { fitColumns } from "@skerry/core/contract/present/fit.ts";
-import type { Column } from "@skerry/core/contract/present/presentation.ts";
+import { type FitResult, fitTable } from "@skerry/core/contract/present/fit.ts";
+import type { Column, Presentation } from "@skerry/core/contract/present/presentation.ts";
 import { escapeText } from "./escape.ts";
 import { cutToWidth, padToWidth, textWidth } from "./width.ts";
 
@@ -7,20 +7,22 @@ const GAP = "  ";
 
 export interface TableOptions {
   readonly nowMs: number;
-  /** Width of the terminal; absent: nothing is cut. */
+  /** Width of the terminal; absent: all is shown. */
   readonly maxWidth?: number;
   /** How the title line is marked. */
   readonly emphasize?: (text: string) => string;
 }
 
-/** Lines of a table that may come in parts: the first part decides the widths. */
+/** Lines of a table that may come in parts: the first part decides which columns there are, and how wide. */
 export class Table<T> {
   readonly #columns: readonly Column<T>[];
+  readonly #leaveOut: readonly string[];
   readonly #options: TableOptions;
-  #widths: readonly number[] | undefined;
+  #fits: readonly FitResult[] | undefined;
 
-  constructor(columns: readonly Column<T>[], options: TableOptions) {
+  constructor({ columns, leaveOut = [] }: Pick<Presentation<T>, "columns" | "leaveOut">, options: TableOptions) {
     this.#columns = columns;
+    this.#leaveOut = leaveOut;
     this.#options = options;
   }
 
@@ -28,37 +30,34 @@ export class Table<T> {
   part(items: readonly T[]): string {
     const rows = items.map((item) => this.#columns.map(({ cell }) => escapeText(cell(item, this.#options.nowMs))));
     const lines: string[] = [];
-    if (this.#widths === undefined) {
+    if (this.#fits === undefined) {
+      this.#fits = this.#fit(rows);
       const titles = this.#columns.map(({ title }) => title);
-      this.#widths = this.#fit([titles, ...rows]);
-      const line = this.#line(titles, this.#widths);
+      const line = this.#line(titles, this.#fits);
       lines.push(this.#options.emphasize?.(line) ?? line);
     }
-    for (const row of rows) lines.push(this.#line(row, this.#widths));
+    for (const row of rows) lines.push(this.#line(row, this.#fits));
     return lines.map((line) => `${line}\n`).join("");
   }
 
-  #fit(rows: readonly (readonly string[])[]): number[] {
-    const widths = this.#columns.map((_, i) => Math.max(...rows.map((row) => textWidth(row[i] ?? ""))));
-    const { maxWidth } = this.#options;
-    if (maxWidth === undefined) return widths;
-    return fitColumns(
-      this.#columns.map(({ align, whole }, i) => ({ width: widths[i] ?? 0, align, whole })),
-      GAP.length,
-      maxWidth,
-    );
+  #fit(rows: readonly (readonly string[])[]): readonly FitResult[] {
+    const columns = this.#columns.map((column, i) => ({
+      ...column,
+      width: Math.max(textWidth(column.title), ...rows.map((row) => textWidth(row[i] ?? ""))),
+    }));
+    const { maxWidth = Number.POSITIVE_INFINITY } = this.#options;
+    const stays = (i: number) => columns[i]?.apart === true && rows.some((row) => row[i] !== rows[0]?.[i]);
+    return fitTable(columns, { leaveOut: this.#leaveOut, gap: GAP.length, maxWidth, stays });
   }
 
-  #line(cells: readonly string[], widths: readonly number[]): string {
-    const { maxWidth } = this.#options;
-    const line = cells
-      .map((cell, i) => {
-        const width = widths[i] ?? 0;
-        const text = maxWidth === undefined ? cell : cutToWidth(cell, width);
-        return padToWidth(text, width, this.#columns[i]?.align ?? "left");
+  #line(cells: readonly string[], fits: readonly FitResult[]): string {
+    const all = this.#options.maxWidth === undefined;
+    return fits
+      .map(({ place, width }) => {
+        const cell = cells[place] ?? "";
+        return padToWidth(all ? cell : cutToWidth(cell, width), width, this.#columns[place]?.align ?? "left");
       })
       .join(GAP)
       .trimEnd();
-    return maxWidth === undefined ? line : cutToWidth(line, maxWidth);
   }
 }

@@ -55,8 +55,7 @@ function drawRows({ view, filtering }: App, size: Size, nowMs: number): Line[] {
   const { rows, screen, collection, top, cursor, sort } = view;
   const { phase } = collection;
   const old = phase.state === "stale" || phase.state === "failed";
-  const { columns } = screen.presentation;
-  const { leaveOut = ["LABELS"] } = screen;
+  const { columns, leaveOut = [] } = screen.presentation;
   const table = { columns, leaveOut, rows, top, cursor, sort, nowMs, stale: old, toneOf: screen.toneOf };
   const failed = phase.state === "failed" ? drawProblem(phase.error, inner.width) : undefined;
   const nothing = rows.length === 0 ? [[], [{ text: `  ${emptyText(view)}`, tone: "faint" } as const]] : [];

@@ -1,11 +1,13 @@
 /** A window of the rows of a table, as lines. Only what is seen is laid out, whatever there is. */
 import { escapeText } from "@skerry/core/contract/present/escape.ts";
-import { type FitColumn, fitColumns, narrowest } from "@skerry/core/contract/present/fit.ts";
+import { fitTable } from "@skerry/core/contract/present/fit.ts";
 import type { Column } from "@skerry/core/contract/present/presentation.ts";
 import { cutToWidth, padToWidth, textWidth } from "@skerry/core/contract/present/width.ts";
 import type { Line, Tone } from "./line.ts";
 
 const GAP = "  ";
+/** Two before a row, for the mark of the chosen one, and one behind it. */
+const MARK_WIDTH = 3;
 
 export interface TableView<T> {
   readonly columns: readonly Column<T>[];
@@ -16,7 +18,7 @@ export interface TableView<T> {
   readonly sort?: { readonly column: number; readonly descending: boolean } | undefined;
   readonly toneOf?: ((item: T) => Tone) | undefined;
   readonly nowMs: number;
-  /** Titles of columns that go, the first first, before text is cut. */
+  /** As in a presentation. */
   readonly leaveOut: readonly string[];
   /** What it shows may be old. */
   readonly stale: boolean;
@@ -37,19 +39,17 @@ export function drawTable<T>(view: TableView<T>, width: number, height: number):
     ...column,
     width: Math.max(widest[i] ?? 0, textWidth(titles[i] ?? "")),
   }));
-  const kept = columnsThatFit(view, shapes, width - 3);
-  const fits = fitColumns(
-    kept.flatMap((i) => shapes[i] ?? []),
-    GAP.length,
-    width - 3,
-  );
+  const stays = (i: number) => i === view.sort?.column || (columns[i]?.apart === true && differ(view, columns[i]));
+  const fits = fitTable(shapes, { leaveOut: view.leaveOut, gap: GAP.length, maxWidth: width - MARK_WIDTH, stays });
   const join = (row: readonly string[]) =>
-    kept
-      .map((i, n) => padToWidth(cutToWidth(row[i] ?? "", fits[n] ?? 0), fits[n] ?? 0, columns[i]?.align ?? "left"))
+    fits
+      .map((fit) =>
+        padToWidth(cutToWidth(row[fit.place] ?? "", fit.width), fit.width, columns[fit.place]?.align ?? "left"),
+      )
       .join(GAP);
-  const lines: Line[] = [[{ text: `  ${cutToWidth(join(titles), width - 3)}`, tone: "accent", bold: true }]];
+  const lines: Line[] = [[{ text: `  ${join(titles)}`, tone: "accent", bold: true }]];
   seen.forEach((item, i) => {
-    const text = cutToWidth(join(cells[i] ?? []), width - 3);
+    const text = join(cells[i] ?? []);
     const tone = view.stale ? "faint" : (view.toneOf?.(item) ?? "plain");
     if (top + i === cursor) lines.push([{ text: padToWidth(`▸ ${text}`, width, "left"), tone, inverse: true }]);
     else lines.push([{ text: `  ${text}`, tone }]);
@@ -57,27 +57,12 @@ export function drawTable<T>(view: TableView<T>, width: number, height: number):
   return lines;
 }
 
-/** Their places. What one sorts by stays, and so does the first: it is the name. */
-function columnsThatFit<T>(
-  { columns, leaveOut, sort }: TableView<T>,
-  shapes: readonly FitColumn[],
-  width: number,
-): number[] {
-  const kept = columns.map((_, i) => i);
-  const left = () => kept.flatMap((i) => shapes[i] ?? []);
-  const taken = () => left().reduce((sum, shape) => sum + shape.width + GAP.length, -GAP.length);
-  for (const title of leaveOut) {
-    if (taken() <= width) return kept;
-    const place = kept.findIndex((i) => columns[i]?.title === title && i !== sort?.column);
-    if (place >= 0) kept.splice(place, 1);
-  }
-  // Where even cut ones do not fit, the last ones go.
-  while (narrowest(left(), GAP.length) > width) {
-    const place = kept.findLastIndex((i) => i !== sort?.column);
-    if (place <= 0) break;
-    kept.splice(place, 1);
-  }
-  return kept;
+/** Also those that are not seen now: while one scrolls, columns neither come nor go. */
+function differ<T>({ rows, nowMs }: TableView<T>, { cell }: Column<T>): boolean {
+  const [first] = rows;
+  if (first === undefined) return false;
+  const said = cell(first, nowMs);
+  return rows.some((row) => cell(row, nowMs) !== said);
 }
 
 function sortMark<T>({ sort }: TableView<T>, column: number): string {

@@ -16,7 +16,6 @@ export const auditScreen = defineScreen<AuditEntry>({
   idOf: ({ time, requestId, action, target }) => [time, requestId, action, target].join(" "),
   newestFirst: true,
   toneOf: ({ outcome }) => TONES[outcome],
-  leaveOut: ["FROM"],
   enter: () => ({ kind: "detail" }),
   enterDoes: "details",
   empty: "Nothing has happened.",

@@ -91,7 +91,6 @@ export const containersScreen = defineScreen<ContainerView>({
   source: { kind: "watch", call: callOf(containerRoutes.list) },
   idOf: ({ meta }) => meta.uid,
   toneOf: ({ status }) => TONES[status?.state ?? "pending"],
-  leaveOut: ["LABELS", "PORTS", "ADDRESS", "CPU", "MEMORY", "PROJECT", "AGE"],
   enter: log,
   enterDoes: "log",
   empty: "No containers yet. n starts one.",

@@ -11,7 +11,6 @@ export const imagesScreen = defineScreen<ImageView>({
   source: snapshotOf(imageRoutes.list, {}, ({ items }) => items),
   idOf: ({ name, id, project }) => [name, id, project].join(" "),
   toneOf: ({ project }) => (project === undefined ? "faint" : "plain"),
-  leaveOut: ["ID"],
   enter: () => ({ kind: "detail" }),
   enterDoes: "details",
   empty: "No images. skerry image load FILE loads what docker save has written.",

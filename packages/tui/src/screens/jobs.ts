@@ -20,7 +20,6 @@ export const jobsScreen = defineScreen<Job>({
   source: { kind: "watch", call: callOf(nodeRoutes.jobs) },
   idOf: ({ name }) => name,
   toneOf: ({ state }) => TONES[state],
-  leaveOut: ["FAILURES", "RUNS"],
   enter: () => ({ kind: "detail" }),
   enterDoes: "details",
   empty: "No jobs.",

@@ -9,7 +9,6 @@ export const routesScreen = defineScreen<RouteView>({
   source: { kind: "watch", call: callOf(routeRoutes.list) },
   idOf: ({ meta }) => meta.uid,
   toneOf: ({ status }) => (status?.state === "down" ? "bad" : "plain"),
-  leaveOut: ["LABELS", "PROJECT", "AGE"],
   enter: () => ({ kind: "detail" }),
   enterDoes: "details",
   empty: "No routes yet. n publishes something under a host name.",

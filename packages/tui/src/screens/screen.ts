@@ -119,8 +119,6 @@ export interface Screen<T = never> {
   readonly enter: (item: T) => Intent;
   readonly enterDoes: string;
   readonly keys: readonly ScreenKey<T>[];
-  /** Titles of columns that go where there is little room, the first first; the rest is cut then. Default: LABELS. */
-  readonly leaveOut?: readonly string[];
   /** Shows numbers that no event tells of: it asks again when the totals of the storage have changed. */
   readonly followsTotals?: boolean;
   /** Its first column is a time: the newest row stands first, and stays in sight while nobody has gone further down. */

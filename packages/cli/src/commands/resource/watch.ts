@@ -87,16 +87,19 @@ class Known {
 }
 
 function presentChange(presentation: Presentation<AnyResource>): Presentation<Change> {
+  const { kind, nameOf, columns, leaveOut = [] } = presentation;
+  const apart = new Set(columns.filter((column) => column.apart).map(({ title }) => title));
   return {
-    kind: presentation.kind,
-    nameOf: ({ item }) => presentation.nameOf(item),
+    kind,
+    nameOf: ({ item }) => nameOf(item),
+    // What comes later may differ, when the columns are chosen.
+    leaveOut: leaveOut.filter((title) => !apart.has(title)),
     columns: [
-      { title: "TIME", cell: ({ time }) => formatTime(time) },
-      { title: "CHANGE", cell: ({ type }) => type.padEnd("CHANGED".length) },
-      ...presentation.columns.map(({ title, cell, align }) => ({
-        title,
+      { title: "TIME", cell: ({ time }) => formatTime(time), whole: true },
+      { title: "CHANGE", cell: ({ type }) => type.padEnd("CHANGED".length), whole: true },
+      ...columns.map(({ cell, lines: _lines, order: _order, ...column }) => ({
+        ...column,
         cell: ({ item }: Change, nowMs: number) => cell(item, nowMs),
-        ...(align === undefined ? {} : { align }),
       })),
     ],
   };

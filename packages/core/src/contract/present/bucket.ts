@@ -1,13 +1,14 @@
 import type { BucketView } from "../api/bucket.ts";
-import { createdColumn, labelsColumn, projectColumn } from "./columns.ts";
+import { createdColumn, labelsColumn, nameColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
 import { formatBytes } from "./values.ts";
 
 export const bucketPresentation: Presentation<BucketView> = {
   kind: "bucket",
   nameOf: ({ meta }) => meta.name,
+  leaveOut: ["LABELS", "AGE", "PROJECT"],
   columns: [
-    { title: "NAME", cell: ({ meta }) => meta.name },
+    nameColumn,
     projectColumn,
     { title: "VISIBILITY", cell: ({ spec }) => spec.visibility },
     {

@@ -4,6 +4,7 @@ import { formatAge, formatLabels } from "./values.ts";
 
 interface WithMeta {
   readonly meta: {
+    readonly name: string;
     readonly project: string;
     readonly projectName?: string | undefined;
     readonly labels: Readonly<Record<string, string>>;
@@ -26,7 +27,9 @@ export function ageColumn<T>(title: string, timeOf: (item: T) => string | undefi
 
 export const createdColumn = ageColumn<WithMeta>("AGE", ({ meta }) => meta.createdAt);
 export const labelsColumn: Column<WithMeta> = { title: "LABELS", cell: ({ meta }) => formatLabels(meta.labels) };
+export const nameColumn: Column<WithMeta> = { title: "NAME", cell: ({ meta }) => meta.name, whole: true, enough: 24 };
 export const projectColumn: Column<WithMeta> = {
   title: "PROJECT",
   cell: ({ meta }) => meta.projectName ?? meta.project,
+  apart: true,
 };

@@ -1,36 +1,44 @@
 import type { ContainerView, UsageView } from "../api/container.ts";
-import { createdColumn, labelsColumn, projectColumn } from "./columns.ts";
+import { createdColumn, labelsColumn, nameColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatBrief, formatBytes } from "./values.ts";
+import { formatBrief, formatBytes, formatCommand } from "./values.ts";
 
 export const containerPresentation: Presentation<ContainerView> = {
   kind: "container",
   nameOf: ({ meta }) => meta.name,
+  leaveOut: ["LABELS", "ADDRESS", "PROJECT", "RESTARTS", "IMAGE", "AGE"],
   columns: [
-    { title: "NAME", cell: ({ meta }) => meta.name },
+    nameColumn,
     projectColumn,
     { title: "IMAGE", cell: ({ spec }) => spec.image },
-    { title: "STATE", cell: stateText },
+    { title: "STATE", cell: stateText, whole: true },
     { title: "RESTARTS", cell: restartsOf, align: "right", order: (item) => Number(restartsOf(item)) },
-    { title: "CPU", cell: ({ spec }) => `${spec.cpu}`, align: "right", order: ({ spec }) => spec.cpu },
-    {
-      title: "MEMORY",
-      cell: ({ spec }) => formatBytes(spec.memoryBytes),
-      align: "right",
-      order: ({ spec }) => spec.memoryBytes,
-    },
     { title: "ADDRESS", cell: ({ status }) => status?.address ?? "-" },
-    { title: "PORTS", cell: portsText },
+    { title: "PORTS", cell: portsText, lines: portsOf, whole: true, enough: 24 },
     createdColumn,
     labelsColumn,
     {
       title: "REASON",
       cell: ({ status }) => (status?.reason === undefined ? "-" : formatBrief(status.reason)),
-      // Alone, with what it said last.
-      lines: ({ status }) => [status?.reason ?? "-", ...(status?.lastLines ?? []).map((line) => `  ${line}`)],
+      enough: 24,
+      lines: ({ status }) => [status?.reason ?? "-"],
     },
   ],
+  facts: [
+    { title: "COMMAND", value: ({ spec }) => formatCommand(spec.command) },
+    { title: "VOLUMES", value: volumesOf },
+    { title: "NETWORK", value: ({ spec }) => spec.network ?? "default" },
+    { title: "RESTART", value: ({ spec }) => spec.restart },
+    // In a table they would be taken for what is used.
+    { title: "CPU LIMIT", value: ({ spec }) => `${spec.cpu}` },
+    { title: "MEMORY LIMIT", value: ({ spec }) => formatBytes(spec.memoryBytes) },
+    { title: "SAID LAST", value: ({ status }) => status?.lastLines ?? [] },
+  ],
 };
+
+function volumesOf({ spec }: ContainerView): readonly string[] {
+  return spec.volumes.length === 0 ? ["-"] : spec.volumes.map(({ name, path }) => `${name}:${path}`);
+}
 
 function restartsOf({ status }: ContainerView): string {
   return `${status?.restarts ?? 0}`;
@@ -44,12 +52,16 @@ function stateText({ meta, status }: ContainerView): string {
 }
 
 /** `127.0.0.1:49153->80`; without an address while nothing listens for it. */
-function portsText({ spec, status }: ContainerView): string {
+function portsOf({ spec, status }: ContainerView): readonly string[] {
   const texts = spec.publish.map(({ port }) => {
     const address = status?.ports?.[String(port)];
     return address === undefined ? `(${port})` : `${address}->${port}`;
   });
-  return texts.length === 0 ? "-" : texts.join(", ");
+  return texts.length === 0 ? ["-"] : texts;
+}
+
+function portsText(item: ContainerView): string {
+  return portsOf(item).join(", ");
 }
 
 /** A container and what it uses now. */

@@ -1,40 +1,80 @@
-/** How wide the columns of a table are where the terminal is narrower than the table. */
+/** Which columns of a table are shown, and how wide, where the terminal is narrower than the table. */
 
-/** A column is not cut below this. */
+/** A column is not cut below this while another can be left out. */
 const MIN_COLUMN_WIDTH = 6;
 
 export interface FitColumn {
+  readonly title: string;
   /** What its widest cell takes. */
   readonly width: number;
   /** Half a number would be another number: these are not cut. */
   readonly align?: "right" | undefined;
   readonly whole?: boolean | undefined;
+  readonly enough?: number | undefined;
 }
 
-/** What all of them need when every one that may be cut is. */
-export function narrowest(columns: readonly FitColumn[], gap: number): number {
-  const least = columns.map((column) => (mayBeCut(column) ? Math.min(column.width, MIN_COLUMN_WIDTH) : column.width));
-  return least.reduce((sum, width) => sum + width, gap * (columns.length - 1));
+export interface FitOptions {
+  /** Titles of columns that go, the first first. */
+  readonly leaveOut: readonly string[];
+  /** Between columns. */
+  readonly gap: number;
+  readonly maxWidth: number;
+  /** Whether the column of that place must be seen. The first always is. */
+  readonly stays: (place: number) => boolean;
 }
 
-function mayBeCut({ align, whole = false }: FitColumn): boolean {
-  return align !== "right" && !whole;
+export interface FitResult {
+  /** The column's. */
+  readonly place: number;
+  readonly width: number;
 }
 
-/** Natural widths, the widest columns of text cut until all, with `gap` between them, take `maxWidth` or less. */
-export function fitColumns(columns: readonly FitColumn[], gap: number, maxWidth: number): number[] {
-  const widths = columns.map(({ width }) => width);
-  const isText = (i: number) => mayBeCut(columns[i] ?? { width: 0 });
-  let excess = widths.reduce((sum, width) => sum + width, gap * (widths.length - 1)) - maxWidth;
-  while (excess > 0) {
-    const texts = widths.filter((_, i) => isText(i));
-    const widest = Math.max(MIN_COLUMN_WIDTH, ...texts);
-    const next = Math.max(MIN_COLUMN_WIDTH, ...texts.filter((width) => width < widest));
-    const column = widths.findLastIndex((width, i) => width === widest && isText(i));
-    const cut = Math.min(excess, Math.max(1, widest - next), widest - MIN_COLUMN_WIDTH);
-    if (column < 0 || cut <= 0) break;
-    widths[column] = widest - cut;
-    excess -= cut;
+interface Fitting extends FitColumn {
+  readonly place: number;
+}
+
+/**
+ * What is longer than what is enough is cut first; then columns go, as they are told to; then text is cut; then the last
+ * columns go. At last all are cut: what comes fits, whatever there is, if there is a place for each of the gaps.
+ */
+export function fitTable(all: readonly FitColumn[], { leaveOut, gap, maxWidth, stays }: FitOptions): FitResult[] {
+  const kept = all.map((column, place): Fitting => ({ ...column, place }));
+  const room = () => maxWidth - gap * (kept.length - 1);
+  const take = (widthOf: (column: FitColumn) => number) => kept.reduce((sum, column) => sum + widthOf(column), 0);
+  const drop = (at: number) => at > 0 && kept.splice(at, 1).length > 0;
+  for (const title of leaveOut) {
+    if (take(enoughOf) <= room()) break;
+    drop(kept.findIndex((column) => column.title === title && !stays(column.place)));
   }
-  return widths;
+  while (take(leastOf) > room() && drop(kept.findLastIndex(({ place }) => !stays(place))));
+  let widths = kept.map(({ width }) => width);
+  // What must be seen as a whole gives way after what need not.
+  for (const floor of [(one: FitColumn) => (one.whole ? one.width : enoughOf(one)), enoughOf, leastOf, () => 1]) {
+    widths = cutTo(kept.map(floor), widths, room());
+  }
+  return kept.map(({ place }, i) => ({ place, width: widths[i] ?? 0 }));
+}
+
+function enoughOf({ width, enough = width }: FitColumn): number {
+  return Math.min(width, enough);
+}
+
+function leastOf(column: FitColumn): number {
+  const { align, whole, width, enough = MIN_COLUMN_WIDTH } = column;
+  return align === "right" || whole ? enoughOf(column) : Math.min(width, enough);
+}
+
+/** The widest are cut until all take `room`, or each what it has at least. */
+function cutTo(least: readonly number[], widths: readonly number[], room: number): number[] {
+  const cut = [...widths];
+  for (let excess = cut.reduce((sum, width) => sum + width, -room); excess > 0; ) {
+    const widest = Math.max(...cut.filter((width, i) => width > (least[i] ?? 0)), 0);
+    const column = cut.findLastIndex((width, i) => width === widest && width > (least[i] ?? 0));
+    if (column < 0) break;
+    const next = Math.max(...cut.filter((width) => width < widest), least[column] ?? 0);
+    const by = Math.min(excess, Math.max(1, widest - next));
+    cut[column] = widest - by;
+    excess -= by;
+  }
+  return cut;
 }

@@ -6,8 +6,9 @@ import { formatBytes } from "./values.ts";
 export const imagePresentation: Presentation<ImageView> = {
   kind: "image",
   nameOf: ({ name }) => name,
+  leaveOut: ["ID", "AGE"],
   columns: [
-    { title: "NAME", cell: ({ name }) => name },
+    { title: "NAME", cell: ({ name }) => name, whole: true, enough: 30 },
     { title: "OF", cell: ({ project }) => (project === undefined ? "the engine" : "the project") },
     { title: "ID", cell: ({ id }) => id.replace("sha256:", "").slice(0, 12) },
     {

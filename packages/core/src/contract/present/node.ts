@@ -11,14 +11,15 @@ type JobView = RouteOutput<typeof nodeRoutes.jobs>["items"][number];
 export const jobPresentation: Presentation<JobView> = {
   kind: "job",
   nameOf: ({ name }) => name,
+  leaveOut: ["FAILURES", "RUNS"],
   columns: [
     { title: "NAME", cell: ({ name }) => name },
     { title: "STATE", cell: ({ state }) => state },
     { title: "RUNS", cell: ({ runs }) => `${runs}`, align: "right", order: ({ runs }) => runs },
     { title: "FAILURES", cell: ({ failures }) => `${failures}`, align: "right", order: ({ failures }) => failures },
     ageColumn("LAST RUN", ({ lastRunAt }) => lastRunAt),
-    { title: "NOW", cell: jobNow },
-    { title: "WHAT IT DOES", cell: ({ summary }) => summary },
+    { title: "NOW", cell: jobNow, enough: 20 },
+    { title: "WHAT IT DOES", cell: ({ summary }) => summary, enough: 24 },
   ],
 };
 
@@ -30,11 +31,12 @@ function jobNow({ state, progress, lastError }: JobView): string {
 export const auditPresentation: Presentation<z.infer<typeof auditEntrySchema>> = {
   kind: "audit entry",
   nameOf: ({ time, requestId }) => requestId ?? time,
+  leaveOut: ["FROM"],
   columns: [
     { title: "TIME", cell: ({ time }) => formatTime(time), whole: true, order: ({ time }) => time },
     { title: "ACTOR", cell: ({ actor }) => actor.name },
     { title: "ACTION", cell: ({ action }) => action },
-    { title: "TARGET", cell: ({ target }) => target ?? "-" },
+    { title: "TARGET", cell: ({ target }) => target ?? "-", enough: 16 },
     { title: "OUTCOME", cell: ({ outcome, code }) => (code === undefined ? outcome : `${outcome}: ${code}`) },
     { title: "FROM", cell: ({ ip }) => ip ?? "-" },
   ],

@@ -12,14 +12,29 @@ export interface Column<T> {
   readonly align?: "right";
   /** A part of it says nothing, as of a time: it is not cut where others can be. */
   readonly whole?: boolean;
+  /** So wide it says enough: what is longer is cut before another column is left out. */
+  readonly enough?: number;
+  /** Tells things of one name apart: it is left out only while all rows say the same. */
+  readonly apart?: boolean;
   /** What it is sorted by, where the cell is a rounded number or an age. The same type for all items. */
   readonly order?: (item: T) => number | string;
+}
+
+/** What is told of one thing where it is shown alone. */
+export interface Fact<T> {
+  readonly title: string;
+  /** Several: a line each; none: it is not told. */
+  readonly value: (item: T) => string | readonly string[];
 }
 
 export interface Presentation<T> {
   /** The word for one: `bucket`. */
   readonly kind: string;
   readonly columns: readonly Column<T>[];
+  /** Titles of columns that go where there is little room, the first first, before text is cut. */
+  readonly leaveOut?: readonly string[];
+  /** Besides the columns. */
+  readonly facts?: readonly Fact<T>[];
   /** What `-o name` prints, and what other commands take. */
   readonly nameOf: (item: T) => string;
 }

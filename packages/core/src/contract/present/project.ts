@@ -1,14 +1,15 @@
 import type { z } from "zod";
 import type { bindingSchema, projectResourceSchema } from "../schema/project.ts";
-import { createdColumn, labelsColumn, projectColumn } from "./columns.ts";
+import { createdColumn, labelsColumn, nameColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
 
 export const projectPresentation: Presentation<z.infer<typeof projectResourceSchema>> = {
   kind: "project",
   nameOf: ({ meta }) => meta.name,
+  leaveOut: ["LABELS", "AGE"],
   columns: [
-    { title: "NAME", cell: ({ meta }) => meta.name },
-    { title: "DESCRIPTION", cell: ({ spec }) => (spec.description === "" ? "-" : spec.description) },
+    nameColumn,
+    { title: "DESCRIPTION", cell: ({ spec }) => (spec.description === "" ? "-" : spec.description), enough: 20 },
     createdColumn,
     labelsColumn,
   ],

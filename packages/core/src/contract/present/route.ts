@@ -1,19 +1,22 @@
 import type { RouteView } from "../api/route.ts";
-import { createdColumn, labelsColumn, projectColumn } from "./columns.ts";
+import { createdColumn, labelsColumn, nameColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
 import { formatBrief } from "./values.ts";
 
 export const routePresentation: Presentation<RouteView> = {
   kind: "route",
   nameOf: ({ meta }) => meta.name,
+  leaveOut: ["LABELS", "AGE", "PROJECT", "TO"],
   columns: [
-    { title: "NAME", cell: ({ meta }) => meta.name },
+    nameColumn,
     projectColumn,
-    { title: "URL", cell: ({ spec, status }) => status?.url ?? `${spec.host}${spec.path}` },
+    // It is copied from here: a part of it leads nowhere.
+    { title: "URL", cell: ({ spec, status }) => status?.url ?? `${spec.host}${spec.path}`, whole: true },
     { title: "TO", cell: ({ spec }) => spec.to },
     {
       title: "STATE",
       cell: ({ status }) => formatBrief(stateOf(status)),
+      enough: 16,
       lines: ({ status }) => [stateOf(status)],
     },
     createdColumn,

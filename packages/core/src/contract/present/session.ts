@@ -9,7 +9,7 @@ export const sessionPresentation: Presentation<z.infer<typeof sessionSchema>> = 
   kind: "session",
   nameOf: ({ meta }) => meta.uid,
   columns: [
-    { title: "UID", cell: ({ meta }) => meta.uid },
+    { title: "UID", cell: ({ meta }) => meta.uid, whole: true },
     { title: "CURRENT", cell: ({ current }) => (current ? "yes" : "") },
     {
       title: "EXPIRES",

@@ -1,16 +1,18 @@
 import type { TokenView } from "../api/token.ts";
-import { ageColumn, createdColumn } from "./columns.ts";
+import { ageColumn, createdColumn, nameColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
 import { formatExpiry } from "./values.ts";
 
 export const tokenPresentation: Presentation<TokenView> = {
   kind: "token",
   nameOf: ({ meta }) => meta.name,
+  leaveOut: ["AGE", "LAST USED"],
   columns: [
-    { title: "NAME", cell: ({ meta }) => meta.name },
+    nameColumn,
     {
       title: "SCOPES",
       cell: ({ spec }) => scopeLines(spec.scopes).join(" "),
+      enough: 30,
       lines: ({ spec }) => scopeLines(spec.scopes),
     },
     {

@@ -4,11 +4,22 @@ import {
   formatAge,
   formatBrief,
   formatBytes,
+  formatCommand,
   formatDuration,
   formatExpiry,
   formatLabels,
   formatTime,
 } from "./values.ts";
+
+test("a command reads as it would be typed", () => {
+  const cases: [readonly string[], string][] = [
+    [[], "-"],
+    [["httpd", "-f"], "httpd -f"],
+    [["sh", "-c", "echo 'a b'; exit"], "sh -c 'echo '\\''a b'\\''; exit'"],
+    [["a", ""], "a ''"],
+  ];
+  for (const [words, text] of cases) assert.equal(formatCommand(words), text);
+});
 
 test("bytes have three digits and a unit that never overflows", () => {
   const cases: [number, string][] = [

@@ -39,7 +39,6 @@ export function formatDuration(seconds: number): string {
   return parts.join(" ");
 }
 
-/** How long ago, in one unit: `5 min`; `-` for a time that is not there. */
 /** Of a sentence in a row: more stands where the thing is shown alone. */
 const MAX_BRIEF_LENGTH = 60;
 
@@ -50,6 +49,7 @@ export function formatBrief(text: string): string {
   return sentence.length <= MAX_BRIEF_LENGTH ? sentence : `${sentence.slice(0, MAX_BRIEF_LENGTH - 1).trimEnd()}…`;
 }
 
+/** How long ago, in one unit: `5 min`; `-` for a time that is not there. */
 export function formatAge(iso: string | undefined, nowMs: number): string {
   const then = iso === undefined ? Number.NaN : Date.parse(iso);
   if (Number.isNaN(then)) return "-";
@@ -84,6 +84,12 @@ function firstUnit(seconds: number): string {
 export function formatTime(iso: string | undefined): string {
   const match = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?Z$/.exec(iso ?? "");
   return match === null ? (iso ?? "-") : `${match[1]} ${match[2]}Z`;
+}
+
+/** As one would type it in a shell; `-` for none. */
+export function formatCommand(words: readonly string[]): string {
+  const typed = words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`));
+  return words.length === 0 ? "-" : typed.join(" ");
 }
 
 function labelLines(labels: Readonly<Record<string, string>>): string[] {
