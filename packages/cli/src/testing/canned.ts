@@ -36,7 +36,7 @@ export const BUCKETS = [
     status: { objects: 0, sizeBytes: 0 },
   },
 ];
-const CONTAINERS = [
+export const CONTAINERS = [
   {
     kind: "container",
     meta: meta("web"),

@@ -21,7 +21,7 @@ export interface CloudRequest {
   /** What the JSON holds; of an upload the bytes. */
   readonly body: unknown;
 }
-/** The JSON of the answer; undefined is 204. Throws what the client shall see. */
+/** The JSON of the answer, or a promise of it; undefined is 204. Throws what the client shall see. */
 export type Answer = (request: CloudRequest) => unknown;
 
 interface StoredObject {
@@ -124,7 +124,7 @@ export class FakeCloud implements AsyncDisposable {
       }
       const answer = this.answers.get(route.id);
       if (answer !== undefined) {
-        const value = answer(request);
+        const value = await answer(request);
         if (value instanceof Uint8Array) return void outgoing.writeHead(route.status).end(value);
         // What is canned must be what a real cloud may say.
         route.schemas.output?.parse(value);

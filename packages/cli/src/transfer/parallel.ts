@@ -4,7 +4,11 @@ import { LIMITS } from "@skerry/core/contract/terms.ts";
  * Works on the items, a few at once, taking the next only when there is a hand free. The first rejection, of the work or of
  * the items, ends it; what has begun is waited for: afterwards nothing runs that would use what the caller closes.
  */
-export async function forEachParallel<T>(items: AsyncIterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+export async function forEachParallel<T>(
+  items: AsyncIterable<T> | Iterable<T>,
+  work: (item: T) => Promise<void>,
+  atOnce: number = LIMITS.cli.maxTransfers,
+): Promise<void> {
   const running = new Set<Promise<void>>();
   let failed: { readonly error: unknown } | undefined;
   try {
@@ -15,7 +19,7 @@ export async function forEachParallel<T>(items: AsyncIterable<T>, work: (item: T
         })
         .finally(() => running.delete(task));
       running.add(task);
-      if (running.size >= LIMITS.cli.maxTransfers) await Promise.race(running);
+      if (running.size >= atOnce) await Promise.race(running);
       if (failed !== undefined) break;
     }
   } catch (error) {

@@ -31,6 +31,8 @@ export const CLIENT_LIMITS = {
     settlePollMs: 150,
     /** One that has run for so long is taken for one that stays up. */
     settleMs: 1 * second,
+    /** Containers that `skerry container stats` asks about at once: the engine takes its time for each. */
+    maxStatsAtOnce: 8,
     /** After a signal the command may clean up so long. */
     interruptMs: 2 * second,
   },

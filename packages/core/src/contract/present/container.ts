@@ -67,6 +67,8 @@ function portsText(item: ContainerView): string {
 /** A container and what it uses now. */
 export interface UsageRow {
   readonly name: string;
+  readonly project: string;
+  readonly projectName?: string;
   readonly usage: UsageView;
 }
 
@@ -75,6 +77,7 @@ export const usagePresentation: Presentation<UsageRow> = {
   nameOf: ({ name }) => name,
   columns: [
     { title: "NAME", cell: ({ name }) => name },
+    { title: "PROJECT", cell: ({ project, projectName }) => projectName ?? project },
     { title: "CPU", cell: ({ usage }) => usage.cpu.toFixed(2), align: "right", order: ({ usage }) => usage.cpu },
     {
       title: "MEMORY",
