@@ -10,8 +10,9 @@ import { localError } from "./transfer/local-error.ts";
 
 /** Resolves with the exit status; never rejects. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const own: Own = { words: ownFlags(argv) };
   try {
-    const status = await dispatch(argv, terminal);
+    const status = await dispatch(argv, terminal, own);
     return interruptedStatus(terminal.signal.reason) ?? status;
   } catch (thrown) {
     const status =
@@ -21,7 +22,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     const failure = thrown instanceof CommandFailure ? thrown : undefined;
     const error = localError(failure?.error ?? thrown);
     const { formatError, formatProblem } = await import("./output/problem.ts");
-    const text = asksForJson(argv) ? formatProblem(error) : formatError(error, mayColor(terminal, argv));
+    const text = asksForJson(own) ? formatProblem(error) : formatError(error, mayColor(terminal, own));
     terminal.stderr.write(text);
     return failure?.exitStatus ?? error.exitStatus;
   }
@@ -42,7 +43,7 @@ function interruptedStatus(reason: unknown): number | undefined {
   return reason instanceof Interrupted ? reason.exitStatus : undefined;
 }
 
-async function dispatch(argv: readonly string[], terminal: Terminal): Promise<number> {
+async function dispatch(argv: readonly string[], terminal: Terminal, own: Own): Promise<number> {
   const resolved = resolveCommand(ENTRIES, argv);
   if (resolved.kind === "group") {
     const { groupHelp } = await import("./commands/overview.ts");
@@ -54,12 +55,18 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
   const { entry, rest } = resolved;
   const command = await entry.load();
   if ("passThrough" in command) return command.passThrough(terminal, rest, ENTRIES);
-  return invoke(entry, command, rest, terminal);
+  return invoke(entry, command, rest, terminal, own);
 }
 
-async function invoke(entry: Entry, command: AnyCommand, rest: readonly string[], terminal: Terminal): Promise<number> {
+async function invoke(
+  entry: Entry,
+  command: AnyCommand,
+  rest: readonly string[],
+  terminal: Terminal,
+  own: Own,
+): Promise<number> {
   try {
-    return await invokeParsed(entry, command, rest, terminal);
+    return await invokeParsed(entry, command, rest, terminal, own);
   } catch (error) {
     const { failureStatus } = command;
     throw failureStatus === undefined ? error : new CommandFailure(error, failureStatus);
@@ -71,8 +78,10 @@ async function invokeParsed(
   command: AnyCommand,
   rest: readonly string[],
   terminal: Terminal,
+  own: Own,
 ): Promise<number> {
-  const { parseCommand } = await import("./commands/parse.ts");
+  const { ownWords, parseCommand } = await import("./commands/parse.ts");
+  own.words = ownWords(rest, command);
   const parsed = parseCommand(entry.words, command, rest);
   if (parsed.globals.help) {
     const { commandHelp } = await import("./commands/help.ts");
@@ -141,16 +150,20 @@ function makeInvocation(terminal: Terminal, output: Output, globals: GlobalFlags
   };
 }
 
+/** What of the line is for us: the rest is for a command in a container. */
+interface Own {
+  words: readonly string[];
+}
+
 /** Before the flags are read, since reading them may be what fails. */
-function asksForJson(argv: readonly string[]): boolean {
-  const own = ownFlags(argv);
-  return own.some(
-    (token, i) => /^(-o=?|--output=)json$/.test(token) || (/^(-o|--output)$/.test(token) && own[i + 1] === "json"),
+function asksForJson({ words }: Own): boolean {
+  return words.some(
+    (token, i) => /^(-o=?|--output=)json$/.test(token) || (/^(-o|--output)$/.test(token) && words[i + 1] === "json"),
   );
 }
 
-function mayColor({ stderr, env }: Terminal, argv: readonly string[]): boolean {
-  return stderr.isTTY === true && !env["NO_COLOR"] && !ownFlags(argv).includes("--no-color");
+function mayColor({ stderr, env }: Terminal, { words }: Own): boolean {
+  return stderr.isTTY === true && !env["NO_COLOR"] && !words.includes("--no-color");
 }
 
 /** What stands behind `--` is for somebody else. */

@@ -56,6 +56,8 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly usage: string;
   /** Fewest and most arguments. */
   readonly args: readonly [min: number, max: number];
+  /** So many arguments stand before words that are somebody else's: these begin with the next one, or behind `--`. */
+  readonly commandAfter?: number;
   readonly options: O;
   /** One line that a person would type, without `skerry`. */
   readonly example: string;

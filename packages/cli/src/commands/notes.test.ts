@@ -173,7 +173,7 @@ test("a file that is not there is told of before the cloud is asked, and not by 
   assert.equal(cloud.requests.length, 0);
 });
 
-test("what goes wrong is told in the form that was asked of skerry, not of the command behind --", async () => {
+test("what goes wrong is told in the form that was asked of skerry, not of the command that is passed on", async () => {
   const refuse = () => {
     throw new SkerryError("not_found", "There is no container nobody.");
   };
@@ -184,6 +184,7 @@ test("what goes wrong is told in the form that was asked of skerry, not of the c
   for (const argv of [
     ["exec", "nobody", "--", "kubectl", "-o", "json"],
     ["exec", "nobody", "--", "x", "--output=json"],
+    ["exec", "nobody", "kubectl", "-o", "json"],
   ]) {
     const { stderr } = await cli.run(argv);
     assert.match(stderr, /^error: /, argv.join(" "));

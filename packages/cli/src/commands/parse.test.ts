@@ -46,6 +46,36 @@ test("flags anywhere, in both spellings, and arguments as they are", async () =>
   assert.equal((await parse("a")).globals.quiet, false);
 });
 
+test("a command that is passed on begins with the first word that is no flag of ours; what is behind it is its own", async () => {
+  const passes = { ...command, args: [1, 99], commandAfter: 1 } as never;
+  const cases: [argv: string[], args: string[], file?: string][] = [
+    [
+      ["web", "sh", "-c", "echo hi"],
+      ["web", "sh", "-c", "echo hi"],
+    ],
+    [["web", "--file", "x", "httpd", "-f", "-l", "--unknown"], ["web", "httpd", "-f", "-l", "--unknown"], "x"],
+    [["--file=x", "-r", "web"], ["web"], "x"],
+    [["-f", "x", "web", "git", "log", "--", "a"], ["web", "git", "log", "--", "a"], "x"],
+    [["web", "-f", "-", "-", "-h"], ["web", "-", "-h"], "-"],
+    [["web", "-f", "x", "--", "-l", "--", "y"], ["web", "-l", "--", "y"], "x"],
+    [
+      ["web", "ls", "-h", "-o"],
+      ["web", "ls", "-h", "-o"],
+    ],
+  ];
+  for (const [argv, args, file] of cases) {
+    const parsed = parseCommand("x", passes, argv);
+    assert.deepEqual(parsed.args, args, argv.join(" "));
+    assert.equal((parsed.flags as Record<string, unknown>)["file"], file, argv.join(" "));
+    assert.equal(parsed.globals.help, false);
+  }
+  for (const argv of [
+    ["web", "--fil", "ls"],
+    ["-x", "web", "ls"],
+  ])
+    assert.throws(() => parseCommand("x", passes, argv), { message: /There is no flag/ });
+});
+
 test("what is not understood is refused, never guessed", async () => {
   const cases: [argv: string[], says: RegExp][] = [
     [["a", "--fil", "x"], /no flag --fil /],

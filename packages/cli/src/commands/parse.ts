@@ -37,7 +37,7 @@ export function parseCommand(words: string, command: AnyCommand, argv: readonly 
   const alias = Object.fromEntries(
     named.flatMap(([name, spec]) => (spec.alias === undefined ? [] : [[name, spec.alias]])),
   );
-  const parsed = parser(joinValues(argv, specs, words), {
+  const parsed = parser(joinValues(endAtCommand(argv, command), specs, words), {
     alias,
     array: ofType("array"),
     boolean: ofType("boolean"),
@@ -63,17 +63,48 @@ export function parseCommand(words: string, command: AnyCommand, argv: readonly 
   return { args, flags, globals };
 }
 
-/**
- * A flag that takes a value must have one, and another flag is not taken for it. `--file -` becomes `--file=-`: to yargs a
- * lone dash is no value.
- */
-function joinValues(argv: readonly string[], specs: OptionSpecs, words: string): string[] {
-  const named = new Map<string, readonly [name: string, spec: OptionSpecs[string]]>(
+/** The words that are for us: none of the command that is passed on, nor those behind `--`. */
+export function ownWords(argv: readonly string[], command: AnyCommand): readonly string[] {
+  const all = endAtCommand(argv, command);
+  const end = all.indexOf("--");
+  return end < 0 ? all : all.slice(0, end);
+}
+
+/** `web ls -l` -> `web -- ls -l`: the flags of a command that is passed on are its own, as docker has it. */
+function endAtCommand(argv: readonly string[], { commandAfter, options }: AnyCommand): readonly string[] {
+  if (commandAfter === undefined) return argv;
+  const flags = flagsByToken({ ...(options as OptionSpecs), ...GLOBAL_OPTIONS });
+  let words = 0;
+  for (let i = 0; i < argv.length; i++) {
+    const token = argv[i] ?? "";
+    if (token === "--") return argv;
+    const type = flags.get(token)?.[1].type;
+    if (type !== undefined && type !== "boolean") i++;
+    else if ((token === "-" || !token.startsWith("-")) && words++ === commandAfter) {
+      return [...argv.slice(0, i), "--", ...argv.slice(i)];
+    }
+  }
+  return argv;
+}
+
+type FlagsByToken = ReadonlyMap<string, readonly [name: string, spec: OptionSpec]>;
+
+/** `--file` and `-f` -> `file` and what it is. */
+function flagsByToken(specs: OptionSpecs): FlagsByToken {
+  return new Map(
     Object.entries(specs).flatMap(([name, spec]) => [
       [`--${name}`, [name, spec]] as const,
       ...(spec.alias === undefined ? [] : [[`-${spec.alias}`, [name, spec]] as const]),
     ]),
   );
+}
+
+/**
+ * A flag that takes a value must have one, and another flag is not taken for it. `--file -` becomes `--file=-`: to yargs a
+ * lone dash is no value.
+ */
+function joinValues(argv: readonly string[], specs: OptionSpecs, words: string): string[] {
+  const named = flagsByToken(specs);
   const joined: string[] = [];
   for (let i = 0; i < argv.length; i++) {
     const token = argv[i] ?? "";

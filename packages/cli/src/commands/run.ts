@@ -6,8 +6,9 @@ import { untilSettled } from "./container/settled.ts";
 import { LABEL_OPTION, parseLabels } from "./labels.ts";
 
 export default defineCommand({
-  usage: "IMAGE [-- COMMAND...]",
+  usage: "IMAGE [--] [COMMAND...]",
   args: [1, 257],
+  commandAfter: 1,
   options: {
     name: { type: "string", describe: "Name of the container (default: the image's)" },
     ...LIMIT_OPTIONS,
@@ -20,7 +21,8 @@ export default defineCommand({
   example: "run busybox --name web --publish 8000:80 -- httpd -f -h /www",
   details:
     "Waits until it runs, or says why it does not. What it says last is shown when it ends at once. Unless others are named, " +
-    "it gets 1 core, 512m of memory and 256 processes, and is always started again.",
+    "it gets 1 core, 512m of memory and 256 processes, and is always started again. Flags of skerry stand before the command; " +
+    "all behind its first word is its own.",
   takesProject: true,
   async run(invocation, { args, flags }) {
     const [image = "", ...command] = args;

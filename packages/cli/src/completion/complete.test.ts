@@ -80,6 +80,10 @@ describe("completion", () => {
     }
     assert.deepEqual(await texts("stop", "web", "w"), [], "one that is named already is not offered");
     assert.deepEqual(await texts("exec", "web", "--", "w"), []);
+    assert.deepEqual(await texts("exec", "web", "--ra"), ["--raw"]);
+    for (const words of [["--ra"], ["-l", "--ra"], ["--output", ""]]) {
+      assert.deepEqual(await texts("exec", "web", "ls", ...words), [], "flags of what is passed on are its own");
+    }
     const [image = ""] = await texts("run", "");
     assert.notEqual(image, "");
     assert.ok((await texts("run", "--cpu", "1", "")).includes(image));

@@ -55,7 +55,7 @@ async function candidates(
   const command = await entry?.load();
   const options = command?.options ?? {};
   const specs: OptionSpecs = { ...(options as OptionSpecs), ...GLOBAL_SPECS };
-  const line = readLine(rest, specs);
+  const line = readLine(rest, specs, (command as AnyCommand | undefined)?.commandAfter);
   const where: Where = { entry, command, globals, sources };
   if (line.waiting !== undefined) return valuesOf(line.waiting, specs, typed, where);
   const assigned = line.ended ? null : /^(--[a-z-]+)=(.*)$/s.exec(typed);
@@ -112,17 +112,18 @@ interface Line {
   readonly given: ReadonlySet<string>;
   /** A flag whose value comes next. */
   readonly waiting?: string;
-  /** After `--`. */
+  /** After `--`, or within a command that is passed on. */
   readonly ended: boolean;
 }
 
-function readLine(rest: readonly string[], specs: OptionSpecs): Line {
+function readLine(rest: readonly string[], specs: OptionSpecs, commandAfter = Number.POSITIVE_INFINITY): Line {
   const args: string[] = [];
   const given = new Set<string>();
   for (let i = 0; i < rest.length; i++) {
     const word = rest[i] ?? "";
     if (word === "--") return { args: [...args, ...rest.slice(i + 1)], given, ended: true };
     if (!word.startsWith("-") || word === "-") {
+      if (args.length === commandAfter) return { args: [...args, ...rest.slice(i)], given, ended: true };
       args.push(word);
       continue;
     }
