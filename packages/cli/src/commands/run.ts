@@ -2,7 +2,7 @@ import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "./command.ts";
 import { LIMIT_OPTIONS, readLimits } from "./container/limit-flags.ts";
-import { untilSettled } from "./container/settled.ts";
+import { tellSettled, untilSettled } from "./container/settled.ts";
 import { LABEL_OPTION, parseLabels } from "./labels.ts";
 
 export default defineCommand({
@@ -30,6 +30,8 @@ export default defineCommand({
     const project = await invocation.project();
     const { signal } = invocation;
     const name = flags.name ?? nameFrom(image);
+    const inProject = invocation.globals.project === undefined ? "" : ` --project ${invocation.globals.project}`;
+    const goes = `skerry container rm ${name}${inProject} removes it.`;
     const created = await client.call(containerRoutes.create, {
       body: {
         name,
@@ -47,8 +49,11 @@ export default defineCommand({
       },
       signal,
     });
-    const settled = await untilSettled(client, created, signal);
-    await invocation.output.done("container", name, settled.status?.state ?? "created", settled);
+    const settled = await untilSettled(client, created, signal).catch((error: unknown) => {
+      if (signal.aborted) invocation.output.note(`interrupted: the container ${name} is declared and stays; ${goes}`);
+      throw error;
+    });
+    await tellSettled(invocation.output, settled, settled.status?.state ?? "created");
   },
 });
 

@@ -1,6 +1,6 @@
 import { type ContainerView, containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { defineCommand } from "../command.ts";
-import { untilSettled, untilStopped } from "./settled.ts";
+import { tellSettled, untilSettled, untilStopped } from "./settled.ts";
 
 /** It runs, or will as soon as it can. */
 function isStarting({ spec, status }: ContainerView): boolean {
@@ -25,12 +25,12 @@ export function runningCommand(running: boolean, word: string, done: string) {
         if (running && isStarting(before)) {
           // To ask again would be a change, for whose own start nobody would see a reason.
           const settled = before.status?.state === "running" ? before : await untilSettled(client, before, signal);
-          await invocation.output.done("container", name, done, settled);
+          await tellSettled(invocation.output, settled, done);
           continue;
         }
         const changed = await client.call(containerRoutes.update, { ...input, body: { spec: { running } } });
         const settled = await (running ? untilSettled : untilStopped)(client, changed, signal);
-        await invocation.output.done("container", name, done, settled);
+        await tellSettled(invocation.output, settled, done);
       }
     },
   });

@@ -7,7 +7,7 @@ import { tarOfFile } from "@skerry/core/contract/one-file-tar.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
 import { CONTAINERS, can, meta } from "../../testing/canned.ts";
 import { FakeCloud } from "../../testing/fake-cloud.ts";
-import { Cli } from "../../testing/run-cli.ts";
+import { Cli, interrupted } from "../../testing/run-cli.ts";
 
 let cloud: FakeCloud;
 let cli: Cli;
@@ -86,4 +86,54 @@ test("cp from - is refused before the cloud is asked, and says what does it", as
     assert.ok(stderr.includes(`skerry exec web -- tee ${file}\n`), stderr);
   }
   assert.equal(cloud.requests.length, 0);
+});
+
+const [WEB] = CONTAINERS;
+/** What `container.get` says from now on. */
+function becomes(status: object, spec: object = {}): void {
+  cloud.answers.set("container.get", () => ({
+    ...WEB,
+    spec: { ...WEB?.spec, ...spec },
+    status: { state: "running", startedGeneration: 1, restarts: 0, ...status },
+  }));
+}
+
+test("one that ended well shows what it said last, too, harmless and beside the result", async () => {
+  becomes({ state: "exited", exitCode: 0, lastLines: ["row \x1b[31m1", "row 2"] });
+  const { status, stdout, stderr } = await cli.run(["run", "site:2", "--name", "web"]);
+  assert.deepEqual([status, stdout], [0, "container/web exited\n"]);
+  assert.equal(stderr, "It said last:\n  row \\x1b[31m1\n  row 2\n");
+  const json = await cli.run(["run", "site:2", "--name", "web", "-o", "json"]);
+  assert.deepEqual([json.stderr, (JSON.parse(json.stdout) as { kind: string }).kind], ["", "container"]);
+  becomes({ state: "exited", exitCode: 0 });
+  assert.equal((await cli.run(["run", "site:2", "--name", "web"])).stderr, "");
+});
+
+test("Ctrl-C while run waits says that the container stays, and how it goes", async () => {
+  const { signal, press } = interrupted();
+  becomes({ state: "pending" });
+  const { answers } = cloud;
+  const pending = answers.get("container.get");
+  answers.set("container.get", (request) => {
+    press();
+    return pending?.(request);
+  });
+  const { status, stderr } = await cli.run(["run", "site:2", "--name", "web", "--project", "p"], { signal });
+  assert.equal(status, 130);
+  assert.match(stderr, /^interrupted: the container web is declared and stays; skerry container rm web --project p /);
+});
+
+test("without its engine a container's change is told at once: declared it is, and why it waits", async () => {
+  const reason = "The container engine at /run/docker.sock does not answer. Is it running?";
+  becomes({ state: "unknown", reason }, { running: false });
+  const stopped = await cli.run(["stop", "web"]);
+  assert.equal(stopped.status, 8, stopped.stderr);
+  assert.match(stopped.stderr, /declared to stop, and cannot be stopped now: The container engine at .* Is it running/);
+  assert.match(stopped.stderr, /it stops when the container engine is back/);
+  becomes({ state: "unknown", reason });
+  const limited = await cli.run(["container", "update", "web", "--memory", "1g"]);
+  assert.equal(limited.status, 8, limited.stdout);
+  assert.match(limited.stderr, /declared so, and cannot be changed now: The container engine/);
+  const labelled = await cli.run(["container", "update", "web", "--label", "a=b"]);
+  assert.equal(labelled.status, 0, "labels need no engine");
 });

@@ -4,6 +4,7 @@ import { type ContainerView, containerRoutes } from "@skerry/core/contract/api/c
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
+import type { Output } from "../../output/output.ts";
 
 /** Resolves when it runs for a moment, or has ended well. @throws `unavailable` with what it said last. */
 export async function untilSettled(
@@ -37,7 +38,7 @@ export async function untilSettled(
   });
 }
 
-/** Resolves when it does not run any more. @throws `unavailable/timeout`. */
+/** Resolves when it does not run any more. @throws `unavailable`: the engine is gone, or it takes too long. */
 export async function untilStopped(
   client: Client,
   changed: ContainerView,
@@ -49,6 +50,13 @@ export async function untilStopped(
   while (performance.now() < endMs) {
     const view = await client.call(containerRoutes.get, { params: { name }, query: { project }, signal });
     if (view.spec.running || view.status?.state === "stopped") return view;
+    if (view.status?.state === "unknown") {
+      throw notNow(
+        view,
+        "declared to stop, and cannot be stopped now:",
+        "It stays so: it stops when the container engine is back.",
+      );
+    }
     await sleep(settlePollMs, undefined, { signal });
   }
   throw new SkerryError("unavailable/timeout", `The container ${name} did not stop in ${runMs / 1000} s.`);
@@ -68,18 +76,38 @@ export async function untilLimited(
     const view = await client.call(containerRoutes.get, { params: { name }, query: { project }, signal });
     const { state, startedGeneration, limits, reason } = view.status ?? {};
     // Somebody else has changed it since: theirs hold then.
-    if (state !== "running" || view.meta.generation !== generation) return view;
+    if (view.meta.generation !== generation) return view;
+    if (state === "unknown") {
+      throw notNow(
+        view,
+        "declared so, and cannot be changed now:",
+        "It stays so: it holds when the container engine is back.",
+      );
+    }
+    if (state !== "running") return view;
     if (limits?.cpu === cpu && limits.memoryBytes === memoryBytes && limits.pids === pids) return view;
     if (startedGeneration === generation && reason !== undefined) {
-      throw new SkerryError("unavailable", `The container ${name} is declared so; for now ${reason}`, {
-        hint: "It is tried again until it works, or something else is declared.",
-      });
+      throw notNow(view, "declared so; for now", "It is tried again until it works, or something else is declared.");
     }
     await sleep(settlePollMs, undefined, { signal });
   }
   throw new SkerryError("unavailable/timeout", `The limits of ${name} do not hold after ${runMs / 1000} s.`, {
     hint: `It is tried again: skerry container get ${name}`,
   });
+}
+
+/** What was declared stays; what is in its way is in the reason. */
+function notNow({ meta, status }: ContainerView, declared: string, hint: string): SkerryError {
+  return new SkerryError("unavailable", `The container ${meta.name} is ${declared} ${status?.reason}`, { hint });
+}
+
+/** What was done, and of one that has ended well what it said last. */
+export async function tellSettled(output: Output, view: ContainerView, word: string): Promise<void> {
+  await output.done("container", view.meta.name, word, view);
+  const { state, lastLines = [] } = view.status ?? {};
+  if (state !== "exited" || lastLines.length === 0 || output.format !== "table") return;
+  output.note("It said last:");
+  for (const line of lastLines) output.note(`  ${line}`);
 }
 
 function doesNotRun({ meta, status }: ContainerView): SkerryError {

@@ -38,7 +38,10 @@ export default defineCommand({
           : { labels: changeLabels(before.meta.labels, label), revision: before.meta.revision }),
       },
     });
-    const settled = await untilLimited(client, changed, signal);
+    const { cpu, memoryBytes, pids } = spec;
+    // The engine is needed for these alone.
+    const limited = cpu !== undefined || memoryBytes !== undefined || pids !== undefined;
+    const settled = limited ? await untilLimited(client, changed, signal) : changed;
     await invocation.output.done("container", settled.meta.name, "updated", settled);
   },
 });
