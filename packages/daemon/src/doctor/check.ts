@@ -20,6 +20,11 @@ export interface Check {
   run(site: Site): Promise<Found | readonly Found[]>;
 }
 
+/** `systemctl start docker`, where there is systemd. */
+export async function startOf(machine: Machine, service: string, otherwise: string): Promise<string> {
+  return (await machine.stat("/run/systemd/system")) === undefined ? otherwise : `systemctl start ${service}`;
+}
+
 export type Found = Omit<Finding, "check">;
 
 export const ok = (what: string): Found => ({ state: "ok", what });

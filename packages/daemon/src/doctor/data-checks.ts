@@ -86,7 +86,12 @@ async function checkSound(
     return ok(`${name}: there is none to look at`);
   }
   const running = daemonPid !== undefined;
-  const { state, what, lostChunks = 0 } = await machine.look({ of, path, cluster: cluster.cluster, running, storage });
+  const {
+    state,
+    what,
+    todo: helps = "Run it again.",
+    lostChunks = 0,
+  } = await machine.look({ of, path, cluster: cluster.cluster, running, storage });
   if (state === "ok" && lostChunks === 0) return ok(`${name}: ${what}`);
   if (state === "ok") {
     const lost = `${lostChunks} ${lostChunks === 1 ? "chunk of an object is" : "chunks of objects are"} in no directory for replicas`;
@@ -94,7 +99,7 @@ async function checkSound(
       "Mount the disk that has them; when they are gone, skerry status names the objects once the daemon runs.";
     return [ok(`${name}: ${what}`), fault(lost, todo)];
   }
-  if (state === "unknown") return warning(`${name} was not looked at: ${what}`, "Run it again, as the daemon's user.");
+  if (state === "unknown") return warning(`${name} was not looked at: ${what}`, helps);
   const todo = "Keep a copy of it. skerry backup restore FILE --force puts a sound one in its place.";
   return fault(`${name} is damaged (${path}): ${what.replace(/\.$/, "")}`, todo);
 }

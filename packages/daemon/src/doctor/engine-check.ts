@@ -1,6 +1,7 @@
 /** The container engine, as its socket shows it. */
 import { systemCode } from "../data/failure.ts";
-import { type Check, type Found, fault, ok, type Site, warning } from "./check.ts";
+import { type Check, type Found, fault, ok, type Site, startOf, warning } from "./check.ts";
+import type { Machine } from "./machine.ts";
 
 export const ENGINE_CHECKS: readonly Check[] = [{ name: "containers", run: checkEngine }];
 
@@ -25,7 +26,7 @@ async function checkEngine({ machine, config }: Site): Promise<Found> {
   } catch (error) {
     // Its socket may go with it: then it is stopped, not missing.
     const installed = (await machine.run("dockerd", ["--version"])) !== undefined;
-    return absent(socketPath, systemCode(error), installed);
+    return absent(machine, socketPath, systemCode(error), installed);
   }
 }
 
@@ -38,23 +39,27 @@ function parse(text: string): Record<string, unknown> {
 }
 
 /** Everything but containers works without one. */
-function absent(socketPath: string, code: string | undefined, installed: boolean): Found {
+async function absent(
+  machine: Machine,
+  socketPath: string,
+  code: string | undefined,
+  installed: boolean,
+): Promise<Found> {
   if (code === "EACCES" || code === "EPERM") {
-    return fault(
+    return warning(
       `This user may not use the container engine on ${socketPath}`,
-      "usermod -aG docker USER, and log in again.",
+      "Only the user that the daemon runs as needs it: run it as root, or usermod -aG docker USER, which is as good as root. " +
+        "For others nothing is to be done.",
     );
   }
+  const start = await startOf(machine, "docker", "service docker start, or run dockerd as root");
   if (code === "ENOENT" && installed) {
-    const todo = "systemctl start docker. When it listens elsewhere, name its socket: --engine-socket PATH";
+    const todo = `${start}. When it listens elsewhere, name its socket: --engine-socket PATH`;
     return warning(`The container engine is installed, and does not run: nothing is at ${socketPath}`, todo);
   }
   if (code === "ENOENT") {
     const todo = "apt-get install docker.io, or name its socket: --engine-socket PATH";
     return warning(`There is no container engine on ${socketPath}: no containers here`, todo);
   }
-  return warning(
-    `The container engine on ${socketPath} does not answer (${code ?? "unknown"})`,
-    "systemctl start docker",
-  );
+  return warning(`The container engine on ${socketPath} does not answer (${code ?? "unknown"})`, start);
 }

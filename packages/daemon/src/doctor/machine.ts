@@ -43,11 +43,18 @@ export interface Look {
   readonly state: "ok" | "damaged" | "unknown";
   /** What was found, or why it is not known; the end of a sentence. */
   readonly what: string;
+  /** When it is not known: what helps. Default: another look. */
+  readonly todo?: string;
   /** Chunks of objects of which there is no file. Only of the index, while no daemon runs: else that says it. */
   readonly lostChunks?: number;
 }
 
 const SOUNDNESS = new URL(import.meta.url.endsWith(".ts") ? "./soundness.ts" : "./soundness.js", import.meta.url);
+
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** A code of the system (`EACCES`, `ENOENT`) where something did not work. */
 export interface Machine {
@@ -66,8 +73,8 @@ export interface Machine {
   openDirect(path: string): Promise<string | undefined>;
   /** Undefined: somebody could listen there. */
   tryListen(address: { host: string; port: number; reusePort?: boolean }): Promise<string | undefined>;
-  /** GET over a unix socket. @throws what connecting threw. */
-  ask(socketPath: string, path: string): Promise<{ readonly status: number; readonly body: string }>;
+  /** GET over a unix socket, or from a port. @throws what connecting threw. */
+  ask(at: string | Place, path: string): Promise<{ readonly status: number; readonly body: string }>;
   /** Standard output; undefined: it is not there, fails, or takes too long. */
   run(program: string, argv: readonly string[]): Promise<string | undefined>;
   /** In a process of its own, which is ended after `LIMITS.doctor.lookMs`. */
@@ -116,9 +123,10 @@ export const realMachine: Machine = {
       server.once("error", (error) => resolve(systemCode(error) ?? "unknown"));
       server.listen({ host, port, reusePort, exclusive: true }, () => server.close(() => resolve(undefined)));
     }),
-  ask: (socketPath, path) =>
+  ask: (at, path) =>
     new Promise((resolve, reject) => {
-      const options = { socketPath, path, headers: { host: "localhost" }, timeout: LIMITS.doctor.askMs };
+      const where = typeof at === "string" ? { socketPath: at } : { host: at.host, port: at.port };
+      const options = { ...where, path, headers: { host: "localhost" }, timeout: LIMITS.doctor.askMs };
       const outgoing = request(options, (answer) => {
         const parts: Buffer[] = [];
         let sizeBytes = 0;

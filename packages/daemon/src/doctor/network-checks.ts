@@ -3,7 +3,7 @@ import { isError } from "@skerry/core/domain/errors.ts";
 import type { Address } from "../config/values.ts";
 import { addressText } from "../config/values.ts";
 import { systemCode } from "../data/failure.ts";
-import { type Check, type Found, fault, ok, type Site, warning } from "./check.ts";
+import { type Check, type Found, fault, ok, type Site, startOf, warning } from "./check.ts";
 import { listenerAt } from "./listener.ts";
 
 export const NETWORK_CHECKS: readonly Check[] = [
@@ -11,16 +11,24 @@ export const NETWORK_CHECKS: readonly Check[] = [
   { name: "ports", run: checkPorts },
 ];
 
-async function checkDaemon({ machine, config, layout, daemonPid }: Site): Promise<Found> {
-  const socket = await machine.stat(layout.socketPath).catch((error: unknown) => {
-    if (systemCode(error) === "EACCES") return undefined;
-    throw error;
-  });
+const LOOK_AS_DAEMON = "Run skerry doctor as the user of the daemon, or as root.";
+
+async function checkDaemon(site: Site): Promise<Found> {
+  const { machine, config, layout, daemonPid } = site;
+  if (await isHidden(site)) {
+    return warning(
+      `Whether a daemon runs on ${layout.path} is for others to see: it is another user's`,
+      LOOK_AS_DAEMON,
+    );
+  }
+  const socket = await machine.stat(layout.socketPath);
   if (socket === undefined || daemonPid === undefined) {
-    if ((await machine.stat(layout.clusterFile).catch(() => undefined)) === undefined) return ok("Not started yet");
+    if ((await machine.stat(layout.clusterFile)) === undefined) return ok("Not started yet");
     // As it was asked about here.
     const start = config.sources.data.kind === "flag" ? `skerry up --data ${layout.path}` : "skerry up";
-    return warning(`No daemon runs on ${layout.path}`, `Start it: ${start}, or: systemctl start skerry`);
+    const service = await startOf(machine, "skerry", "");
+    const or = service === "" ? "" : `, or: ${service}`;
+    return warning(`No daemon runs on ${layout.path}`, `Start it: ${start}${or}`);
   }
   try {
     const { status, body } = await machine.ask(layout.socketPath, "/healthz/ready");
@@ -45,8 +53,14 @@ function addressesOf(listen: object): readonly (readonly [name: string, address:
   );
 }
 
-async function checkPorts({ machine, config, daemonPid }: Site): Promise<Found[]> {
+async function checkPorts(site: Site): Promise<Found[]> {
+  const { machine, config } = site;
   const found: Found[] = [];
+  let asked: Promise<boolean> | undefined;
+  const skerryAnswers = () => {
+    asked ??= isSkerry(machine, config.listen.api);
+    return asked;
+  };
   for (const [name, address] of addressesOf(config.listen)) {
     const place = `${addressText(address)} (listen.${name})`;
     if (address.port === 0) {
@@ -55,7 +69,7 @@ async function checkPorts({ machine, config, daemonPid }: Site): Promise<Found[]
     }
     const code = await machine.tryListen(address);
     if (code === undefined) found.push(ok(`${place} is free`));
-    else if (code === "EADDRINUSE") found.push(await whoHolds(machine, place, name, address, daemonPid));
+    else if (code === "EADDRINUSE") found.push(await whoHolds(site, { place, name, address, skerryAnswers }));
     else if (code === "EACCES") {
       const todo = `Run it as root, choose a port from 1024 on, or: sysctl net.ipv4.ip_unprivileged_port_start=${address.port}`;
       found.push(fault(`${place} needs a right that this user lacks`, todo));
@@ -64,21 +78,51 @@ async function checkPorts({ machine, config, daemonPid }: Site): Promise<Found[]
   return found;
 }
 
-async function whoHolds(
-  machine: Site["machine"],
-  place: string,
-  name: string,
-  address: Address,
-  daemonPid: number | undefined,
-): Promise<Found> {
+interface Port {
+  /** As it is shown. */
+  readonly place: string;
+  readonly name: string;
+  readonly address: Address;
+  /** On the port of the API. Asked once. */
+  skerryAnswers(): Promise<boolean>;
+}
+
+async function whoHolds(site: Site, { place, name, address, skerryAnswers }: Port): Promise<Found> {
+  const { machine, daemonPid, layout } = site;
   const holder = await listenerAt(machine, address);
   // Its workers listen for it.
   if (holder !== undefined && daemonPid !== undefined && (await isOf(machine, holder.pid, daemonPid))) {
     return ok(`${place} is the daemon's`);
   }
-  const who = holder === undefined ? "a process that this user cannot see" : `process ${holder.pid} (${holder.name})`;
-  const stop = holder === undefined ? "Stop it" : `Stop it (kill ${holder.pid})`;
-  return fault(`${place} is held by ${who}`, `${stop}, or choose another: --listen-${name} HOST:PORT`);
+  const another = `choose another: --listen-${name} HOST:PORT`;
+  if (holder !== undefined) {
+    const who = `process ${holder.pid} (${holder.name})`;
+    return fault(`${place} is held by ${who}`, `Stop it (kill ${holder.pid}), or ${another}`);
+  }
+  const unseen = `${place} is held by a process that this user cannot see`;
+  if (await isHidden(site)) {
+    const what = `${unseen}; it may be the daemon of ${layout.path}, which is another user's`;
+    return warning(what, LOOK_AS_DAEMON);
+  }
+  const { api } = site.config.listen;
+  if (!(await skerryAnswers())) return fault(unseen, `Stop it, or ${another}`);
+  const use = `To use that one: skerry login --url http://${addressText(api)}. For one of your own ${another}`;
+  if (name === "api") return warning(`${place} answers as a Skerry, which another user runs`, use);
+  return warning(`${unseen}; another user's Skerry answers at ${addressText(api)}, and may have it`, use);
+}
+
+/** Whether the daemon's files are another user's: whether one runs there cannot be told. */
+async function isHidden({ machine, layout }: Site): Promise<boolean> {
+  return machine.stat(layout.pidFile).then(
+    () => false,
+    (error: unknown) => systemCode(error) === "EACCES",
+  );
+}
+
+/** Whatever else holds the port says something else, or nothing. */
+async function isSkerry(machine: Site["machine"], api: Address): Promise<boolean> {
+  const answer = await machine.ask(api, "/healthz/live").catch(() => undefined);
+  return answer?.status === 200 && answer.body === "live\n";
 }
 
 /** The process itself, or a child of it. */

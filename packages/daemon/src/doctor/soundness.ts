@@ -29,6 +29,7 @@ function lookAtIndex({ path, cluster, running, storage }: LookAt): Look {
     return {
       state: "unknown",
       what: "it was not closed in peace; the next start looks at its log and then at every row",
+      todo: "Start the daemon: skerry doctor says then what it has found.",
     };
   }
   // Nobody else has it then: SQLite needs no files beside it.
@@ -56,7 +57,8 @@ async function look(at: LookAt): Promise<Look> {
   } catch (error) {
     const { message, errcode } = error as { message: string; errcode?: number };
     const damaged = isError(error, "internal/corrupt") || DAMAGED.includes((errcode ?? 0) & 0xff);
-    return damaged ? { state: "damaged", what: message } : { state: "unknown", what: `it cannot be read: ${message}` };
+    if (damaged) return { state: "damaged", what: message };
+    return { state: "unknown", what: `it cannot be read: ${message}`, todo: "Run it again, as the daemon's user." };
   }
 }
 

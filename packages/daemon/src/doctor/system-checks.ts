@@ -18,7 +18,6 @@ export const SYSTEM_CHECKS: readonly Check[] = [
   { name: "kernel", run: checkKernel },
   { name: "cgroups", run: checkCgroups },
   { name: "firewall", run: checkFirewall },
-  { name: "virtual-machines", run: checkKvm },
 ];
 
 async function checkUser({ machine }: Site): Promise<Found> {
@@ -85,12 +84,4 @@ async function checkFirewall({ machine }: Site): Promise<Found> {
   if (legacy !== undefined) return ok(legacy.trim());
   const what = `Neither nft nor iptables is here${loaded ? ", though the kernel can filter" : ""}`;
   return warning(what, "apt-get install nftables. Only containers need it.");
-}
-
-async function checkKvm({ machine }: Site): Promise<Found> {
-  if ((await machine.stat("/dev/kvm")) === undefined) {
-    return ok("No /dev/kvm: virtual machines are not possible here");
-  }
-  if (await machine.mayUse("/dev/kvm")) return ok("/dev/kvm can be used");
-  return warning("/dev/kvm is there, and this user may not use it", "usermod -aG kvm USER, and log in again.");
 }
