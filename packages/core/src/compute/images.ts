@@ -94,7 +94,9 @@ export class Images {
     const tag = projectRepository(project) + fullName(name);
     await this.#ask(project, async () => {
       if ((await this.#engine.image(tag)) === undefined) {
-        throw new SkerryError("not_found", `The project has no image ${fullName(name)} of its own.`);
+        throw new SkerryError("not_found", `The project has no image ${fullName(name)} of its own.`, {
+          hint: "skerry image ls shows those that there are.\nOf another project: --project NAME",
+        });
       }
       await this.#engine.removeImage(tag);
     });

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { containerRoutes } from "@skerry/core/contract/api/container.ts";
+import { imageRoutes } from "@skerry/core/contract/api/image.ts";
+import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { authorityRoutes, routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
+import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { isError, SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Action } from "@skerry/core/domain/identity.ts";
@@ -32,6 +36,25 @@ async function refusal(work: Promise<unknown>): Promise<SkerryError> {
   assert.ok(error instanceof SkerryError, `${error}`);
   return error;
 }
+
+test("what is named within a project is missing in one's own: the answer says how to ask for another's", async () => {
+  const params = { name: "nowhere" };
+  const asked = [
+    containerRoutes.get,
+    containerRoutes.logs,
+    containerRoutes.delete,
+    volumeRoutes.get,
+    networkRoutes.get,
+  ];
+  for (const route of [...asked, routeRoutes.get, imageRoutes.delete]) {
+    const { code, hint } = await refusal(mia.download(route, { params }));
+    assert.equal(code, "not_found", route.id);
+    assert.match(hint ?? "", /\nOf another project: --project NAME$/, route.id);
+  }
+  for (const route of [bucketRoutes.get, projectRoutes.get]) {
+    assert.doesNotMatch((await refusal(mia.download(route, { params }))).hint ?? "", /--project/, route.id);
+  }
+});
 
 describe("routes", () => {
   test("are made in one form, listed, changed and removed", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,6 +27,7 @@ async function serve(answer: RequestListener) {
   const clock = createFakeClock();
   return {
     clock,
+    socketPath,
     engine: createDockerEngine({ socketPath, clock }),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -46,6 +47,19 @@ describe("an engine that is not there", () => {
     const options = { follow: true, timestamps: false, signal };
     await assert.rejects(engine.logs("x", options), { code: "unsupported" });
     await assert.rejects(engine.exec("x", { command: ["ls"], tty: false }), { code: "unsupported" });
+  });
+
+  test("and one that the daemon may not use is there: the answer says who may", async () => {
+    await import("dockerode"); // what must be read before rights are given up
+    await using server = await serve(() => undefined);
+    await chmod(server.socketPath, 0);
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(65_534);
+    try {
+      await assert.rejects(server.engine.describe(), { code: "unsupported", hint: /group docker.*as good as root/ });
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
   });
 
   test("and where nobody listens any more, or something else lies, it does not answer", async () => {

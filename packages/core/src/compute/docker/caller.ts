@@ -26,8 +26,12 @@ export function noRoom(what: string, said: string, cause?: unknown): SkerryError
 }
 
 const ENGINE_HINT =
-  "Skerry runs containers with Docker. When it is installed, start it (systemctl start docker); else: apt-get install docker.io, " +
+  "Skerry runs containers with Docker. When it is installed, start it (systemctl start docker, or: service docker start); else: apt-get install docker.io, " +
   "or name its socket with --engine-socket PATH.";
+
+const RIGHT_HINT =
+  "It is there. Run the daemon as root, or put its user into the group docker (usermod -aG docker USER), which is as good as root, " +
+  "and start it again; or name another engine's socket with --engine-socket PATH.";
 
 export class DockerCaller {
   readonly #socketPath: string;
@@ -165,10 +169,10 @@ export class DockerCaller {
         error.code === "ENOENT"
           ? "there is none"
           : error.code === "EACCES"
-            ? "it may not be used by this user"
+            ? "the user that Skerry runs as may not use it"
             : "it is no socket";
       return new SkerryError("unsupported", `This machine has no container engine at ${this.#socketPath}: ${why}.`, {
-        hint: ENGINE_HINT,
+        hint: error.code === "EACCES" ? RIGHT_HINT : ENGINE_HINT,
         cause: error,
       });
     }

@@ -12,6 +12,9 @@ export function parsePermission(text: string): Permission {
   return { root, resource, action } as Permission;
 }
 
+/** Kinds whose names say nothing without the project; what is asked for is looked for in one's own. */
+const IN_PROJECT: ReadonlySet<string> = new Set(["container", "volume", "network", "route"]);
+
 /**
  * One request while it is handled. A handler of a route with a permission must ask for it (`authorize`, `projects` or
  * `decide`) before it answers; the dispatcher refuses the answer else.
@@ -96,8 +99,11 @@ export class Call {
     if (this.principal.kind === "anonymous") throw new SkerryError("unauthenticated", NOBODY, { hint: LOGIN_HINT });
     // `bucket photos`
     const kind = /^([a-z]+) /.exec(what)?.[1];
+    const elsewhere = IN_PROJECT.has(kind ?? "") ? "\nOf another project: --project NAME" : "";
     throw new SkerryError("not_found", `There is no ${what}, or it is not yours to see.`, {
-      ...(kind === undefined || kind === "object" ? {} : { hint: `skerry ${kind} ls shows those that you may see.` }),
+      ...(kind === undefined || kind === "object"
+        ? {}
+        : { hint: `skerry ${kind} ls shows those that you may see.${elsewhere}` }),
     });
   }
 
