@@ -63,7 +63,7 @@ function stopped(thrown: unknown, steps: readonly Step[], done: number): SkerryE
   const told = rest.length > MOST_TOLD ? [...rest.slice(0, MOST_TOLD), `${rest.length - MOST_TOLD} more`] : rest;
   const [failed] = steps.slice(done, done + 1);
   const name = failed === undefined ? "" : `${failed.declaration.place}: ${nameOf(failed)}: `;
-  const untried = rest.length === 0 ? "none was left" : `not tried: ${told.join(", ")}`;
+  const untried = rest.length === 0 ? "nothing was left to try" : `not tried: ${told.join(", ")}`;
   return reword(error, {
     message: `${name}${error.message} Applied before it: ${done} of ${steps.length}; ${untried}.`,
     hint: [error.hint, "What was applied stays. Mend it, and apply again."]

@@ -148,6 +148,29 @@ test("each command that asks for the project says that it takes one", () => {
   assert.deepEqual(silent, [], "--project would be refused there");
 });
 
+test("a host where a route's name is wanted is told from it, before the cloud is asked", async () => {
+  for (const host of ["web.localhost", "*.wild.localhost", "app.example.com/api"]) {
+    for (const argv of [
+      ["route", "rm", "fine", host],
+      ["route", "get", host],
+      ["get", "route", host],
+      ["route", "update", host, "--to", "bucket/x"],
+    ]) {
+      const { status, stderr } = await cli.run(argv);
+      assert.equal(status, 2, argv.join(" "));
+      assert.match(stderr, /is a host, and no name of a route.*skerry route ls shows them/s, argv.join(" "));
+    }
+  }
+  assert.equal(cloud.requests.length, 0);
+});
+
+test("who has no cloud here is told how to get to another's", async () => {
+  await using alone = await Cli.create();
+  const { status, stderr } = await alone.run(["status"]);
+  assert.equal(status, 8, stderr);
+  assert.match(stderr, /cannot be reached: its socket does not exist.*skerry login --url URL/s);
+});
+
 test("flags that say nothing to a copy or to a unit are refused", async () => {
   const idle = [
     ["cp", "--follow", "notes.txt", "docs:"],

@@ -6,7 +6,12 @@ import { BUCKETS, can } from "../testing/canned.ts";
 import { FakeCloud } from "../testing/fake-cloud.ts";
 import { Cli } from "../testing/run-cli.ts";
 
-async function apply(text: string, argv: readonly string[] = [], rehearse?: FakeCloud["rehearse"]) {
+async function apply(
+  text: string,
+  argv: readonly string[] = [],
+  rehearse?: FakeCloud["rehearse"],
+  create: () => void = () => undefined,
+) {
   await using cloud = await FakeCloud.start();
   await using cli = await Cli.create(cloud.socketPath);
   can(cloud);
@@ -14,6 +19,10 @@ async function apply(text: string, argv: readonly string[] = [], rehearse?: Fake
     const found = BUCKETS.find(({ meta }) => meta.name === params["name"]);
     if (found === undefined) throw new SkerryError("not_found", "not there");
     return found;
+  });
+  cloud.answers.set("bucket.create", () => {
+    create();
+    return BUCKETS[0];
   });
   if (rehearse !== undefined) cloud.rehearse = rehearse;
   const result = await cli.run(["apply", "-f", "-", ...argv], { stdin: text });
@@ -130,6 +139,20 @@ test("--dry-run refuses what applying would refuse, and shows nothing of the res
   }
   const later = "kind: project\nname: nowhere\n---\nkind: bucket\nname: other\nproject: nowhere";
   assert.equal((await apply(later, ["--dry-run"])).status, 0, "an earlier document makes the project");
+});
+
+test("what is refused after all says how far it came, also when it was the last", async () => {
+  const document = (name: string) => `kind: bucket\nname: ${name}\n`;
+  const refused = async (...names: string[]) => {
+    let told = 0;
+    // What was asked about before is refused nonetheless: somebody was quicker.
+    const { stderr } = await apply(names.map(document).join("---\n"), [], undefined, () => {
+      if (++told === 2) throw new SkerryError("conflict/exists", "It is there already.");
+    });
+    return stderr;
+  };
+  assert.match(await refused("one", "two"), /already\. Applied before it: 1 of 2; nothing was left to try\./);
+  assert.match(await refused("one", "two", "three"), /Applied before it: 1 of 3; not tried: bucket\/three\./);
 });
 
 test("a route is declared in any spelling, in the project that it is in", async () => {

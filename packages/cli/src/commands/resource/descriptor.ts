@@ -28,6 +28,8 @@ export interface Descriptor<T extends AnyResource = AnyResource> {
   /** What a person is told of what is lost before one removes it; absent: nothing is, and nobody is asked. */
   readonly rmLoses?: string;
   readonly presentation: Presentation<T>;
+  /** Says of a word that cannot be a name what people mean by it. @throws `invalid` */
+  readonly assertName?: (text: string) => void;
   /** As people are shown them, where that takes more than the resources themselves. */
   readonly readable?: (client: Client, items: readonly T[], signal: AbortSignal) => Promise<readonly T[]>;
 }

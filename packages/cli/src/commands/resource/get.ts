@@ -33,6 +33,7 @@ export async function showResource(invocation: Invocation, descriptor: Descripto
 /** @throws `not_found`, also when it is in another project than `--project` says. */
 export async function getResource(invocation: Invocation, descriptor: Descriptor, name: string): Promise<AnyResource> {
   if (!isOfProject(descriptor)) assertNoProject(invocation, descriptor.kind);
+  descriptor.assertName?.(name);
   const client = await invocation.client();
   if (descriptor.get !== undefined) {
     const project = descriptor.namedByProject ? await invocation.project() : undefined;

@@ -16,6 +16,7 @@ export function rmOf(descriptor: Descriptor) {
       const { delete: route, kind } = descriptor;
       if (route === undefined) throw new SkerryError("unsupported", `A ${kind} cannot be removed.`);
       const { rmLoses } = descriptor;
+      for (const name of args) descriptor.assertName?.(name);
       if (rmLoses !== undefined) {
         await confirmAtTerminal(invocation.terminal, rmQuestion(kind, args, rmLoses), invocation.globals.yes);
       }

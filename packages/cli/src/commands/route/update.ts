@@ -2,6 +2,7 @@ import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { assertRouteName } from "./name.ts";
 import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
@@ -18,10 +19,12 @@ export default defineCommand({
     if (label.length === 0 && to === undefined) {
       throw new SkerryError("invalid", "Nothing to change was named.", { hint: "Say --to or --label." });
     }
+    const [name = ""] = args;
+    assertRouteName(name);
     const client = await invocation.client();
     const project = await invocation.project();
     const named = {
-      params: { name: args[0] ?? "" },
+      params: { name },
       query: project === undefined ? {} : { project },
       signal: invocation.signal,
     };

@@ -132,7 +132,9 @@ export function unreachable(error: NodeJS.ErrnoException, target: HttpTarget): S
   const reason = why[error.code ?? ""] ?? error.code ?? "the connection failed";
   return new SkerryError("unavailable", `The daemon at ${describe(target)} cannot be reached: ${reason}.`, {
     cause: error,
-    hint: "Is it running? `skerry up` starts one here; `skerry context ls` shows where this context points.",
+    hint:
+      "Is it running? `skerry up` starts one here; `skerry context ls` shows where this context points.\n" +
+      "For one of another user or machine: skerry login --url URL",
   });
 }
 
