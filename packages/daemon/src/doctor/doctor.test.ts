@@ -205,8 +205,11 @@ describe("doctor", () => {
 
   test("ports that another user's Skerry has, or may have, are no faults of this user's", async () => {
     let body = "live\n";
-    const api = await listening(
-      createHttpServer((request, answer) => answer.writeHead(request.url === "/healthz/live" ? 200 : 404).end(body)),
+    const api: number = await listening(
+      createHttpServer(({ url, headers: { host } }, answer) => {
+        const right = url === "/healthz/live" && host === `127.0.0.1:${api}`;
+        answer.writeHead(right ? 200 : 404).end(body);
+      }),
       0,
     );
     const http = await listening(createServer(), 0);

@@ -125,8 +125,10 @@ export const realMachine: Machine = {
     }),
   ask: (at, path) =>
     new Promise((resolve, reject) => {
-      const where = typeof at === "string" ? { socketPath: at } : { host: at.host, port: at.port };
-      const options = { ...where, path, headers: { host: "localhost" }, timeout: LIMITS.doctor.askMs };
+      // Over a port the API answers only to the name that it has there.
+      const where =
+        typeof at === "string" ? { socketPath: at, headers: { host: "localhost" } } : { host: at.host, port: at.port };
+      const options = { ...where, path, timeout: LIMITS.doctor.askMs };
       const outgoing = request(options, (answer) => {
         const parts: Buffer[] = [];
         let sizeBytes = 0;
