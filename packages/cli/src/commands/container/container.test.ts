@@ -131,6 +131,10 @@ test("without its engine a container's change is told at once: declared it is, a
   assert.match(stopped.stderr, /declared to stop, and cannot be stopped now: The container engine at .* Is it running/);
   assert.match(stopped.stderr, /it stops when the container engine is back/);
   becomes({ state: "unknown", reason });
+  const run = await cli.run(["run", "site:2", "--name", "web"]);
+  assert.equal(run.status, 8, run.stdout);
+  assert.match(run.stderr, /declared to run, and whether it does cannot be seen now: The container engine/);
+  assert.doesNotMatch(run.stderr, /stay up|It said/);
   const limited = await cli.run(["container", "update", "web", "--memory", "1g"]);
   assert.equal(limited.status, 8, limited.stdout);
   assert.match(limited.stderr, /declared so, and cannot be changed now: The container engine/);

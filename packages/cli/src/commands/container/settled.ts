@@ -110,7 +110,12 @@ export async function tellSettled(output: Output, view: ContainerView, word: str
   for (const line of lastLines) output.note(`  ${line}`);
 }
 
-function doesNotRun({ meta, status }: ContainerView): SkerryError {
+function doesNotRun(view: ContainerView): SkerryError {
+  const { meta, status } = view;
+  if (status?.state === "unknown") {
+    const hint = `It stays so: it starts when the container engine is back, unless: skerry stop ${meta.name}`;
+    return notNow(view, "declared to run, and whether it does cannot be seen now:", hint);
+  }
   const why =
     status?.reason ?? (status?.exitCode === undefined ? "it ended" : `it ended with exit code ${status.exitCode}`);
   const said = status?.lastLines ?? [];

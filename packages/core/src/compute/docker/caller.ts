@@ -30,7 +30,7 @@ const ENGINE_HINT =
   "or name its socket with --engine-socket PATH.";
 
 const RIGHT_HINT =
-  "It is there. Run the daemon as root, or put its user into the group docker (usermod -aG docker USER), which is as good as root, " +
+  "Run the daemon as root, or put its user into the group docker (usermod -aG docker USER), which is as good as root, " +
   "and start it again; or name another engine's socket with --engine-socket PATH.";
 
 export class DockerCaller {
@@ -165,14 +165,13 @@ export class DockerCaller {
   #unreachable(error: DockerError): SkerryError {
     const missing = error.code === "ENOENT" || error.code === "EACCES" || error.code === "ENOTSOCK";
     if (missing && !this.#seen) {
-      const why =
-        error.code === "ENOENT"
-          ? "there is none"
-          : error.code === "EACCES"
-            ? "the user that Skerry runs as may not use it"
-            : "it is no socket";
+      if (error.code === "EACCES") {
+        const message = `The user that Skerry runs as may not use the container engine at ${this.#socketPath}.`;
+        return new SkerryError("unsupported", message, { hint: RIGHT_HINT, cause: error });
+      }
+      const why = error.code === "ENOENT" ? "there is none" : "it is no socket";
       return new SkerryError("unsupported", `This machine has no container engine at ${this.#socketPath}: ${why}.`, {
-        hint: error.code === "EACCES" ? RIGHT_HINT : ENGINE_HINT,
+        hint: ENGINE_HINT,
         cause: error,
       });
     }
