@@ -125,9 +125,9 @@ function numberless(row: string): string {
   return row.replace(/\d{3,}/g, "1234");
 }
 
-/** Restarts, if the machine was slow, and addresses by the order of starts. */
+/** Addresses by the order of starts; after a minute the wider age takes the last place of the reason. */
 function steady(row: string): string {
-  return row.replace(/10\.199\.0\.\d/, "10.199.0.2");
+  return row.replace(/10\.199\.0\.\d/, "10.199.0.2").replace("with exit code…", "with exit code 0");
 }
 
 test("a thousand lines a second from a real container: ten frames a second, none lost, pause, search, follow", async (t) => {

@@ -30,7 +30,7 @@ function timeless(row: string): string {
     .replace(/\b\d+ (?:s|min|h)\b/g, (age) => "1 s".padStart(age.length));
 }
 
-/** An age of two digits pushes aside what is beside it: that much may differ. */
+/** An age of two digits pushes aside what is beside it, up to the edge: that much may differ. */
 function loose(text: string): string {
-  return text.replace(/ {2,}/g, "  ").replace(/─{2,}/g, "──");
+  return text.replace(/ {2,}/g, "  ").replace(/ +│$/gm, "  │").replace(/─{2,}/g, "──");
 }

@@ -170,6 +170,14 @@ test("where there is little room columns go, the least important first, before t
   assert.equal(titles(30), "NAME STATE");
   assert.equal(titles(40, { column: 3, descending: false }), "NAME STATE LABELS ↑");
   assert.equal(titles(18), "NAME STATE", "then text is cut");
+  const project = { title: "PROJECT", cell: (row: string) => row, apart: true };
+  const head = (rows: readonly string[]) => {
+    const table = { ...view, columns: [...columns, project], rows, leaveOut: ["LABELS", "PROJECT", "IMAGE"] };
+    const [line = []] = drawTable({ ...table, widest: [] }, 30, 2);
+    return line.map(({ text }) => text.trim().replace(/ +/g, " ")).join("");
+  };
+  assert.equal(head(["alice", "alice"]), "NAME STATE", "all are of the same project");
+  assert.equal(head(["alice", "bob"]), "NAME STATE PROJECT", "one is not, which is not seen");
 });
 
 test("what was searched for begins with the first of what is found, unless the chosen one is among it", async () => {

@@ -27,7 +27,7 @@ export function ageColumn<T>(title: string, timeOf: (item: T) => string | undefi
 
 export const createdColumn = ageColumn<WithMeta>("AGE", ({ meta }) => meta.createdAt);
 export const labelsColumn: Column<WithMeta> = { title: "LABELS", cell: ({ meta }) => formatLabels(meta.labels) };
-export const nameColumn: Column<WithMeta> = { title: "NAME", cell: ({ meta }) => meta.name, whole: true, enough: 24 };
+export const nameColumn: Column<WithMeta> = { title: "NAME", cell: ({ meta }) => meta.name, whole: true, enough: 40 };
 export const projectColumn: Column<WithMeta> = {
   title: "PROJECT",
   cell: ({ meta }) => meta.projectName ?? meta.project,

@@ -20,7 +20,7 @@ export const containerPresentation: Presentation<ContainerView> = {
     {
       title: "REASON",
       cell: ({ status }) => (status?.reason === undefined ? "-" : formatBrief(status.reason)),
-      enough: 24,
+      enough: 20,
       lines: ({ status }) => [status?.reason ?? "-"],
     },
   ],

@@ -29,6 +29,8 @@ test("what is longer than what is enough is cut first, then columns go in their 
   assert.equal(shown(all, 56, leaveOut), "NAME 10, IMAGE 20, REASON 22");
   assert.equal(shown(all, 46, leaveOut), "NAME 10, IMAGE 20, REASON 12");
   assert.equal(shown(all, 45, leaveOut), "NAME 10, IMAGE 19, REASON 12");
+  assert.equal(shown(all, 26, leaveOut), "NAME 10, IMAGE 6, REASON 6");
+  assert.equal(shown(all, 25, leaveOut), "NAME 10, IMAGE 13");
 });
 
 test("a name, an address and a number are cut after all else, and only where nothing else is left", () => {

@@ -59,9 +59,10 @@ function enoughOf({ width, enough = width }: FitColumn): number {
   return Math.min(width, enough);
 }
 
+/** Before the column goes, where no other may: half of what is enough still says something. */
 function leastOf(column: FitColumn): number {
-  const { align, whole, width, enough = MIN_COLUMN_WIDTH } = column;
-  return align === "right" || whole ? enoughOf(column) : Math.min(width, enough);
+  const { align, whole, width, enough = 2 * MIN_COLUMN_WIDTH } = column;
+  return align === "right" || whole ? enoughOf(column) : Math.min(width, Math.ceil(enough / 2));
 }
 
 /** The widest are cut until all take `room`, or each what it has at least. */

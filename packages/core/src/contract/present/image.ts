@@ -8,7 +8,7 @@ export const imagePresentation: Presentation<ImageView> = {
   nameOf: ({ name }) => name,
   leaveOut: ["ID", "AGE"],
   columns: [
-    { title: "NAME", cell: ({ name }) => name, whole: true, enough: 30 },
+    { title: "NAME", cell: ({ name }) => name, whole: true, enough: 40 },
     { title: "OF", cell: ({ project }) => (project === undefined ? "the engine" : "the project") },
     { title: "ID", cell: ({ id }) => id.replace("sha256:", "").slice(0, 12) },
     {

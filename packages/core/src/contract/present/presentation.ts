@@ -12,7 +12,7 @@ export interface Column<T> {
   readonly align?: "right";
   /** A part of it says nothing, as of a time: it is not cut where others can be. */
   readonly whole?: boolean;
-  /** So wide it says enough: what is longer is cut before another column is left out. */
+  /** So wide it says enough: what is longer is cut before another column is left out. At least half of it is shown. */
   readonly enough?: number;
   /** Tells things of one name apart: it is left out only while all rows say the same. */
   readonly apart?: boolean;

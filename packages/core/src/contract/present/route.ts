@@ -16,7 +16,7 @@ export const routePresentation: Presentation<RouteView> = {
     {
       title: "STATE",
       cell: ({ status }) => formatBrief(stateOf(status)),
-      enough: 16,
+      enough: 24,
       lines: ({ status }) => [stateOf(status)],
     },
     createdColumn,
