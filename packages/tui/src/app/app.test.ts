@@ -133,13 +133,35 @@ test("a question of several fields: Enter goes on until nothing is missing, and 
   const { app, text } = cloud.open();
   using _ = app;
   press(app, "2", "n", "enter");
-  assert.match(text(), /New route[\s\S]* From > ▏/, "nothing was typed");
-  press(app, ..."a.example", "enter", "enter");
-  assert.match(text(), / To {3}> ▏/, "it still is missing");
+  assert.match(text(), /New route[\s\S]* From is missing\.[\s\S]* From > ▏/, "nothing was typed");
+  press(app, ..."a.example");
+  assert.doesNotMatch(text(), /is missing/);
+  press(app, "enter");
+  assert.match(text(), /^(?![\s\S]*missing)[\s\S]* To {3}> ▏/, "asked for, nothing is wrong yet");
+  press(app, "enter");
+  assert.match(text(), / To is missing\.[\s\S]* To {3}> ▏/, "it still is missing");
   press(app, "tab", "backspace", "e", "shift-tab", ..."bucket/c", "backspace", "b");
   assert.match(text(), / From > a\.example *│\n│ To {3}> bucket\/b▏/);
   press(app, "enter");
   await until("sent", () => cloud.daemon.requests.includes("POST /v1/routes"));
+});
+
+test("a key that does nothing here says so, and where the keys are told", async () => {
+  const cloud = new Cloud();
+  cloud.names = [];
+  const { app, text } = cloud.open();
+  using _ = app;
+  const foot = () => text().split("\n").at(-1)?.trim();
+  press(app, "4", "n");
+  assert.equal(foot(), "Users has no key n. ? shows the keys.");
+  press(app, " ");
+  assert.equal(foot(), "Users has no key Space. ? shows the keys.");
+  press(app, "j");
+  assert.match(foot() ?? "", /quit/, "until the next key");
+  press(app, "3");
+  await until("none is there", () => text().includes("No buckets yet"));
+  press(app, "d");
+  assert.equal(foot(), "d (delete) needs a row, and there is none.");
 });
 
 test("esc leaves what was asked, the filter, what is below, and never the app", async () => {

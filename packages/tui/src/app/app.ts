@@ -7,7 +7,8 @@ import { makeCall } from "../hooks/call.ts";
 import { Changes } from "../hooks/changes.ts";
 import { Cluster } from "../hooks/cluster.ts";
 import { untilRow } from "../hooks/settled.ts";
-import { type Action, actionFor, type Mode } from "../keys/registry.ts";
+import { isText } from "../keys/names.ts";
+import { type Action, actionFor, keySign, type Mode } from "../keys/registry.ts";
 import type { Call, Intent, Row, Screen } from "../screens/screen.ts";
 import { LogView } from "./log-view.ts";
 import { answerOf, ask, eraseFrom, missingField, type Question, retyped, turned, typeInto } from "./question.ts";
@@ -134,7 +135,20 @@ export class App implements Disposable {
     else if (action === "problems") this.reading = { what: "cloud", top: 0 };
     else if (action === "detail") this.#follow({ kind: "detail" });
     else if (action === "enter") this.#follow(view.chosen === undefined ? undefined : view.screen.enter(view.chosen));
-    else this.#follow(view.screen.keys.find((one) => one.key === key)?.intent(view.chosen));
+    else this.#screenKey(view, key);
+  }
+
+  /** What does nothing says so: the same key may do something on another screen, or with another row. */
+  #screenKey({ screen, chosen }: View, key: string): void {
+    const found = screen.keys.find((one) => one.key === key);
+    const intent = found?.intent(chosen);
+    if (intent !== undefined) this.#follow(intent);
+    else if (found !== undefined) {
+      const text = `${key} (${found.does}) ${chosen === undefined ? "needs a row, and there is none" : "is not for this row"}.`;
+      this.message = { tone: "warn", text };
+    } else if (isText(key)) {
+      this.message = { tone: "warn", text: `${screen.title} has no key ${keySign(key)}. ? shows the keys.` };
+    }
   }
 
   #move(view: View, action: Action | undefined): boolean {
@@ -223,8 +237,15 @@ export class App implements Disposable {
   async #do(question: Question): Promise<void> {
     const { view } = this;
     const missing = missingField(question);
-    if (missing !== undefined || question.at < question.typed.length - 1) {
-      this.question = missing === undefined ? turned(question, 1) : { ...question, at: missing };
+    const inLast = question.at === question.typed.length - 1;
+    if (missing !== undefined) {
+      // Who was in the field, or at the end, has left it out; else one goes on to it.
+      const left = inLast || missing.place === question.at;
+      this.question = { ...question, at: missing.place, ...(left ? { problem: missing } : {}) };
+      return;
+    }
+    if (!inLast) {
+      this.question = turned(question, 1);
       return;
     }
     const answer = answerOf(question);

@@ -1,5 +1,4 @@
 /** What the app asks before it does something: lines of text, or the name of what will be destroyed. */
-import type { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
 import { isText } from "../keys/names.ts";
 import type { Call, Intent } from "../screens/screen.ts";
@@ -15,7 +14,7 @@ export interface Question {
   /** The call is under way. */
   readonly busy: boolean;
   /** Why it was not done. */
-  readonly problem?: SkerryError;
+  readonly problem?: { readonly message: string; readonly hint?: string | undefined };
 }
 
 /** What nobody can be asked to type is confirmed by a word. */
@@ -53,11 +52,12 @@ export function wordFor(name: string): string {
   return name.length <= MAX_TYPED_NAME && /^[\x20-\x7e]+$/.test(name) && name.trim() === name ? name : CONFIRM_WORD;
 }
 
-/** The first field that must not be empty and is. */
-export function missingField({ intent, typed }: Question): number | undefined {
+/** The first field that must not be empty and is, and what to say of it. */
+export function missingField({ intent, typed }: Question): { place: number; message: string } | undefined {
   if (intent.kind === "confirm") return undefined;
   const place = intent.fields.findIndex(({ optional = false }, i) => !optional && typed[i]?.trim() === "");
-  return place < 0 ? undefined : place;
+  const field = intent.fields[place];
+  return field === undefined ? undefined : { place, message: `${field.label} is missing.` };
 }
 
 /** What to call now; undefined while the answer is not the one that is needed. */

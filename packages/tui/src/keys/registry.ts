@@ -126,6 +126,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   tab: "Tab",
   "shift-tab": "Shift-Tab",
   space: "Space",
+  " ": "Space",
 };
 
 /** As it stands on a keyboard. */
