@@ -133,6 +133,7 @@ export interface SeenRequest {
   readonly head: string;
   /** Without framing. */
   readonly body: string;
+  readonly trailers: string;
   /** Bytes of all of it. */
   readonly length: number;
 }
@@ -149,16 +150,21 @@ function firstRequest(text: string): SeenRequest | undefined {
   if (headers.get("transfer-encoding") !== "chunked") {
     const length = Number(headers.get("content-length") ?? 0);
     if (text.length < head.length + length) return undefined;
-    return { line, headers, head, body: text.slice(head.length, head.length + length), length: head.length + length };
+    const body = text.slice(head.length, head.length + length);
+    return { line, headers, head, body, trailers: "", length: head.length + length };
   }
   let body = "";
   for (let at = head.length; ; ) {
     const size = Number.parseInt(text.slice(at, text.indexOf("\r\n", at)), 16);
     const from = text.indexOf("\r\n", at) + 2;
     if (Number.isNaN(size) || from < 2 || text.length < from + size + 2) return undefined;
+    if (size === 0) {
+      const end = text.indexOf("\r\n\r\n", from - 2);
+      if (end < 0) return undefined;
+      return { line, headers, head, body, trailers: text.slice(from, Math.max(from, end + 2)), length: end + 4 };
+    }
     body += text.slice(from, from + size);
     at = from + size + 2;
-    if (size === 0) return { line, headers, head, body, length: at };
   }
 }
 

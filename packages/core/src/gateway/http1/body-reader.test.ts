@@ -7,9 +7,10 @@ import { CHUNKED } from "./request-head.ts";
 import { UNTIL_CLOSE } from "./response-head.ts";
 
 /** What is passed on of `text`, read in pieces of `sizes` bytes, and where the body ended. */
-function pass(bodyBytes: number, keepFraming: boolean, text: string, sizes: readonly number[]) {
+function pass(bodyBytes: number, keepsChunks: boolean, text: string, sizes: readonly number[]) {
   const reader = new BodyReader(LIMITS.proxy);
-  reader.begin(bodyBytes, keepFraming);
+  reader.begin(bodyBytes);
+  reader.keepsChunks = keepsChunks;
   const bytes = Buffer.from(text, "latin1");
   let passed = "";
   let at = 0;
@@ -20,7 +21,7 @@ function pass(bodyBytes: number, keepFraming: boolean, text: string, sizes: read
     });
     if (reader.refusal !== undefined) return { refused: reader.refusal.id };
   }
-  return { passed, done: reader.done, at };
+  return { passed, done: reader.done, at, ...(reader.trailers === "" ? {} : { trailers: reader.trailers }) };
 }
 
 test("a length ends the body, and what comes behind is left", () => {
@@ -32,15 +33,17 @@ test("a body until the end of the connection never says that it is done", () => 
   deepEqual(pass(UNTIL_CLOSE, true, "0\r\n\r\n", [2]), { passed: "0\r\n\r\n", done: false, at: 5 });
 });
 
-test("chunks go on as they came, without extensions and trailers", () => {
-  const text = "5;a=b\r\nhello\r\n0;c\r\nX-Sum: 1\r\nY:\r\n\r\nnext";
+test("chunks go on as they came, without extensions and with the trailers that mean something behind a body", () => {
+  const trailers = "X-Sum: 1\r\nY:\r\n";
+  const dropped = "Set-Cookie: a=b\r\nX-Forwarded-For: 1\r\nX_Y: 1\r\ncontent-TYPE: x\r\n";
+  const text = `5;a=b\r\nhello\r\n0;c\r\nX-Sum: 1\r\n${dropped}Y:\r\n\r\nnext`;
   for (const size of [1, 2, 3, 5, 100]) {
     deepEqual(pass(CHUNKED, true, text, [size]), {
-      passed: "5\r\nhello\r\n0\r\n\r\n",
+      passed: `5\r\nhello\r\n0\r\n${trailers}\r\n`,
       done: true,
       at: text.length - 4,
     });
-    deepEqual(pass(CHUNKED, false, text, [size]), { passed: "hello", done: true, at: text.length - 4 });
+    deepEqual(pass(CHUNKED, false, text, [size]), { passed: "hello", done: true, at: text.length - 4, trailers });
   }
 });
 
@@ -55,8 +58,10 @@ test("any chunks in any pieces give their data, with framing that says the same"
         .join("");
       const text = `${sent}0\r\n${trailer ? "A: b\r\n" : ""}\r\n`;
       const data = chunks.map((one) => one.data).join("");
-      deepEqual(pass(CHUNKED, false, text, sizes), { passed: data, done: true, at: text.length });
-      deepEqual(pass(CHUNKED, true, text, sizes), { passed: `${plain}0\r\n\r\n`, done: true, at: text.length });
+      const trailers = trailer ? "A: b\r\n" : "";
+      const whole = { done: true, at: text.length };
+      deepEqual(pass(CHUNKED, false, text, sizes), { passed: data, ...whole, ...(trailer ? { trailers } : {}) });
+      deepEqual(pass(CHUNKED, true, text, sizes), { passed: `${plain}0\r\n${trailers}\r\n`, ...whole });
     }),
   );
 });

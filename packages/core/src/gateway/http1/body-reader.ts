@@ -1,10 +1,12 @@
 /**
  * Follows a body through the bytes that carry it and says which of them are passed on. Chunked bodies (RFC 9112 7.1) are
- * passed on as they came, checked byte by byte, without chunk extensions and trailers; or as data without framing.
+ * passed on as they came, checked byte by byte, without chunk extensions and with those trailers that may go on; or as data,
+ * and the trailers apart.
  */
 import { COLON, CR, HEX, LF, LINE, Refusal, TOKEN } from "./grammar.ts";
 import { CHUNKED } from "./request-head.ts";
 import { UNTIL_CLOSE } from "./response-head.ts";
+import { mayBeTrailer } from "./trailers.ts";
 
 export interface BodyLimits {
   /** Bytes of the extensions of one chunk. Beyond: `invalid`. */
@@ -80,9 +82,8 @@ function afterExtension(place: number, byte: number): number {
   return isToken && place !== AFTER_QUOTES ? place : IS_BAD;
 }
 
-/** Not in trailers (RFC 9110 6.5.1). They are dropped with all others, but who sends them means to be read by somebody. */
+/** Not in trailers (RFC 9110 6.5.1). Others are dropped, but who sends these means to be read by somebody. */
 const FRAMING = new Set(["content-length", "transfer-encoding", "host", "connection", "trailer"]);
-const LONGEST_FRAMING = 17;
 
 /** Gets the ranges of a buffer that are passed on, in their order. */
 export type TakeRange = (buffer: Buffer, from: number, to: number) => void;
@@ -91,29 +92,34 @@ export class BodyReader {
   /** The last byte of the body has been seen. Never true for a body that ends with the connection. */
   done = true;
   refusal: Refusal | undefined;
+  /** Chunks stay chunks; else their data only. Changed before the first byte is taken. */
+  keepsChunks = true;
+  /** Of a body that was not kept in chunks: the lines that may be passed on, each with its end. */
+  trailers = "";
 
   readonly #limits: BodyLimits;
   #isChunked = false;
   #untilClose = false;
-  #keepFraming = true;
   #left = 0;
   #state = SIZE;
   #digits = 0;
   #extra = 0;
   /** In an extension. */
   #place = AT_NAME;
-  /** Of the trailer that is being read, in lower case, as far as it matters. */
+  /** The trailer that is being read, and its name in lower case. */
+  #line = "";
   #name = "";
 
   constructor(limits: BodyLimits) {
     this.#limits = limits;
   }
 
-  /** `bodyBytes` as heads give it. `keepFraming`: chunks stay chunks; else their data only. */
-  begin(bodyBytes: number, keepFraming: boolean): void {
+  /** `bodyBytes` as heads give it. */
+  begin(bodyBytes: number): void {
     this.#isChunked = bodyBytes === CHUNKED;
     this.#untilClose = bodyBytes === UNTIL_CLOSE;
-    this.#keepFraming = keepFraming;
+    this.keepsChunks = true;
+    this.trailers = "";
     this.#left = Math.max(bodyBytes, 0);
     this.#state = SIZE;
     this.#digits = 0;
@@ -152,11 +158,15 @@ export class BodyReader {
         this.refusal = this.#step(before, buffer[i] as number);
         if (this.refusal !== undefined) return i;
       }
-      const passes = this.#keepFraming ? isFraming(before, this.#state) : before === DATA;
+      const passes = this.keepsChunks ? isFraming(before, this.#state) : before === DATA;
       if (passes && run < 0) run = i;
       if (!passes && run >= 0) {
         pass(buffer, run, i);
         run = -1;
+      }
+      if (before === TRAILER_LF && this.keepsChunks && this.trailers !== "") {
+        pass(Buffer.from(this.trailers, "latin1"), 0, this.trailers.length);
+        this.trailers = "";
       }
       i = end;
     }
@@ -210,23 +220,25 @@ export class BodyReader {
 
   #trailer(state: number, byte: number): Refusal | undefined {
     if (++this.#extra > this.#limits.maxTrailerBytes) return LONG_TRAILER;
+    this.#line += String.fromCharCode(byte);
     switch (state) {
       case TRAILER_START:
         this.#state = byte === CR ? END_LF : TRAILER_NAME;
-        this.#name = String.fromCharCode(byte).toLowerCase();
+        this.#line = String.fromCharCode(byte);
         return byte === CR || TOKEN[byte] === 1 ? undefined : BAD_TRAILER;
       case TRAILER_NAME:
         if (byte === COLON) {
           this.#state = TRAILER_VALUE;
+          this.#name = this.#line.slice(0, -1).toLowerCase();
           return FRAMING.has(this.#name) ? FRAMING_TRAILER : undefined;
         }
-        if (this.#name.length <= LONGEST_FRAMING) this.#name += String.fromCharCode(byte).toLowerCase();
         return TOKEN[byte] === 1 ? undefined : BAD_TRAILER;
       case TRAILER_VALUE:
         if (byte === CR) this.#state = TRAILER_LF;
         return byte === CR || LINE[byte] === 1 ? undefined : BAD_TRAILER;
       default:
         this.#state = TRAILER_START;
+        if (mayBeTrailer(this.#name)) this.trailers += this.#line;
         return byte === LF ? undefined : BAD_TRAILER;
     }
   }

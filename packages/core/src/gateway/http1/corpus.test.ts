@@ -45,7 +45,8 @@ function decide(bytes: Buffer, pieceBytes: number): unknown {
       if (from < 0) continue;
       head = parseRequestHead(reader.bytes, reader.from, reader.to, LIMITS.proxy);
       if (head instanceof Refusal) return status(head);
-      body.begin(head.bodyBytes, false);
+      body.begin(head.bodyBytes);
+      body.keepsChunks = false;
     }
     if (body.done && from < piece.length) return BEHIND;
     const end = body.take(piece, from, piece.length, (buffer, start, stop) => {

@@ -25,6 +25,8 @@ export interface RequestHead {
   readonly expectsContinue: boolean;
   /** It asks for a WebSocket. Other protocols are not known: then the request is an ordinary one. */
   readonly isUpgrade: boolean;
+  /** It can do something with trailers (TE). */
+  readonly takesTrailers: boolean;
   /** X-Request-Id as it came, not checked. */
   readonly requestId: string | undefined;
   /** How often it has been through a gateway of this kind. */
@@ -50,15 +52,15 @@ const ENCODING = 5;
 const UPGRADE = 6;
 const EXPECT = 7;
 const REQUEST_ID = 8;
+const TE = 9;
 const LOOP = -1;
 
 /** Every header that is not just passed on. */
 const NAMES = [
-  ["te", DROP],
+  ["te", TE],
   ["host", HOST],
   ["proxy", DROP],
   ["expect", EXPECT],
-  ["trailer", DROP],
   ["upgrade", UPGRADE],
   ["cdn-loop", LOOP],
   ["forwarded", DROP],
@@ -73,6 +75,8 @@ const NAMES = [
   ["proxy-authorization", DROP],
 ] as const;
 
+const TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i;
+
 /** How the gateway calls itself in CDN-Loop (RFC 8586). */
 export const GATEWAY_NAME = "skerry";
 
@@ -84,6 +88,7 @@ const said = {
   isChunked: false,
   upgrade: undefined as string | undefined,
   expectsContinue: false,
+  takesTrailers: false,
   requestId: undefined as string | undefined,
   hops: 0,
 };
@@ -126,6 +131,7 @@ export function parseRequestHead(bytes: Buffer, from: number, to: number, limits
     hasLength: said.hasLength,
     expectsContinue: said.expectsContinue && !isHttp10,
     isUpgrade: isWebSocket(method, isHttp10),
+    takesTrailers: said.takesTrailers && !isHttp10,
     requestId: said.requestId,
     hops: said.hops,
     lines: fields.keptLines(text.length - 2),
@@ -150,6 +156,7 @@ function begin(): void {
   said.isChunked = false;
   said.upgrade = undefined;
   said.expectsContinue = false;
+  said.takesTrailers = false;
   said.requestId = undefined;
   said.hops = 0;
 }
@@ -175,6 +182,9 @@ function note(what: number, value: string, isTabbed: boolean): Refusal | undefin
     case EXPECT:
       said.expectsContinue = true;
       return value.toLowerCase() === "100-continue" ? undefined : BAD_EXPECT;
+    case TE:
+      if (TRAILERS.test(value)) said.takesTrailers = true;
+      return undefined;
     case LOOP:
       said.hops += hopsIn(value);
       return undefined;

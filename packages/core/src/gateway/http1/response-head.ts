@@ -42,7 +42,6 @@ const DATE = -1;
 /** Every header that is not just passed on. */
 const NAMES = [
   ["date", DATE],
-  ["trailer", DROP],
   ["upgrade", UPGRADE],
   ["connection", CONNECTION],
   ["keep-alive", DROP],

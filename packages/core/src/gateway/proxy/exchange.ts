@@ -2,10 +2,10 @@
 import { SkerryError } from "../../domain/errors.ts";
 import { Refusal } from "../http1/grammar.ts";
 import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
-import { type ResponseHead, UNTIL_CLOSE } from "../http1/response-head.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
 import type { TableEntry } from "../table.ts";
 import type { Context } from "./context.ts";
-import { type AnswerFacts, errorId, interimHead, isRequestId, ownAnswer, requestHead, responseHead } from "./heads.ts";
+import { errorId, isRequestId } from "./heads.ts";
 import {
   IDLE_TUNNEL,
   LOOP,
@@ -18,27 +18,7 @@ import {
 } from "./own-errors.ts";
 import type { ConnectionTaker, Member, UpstreamPools } from "./pool.ts";
 import { countRequest, type RequestRecord } from "./records.ts";
-import type { AnswerTaker, UpstreamConnection } from "./upstream.ts";
-import type { Wire } from "./wire.ts";
-
-/** The client's side of an exchange. */
-export interface ExchangeClient {
-  readonly wire: Wire;
-  /** All of the request's body has been read. */
-  readonly isRequestRead: boolean;
-  /** Header lines that say who asks, for this Host. */
-  forwardedFor(hostHeader: string): string;
-  /** The exchange must do something by then, see `onDeadline`. */
-  setDeadline(inMs: number): void;
-  /** By then, if not before. */
-  hurryDeadline(inMs: number): void;
-  /** The answer has been written. `closes`: it said that the connection ends. */
-  onAnswered(closes: boolean): void;
-  /** The answer cannot be completed. */
-  cut(): void;
-  /** From now on bytes go through `fromTunnel`. */
-  onTunnel(): void;
-}
+import type { AnswerTaker, ClientSide, UpstreamSide } from "./sides.ts";
 
 /** RFC 9110 9.2.2: asking twice is asking once. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
@@ -53,12 +33,11 @@ type Phase = "connect" | "send" | "wait" | "answer" | "tunnel" | "over";
 export class Exchange implements ConnectionTaker, AnswerTaker {
   readonly head: RequestHead;
   readonly id: string;
-  readonly keepsFraming: boolean;
   readonly isHeadRequest: boolean;
 
   readonly #context: Context;
   readonly #pools: UpstreamPools;
-  readonly #client: ExchangeClient;
+  readonly #client: ClientSide;
   readonly #startMs: number;
   readonly #bytesOutBefore: number;
   #bytesIn = 0;
@@ -66,25 +45,23 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   #member: Member | undefined;
   /** Backends that gave no connection. */
   #tried: readonly Member[] = NONE;
-  #upstream: UpstreamConnection | undefined;
+  #upstream: UpstreamSide | undefined;
   #phase: Phase = "connect";
   #hasRetried = false;
-  #answerHead: string | undefined;
-  #isAnswerChunked = false;
+  /** Chunked bodies go through as they stand on the wire: both sides speak HTTP/1.1. */
+  #asChunks = false;
   #status = 0;
-  #closes = false;
   #endedHalves = 0;
 
-  constructor(context: Context, pools: UpstreamPools, client: ExchangeClient, head: RequestHead) {
+  constructor(context: Context, pools: UpstreamPools, client: ClientSide, head: RequestHead) {
     this.#pools = pools;
     this.#context = context;
     this.#client = client;
     this.head = head;
     this.id = isRequestId(head.requestId) ? head.requestId : context.nextRequestId();
-    this.keepsFraming = !head.isHttp10;
     this.isHeadRequest = head.method === "HEAD";
     this.#startMs = context.options.monotonicMs();
-    this.#bytesOutBefore = client.wire.bytesOut;
+    this.#bytesOutBefore = client.bytesOut;
     context.stats.requests++;
     context.stats.inFlight++;
   }
@@ -96,7 +73,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   /** The request's body may be sent: a connection is there and takes bytes. */
   get takesBody(): boolean {
     if (this.#phase === "connect" || this.#phase === "over") return false;
-    return !(this.#upstream as UpstreamConnection).wire.isBlocked;
+    return !(this.#upstream as UpstreamSide).isBlocked;
   }
 
   begin(): void {
@@ -128,16 +105,18 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     member.pool.take(this, isFresh);
   }
 
-  onConnection(connection: UpstreamConnection): void {
-    this.#upstream = connection;
+  onConnection(upstream: UpstreamSide): void {
+    const client = this.#client;
+    this.#upstream = upstream;
     this.#phase = "send";
-    connection.begin(this);
-    const forwarded = this.#client.forwardedFor(this.head.hostHeader);
-    connection.wire.write(requestHead(this.head, (this.#member as Member).backend, forwarded, this.id));
-    if (this.#client.isRequestRead) this.#onSent();
+    this.#asChunks = client.speaksChunks && upstream.speaksChunks;
+    const { backend } = this.#member as Member;
+    const forwarded = client.forwardedFor(this.head.hostHeader);
+    upstream.send(this, this.head, { backend, forwarded, id: this.id }, this.#asChunks);
+    if (client.isRequestRead) this.#onSent();
     else {
-      this.#client.setDeadline(this.#context.limits.clientBodyIdleMs);
-      this.#client.wire.resume();
+      client.setDeadline(this.#context.limits.clientBodyIdleMs);
+      client.startBody(this.#asChunks);
     }
   }
 
@@ -151,91 +130,74 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
 
   /** Chunks may be a byte each. */
   corkRequest(): void {
-    if (this.head.bodyBytes === CHUNKED) this.#upstream?.wire.cork();
+    if (this.head.bodyBytes === CHUNKED) this.#upstream?.cork();
   }
 
   uncorkRequest(): void {
-    this.#upstream?.wire.uncork();
+    this.#upstream?.uncork();
   }
 
   /** A range of the request's body. */
   sendBody(buffer: Buffer, from: number, to: number): void {
     if (this.#upstream === undefined) return;
     this.#bytesIn += to - from;
-    this.#upstream.wire.write(this.#lasting(buffer, from, to));
+    this.#upstream.sendBody(this.#client.lasting(buffer, from, to));
     if (this.#phase === "send") this.#client.setDeadline(this.#context.limits.clientBodyIdleMs);
   }
 
-  /** Clients share one buffer: what may wait in a write is copied out of it. */
-  #lasting(buffer: Buffer, from: number, to: number): Buffer {
-    const range = buffer.subarray(from, to);
-    return this.#client.wire.isRecycled ? Buffer.from(range) : range;
-  }
-
-  /** The request has been read, and given to the upstream, to its end. */
-  onRequestEnd(): void {
+  /** The request's body has been given to its end. `trailers` are header lines, empty when they came as chunks. */
+  onRequestEnd(trailers: string): void {
+    if (this.#upstream === undefined) return;
+    this.#upstream.endBody(trailers);
     if (this.#phase === "send") this.#onSent();
   }
 
   #onSent(): void {
     this.#phase = "wait";
     this.#client.setDeadline(this.#context.limits.upstreamHeadMs);
-    if (this.#client.wire.hasEnded) this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
+    if (this.#client.hasEnded) this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
   }
 
   onUpstreamDrain(): void {
-    this.#client.wire.resume();
+    this.#client.resumeBody();
   }
 
   onInterim(head: ResponseHead): void {
-    const { wire } = this.#client;
     // Nobody needs to be told to wait who does not read.
-    if (!this.head.isHttp10 && !wire.isBlocked) wire.write(interimHead(head, this.id));
+    if (!this.head.isHttp10 && !this.#client.isBlocked) this.#client.sendInterim(head);
   }
 
   onHead(head: ResponseHead): void {
     this.#phase = "answer";
     this.#status = head.status;
-    this.#isAnswerChunked = head.bodyBytes === CHUNKED;
-    this.#closes = this.#mustClose() || head.bodyBytes === UNTIL_CLOSE;
-    this.#answerHead = responseHead(head, this.head, this.#facts(this.#closes));
+    this.#client.sendHead(head, this.#asChunks);
   }
 
   onBody(buffer: Buffer, from: number, to: number): void {
-    const { wire } = this.#client;
-    const head = this.#answerHead;
-    this.#answerHead = undefined;
-    if (this.#isAnswerChunked) wire.cork();
-    if (head === undefined) wire.write(buffer.subarray(from, to));
-    else if (to - from > this.#context.limits.smallBodyBytes) wire.writeBoth(head, buffer.subarray(from, to));
-    // Latin1 maps each byte to one character and back.
-    else wire.write(head + buffer.toString("latin1", from, to));
+    this.#client.sendBody(buffer, from, to);
   }
 
-  onBatch(isLast: boolean): void {
-    const { wire } = this.#client;
-    if (this.#answerHead !== undefined) {
-      wire.write(this.#answerHead);
-      this.#answerHead = undefined;
-    }
-    wire.uncork();
-    const upstream = this.#upstream as UpstreamConnection;
+  onBatch(isLast: boolean, trailers: string): void {
+    const client = this.#client;
+    const upstream = this.#upstream as UpstreamSide;
     if (isLast) {
-      if (wire.needsBytes) upstream.leaveBuffer();
+      client.endAnswer(trailers);
+      if (client.holdsBuffer) upstream.leaveBuffer();
       this.#end(undefined);
-      upstream.finish(this.#client.isRequestRead);
-      this.#client.onAnswered(this.#closes);
+      upstream.finish(client.isRequestRead);
+      client.onAnswered();
       return;
     }
+    client.flush();
     const { clientReadIdleMs, upstreamBodyIdleMs } = this.#context.limits;
-    this.#client.setDeadline(wire.isBlocked ? clientReadIdleMs : upstreamBodyIdleMs);
-    if (wire.isBlocked) upstream.wire.pause();
+    client.setDeadline(client.isBlocked ? clientReadIdleMs : upstreamBodyIdleMs);
+    if (client.isBlocked) upstream.pause();
   }
 
   /** What was written to the client has gone. */
   onClientDrain(): void {
     if (this.#phase === "answer") this.#client.setDeadline(this.#context.limits.upstreamBodyIdleMs);
-    this.#upstream?.wire.resume();
+    this.#upstream?.resume();
   }
 
   onSwitch(head: ResponseHead): void {
@@ -245,22 +207,20 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     }
     this.#phase = "tunnel";
     this.#status = 101;
-    this.#client.wire.write(interimHead(head, this.id));
     this.#client.setDeadline(this.#context.limits.tunnelIdleMs);
-    this.#client.onTunnel();
+    this.#client.switchProtocols(head);
   }
 
   fromTunnel(buffer: Buffer, from: number, to: number): void {
-    const { wire } = this.#upstream as UpstreamConnection;
-    wire.write(this.#lasting(buffer, from, to));
-    if (wire.isBlocked) this.#client.wire.pause();
+    const upstream = this.#upstream as UpstreamSide;
+    upstream.sendBody(this.#client.lasting(buffer, from, to));
+    if (upstream.isBlocked) this.#client.pauseBody();
     this.#keepTunnel();
   }
 
   onTunnelBytes(buffer: Buffer, from: number, to: number): void {
-    const { wire } = this.#client;
-    wire.write(buffer.subarray(from, to));
-    if (wire.isBlocked) (this.#upstream as UpstreamConnection).wire.pause();
+    this.#client.sendBody(buffer, from, to);
+    if (this.#client.isBlocked) (this.#upstream as UpstreamSide).pause();
     this.#keepTunnel();
   }
 
@@ -270,31 +230,31 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   }
 
   onTunnelEnd(): void {
-    this.#endTunnelHalf(UPSTREAM_HALF, this.#client.wire);
+    this.#endTunnelHalf(UPSTREAM_HALF, this.#client);
   }
 
   /** The client sends no more. */
   onClientEnd(): void {
-    if (this.#phase === "tunnel") this.#endTunnelHalf(CLIENT_HALF, (this.#upstream as UpstreamConnection).wire);
-    else if (!this.#client.isRequestRead) this.#client.wire.destroy();
+    if (this.#phase === "tunnel") this.#endTunnelHalf(CLIENT_HALF, this.#upstream as UpstreamSide);
+    else if (!this.#client.isRequestRead) this.#client.destroy();
     else if (this.#phase === "wait") this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
   }
 
   /** Told more than once. */
-  #endTunnelHalf(half: number, other: Wire): void {
+  #endTunnelHalf(half: number, other: ClientSide | UpstreamSide): void {
     if ((this.#endedHalves & half) !== 0) return;
     this.#endedHalves |= half;
-    other.end();
+    other.endTunnelHalf();
     this.#keepTunnel();
     if (this.#endedHalves !== CLIENT_HALF + UPSTREAM_HALF) return;
-    const upstream = this.#upstream as UpstreamConnection;
+    const upstream = this.#upstream as UpstreamSide;
     this.#end(undefined);
-    upstream.endGently();
-    this.#client.onAnswered(true);
+    upstream.endTunnel();
+    this.#client.onAnswered();
   }
 
   onUpstreamError(error: SkerryError, wasSilent: boolean): void {
-    const wasKept = (this.#upstream as UpstreamConnection).uses > 1;
+    const { wasKept } = this.#upstream as UpstreamSide;
     this.#context.stats.upstreamErrors++;
     const isRepeatable =
       wasSilent && wasKept && !this.#hasRetried && this.head.bodyBytes === 0 && IDEMPOTENT.has(this.head.method);
@@ -313,13 +273,13 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   onDeadline(): void {
     if (this.#phase === "tunnel") this.#break(IDLE_TUNNEL);
     else if (this.#phase === "connect") this.#break(NO_CONNECTION);
-    else if (this.#isClientSlow()) this.#client.wire.destroy();
+    else if (this.#isClientSlow()) this.#client.destroy();
     else this.#break(SLOW_UPSTREAM);
   }
 
   #isClientSlow(): boolean {
     if (this.#phase === "send") return this.takesBody;
-    return this.#phase === "answer" && this.#client.wire.isBlocked;
+    return this.#phase === "answer" && this.#client.isBlocked;
   }
 
   /** The client is gone. */
@@ -345,28 +305,16 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   }
 
   #answerOwn(error: SkerryError): void {
-    const closes = this.#mustClose();
     this.#status = error.status;
-    this.#client.wire.write(ownAnswer(error, this.#facts(closes), this.isHeadRequest));
+    this.#client.sendOwn(error);
     this.#end(errorId(error));
-    this.#client.onAnswered(closes);
-  }
-
-  #facts(closes: boolean): AnswerFacts {
-    return { id: this.id, dateLine: this.#context.dateLine(), closes };
-  }
-
-  /** A request whose end has not been read may never end. */
-  #mustClose(): boolean {
-    const { isRequestRead, wire } = this.#client;
-    return !this.head.keepAlive || !isRequestRead || this.#context.isDraining || wire.hasEnded;
+    this.#client.onAnswered();
   }
 
   /** Once, however it ends. */
   #end(error: string | undefined): void {
     this.#phase = "over";
     const { options, stats } = this.#context;
-    const { wire } = this.#client;
     const query = this.head.target.indexOf("?");
     const record: RequestRecord = {
       id: this.id,
@@ -377,7 +325,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
       status: this.#status,
       durationMs: options.monotonicMs() - this.#startMs,
       bytesIn: this.#bytesIn,
-      bytesOut: wire.bytesOut - this.#bytesOutBefore,
+      bytesOut: this.#client.bytesOut - this.#bytesOutBefore,
       upstream: this.#member?.pool.name,
       error,
     };

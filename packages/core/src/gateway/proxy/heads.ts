@@ -2,7 +2,7 @@
 import { SkerryError, toProblem } from "../../domain/errors.ts";
 import { CHUNKED, GATEWAY_NAME, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
-import type { Backend } from "../table.ts";
+import type { RequestFacts } from "./sides.ts";
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -25,14 +25,19 @@ export function forwardedLines(address: string, isSecure: boolean, hostHeader: s
   );
 }
 
-export function requestHead(head: RequestHead, backend: Backend, forwarded: string, id: string): string {
+export function requestHead(head: RequestHead, { backend, forwarded, id }: RequestFacts): string {
   const target = head.target === "*" ? "*" : backend.basePath + head.target;
   const host = (backend.kind === "tcp" ? backend.hostHeader : undefined) ?? head.hostHeader;
   return (
-    `${head.method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${head.lines}${requestFraming(head)}` +
-    `${head.isUpgrade ? "Connection: Upgrade\r\nUpgrade: websocket\r\n" : ""}` +
+    `${head.method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${head.lines}${requestFraming(head)}${options(head)}` +
     `${head.expectsContinue ? "Expect: 100-continue\r\n" : ""}${forwarded}X-Request-Id: ${id}\r\n\r\n`
   );
+}
+
+/** What holds for this hop only. */
+function options(head: RequestHead): string {
+  if (head.isUpgrade) return "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  return head.takesTrailers ? "TE: trailers\r\nConnection: TE\r\n" : "";
 }
 
 function requestFraming(head: RequestHead): string {
@@ -49,18 +54,28 @@ export interface AnswerFacts {
   readonly closes: boolean;
 }
 
-export function responseHead(head: ResponseHead, request: RequestHead, facts: AnswerFacts): string {
-  const { id, dateLine, closes } = facts;
+/** `inChunks`: the body is sent so. */
+export function responseHead(head: ResponseHead, inChunks: boolean, { id, dateLine, closes }: AnswerFacts): string {
   return (
-    `HTTP/1.1${head.statusText}\r\n${head.lines}${head.hasDate ? "" : dateLine}${responseFraming(head, request)}` +
+    `HTTP/1.1${head.statusText}\r\n${head.lines}${head.hasDate ? "" : dateLine}` +
+    `${inChunks ? "Transfer-Encoding: chunked\r\n" : lengthLine(head)}` +
     `X-Request-Id: ${id}\r\n${closes ? "Connection: close\r\n" : ""}\r\n`
   );
 }
 
-function responseFraming(head: ResponseHead, request: RequestHead): string {
-  if (head.bodyBytes === CHUNKED) return request.isHttp10 ? "" : "Transfer-Encoding: chunked\r\n";
-  // RFC 9110 8.6: no Content-Length in 204.
-  return head.contentLength === undefined || head.status === 204 ? "" : `Content-Length: ${head.contentLength}\r\n`;
+/** RFC 9110 8.6: no Content-Length in 204. */
+function lengthLine({ contentLength, status }: ResponseHead): string {
+  return contentLength === undefined || status === 204 ? "" : `Content-Length: ${contentLength}\r\n`;
+}
+
+/** A chunk (RFC 9112 7.1); `data` is latin1 and not empty. */
+export function chunkOf(data: string): string {
+  return `${data.length.toString(16)}\r\n${data}\r\n`;
+}
+
+/** The end of a body in chunks; `trailers` are header lines. */
+export function lastChunk(trailers: string): string {
+  return `0\r\n${trailers}\r\n`;
 }
 
 /** 1xx: 100 and 103 as they came; 101 with what makes it an upgrade. */

@@ -53,9 +53,10 @@ function take(bytes: Buffer): Taken | undefined {
   if (headEnd < 0) return undefined;
   const head = parseRequestHead(reader.bytes, reader.from, reader.to, LIMITS.proxy);
   if (head instanceof Refusal) return undefined;
-  const read = (keepFraming: boolean): { text: string; end: number } | undefined => {
+  const read = (keepsChunks: boolean): { text: string; end: number } | undefined => {
     const body = new BodyReader(LIMITS.proxy);
-    body.begin(head.bodyBytes, keepFraming);
+    body.begin(head.bodyBytes);
+    body.keepsChunks = keepsChunks;
     let text = "";
     const end = body.take(bytes, headEnd, bytes.length, (buffer, from, to) => {
       text += buffer.toString("latin1", from, to);
@@ -66,10 +67,11 @@ function take(bytes: Buffer): Taken | undefined {
   const framed = read(true);
   if (data === undefined || framed === undefined) return undefined;
   const backend = { kind: "tcp", host: "u", port: 1, tls: false, basePath: "" } as const;
+  const forwarded = forwardedLines("127.0.0.1", false, head.hostHeader);
   const target = bytes.toString("latin1", reader.from).split(" ", 2)[1] as string;
   return {
     ...{ head, method: head.method, target, host: head.hostHeader, body: data.text, length: data.end },
-    sent: requestHead(head, backend, forwardedLines("127.0.0.1", false, head.hostHeader), "id") + framed.text,
+    sent: requestHead(head, { backend, forwarded, id: "id" }) + framed.text,
   };
 }
 

@@ -4,13 +4,14 @@ import type { Backend, Upstream } from "../table.ts";
 import type { Context } from "./context.ts";
 import { addressesOf, nameOf, openSocket, type Reach } from "./dial.ts";
 import { type Attempt, firstMade } from "./first.ts";
-import { type Home, UpstreamConnection } from "./upstream.ts";
+import { type Home, UpstreamConnection } from "./h1-upstream.ts";
+import type { UpstreamSide } from "./sides.ts";
 import { Wire } from "./wire.ts";
 
 /** Who asked for a connection: one of the two is called, once, unless `isGone`. */
 export interface ConnectionTaker {
   readonly isGone: boolean;
-  onConnection(connection: UpstreamConnection): void;
+  onConnection(connection: UpstreamSide): void;
   onNoConnection(error: SkerryError): void;
 }
 

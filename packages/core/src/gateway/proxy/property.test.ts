@@ -70,6 +70,8 @@ function answersOf(text: string): string[] {
         size = Number.parseInt(text.slice(at, from), 16);
         answer += text.slice(from, from + size);
         at = from + size + 2;
+        // The last chunk: behind the trailers.
+        if (size === 0) at = text.indexOf("\r\n\r\n", from - 2) + 4;
       }
     }
     answers.push(answer);

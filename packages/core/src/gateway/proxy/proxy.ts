@@ -2,9 +2,9 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
-import { ClientConnection } from "./client.ts";
 import type { Context, ProxyOptions } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
+import { ClientConnection } from "./h1-client.ts";
 import { Names } from "./names.ts";
 import { UpstreamPools } from "./pool.ts";
 import { emptyStats, type ProxyStats } from "./records.ts";

@@ -1,32 +1,14 @@
-/** One connection to a backend: requests go out one after another, answers are read as strictly as requests. */
+/** One HTTP/1.1 connection to a backend: requests go out one after another, answers are read as strictly as requests. */
 import { SkerryError } from "../../domain/errors.ts";
 import { BodyReader } from "../http1/body-reader.ts";
 import { Refusal } from "../http1/grammar.ts";
 import { HeadReader } from "../http1/head-reader.ts";
+import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
 import { parseResponseHead, type ResponseHead, UNTIL_CLOSE } from "../http1/response-head.ts";
 import type { Context } from "./context.ts";
+import { lastChunk, requestHead } from "./heads.ts";
+import type { AnswerTaker, RequestFacts, UpstreamSide } from "./sides.ts";
 import type { Wire, WireOwner } from "./wire.ts";
-
-/** Who waits for an answer. */
-export interface AnswerTaker {
-  readonly isHeadRequest: boolean;
-  /** False for a client that knows no chunks. */
-  readonly keepsFraming: boolean;
-  /** 100, 102 or 103; more will come. */
-  onInterim(head: ResponseHead): void;
-  /** 101: from now on bytes go through `onTunnelBytes`. */
-  onSwitch(head: ResponseHead): void;
-  onHead(head: ResponseHead): void;
-  onBody(buffer: Buffer, from: number, to: number): void;
-  /** What one read held of the answer was given; the whole answer with `isLast`. */
-  onBatch(isLast: boolean): void;
-  onTunnelBytes(buffer: Buffer, from: number, to: number): void;
-  onTunnelEnd(): void;
-  /** The request's bytes have gone to the kernel. */
-  onUpstreamDrain(): void;
-  /** No answer, or not its end, will come. `wasSilent`: the connection ended before a byte of the answer. */
-  onUpstreamError(error: SkerryError, wasSilent: boolean): void;
-}
 
 /** The pool that a connection belongs to. */
 export interface Home {
@@ -38,14 +20,14 @@ const AT_HEAD = 0;
 const IN_BODY = 1;
 const IN_TUNNEL = 2;
 
-export class UpstreamConnection implements WireOwner {
+export class UpstreamConnection implements WireOwner, UpstreamSide {
+  readonly speaksChunks = true;
   readonly readsAfterFailedWrite = true;
   readonly #home: Home;
   readonly createdMs: number;
   /** 0 while it is used. */
   idleSinceMs = 0;
-  /** Requests that it has carried. */
-  uses = 0;
+  wasKept = false;
   /** Set by the pool as soon as the socket is there. */
   wire!: Wire;
 
@@ -53,6 +35,9 @@ export class UpstreamConnection implements WireOwner {
   readonly #reader: HeadReader;
   readonly #body: BodyReader;
   #taker: AnswerTaker | undefined;
+  #asChunks = false;
+  /** The request's body comes as data whose length nobody has said: it goes out in chunks. */
+  #makesChunks = false;
   #head: ResponseHead | undefined;
   #state = AT_HEAD;
   /** Of the answer that is waited for. */
@@ -69,14 +54,55 @@ export class UpstreamConnection implements WireOwner {
     this.#body = new BodyReader(context.limits);
   }
 
-  begin(taker: AnswerTaker): void {
+  send(taker: AnswerTaker, head: RequestHead, facts: RequestFacts, asChunks: boolean): void {
     this.#taker = taker;
+    this.#asChunks = asChunks;
+    this.#makesChunks = !asChunks && head.bodyBytes === CHUNKED;
     this.#state = AT_HEAD;
     this.#interims = 0;
     this.#head = undefined;
     this.#bytesBefore = this.wire.bytesIn;
     this.idleSinceMs = 0;
-    this.uses++;
+    this.wire.write(requestHead(head, facts));
+  }
+
+  get isBlocked(): boolean {
+    return this.wire.isBlocked;
+  }
+
+  sendBody(bytes: Buffer): void {
+    if (!this.#makesChunks) {
+      this.wire.write(bytes);
+      return;
+    }
+    this.wire.cork();
+    this.wire.writeBoth(`${bytes.length.toString(16)}\r\n`, bytes);
+    this.wire.write("\r\n");
+    this.wire.uncork();
+  }
+
+  cork(): void {
+    this.wire.cork();
+  }
+
+  uncork(): void {
+    this.wire.uncork();
+  }
+
+  endBody(trailers: string): void {
+    if (this.#makesChunks) this.wire.write(lastChunk(trailers));
+  }
+
+  pause(): void {
+    this.wire.pause();
+  }
+
+  resume(): void {
+    this.wire.resume();
+  }
+
+  endTunnelHalf(): void {
+    this.wire.end();
   }
 
   /** The buffer that the connection reads into: the same again, unless it was left to a pending write. */
@@ -99,12 +125,13 @@ export class UpstreamConnection implements WireOwner {
   finish(isRequestSent: boolean): void {
     this.#taker = undefined;
     if (isRequestSent && this.#head?.keepAlive === true && !this.wire.hasEnded && !this.wire.isBlocked) {
+      this.wasKept = true;
       this.#home.release(this);
     } else this.wire.destroy();
   }
 
   /** Both sides of a tunnel have sent their last byte: what is still to be written goes first. */
-  endGently(): void {
+  endTunnel(): void {
     this.#taker = undefined;
     const { coarseMs, limits, deadlines } = this.#context;
     if (!this.wire.isBlocked) this.wire.destroy();
@@ -149,18 +176,19 @@ export class UpstreamConnection implements WireOwner {
 
   #beginAnswer(taker: AnswerTaker, head: ResponseHead, isAlone: boolean): void {
     this.#state = IN_BODY;
-    this.#body.begin(head.bodyBytes, taker.keepsFraming);
+    this.#body.begin(head.bodyBytes);
+    this.#body.keepsChunks = this.#asChunks;
     // With a byte behind its end the connection is not used again: it would be the next one's answer.
     this.#head = this.#body.done && !isAlone ? { ...head, keepAlive: false } : head;
     taker.onHead(head);
-    if (this.#taker === taker && (isAlone || this.#body.done)) taker.onBatch(this.#body.done);
+    if (this.#taker === taker && (isAlone || this.#body.done)) taker.onBatch(this.#body.done, "");
   }
 
   #takeBody(taker: AnswerTaker, buffer: Buffer, from: number, to: number): number {
     const end = this.#body.take(buffer, from, to, this.#passBody);
     if (this.#body.refusal !== undefined) return this.#refuse(this.#body.refusal, to);
     if (end < to && this.#head !== undefined) this.#head = { ...this.#head, keepAlive: false };
-    if (this.#taker === taker) taker.onBatch(this.#body.done);
+    if (this.#taker === taker) taker.onBatch(this.#body.done, this.#body.trailers);
     return end;
   }
 
@@ -179,7 +207,7 @@ export class UpstreamConnection implements WireOwner {
 
   onEnd(): void {
     if (this.#state === IN_TUNNEL && this.#taker !== undefined) this.#taker.onTunnelEnd();
-    else if (this.#state === IN_BODY && this.#head?.bodyBytes === UNTIL_CLOSE) this.#taker?.onBatch(true);
+    else if (this.#state === IN_BODY && this.#head?.bodyBytes === UNTIL_CLOSE) this.#taker?.onBatch(true, "");
     else
       this.#fail(
         new SkerryError("unavailable/upstream", "The upstream closed the connection before its answer's end."),

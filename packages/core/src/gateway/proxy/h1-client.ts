@@ -1,17 +1,19 @@
-/** A client's connection: requests one after another, each an exchange; what cannot be understood ends it. */
+/** A client's HTTP/1 connection: requests one after another, each an exchange; what cannot be understood ends it. */
 
 import type { Socket } from "node:net";
 import { SkerryError } from "../../domain/errors.ts";
 import { BodyReader } from "../http1/body-reader.ts";
 import { Refusal } from "../http1/grammar.ts";
 import { HeadReader } from "../http1/head-reader.ts";
-import { parseRequestHead } from "../http1/request-head.ts";
+import { CHUNKED, parseRequestHead } from "../http1/request-head.ts";
+import { type ResponseHead, UNTIL_CLOSE } from "../http1/response-head.ts";
 import { adopt } from "./adopt.ts";
 import type { Context } from "./context.ts";
-import { Exchange, type ExchangeClient } from "./exchange.ts";
-import { forwardedLines, ownAnswer } from "./heads.ts";
+import { Exchange } from "./exchange.ts";
+import { type AnswerFacts, chunkOf, forwardedLines, interimHead, lastChunk, ownAnswer, responseHead } from "./heads.ts";
 import type { UpstreamPools } from "./pool.ts";
 import { countRequest } from "./records.ts";
+import type { ClientSide } from "./sides.ts";
 import { Wire, type WireOwner } from "./wire.ts";
 
 const AT_HEAD = 0;
@@ -21,7 +23,7 @@ const IN_TUNNEL = 3;
 /** The last answer is written; what still comes is thrown away, so that the answer is not lost to a reset. */
 const LINGERING = 4;
 
-export class ClientConnection implements WireOwner, ExchangeClient {
+export class ClientConnection implements WireOwner, ClientSide {
   readonly readsAfterFailedWrite = false;
   readonly wire: Wire;
   deadlineMs = 0;
@@ -35,6 +37,14 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   readonly #body: BodyReader;
   #state = AT_HEAD;
   #exchange: Exchange | undefined;
+  /** Of the answer: waits for what goes out with it. */
+  #answerHead: string | undefined;
+  /** The body comes in chunks, which may be a byte each. */
+  #corks = false;
+  /** The body comes as data whose length nobody has said: it goes out in chunks. */
+  #makesChunks = false;
+  /** The connection ends with this answer. */
+  #closes = false;
   #forwardedHost: string | undefined;
   #forwarded = "";
   readonly #passBody = (buffer: Buffer, from: number, to: number): void => this.#exchange?.sendBody(buffer, from, to);
@@ -63,6 +73,26 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   get isRequestRead(): boolean {
     return this.#state === AWAITING_ANSWER;
+  }
+
+  get speaksChunks(): boolean {
+    return this.#exchange?.head.isHttp10 === false;
+  }
+
+  get hasEnded(): boolean {
+    return this.wire.hasEnded;
+  }
+
+  get isBlocked(): boolean {
+    return this.wire.isBlocked;
+  }
+
+  get holdsBuffer(): boolean {
+    return this.wire.needsBytes;
+  }
+
+  get bytesOut(): number {
+    return this.wire.bytesOut;
   }
 
   /** Nothing is in flight: a drain may close it. */
@@ -124,7 +154,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     const { bytes, from: headFrom, to: headTo } = this.#reader;
     const head = parseRequestHead(bytes, headFrom, headTo, this.#context.limits);
     if (head instanceof Refusal) return this.#refuse(head, to);
-    this.#body.begin(head.bodyBytes, true);
+    this.#body.begin(head.bodyBytes);
     this.#state = this.#body.done ? AWAITING_ANSWER : IN_BODY;
     this.#exchange = new Exchange(this.#context, this.#pools, this, head);
     this.#exchange.begin();
@@ -141,7 +171,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     }
     if (this.#body.done) {
       this.#state = AWAITING_ANSWER;
-      exchange.onRequestEnd();
+      exchange.onRequestEnd(this.#body.trailers);
     } else if (!exchange.takesBody) this.wire.pause();
     return end;
   }
@@ -150,7 +180,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   #refuse(refusal: Refusal, to: number): number {
     const error = new SkerryError(refusal.id, refusal.message);
     const id = this.#context.nextRequestId();
-    const answer = ownAnswer(error, { id, dateLine: this.#context.dateLine(), closes: true }, false);
+    const answer = ownAnswer(error, this.#facts(id, true), false);
     this.wire.write(answer);
     const { options, stats } = this.#context;
     const record = {
@@ -164,10 +194,104 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     return to;
   }
 
-  onAnswered(closes: boolean): void {
+  startBody(asChunks: boolean): void {
+    this.#body.keepsChunks = asChunks;
+    this.wire.resume();
+  }
+
+  pauseBody(): void {
+    this.wire.pause();
+  }
+
+  resumeBody(): void {
+    this.wire.resume();
+  }
+
+  /** Plain connections share one buffer: what may wait in a write is copied out of it. */
+  lasting(buffer: Buffer, from: number, to: number): Buffer {
+    const range = buffer.subarray(from, to);
+    return this.wire.isRecycled ? Buffer.from(range) : range;
+  }
+
+  sendInterim(head: ResponseHead): void {
+    this.wire.write(interimHead(head, ""));
+  }
+
+  sendHead(head: ResponseHead, asChunks: boolean): void {
+    const exchange = this.#exchange as Exchange;
+    const request = exchange.head;
+    const isUnknown = head.bodyBytes === CHUNKED || head.bodyBytes === UNTIL_CLOSE;
+    this.#closes = this.#mustClose(exchange) || (isUnknown && request.isHttp10);
+    // An answer that ends with its connection would look whole when it breaks off.
+    this.#makesChunks = isUnknown && !request.isHttp10 && !(asChunks && head.bodyBytes === CHUNKED);
+    this.#corks = head.bodyBytes === CHUNKED;
+    const inChunks = isUnknown && !request.isHttp10;
+    this.#answerHead = responseHead(head, inChunks, this.#facts(exchange.id, this.#closes));
+  }
+
+  sendBody(buffer: Buffer, from: number, to: number): void {
+    const { wire } = this;
+    const head = this.#answerHead;
+    this.#answerHead = undefined;
+    if (this.#corks) wire.cork();
+    const count = to - from;
+    // Latin1 maps each byte to one character and back.
+    if (count > this.#context.limits.smallBodyBytes) this.#sendLarge(head, buffer.subarray(from, to));
+    else if (this.#makesChunks) wire.write((head ?? "") + chunkOf(buffer.toString("latin1", from, to)));
+    else if (head === undefined) wire.write(buffer.subarray(from, to));
+    else wire.write(head + buffer.toString("latin1", from, to));
+  }
+
+  #sendLarge(head: string | undefined, body: Buffer): void {
+    const { wire } = this;
+    if (this.#makesChunks) {
+      wire.cork();
+      wire.writeBoth(`${head ?? ""}${body.length.toString(16)}\r\n`, body);
+      wire.write("\r\n");
+    } else if (head === undefined) wire.write(body);
+    else wire.writeBoth(head, body);
+  }
+
+  flush(): void {
+    if (this.#answerHead !== undefined) {
+      this.wire.write(this.#answerHead);
+      this.#answerHead = undefined;
+    }
+    this.wire.uncork();
+  }
+
+  endAnswer(trailers: string): void {
+    if (this.#makesChunks) {
+      this.wire.write((this.#answerHead ?? "") + lastChunk(trailers));
+      this.#answerHead = undefined;
+    }
+    this.flush();
+  }
+
+  sendOwn(error: SkerryError): void {
+    const exchange = this.#exchange as Exchange;
+    this.#answerHead = undefined;
+    this.#closes = this.#mustClose(exchange);
+    this.wire.write(ownAnswer(error, this.#facts(exchange.id, this.#closes), exchange.isHeadRequest));
+  }
+
+  switchProtocols(head: ResponseHead): void {
+    this.#closes = true;
+    this.#corks = false;
+    this.#makesChunks = false;
+    this.wire.write(interimHead(head, (this.#exchange as Exchange).id));
+    this.#state = IN_TUNNEL;
+    this.wire.resume();
+  }
+
+  endTunnelHalf(): void {
+    this.wire.end();
+  }
+
+  onAnswered(): void {
     this.#exchange = undefined;
     // An answer that began before the drain could not say that the connection ends.
-    if (closes || this.#context.isDraining) {
+    if (this.#closes || this.#context.isDraining) {
       this.#linger();
       return;
     }
@@ -177,9 +301,17 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.wire.resume();
   }
 
-  onTunnel(): void {
-    this.#state = IN_TUNNEL;
-    this.wire.resume();
+  #facts(id: string, closes: boolean): AnswerFacts {
+    return { id, dateLine: this.#context.dateLine(), closes };
+  }
+
+  /** A request whose end has not been read may never end. */
+  #mustClose({ head }: Exchange): boolean {
+    return !head.keepAlive || !this.isRequestRead || this.#context.isDraining || this.wire.hasEnded;
+  }
+
+  destroy(): void {
+    this.wire.destroy();
   }
 
   cut(): void {
