@@ -1,9 +1,10 @@
 /**
- * A socket on the data path. Reads and writes go past Node's streams: bytes come through an overridden `push`, or
- * through `onread` into a recycled buffer, and are written with `_write` directly, one call per message where possible.
+ * A socket on the data path. Reads and writes go past Node's streams: those of a plain socket straight from and to its
+ * handle, into a recycled buffer; those of TLS through an overridden `push` and `_write`. One call per message where possible.
  * What was not taken, or comes while reading is paused, is held: at most what one read of the kernel's buffer gave.
  */
 import type { OnReadOpts, Socket } from "node:net";
+import { bytesRead, handleOf, type StreamHandle, writeTo } from "./stream-handle.ts";
 
 export interface WireOwner {
   /**
@@ -29,6 +30,8 @@ type Written = (error?: Error | null) => void;
 /** Without a type in @types/node: Node's own sockets take the encoding `buffer` for bytes. */
 const BYTES = "buffer" as BufferEncoding;
 const nothing = (): void => undefined;
+/** Why does not matter: the connection is of no use. */
+const FAILED = new Error("A write failed.");
 /** More parts than this are copied together: a call for many small ones costs more. */
 const MAX_PARTS = 8;
 
@@ -60,15 +63,23 @@ export class Wire {
   #queue: (string | Buffer)[] = [];
   #endsAfterWrites = false;
   readonly #isEncrypted: boolean;
+  /** Of a plain socket that is connected. */
+  #handle: StreamHandle | undefined;
+  readonly #nextBuffer: () => Buffer;
+  /** What the handle reads into. */
+  #buffer: Buffer | undefined;
   readonly #written: Written = (error) => this.#onWritten(error);
+  readonly #completed = (status: number): void => this.#onWritten(status < 0 ? FAILED : undefined);
 
   /** `make` opens the socket; when it uses `onread`, `nextBuffer` gives the buffer for the next read. */
   constructor(owner: WireOwner, nextBuffer: () => Buffer, make: (onread: OnReadOpts) => Socket) {
     this.owner = owner;
+    this.#nextBuffer = nextBuffer;
     this.socket = make({
       buffer: () => {
         this.isRecycled = true;
-        return nextBuffer();
+        this.#buffer = nextBuffer();
+        return this.#buffer;
       },
       callback: (count, buffer) => this.#deliver(buffer as Buffer, count, true),
     });
@@ -76,6 +87,8 @@ export class Wire {
     this.socket.push = (chunk: Buffer | null): boolean => this.#push(chunk);
     this.socket.on("error", nothing);
     this.socket.once("close", () => this.owner.onClose());
+    if (this.socket.connecting) this.socket.once("connect", () => this.#takeHandle());
+    else this.#takeHandle();
     const early = this.socket.readableLength > 0 ? (this.socket.read() as Buffer | null) : null;
     if (early !== null) process.nextTick(() => this.#push(early));
   }
@@ -153,10 +166,52 @@ export class Wire {
     else this.socket.resetAndDestroy();
   }
 
+  #takeHandle(): void {
+    const handle = handleOf(this.socket);
+    if (handle === undefined || this.#buffer === undefined) return;
+    this.#handle = handle;
+    const { onread } = handle;
+    handle.onread = (bytes) => {
+      const count = bytesRead();
+      return count > 0 ? this.#onRead(handle, count) : onread.call(handle, bytes);
+    };
+  }
+
+  /** Gives the buffer for the next read, when it is another one. */
+  #onRead(handle: StreamHandle, count: number): Buffer | undefined {
+    if (this.socket.destroyed) return undefined;
+    const goesOn = this.#deliver(this.#buffer as Buffer, count, true);
+    if (this.socket.destroyed) return undefined;
+    if (!goesOn) {
+      handle.reading = false;
+      handle.readStop();
+    }
+    const next = this.#nextBuffer();
+    if (next === this.#buffer) return undefined;
+    this.#buffer = next;
+    return next;
+  }
+
   #start(data: string | Buffer): void {
+    if (this.#handle !== undefined) {
+      this.#startHandle(this.#handle, data);
+      return;
+    }
     this.#isWriting = true;
     this.#isInWrite = true;
     this.socket._write(data, typeof data === "string" ? "latin1" : BYTES, this.#written);
+    this.#isInWrite = false;
+  }
+
+  #startHandle(handle: StreamHandle, data: string | Buffer | readonly (string | Buffer)[]): void {
+    // Corked meanwhile, and gone.
+    if (this.socket.destroyed) return;
+    const left = writeTo(handle, data, this.#completed);
+    if (left === 0) return;
+    this.#isWriting = true;
+    if (left > 0) return;
+    this.#isInWrite = true;
+    this.#onWritten(FAILED);
     this.#isInWrite = false;
   }
 
@@ -168,6 +223,13 @@ export class Wire {
   }
 
   #startAll(parts: readonly (string | Buffer)[]): void {
+    if (this.#handle !== undefined) {
+      this.#startHandle(
+        this.#handle,
+        parts.flatMap((part) => [part, typeof part === "string" ? "latin1" : "buffer"]),
+      );
+      return;
+    }
     const chunks = parts.map((chunk) => ({
       chunk,
       encoding: typeof chunk === "string" ? ("latin1" as const) : BYTES,
