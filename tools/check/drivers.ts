@@ -46,6 +46,11 @@ export const DRIVERS: readonly Driver[] = [
     reason: "the same: it moves an accepted connection to a socket that reads into a buffer of ours",
   },
   {
+    path: `${CORE}/gateway/proxy/stream-handle.ts`,
+    may: ["process"],
+    reason: "Node's binding of stream handles: plain sockets are read and written without what is wrapped around them",
+  },
+  {
     path: `${CORE}/gateway/proxy/sweeper.ts`,
     may: ["setTimeout"],
     reason: "one timer for all deadlines of the data path; what time it is comes through a port",

@@ -19,6 +19,11 @@ export class ConnectionOptions {
 
   /** Adds one header's value. A refusal when it is not a list of tokens. */
   add(value: string): Refusal | undefined {
+    // What nearly all say.
+    if (value === "keep-alive" || value === "Keep-Alive") {
+      this.keepAlive = true;
+      return undefined;
+    }
     for (const part of value.toLowerCase().split(",")) {
       const name = part.trim();
       if (name === "") continue;

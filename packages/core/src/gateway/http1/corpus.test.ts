@@ -43,7 +43,7 @@ function decide(bytes: Buffer, pieceBytes: number): unknown {
       from = reader.take(piece, 0, piece.length);
       if (reader.refusal !== undefined) return status(reader.refusal);
       if (from < 0) continue;
-      head = parseRequestHead(reader.bytes, reader.from, reader.to, LIMITS.proxy);
+      head = parseRequestHead(reader, LIMITS.proxy);
       if (head instanceof Refusal) return status(head);
       body.begin(head.bodyBytes);
       body.keepsChunks = false;

@@ -1,5 +1,8 @@
-/** The lines of a head, one after another (RFC 9112 5). The head reader has seen to it that each ends with CR LF. */
-import { COLON, CR, HTAB, Refusal, SP, TOKEN } from "./grammar.ts";
+/**
+ * The lines of a head, one after another (RFC 9112 5). Each ends with CR LF, and two stand at the end of what is read, which
+ * may lie behind the head's own end.
+ */
+import { BARE_CR, BARE_LF, COLON, CONTROL, CR, HTAB, LF, LINE, Refusal, SP, TOKEN } from "./grammar.ts";
 
 const FOLDED = new Refusal("invalid", "A header continues on the next line.");
 const NO_NAME = new Refusal("invalid", "A header has no valid name.");
@@ -12,7 +15,7 @@ export class FieldLines {
   nameTo = 0;
   valueFrom = 0;
   valueTo = 0;
-  /** Behind the line. */
+  /** Behind the line; at the end, behind the head. */
   next = 0;
   /** The name holds an underscore: programs behind a CGI-like interface take it for a hyphen. */
   hasUnderscore = false;
@@ -34,7 +37,11 @@ export class FieldLines {
     const bytes = this.#bytes;
     const base = this.#base;
     let i = base + this.next;
-    if (bytes[i] === CR) return false;
+    if (bytes[i] === CR) {
+      if (bytes[i + 1] !== LF) this.refusal = BARE_CR;
+      this.next += 2;
+      return false;
+    }
     this.lineFrom = this.next;
     let hasUnderscore = false;
     while (TOKEN[bytes[i] as number] === 1) {
@@ -47,11 +54,17 @@ export class FieldLines {
     i++;
     while (bytes[i] === SP || bytes[i] === HTAB) i++;
     this.valueFrom = i - base;
-    while (bytes[i] !== CR) i++;
+    while (LINE[bytes[i] as number] === 1) i++;
+    if (bytes[i] !== CR || bytes[i + 1] !== LF) return this.#refuseEnd(bytes[i] as number);
     this.next = i - base + 2;
     while (i - base > this.valueFrom && (bytes[i - 1] === SP || bytes[i - 1] === HTAB)) i--;
     this.valueTo = i - base;
     return true;
+  }
+
+  #refuseEnd(byte: number): false {
+    this.refusal = byte === CR ? BARE_CR : byte === LF ? BARE_LF : CONTROL;
+    return false;
   }
 
   #refuse(byte: number): false {

@@ -42,6 +42,15 @@ export class Refusal {
   }
 }
 
+export const BARE_LF = new Refusal("invalid", "A line ends without a carriage return.");
+export const BARE_CR = new Refusal("invalid", "A carriage return stands alone.");
+export const CONTROL = new Refusal("invalid", "The head holds a control character.");
+
+/** Bytes `from` to `to` as text. Not `toString`: that looks up the encoding each time, and this is asked twice a request. */
+export function latin1(bytes: Buffer, from: number, to: number): string {
+  return (bytes as Buffer & { latin1Slice(from: number, to: number): string }).latin1Slice(from, to);
+}
+
 /** Compares a part of `text` with a name in lower case, whatever its case. ASCII only. */
 export function isName(text: string, from: number, to: number, name: string): boolean {
   if (to - from !== name.length) return false;

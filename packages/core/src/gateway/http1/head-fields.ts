@@ -48,7 +48,7 @@ export class HeadFields {
     );
   }
 
-  /** `text` is the head, which lies at `base` of `bytes`; `first` is where its first header line begins, in `text`. */
+  /** `text` begins with the head, which lies at `base` of `bytes`; `first` is where its first header line begins, in `text`. */
   read(bytes: Buffer, base: number, text: string, first: number, limits: HeadLimits): Refusal | undefined {
     const fields = this.#fields;
     const kept = this.#kept;
@@ -71,9 +71,9 @@ export class HeadFields {
     return fields.refusal;
   }
 
-  /** The lines that are passed on, each with its end; `to` is the head's last line, the empty one. Once for each head. */
-  keptLines(to: number): string {
-    const lines = this.#kept.end(to);
+  /** The lines that are passed on, each with its end. Once for each head. */
+  keptLines(): string {
+    const lines = this.#kept.end(this.#fields.next - 2);
     const { named } = this.connection;
     return named === undefined ? lines : withoutNames(lines, named);
   }

@@ -1,9 +1,10 @@
 /**
- * Finds the end of a head in bytes that come in pieces, and refuses on the way what can be in no head: a line feed
- * without a carriage return before it, a carriage return without a line feed behind it, control characters. A head that
- * comes in one piece is not copied.
+ * Finds the end of a head in bytes. One that comes in one piece is not copied and only searched: what can be in no head is
+ * found by who reads its lines. One that comes in pieces is looked at byte by byte and refused on the way, for its end may
+ * never come: a line feed without a carriage return before it, a carriage return without a line feed behind it, control
+ * characters.
  */
-import { CR, LF, LINE, Refusal } from "./grammar.ts";
+import { BARE_CR, BARE_LF, CONTROL, CR, LF, LINE, latin1, Refusal, SP } from "./grammar.ts";
 
 export interface HeadLimits {
   /** Bytes of a whole head. Beyond: `invalid/headers`. */
@@ -14,8 +15,17 @@ export interface HeadLimits {
   readonly maxHeaders: number;
 }
 
+/** Where a whole head lies: see `HeadReader`. */
+export interface HeadBytes {
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly text: string;
+}
+
 /** What precedes the target in the longest request line that is worth waiting for. */
 const METHOD_BYTES = 64;
+/** Heads up to this are searched for their end at once; less than any limit. */
+const SHORT_BYTES = 2048;
 
 const AT_START = 0;
 const IN_LINE = 1;
@@ -27,9 +37,6 @@ const AFTER_BLANK = 6;
 
 export const TOO_LARGE_HEAD = new Refusal("invalid/headers", "The head of the message exceeds the limit.");
 export const TOO_LONG_TARGET = new Refusal("invalid/target", "The target of the request exceeds the limit.");
-const BARE_LF = new Refusal("invalid", "A line ends without a carriage return.");
-const BARE_CR = new Refusal("invalid", "A carriage return stands alone.");
-const CONTROL = new Refusal("invalid", "The head holds a control character.");
 const BLANK = new Refusal("invalid", "Blank lines stand before the request.");
 
 export class HeadReader {
@@ -37,6 +44,8 @@ export class HeadReader {
   bytes: Buffer = Buffer.alloc(0);
   from = 0;
   to = 0;
+  /** The same in latin1, and perhaps what stands behind it. */
+  text = "";
   /** Set when `take` has given -1 for good. */
   refusal: Refusal | undefined;
 
@@ -71,6 +80,7 @@ export class HeadReader {
    * (all was kept) or when `refusal` is set. After a whole head the reader is ready for the next.
    */
   take(buffer: Buffer, from: number, to: number): number {
+    if (this.#state === AT_START && this.#takeWhole(buffer, from, to)) return this.to;
     const end = this.#scan(buffer, from, to);
     if (this.refusal !== undefined) return -1;
     if (this.#keptBytes + (end < 0 ? to : end) - from > this.#limits.maxHeadBytes) return this.#refuse(this.#tooMuch());
@@ -92,8 +102,23 @@ export class HeadReader {
       this.from = skipped;
       this.to = this.#keptBytes;
     }
+    this.text = latin1(this.bytes, this.from, this.to);
     this.reset();
     return end;
+  }
+
+  /** Most heads are short, and come at once. */
+  #takeWhole(buffer: Buffer, from: number, to: number): boolean {
+    // Blank lines in front are for the long way.
+    if ((buffer[from] as number) <= SP) return false;
+    const text = latin1(buffer, from, Math.min(to, from + SHORT_BYTES));
+    const end = text.indexOf("\r\n\r\n");
+    if (end < 0) return false;
+    this.text = text;
+    this.bytes = buffer;
+    this.from = from;
+    this.to = from + end + 4;
+    return true;
   }
 
   #tooMuch(): Refusal {

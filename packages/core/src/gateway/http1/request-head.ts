@@ -2,7 +2,7 @@
 import { BAD_LENGTH, contentLength } from "./content-length.ts";
 import { METHOD, Refusal, SP, TARGET } from "./grammar.ts";
 import { CONNECTION, DROP, HeadFields } from "./head-fields.ts";
-import { type HeadLimits, TOO_LONG_TARGET } from "./head-reader.ts";
+import { type HeadBytes, type HeadLimits, TOO_LONG_TARGET } from "./head-reader.ts";
 import { hostName, originForm } from "./request-target.ts";
 
 /** Length of a body that is sent in chunks. */
@@ -95,8 +95,8 @@ const said = {
 const fields = new HeadFields({ names: NAMES, droppedPrefix: "x-forwarded-", dropsUnderscores: true, note });
 const { connection } = fields;
 
-/** `bytes` from `from` to `to` are a whole head, as the head reader gives it. */
-export function parseRequestHead(bytes: Buffer, from: number, to: number, limits: HeadLimits): RequestHead | Refusal {
+/** `bytes` from `from` are a whole head, as the head reader gives it; so is `text`. */
+export function parseRequestHead({ bytes, from, text }: HeadBytes, limits: HeadLimits): RequestHead | Refusal {
   let i = from;
   while (METHOD[bytes[i] as number] === 1) i++;
   const methodTo = i - from;
@@ -107,7 +107,6 @@ export function parseRequestHead(bytes: Buffer, from: number, to: number, limits
   const targetTo = i - from;
   if (targetTo === targetFrom || bytes[i] !== SP) return BAD_LINE;
   if (targetTo - targetFrom > limits.maxTargetBytes) return TOO_LONG_TARGET;
-  const text = bytes.toString("latin1", from, to);
   const versionFrom = targetTo + 1;
   const isHttp10 = text.startsWith("HTTP/1.0\r\n", versionFrom);
   if (!isHttp10 && !text.startsWith("HTTP/1.1\r\n", versionFrom)) return BAD_VERSION;
@@ -134,7 +133,7 @@ export function parseRequestHead(bytes: Buffer, from: number, to: number, limits
     takesTrailers: said.takesTrailers && !isHttp10,
     requestId: said.requestId,
     hops: said.hops,
-    lines: fields.keptLines(text.length - 2),
+    lines: fields.keptLines(),
   };
 }
 

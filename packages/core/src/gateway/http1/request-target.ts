@@ -11,8 +11,20 @@ const HOST =
 const MAX_HOST_LENGTH = 261;
 const ABSOLUTE = /^(?:http|https):\/\/([^/?]*)(.*)$/i;
 
+let lastHost = "";
+let lastName: string | Refusal = BAD_HOST;
+
 /** The name in a Host header in lower case, without port and final dot. A refusal when it is not a host name. */
 export function hostName(value: string): string | Refusal {
+  // Requests to the same host come one after another.
+  if (value !== lastHost) {
+    lastHost = value;
+    lastName = readHostName(value);
+  }
+  return lastName;
+}
+
+function readHostName(value: string): string | Refusal {
   const text = value.toLowerCase();
   if (text.length > MAX_HOST_LENGTH || !HOST.test(text)) return BAD_HOST;
   if (text.charCodeAt(0) === 0x5b) return text.slice(0, text.indexOf("]") + 1);

@@ -10,7 +10,7 @@ function parse(text: string, isHead = false) {
   const reader = new HeadReader(LIMITS.proxy);
   const bytes = Buffer.from(text, "latin1");
   if (reader.take(bytes, 0, bytes.length) < 0) return reader.refusal;
-  return parseResponseHead(reader.bytes, reader.from, reader.to, LIMITS.proxy, isHead);
+  return parseResponseHead(reader, LIMITS.proxy, isHead);
 }
 
 function taken(text: string, isHead = false) {

@@ -1,8 +1,8 @@
 /** Heads of responses from upstreams, as strict as those of requests (RFC 9112 4, 5, 6.3). */
 import { BAD_LENGTH, contentLength } from "./content-length.ts";
-import { Refusal, SP } from "./grammar.ts";
+import { LINE, Refusal, SP } from "./grammar.ts";
 import { CONNECTION, DROP, HeadFields } from "./head-fields.ts";
-import type { HeadLimits } from "./head-reader.ts";
+import type { HeadBytes, HeadLimits } from "./head-reader.ts";
 import { CHUNKED } from "./request-head.ts";
 
 /** Length of a body that ends with the connection. */
@@ -55,20 +55,18 @@ const said = { length: undefined as number | undefined, isChunked: false, isWebS
 const fields = new HeadFields({ names: NAMES, dropsUnderscores: false, note });
 const { connection } = fields;
 
-/** `bytes` from `from` to `to` are a whole head. `isHead`: it answers a HEAD request. */
+/** `bytes` from `from` are a whole head; so is `text`. `isHead`: it answers a HEAD request. */
 export function parseResponseHead(
-  bytes: Buffer,
-  from: number,
-  to: number,
+  { bytes, from, text }: HeadBytes,
   limits: HeadLimits,
   isHead: boolean,
 ): ResponseHead | Refusal {
-  const text = bytes.toString("latin1", from, to);
   const isHttp10 = text.startsWith("HTTP/1.0 ");
   const lineTo = text.indexOf("\r\n");
   const status = statusCode(bytes, from);
   if ((!isHttp10 && !text.startsWith("HTTP/1.1 ")) || status < 100 || status > 599) return BAD_LINE;
   if (bytes[from + 12] !== SP && lineTo !== 12) return BAD_LINE;
+  for (let i = from + 12; i < from + lineTo; i++) if (LINE[bytes[i] as number] !== 1) return BAD_LINE;
   said.length = undefined;
   said.isChunked = false;
   said.isWebSocket = false;
@@ -85,7 +83,7 @@ export function parseResponseHead(
     keepAlive: !isHttp10 && !connection.close && bodyBytes !== UNTIL_CLOSE,
     isUpgrade: status === 101 && connection.upgrade && said.isWebSocket,
     hasDate: said.hasDate,
-    lines: fields.keptLines(text.length - 2),
+    lines: fields.keptLines(),
   };
 }
 

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import { SkerryError } from "../../domain/errors.ts";
 import { BodyReader } from "../http1/body-reader.ts";
-import { Refusal } from "../http1/grammar.ts";
+import { latin1, Refusal } from "../http1/grammar.ts";
 import { HeadReader } from "../http1/head-reader.ts";
 import { CHUNKED, parseRequestHead } from "../http1/request-head.ts";
 import { type ResponseHead, UNTIL_CLOSE } from "../http1/response-head.ts";
@@ -151,8 +151,7 @@ export class ClientConnection implements WireOwner, ClientSide {
     const end = this.#reader.take(buffer, from, to);
     if (this.#reader.refusal !== undefined) return this.#refuse(this.#reader.refusal, to);
     if (end < 0) return to;
-    const { bytes, from: headFrom, to: headTo } = this.#reader;
-    const head = parseRequestHead(bytes, headFrom, headTo, this.#context.limits);
+    const head = parseRequestHead(this.#reader, this.#context.limits);
     if (head instanceof Refusal) return this.#refuse(head, to);
     this.#body.begin(head.bodyBytes);
     this.#state = this.#body.done ? AWAITING_ANSWER : IN_BODY;
@@ -237,9 +236,9 @@ export class ClientConnection implements WireOwner, ClientSide {
     const count = to - from;
     // Latin1 maps each byte to one character and back.
     if (count > this.#context.limits.smallBodyBytes) this.#sendLarge(head, buffer.subarray(from, to));
-    else if (this.#makesChunks) wire.write((head ?? "") + chunkOf(buffer.toString("latin1", from, to)));
+    else if (this.#makesChunks) wire.write((head ?? "") + chunkOf(latin1(buffer, from, to)));
     else if (head === undefined) wire.write(buffer.subarray(from, to));
-    else wire.write(head + buffer.toString("latin1", from, to));
+    else wire.write(head + latin1(buffer, from, to));
   }
 
   #sendLarge(head: string | undefined, body: Buffer): void {

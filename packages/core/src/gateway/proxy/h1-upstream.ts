@@ -160,8 +160,7 @@ export class UpstreamConnection implements WireOwner, UpstreamSide {
     const end = this.#reader.take(buffer, from, to);
     if (this.#reader.refusal !== undefined) return this.#refuse(this.#reader.refusal, to);
     if (end < 0) return to;
-    const { bytes, from: headFrom, to: headTo } = this.#reader;
-    const head = parseResponseHead(bytes, headFrom, headTo, this.#context.limits, taker.isHeadRequest);
+    const head = parseResponseHead(this.#reader, this.#context.limits, taker.isHeadRequest);
     if (head instanceof Refusal) return this.#refuse(head, to);
     if (head.status === 101) {
       if (!head.isUpgrade) return this.#refuse(NO_SWITCH, to);

@@ -51,7 +51,7 @@ function take(bytes: Buffer): Taken | undefined {
   const reader = new HeadReader(LIMITS.proxy);
   const headEnd = reader.take(bytes, 0, bytes.length);
   if (headEnd < 0) return undefined;
-  const head = parseRequestHead(reader.bytes, reader.from, reader.to, LIMITS.proxy);
+  const head = parseRequestHead(reader, LIMITS.proxy);
   if (head instanceof Refusal) return undefined;
   const read = (keepsChunks: boolean): { text: string; end: number } | undefined => {
     const body = new BodyReader(LIMITS.proxy);

@@ -29,6 +29,8 @@ export interface DataPath {
 }
 
 const DATE_HOLDS_MS = 500;
+/** Two digits of base 36: a number made into text costs more than the rest of an id. */
+const ID_ENDS = Array.from({ length: 36 * 36 }, (_, i) => i.toString(36).padStart(2, "0"));
 /** So many connections are looked at for one that is idle: there may be thousands, and as many that come. */
 const MAX_LOOKED_AT = 256;
 
@@ -159,6 +161,14 @@ function dateLines(wallMs: () => number, nowMs: () => number): () => string {
 /** Ids that are unique among workers and starts; not secrets. */
 function requestIds({ random }: ProxyOptions): () => string {
   const prefix = Buffer.from(random.bytes(9)).toString("base64url");
-  let count = 0;
-  return () => `${prefix}.${(++count).toString(36)}`;
+  let block = -1;
+  let blockPrefix = "";
+  let at = ID_ENDS.length;
+  return () => {
+    if (at === ID_ENDS.length) {
+      at = 0;
+      blockPrefix = `${prefix}.${(++block).toString(36)}`;
+    }
+    return blockPrefix + ID_ENDS[at++];
+  };
 }
