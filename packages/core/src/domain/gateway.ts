@@ -4,12 +4,15 @@ import { domainToASCII } from "node:url";
 import { SkerryError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import { isName, NAME_RULE, type Resource } from "./resource.ts";
+import type { RouteMatch } from "./route-match.ts";
 
 export interface RouteSpec {
   /** Canonical: `canonicalHost`. */
   readonly host: string;
-  /** Canonical: `canonicalPath`. */
+  /** Canonical: `canonicalPath`; for a pattern as it was written. */
   readonly path: string;
+  /** How `path` is read, and what else a request must have. Canonical; absent: a prefix, and nothing. */
+  readonly match?: RouteMatch;
   /** Canonical: `canonicalTarget`. */
   readonly to: string;
   /** Who set `to` may reach any address (`gateway.upstreams:any`). Else see `Upstream.reach`. */

@@ -92,6 +92,30 @@ export const GATEWAY_LIMITS = {
     maxRoutePath: 256,
     /** Routes of one project. Beyond: `exhausted/quota`. */
     maxRoutesPerProject: 1000,
+    /** Headers, query parameters and cookies that one route asks for. Beyond, here and below: `invalid`. */
+    maxConditions: 8,
+    /** Methods of one route. */
+    maxMethods: 16,
+    /** Characters of the name of a header, query parameter or cookie in a route. */
+    maxConditionName: 64,
+    /** Characters of its value. */
+    maxConditionValue: 256,
+    /** Routes of one project whose path is a pattern: those of a host are tried one after another. Beyond: `exhausted/quota`. */
+    maxPatternRoutesPerProject: 64,
+    /** Characters of a pattern (regular expression) in a route. Beyond, here and below: `invalid`. */
+    maxPattern: 256,
+    /** Groups of a pattern that lie in each other. */
+    maxPatternDepth: 16,
+    /** The largest number in a counted repetition of a pattern. */
+    maxPatternRepeat: 100,
+    /** Nodes of a pattern's automaton before it is made deterministic. */
+    maxPatternNodes: 1000,
+    /** States of it after. */
+    maxPatternStates: 1000,
+    /** Cells of its table: states times kinds of characters, two bytes each. */
+    maxPatternTable: 16 * KiB,
+    /** Steps that making it takes; so many take a few milliseconds. */
+    maxPatternWork: 200_000,
     /** Worker processes. */
     maxWorkers: 64,
     /** The ports of a daemon that was killed are free within this: its workers end. */

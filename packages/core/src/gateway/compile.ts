@@ -2,6 +2,7 @@
 import type { ContainerEndpoint } from "../domain/compute.ts";
 import { parseTarget, type Route } from "../domain/gateway.ts";
 import type { Visibility } from "../domain/objects.ts";
+import { assertPatterns } from "./routing/patterns.ts";
 import type { TableEntry, Upstream } from "./table.ts";
 
 export interface BucketFacts {
@@ -18,8 +19,15 @@ export interface Lookups {
   readonly sitesSocket: string;
 }
 
+/** @throws `invalid` when a pattern cannot be read. */
 export function compileRoute({ meta, spec }: Route, lookups: Lookups): TableEntry {
-  return { id: meta.uid, host: spec.host, path: spec.path, upstream: compileTarget(meta.project, spec, lookups) };
+  const { host, path, match } = spec;
+  if (match !== undefined) assertPatterns(path, match);
+  return {
+    ...{ id: meta.uid, name: meta.name, project: meta.project, host, path },
+    ...(match === undefined ? {} : { match }),
+    upstream: compileTarget(meta.project, spec, lookups),
+  };
 }
 
 function compileTarget(project: string, spec: Route["spec"], lookups: Lookups): Upstream {
@@ -41,7 +49,8 @@ function compileTarget(project: string, spec: Route["spec"], lookups: Lookups): 
       if (bucket === undefined || (bucket.project !== project && bucket.visibility !== "public")) {
         return { backends: [], reason: `there is no bucket ${target.name}`, reach };
       }
-      const basePath = sitePath(bucket.uid, spec.path);
+      // Only a prefix is a folder; a path that is exact, or of a pattern, is asked for as it is.
+      const basePath = sitePath(bucket.uid, spec.match?.path === undefined ? spec.path : "/");
       return { backends: [{ kind: "unix", path: lookups.sitesSocket, basePath }], reach };
     }
     case "container": {

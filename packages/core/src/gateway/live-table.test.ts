@@ -70,7 +70,7 @@ test("what is there at the start is there, what changes is told", async (t) => {
   await table.start();
   assert.deepEqual(table.entries, [
     {
-      ...{ id: "mia-old", host: "old.example", path: "/" },
+      ...{ id: "mia-old", name: "old", project: "mia", host: "old.example", path: "/" },
       upstream: {
         backends: [{ kind: "tcp", host: "10.0.0.1", port: 81, tls: false, basePath: "/base" }],
         reach: "restricted",

@@ -1,12 +1,22 @@
 /** What a gateway worker knows: compiled routes and nothing else. Plain data: it crosses the control pipe as JSON. */
+import type { RouteMatch } from "../domain/route-match.ts";
 
 export interface TableEntry {
   /** Uid of the route; for logs and to say which route decided. */
   readonly id: string;
+  /** Of the route; decides between two that are alike in all else. Absent: the id does. */
+  readonly name?: string;
+  /** Uid of the route's project: who may read its routes may be told which one has answered. Absent: nobody is. */
+  readonly project?: string;
   /** Lower case, without a port: `app.example.com`, or `*.example.com` (any one or more labels in front). */
   readonly host: string;
-  /** Prefix that matches at segment boundaries: `/` everything, `/api` matches `/api` and `/api/x`, not `/apix`. */
+  /**
+   * Prefix that matches at segment boundaries: `/` everything, `/api` matches `/api` and `/api/x`, not `/apix`; unless
+   * `match` says that it is something else.
+   */
   readonly path: string;
+  /** What else a request must have. Absent: nothing. */
+  readonly match?: RouteMatch;
   readonly upstream: Upstream;
 }
 

@@ -1,6 +1,8 @@
-/** Which route a request takes: the host decides first, then the longest path prefix under it. */
+/** Which route a request takes: the host decides first, then what is said most exactly of path, method, headers, query, cookies. */
 import { Refusal } from "../http1/grammar.ts";
 import type { TableEntry } from "../table.ts";
+import { type Asked, Facts } from "./asked.ts";
+import { isConditional } from "./candidate.ts";
 import { LayeredMap } from "./layered-map.ts";
 import { generousReadings, isOdd } from "./path-reading.ts";
 import { PathTrie } from "./path-trie.ts";
@@ -10,21 +12,27 @@ const AMBIGUOUS = new Refusal(
   "The path can be read in more than one way: it has dot segments, broken or needless percent-encoding, parameters, or doubled slashes.",
 );
 
-/** Routes of one host, and their compiled form. Replaced as a whole when one of them changes. */
+/** Routes of one host. */
 interface HostRoutes {
-  readonly entries: readonly TableEntry[];
-  readonly paths: PathTrie<TableEntry>;
+  /** `*.example.com` for all names below. */
+  readonly host: string;
+  readonly paths: PathTrie;
+  readonly size: number;
+  /** Those that are more than a prefix. */
+  readonly special: number;
 }
 
 /** What a table is made of. */
 interface Parts {
   /** `*.example.com` stands under its own name. */
   readonly hosts: LayeredMap<HostRoutes>;
-  /** The host of each route, by its id. */
-  readonly hostById: LayeredMap<string>;
+  readonly byId: LayeredMap<TableEntry>;
   readonly routes: number;
   readonly wildcards: number;
 }
+
+/** Of the request that is looked up now. */
+const facts = new Facts();
 
 /** Never changes; `with` makes the next one and shares what stays as it is. */
 export class RouteTable {
@@ -40,22 +48,30 @@ export class RouteTable {
   }
 
   /**
-   * The route for a host (lower case, without a port) and a path (begins with a slash, without the query). An exact host
-   * wins over a wildcard, a longer wildcard over a shorter one, and the host that has won alone decides about the path.
-   * A refusal when the upstream may read the path as one that takes another route.
+   * The route that a request takes. An exact host wins over a wildcard, a longer wildcard over a shorter one, and the host
+   * that has won alone decides about the rest; see `PathTrie.find` and `compareEntries`. A refusal when the upstream may
+   * read the path as one that takes another route.
    */
-  find(host: string, path: string): TableEntry | Refusal | undefined {
+  route(asked: Asked): TableEntry | Refusal | undefined {
+    const { host, target } = asked;
+    const query = target.indexOf("?");
+    const path = target === "*" ? "/" : query < 0 ? target : target.slice(0, query);
     const routes = this.#parts.hosts.get(host) ?? (this.#parts.wildcards > 0 ? this.#wildcard(host) : undefined);
-    if (!isOdd(path)) return routes?.paths.find(path);
+    if (!isOdd(path)) return routes && take(routes, path, asked);
     const readings = generousReadings(path);
     if (readings === undefined) return AMBIGUOUS;
-    const found = routes?.paths.find(path);
-    return readings.every((reading) => routes?.paths.find(reading) === found) ? found : AMBIGUOUS;
+    const found = routes && take(routes, path, asked);
+    return readings.every((reading) => (routes && take(routes, reading, asked)) === found) ? found : AMBIGUOUS;
+  }
+
+  /** The same for a request of which no more is known. */
+  find(host: string, path: string): TableEntry | Refusal | undefined {
+    return this.route({ host, target: path, method: "GET", lines: "" });
   }
 
   /** The host of the routes that serve this name: the name itself, or a wildcard; undefined when there is none. */
   servedAs(name: string): string | undefined {
-    return (this.#parts.hosts.get(name) ?? this.#wildcard(name))?.entries[0]?.host;
+    return (this.#parts.hosts.get(name) ?? this.#wildcard(name))?.host;
   }
 
   #wildcard(host: string): HostRoutes | undefined {
@@ -68,49 +84,60 @@ export class RouteTable {
 
   /** The table with `put` in place of the routes of the same ids, and without `removedIds`. */
   with(put: readonly TableEntry[], removedIds: readonly string[]): RouteTable {
-    const { hosts, hostById } = this.#parts;
-    let { routes, wildcards } = this.#parts;
-    const moved = new Map<string, string | undefined>();
-    const changed = new Map<string, Map<string, TableEntry>>();
-    const entriesOf = (host: string): Map<string, TableEntry> => {
-      let entries = changed.get(host);
-      if (entries === undefined) {
-        entries = new Map(hosts.get(host)?.entries.map((entry) => [entry.id, entry]));
-        changed.set(host, entries);
-      }
-      return entries;
-    };
+    const { hosts, byId } = this.#parts;
+    const owner = {};
+    const moved = new Map<string, TableEntry | undefined>();
+    const changed = new Map<string, HostRoutes | undefined>();
+    const routesOf = (host: string): HostRoutes | undefined =>
+      changed.has(host) ? changed.get(host) : hosts.get(host);
     const remove = (id: string): void => {
-      const host = moved.has(id) ? moved.get(id) : hostById.get(id);
-      if (host === undefined) return;
-      entriesOf(host).delete(id);
+      const entry = moved.has(id) ? moved.get(id) : byId.get(id);
+      if (entry === undefined) return;
+      changed.set(entry.host, without(routesOf(entry.host), entry, owner));
       moved.set(id, undefined);
-      routes--;
     };
     for (const id of removedIds) remove(id);
     for (const entry of put) {
       remove(entry.id);
-      entriesOf(entry.host).set(entry.id, entry);
-      moved.set(entry.id, entry.host);
-      routes++;
+      changed.set(entry.host, withEntry(routesOf(entry.host), entry, owner));
+      moved.set(entry.id, entry);
     }
-    const compiled = new Map<string, HostRoutes | undefined>();
-    for (const [host, entries] of changed) {
-      const next = entries.size === 0 ? undefined : compileHost([...entries.values()]);
-      compiled.set(host, next);
-      if (host.startsWith("*.")) wildcards += (next === undefined ? 0 : 1) - (hosts.get(host) === undefined ? 0 : 1);
+    let { routes, wildcards } = this.#parts;
+    for (const [host, next] of changed) {
+      const before = hosts.get(host);
+      routes += (next?.size ?? 0) - (before?.size ?? 0);
+      if (host.startsWith("*.")) wildcards += Number(next !== undefined) - Number(before !== undefined);
     }
-    return new RouteTable({ hosts: hosts.with(compiled), hostById: hostById.with(moved), routes, wildcards });
+    return new RouteTable({ hosts: hosts.with(changed), byId: byId.with(moved), routes, wildcards });
   }
 }
 
-/** Two routes with the same prefix: the smaller id has it, whatever the order in which they came. */
-function compileHost(entries: readonly TableEntry[]): HostRoutes {
-  const sorted = entries.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  return { entries: sorted, paths: new PathTrie(sorted.map((entry) => [entry.path, entry])) };
+/** Most hosts have prefixes only: nothing of the head is looked at for them. */
+function take({ special, paths }: HostRoutes, path: string, asked: Asked): TableEntry | undefined {
+  return special === 0 ? paths.findPlain(path) : paths.find(path, facts.begin(asked));
 }
 
-const EMPTY = new RouteTable({ hosts: LayeredMap.empty(), hostById: LayeredMap.empty(), routes: 0, wildcards: 0 });
+function isSpecial(entry: TableEntry): boolean {
+  return entry.match?.path !== undefined || isConditional(entry);
+}
+
+function withEntry(routes: HostRoutes | undefined, entry: TableEntry, owner: object): HostRoutes {
+  const { paths = PathTrie.empty(), size = 0, special = 0 } = routes ?? {};
+  return {
+    host: entry.host,
+    paths: paths.put(entry, owner),
+    size: size + 1,
+    special: special + Number(isSpecial(entry)),
+  };
+}
+
+function without(routes: HostRoutes | undefined, entry: TableEntry, owner: object): HostRoutes | undefined {
+  if (routes === undefined || routes.size === 1) return undefined;
+  const { host, paths, size, special } = routes;
+  return { host, paths: paths.remove(entry, owner), size: size - 1, special: special - Number(isSpecial(entry)) };
+}
+
+const EMPTY = new RouteTable({ hosts: LayeredMap.empty(), byId: LayeredMap.empty(), routes: 0, wildcards: 0 });
 
 export function compileTable(entries: readonly TableEntry[]): RouteTable {
   return EMPTY.with(entries, []);
