@@ -1,37 +1,65 @@
-/** One worker of the gateway for the benchmark: `gateway-worker.ts PORT UPSTREAM_PORT [TLS_PORT]`. */
+/** Our contender: one worker process of the daemon, the same file, told what to do over its pipe as the fleet does. */
+import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
+import { join } from "node:path";
 import { LIMITS } from "../src/domain/limits.ts";
-import { createProxy } from "../src/gateway/proxy/proxy.ts";
-import { compileTable } from "../src/gateway/routing/route-table.ts";
+import type { FromWorker, ToWorker } from "../src/gateway/control.ts";
 import type { TableEntry } from "../src/gateway/table.ts";
-import { CERTIFICATE, KEY } from "./gateway-peers.ts";
+import { CERTIFICATE, KEY, type Ports } from "./gateway-peers.ts";
+import type { Program } from "./gateway-processes.ts";
 
-const [port = 0, upstreamPort = 0, tlsPort] = process.argv.slice(2).map(Number);
-const proxy = createProxy({
-  monotonicMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  random: { bytes: (count) => randomBytes(count), fraction: Math.random },
-  limits: LIMITS.proxy,
-  isOwnAddress: () => false,
-  onRequest: () => undefined,
-});
-const upstream = {
-  backends: [{ kind: "tcp", host: "127.0.0.1", port: upstreamPort, tls: false, basePath: "" }],
-  reach: "any",
-} as const;
+const WORKER = join(import.meta.dirname, "../../daemon/src/gateway/worker.ts");
+
+/** What keeps our worker from being asked to proxy TCP. */
+export const NO_TCP: string | undefined = "our worker has no TCP routes yet";
+
 /** As many as a busy cloud has, so that the table is not a toy. */
-const others: TableEntry[] = Array.from({ length: 1000 }, (_, i) => ({
-  ...{ id: `other-${i}`, host: `app-${i}.example`, path: i % 2 === 0 ? "/" : "/api", upstream },
-}));
-proxy.setTable(compileTable([...others, { id: "bench", host: "127.0.0.1", path: "/", upstream }]));
-createServer({ allowHalfOpen: true, noDelay: true }, (socket) => proxy.accept(socket, false)).listen(port, "127.0.0.1");
-if (tlsPort !== undefined) {
-  const tls = { cert: readFileSync(CERTIFICATE), key: readFileSync(KEY), minVersion: "TLSv1.3" } as const;
-  const options = { ...tls, allowHalfOpen: true, noDelay: true, ALPNProtocols: ["http/1.1"] };
-  createTlsServer(options, (socket) => proxy.accept(socket, true)).listen(tlsPort, "127.0.0.1");
+function entries(upstreamPort: number): readonly TableEntry[] {
+  const upstream = {
+    backends: [{ kind: "tcp", host: "127.0.0.1", port: upstreamPort, tls: false, basePath: "" }],
+    reach: "any",
+  } as const;
+  const others = Array.from({ length: 1000 }, (_, i) => ({
+    ...{ id: `other-${i}`, host: `app-${i}.example`, path: i % 2 === 0 ? "/" : "/api", upstream },
+  }));
+  return [
+    ...others,
+    { id: "bench", host: "127.0.0.1", path: "/", upstream },
+    { id: "shop", host: "shop.example.com", path: "/shop", upstream },
+  ];
 }
-// Ends properly, so that --cpu-prof can write.
-process.once("SIGTERM", () => process.exit(0));
+
+/** `BENCH_CPU_PROF=FOLDER` leaves a profile there. */
+export function ownProgram(ports: Ports): Program {
+  const folder = process.env["BENCH_CPU_PROF"];
+  const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
+  const tell = (child: ChildProcess, message: ToWorker) => {
+    // One that has ended is found by its exit.
+    if (child.connected) child.send(message, () => undefined);
+  };
+  const certificate = { certificate: readFileSync(CERTIFICATE, "utf8"), key: readFileSync(KEY, "utf8") };
+  return {
+    command: process.execPath,
+    args: ["--conditions=source", ...profile, WORKER],
+    env: { UV_THREADPOOL_SIZE: `${2 * LIMITS.proxy.maxLookups}` },
+    ipc: true,
+    onStart: (child) => {
+      child.on("message", (message: FromWorker) => {
+        if (message.type === "certificate") tell(child, { type: "certificate", host: message.host, certificate });
+        else if (message.type === "failure" || message.type === "failed" || message.type === "error") {
+          console.error(JSON.stringify(message));
+        }
+      });
+      tell(child, {
+        type: "start",
+        http: { host: "127.0.0.1", port: ports.plain },
+        https: { host: "127.0.0.1", port: ports.tls },
+        ...{ generation: 0, entries: entries(ports.upstream), guarded: [] },
+        ticketKeys: randomBytes(48).toString("base64"),
+      });
+    },
+    // Ends properly, so that --cpu-prof can write.
+    end: (child) => tell(child, { type: "drain", withinMs: 500 }),
+  };
+}
