@@ -56,7 +56,7 @@ export function ownProgram(ports: Ports): Program {
         http: { host: "127.0.0.1", port: ports.plain },
         https: { host: "127.0.0.1", port: ports.tls },
         ...{ generation: 0, entries: entries(ports.upstream), guarded: [] },
-        ticketKeys: randomBytes(48).toString("base64"),
+        ...{ ticketSecret: randomBytes(32).toString("base64"), tlsMinVersion: "1.2" },
       });
     },
     // Ends properly, so that --cpu-prof can write.

@@ -179,12 +179,12 @@ async function openServices(
   const buckets = new BucketService({ ...world, store, index: rehearsals.index(index) });
   await buckets.resume();
   const routes = new RouteService({ ...world, store });
-  const { workers } = config.gateway;
+  const { workers, tlsMinVersion } = config.gateway;
   const { http, https } = config.listen;
   const { gatewayDirectory: directory, sitesSocket } = data;
   const gateway = parts.use(
     await startGateway({
-      ...{ ...world, store, objects, cluster, directory, sitesSocket, workers, http, https },
+      ...{ ...world, store, objects, cluster, directory, sitesSocket, workers, http, https, tlsMinVersion },
       ...{ containers: compute.endpoints, containerNetworks: config.engine.pool },
     }),
   );

@@ -28,6 +28,7 @@ export const up: PassThrough = {
     "listen-http": value("Where the gateway answers plain HTTP"),
     "listen-https": value("Where the gateway answers HTTPS"),
     "gateway-workers": value("Processes that serve the gateway's traffic"),
+    "gateway-tls-min": { ...value("The oldest version of TLS for the gateway's clients"), choices: ["1.2", "1.3"] },
     "engine-socket": value("The socket of Docker, which runs the containers"),
     "engine-pool": value("Range of addresses of the containers' networks"),
     "engine-publish": value("Where published ports of containers answer"),

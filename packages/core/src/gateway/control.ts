@@ -1,6 +1,7 @@
 /** What daemon and gateway workers say to each other over the control pipe (JSON). A worker ends when the pipe closes. */
 import type { ProxyStats, RequestRecord } from "./proxy/records.ts";
 import type { TableEntry } from "./table.ts";
+import type { TlsVersion } from "./tls/rules.ts";
 
 export interface HostPort {
   readonly host: string;
@@ -23,8 +24,10 @@ export type ToWorker =
       readonly entries: readonly TableEntry[];
       /** Networks that routes of restricted reach must not lead to, besides those that are guarded anyway; `10.199.0.0/16`. */
       readonly guarded: readonly string[];
-      /** Base64 of 48 bytes: the same for all workers, so that each resumes the TLS sessions of the others. */
-      readonly ticketKeys: string;
+      /** Base64: the same for all workers, so that each resumes the TLS sessions of the others. */
+      readonly ticketSecret: string;
+      /** The oldest version of TLS that clients may use. */
+      readonly tlsMinVersion: TlsVersion;
     }
   | {
       readonly type: "delta";

@@ -3,6 +3,7 @@
  * the file > default. Help, parsing, suggestions and `--print-config` are made from this table.
  */
 import { LIMITS } from "@skerry/core/domain/limits.ts";
+import { TLS_VERSIONS, type TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import {
   type Address,
   addressOf,
@@ -33,6 +34,7 @@ export interface Surroundings {
 }
 
 const DEFAULT_MOST_WORKERS = 4;
+const TLS_MIN_VERSIONS = Object.keys(TLS_VERSIONS) as TlsVersion[];
 
 export interface Setting<T> {
   /** Without the dashes. */
@@ -107,6 +109,16 @@ export const SETTINGS = {
     parse: (written) => countOf(written, LIMITS.gateway.maxWorkers),
     fallback: ({ cores }) => Math.min(cores, DEFAULT_MOST_WORKERS),
     fallbackText: `one for each core, at most ${DEFAULT_MOST_WORKERS}`,
+  }),
+  "gateway.tlsMinVersion": setting<TlsVersion>({
+    flag: "gateway-tls-min",
+    variable: "SKERRY_GATEWAY_TLS_MIN",
+    argument: "VERSION",
+    summary: "the oldest version of TLS that the gateway's clients may use: 1.2 or 1.3",
+    reload: "restart",
+    parse: (written) => choiceOf(written, TLS_MIN_VERSIONS),
+    fallback: () => "1.2",
+    fallbackText: "1.2",
   }),
   "storage.directories": setting<readonly string[]>({
     flag: "storage-dir",

@@ -30,7 +30,7 @@ async function startFleet(options: Partial<FleetOptions> = {}) {
   const log = createCollectingLogger();
   const metrics = createCollectingMetrics();
   const certificateFor = async () => undefined;
-  const shared = { clock, log, metrics, guarded: [], entries: () => [], certificateFor };
+  const shared = { clock, log, metrics, guarded: [], tlsMinVersion: "1.2", entries: () => [], certificateFor } as const;
   const fleet = new Fleet({ ...shared, workers: 1, http: ANY, https: ANY, ...options });
   await fleet.start();
   return Object.assign(fleet, { log, metrics });

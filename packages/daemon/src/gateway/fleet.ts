@@ -13,6 +13,7 @@ import type { Certificate, FromWorker, HostPort, ToWorker } from "@skerry/core/g
 import type { TableChange } from "@skerry/core/gateway/live-table.ts";
 import { emptyStats, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
 import type { TableEntry } from "@skerry/core/gateway/table.ts";
+import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import { assertFree, portError } from "./ports.ts";
 import { TrafficCounts } from "./traffic-counts.ts";
 
@@ -28,8 +29,7 @@ export type FleetLimits = {
     | "tellEndsMs"
     | "maxEnds"]: number;
 };
-/** As Node takes them. */
-const TICKET_KEY_BYTES = 48;
+const TICKET_SECRET_BYTES = 32;
 /** In the published package the worker is JavaScript. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
@@ -42,6 +42,8 @@ export interface FleetOptions {
   readonly metrics: Metrics;
   /** As in the message `start`. */
   readonly guarded: readonly string[];
+  /** As in the message `start`. */
+  readonly tlsMinVersion: TlsVersion;
   /** The table as it is now. */
   readonly entries: () => readonly TableEntry[];
   /** Absent: the name has no route, and gets no certificate. `""`: no name was given. */
@@ -73,7 +75,7 @@ export class Fleet implements AsyncDisposable {
   #generation = 0;
   #ports: { http: number; https: number };
   readonly #limits: FleetLimits;
-  readonly #ticketKeys = randomBytes(TICKET_KEY_BYTES).toString("base64");
+  readonly #ticketSecret = randomBytes(TICKET_SECRET_BYTES).toString("base64");
   #restartMs: number;
   /** When and how workers ended that should not have; the oldest first. */
   readonly #ends: { readonly atMs: number; readonly how: string }[] = [];
@@ -226,7 +228,8 @@ export class Fleet implements AsyncDisposable {
       generation: this.#generation,
       entries: entries(),
       guarded: this.#options.guarded,
-      ticketKeys: this.#ticketKeys,
+      ticketSecret: this.#ticketSecret,
+      tlsMinVersion: this.#options.tlsMinVersion,
     });
     const deadline = setTimeout(() => child.kill("SIGKILL"), startMs);
     try {

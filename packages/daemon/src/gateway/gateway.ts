@@ -12,6 +12,7 @@ import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { Authority } from "@skerry/core/gateway/authority.ts";
 import type { HostPort } from "@skerry/core/gateway/control.ts";
 import { LiveTable } from "@skerry/core/gateway/live-table.ts";
+import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import { Fleet } from "./fleet.ts";
 import { createGuard } from "./guarded.ts";
@@ -36,6 +37,8 @@ export interface GatewayOptions {
   readonly workers: number;
   readonly http: HostPort;
   readonly https: HostPort;
+  /** The oldest version of TLS that clients may use. */
+  readonly tlsMinVersion: TlsVersion;
 }
 
 export interface RouteStatus {

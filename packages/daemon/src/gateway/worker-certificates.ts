@@ -3,18 +3,16 @@
  * nothing, or what no route serves, gets the default one, so that the answer can say what is wrong; asked for at the first
  * handshake, because making one loads a library that nobody else needs.
  */
-import { constants } from "node:crypto";
-import { createSecureContext, type SecureContext } from "node:tls";
+import type { Server } from "node:net";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Certificate } from "@skerry/core/gateway/control.ts";
 
-/** For every handshake. Renegotiation costs the server more than the client, and nobody needs it. */
-export const TLS_RULES = { minVersion: "TLSv1.2", secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
-
 /** How the default certificate is asked for. */
 const DEFAULT_NAME = "";
+/** A host name as routes have them; anything else is nobody's. */
+const NAME = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 
-type Told = (certificate: Certificate | undefined) => void;
+type Told = (server: Server | undefined) => void;
 
 interface Waiting {
   readonly askedMs: number;
@@ -25,7 +23,7 @@ interface Kept {
   readonly certificate: Certificate;
   readonly madeMs: number;
   /** Made at the first use. */
-  context: SecureContext | undefined;
+  server: Server | undefined;
 }
 
 export interface CertificatesOptions {
@@ -34,6 +32,8 @@ export interface CertificatesOptions {
   readonly ask: (name: string) => void;
   /** The host of the routes that serve a name: the name itself or `*.above.it`. */
   readonly servedAs: (name: string) => string | undefined;
+  /** What makes the handshakes with a certificate. */
+  readonly serverFor: (certificate: Certificate) => Server;
 }
 
 export class Certificates {
@@ -47,38 +47,40 @@ export class Certificates {
     this.#options = options;
   }
 
-  /** For the name of a handshake; undefined: the default one. */
-  async forHandshake(serverName: string): Promise<SecureContext | undefined> {
+  /** What makes the handshake for the name that it gives; at once when it is there. Undefined: there is no certificate at all. */
+  forHandshake(serverName: string): Server | undefined | Promise<Server | undefined> {
+    const key = this.#keyOf(serverName);
+    const kept = this.#current(key);
+    if (kept !== undefined) return this.#serverOf(kept);
+    return this.#ask(key).then((server) => server ?? (key === DEFAULT_NAME ? undefined : this.forHandshake("")));
+  }
+
+  /** Under which name the certificate is kept. */
+  #keyOf(serverName: string): string {
     const name = serverName.toLowerCase().replace(/\.$/, "");
-    const host = this.#options.servedAs(name);
-    if (host === undefined) return undefined;
-    if (host === name || name.slice(name.indexOf(".") + 1) === host.slice(2)) return this.#context(host);
+    const host = NAME.test(name) ? this.#options.servedAs(name) : undefined;
+    if (host === undefined) return DEFAULT_NAME;
+    if (host === name || name.slice(name.indexOf(".") + 1) === host.slice(2)) return host;
     // Two and more labels below a wildcard: no certificate of the wildcard covers it, and anybody can make up many.
-    return this.#kept.has(name) || this.#mayAsk() ? this.#context(name) : undefined;
+    return this.#kept.has(name) || this.#mayAsk() ? name : DEFAULT_NAME;
   }
 
-  /** At once when it is there. */
-  defaultOne(): Promise<Certificate | undefined> | Certificate {
-    return this.#find(DEFAULT_NAME);
+  #current(key: string): Kept | undefined {
+    const kept = this.#kept.get(key);
+    if (kept === undefined || this.#options.nowMs() - kept.madeMs >= LIMITS.gateway.renewCertificateMs)
+      return undefined;
+    return kept;
   }
 
-  async #context(name: string): Promise<SecureContext | undefined> {
-    const certificate = await this.#find(name);
-    if (certificate === undefined) return undefined;
-    const kept = this.#kept.get(name);
-    if (kept?.context !== undefined) return kept.context;
-    const { certificate: cert, key } = certificate;
-    const context = createSecureContext({ cert, key, ...TLS_RULES });
-    if (kept !== undefined) kept.context = context;
-    return context;
+  #serverOf(kept: Kept): Server {
+    kept.server ??= this.#options.serverFor(kept.certificate);
+    return kept.server;
   }
 
   /** Undefined when none could be had. */
-  #find(name: string): Promise<Certificate | undefined> | Certificate {
+  #ask(name: string): Promise<Server | undefined> {
     const nowMs = this.#options.nowMs();
-    const kept = this.#kept.get(name);
-    if (kept !== undefined && nowMs - kept.madeMs < LIMITS.gateway.renewCertificateMs) return kept.certificate;
-    const { promise, resolve } = Promise.withResolvers<Certificate | undefined>();
+    const { promise, resolve } = Promise.withResolvers<Server | undefined>();
     const waiting = this.#waiting.get(name);
     if (waiting !== undefined && nowMs - waiting.askedMs < LIMITS.gateway.handshakeMs) {
       waiting.told.push(resolve);
@@ -96,13 +98,17 @@ export class Certificates {
   take(name: string, certificate: Certificate | undefined): void {
     const waiting = this.#waiting.get(name);
     this.#waiting.delete(name);
+    let server: Server | undefined;
     if (certificate !== undefined) {
+      const kept: Kept = { certificate, madeMs: this.#options.nowMs(), server: undefined };
       this.#kept.delete(name);
-      this.#kept.set(name, { certificate, madeMs: this.#options.nowMs(), context: undefined });
+      this.#kept.set(name, kept);
       const [oldest] = this.#kept.keys();
       if (this.#kept.size > LIMITS.gateway.maxCertificates && oldest !== undefined) this.#kept.delete(oldest);
+      // Nobody waits: it was asked for in advance, or too long ago.
+      if (waiting !== undefined) server = this.#serverOf(kept);
     }
-    for (const told of waiting?.told ?? []) told(certificate);
+    for (const told of waiting?.told ?? []) told(server);
   }
 
   #mayAsk(): boolean {

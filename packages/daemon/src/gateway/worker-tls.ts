@@ -1,49 +1,118 @@
-/** The worker's TLS listener: each handshake gets the certificate of the name that it gives, or the default one. */
+/**
+ * The worker's TLS listener. The name of a handshake is read before it begins, and all of it, tickets too, runs in a server
+ * of that name's own: what was agreed for one name is worth nothing for another (as nginx had it, CVE-2025-23419).
+ */
+import { createHash, hkdfSync } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { createServer as createTlsServer, type TlsOptions as NodeTlsOptions, type TLSSocket } from "node:tls";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
-import { type Certificates, TLS_RULES } from "./worker-certificates.ts";
+import type { Certificate } from "@skerry/core/gateway/control.ts";
+import { MORE, NO_TLS, serverNameOf } from "@skerry/core/gateway/tls/client-hello.ts";
+import { ALPN_PROTOCOLS, TLS_RULES, TLS_VERSIONS, type TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
+import type { Certificates } from "./worker-certificates.ts";
 
-export interface TlsOptions {
-  readonly certificates: Certificates;
-  readonly ticketKeys: Buffer;
+/** As Node takes them. */
+const TICKET_KEY_BYTES = 48;
+const BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ";
+const NOT_PLAIN = "This port takes HTTPS; plain HTTP has another one.\n";
+
+export interface HandshakeOptions {
+  /** The same in all workers. */
+  readonly ticketSecret: Buffer;
+  readonly minVersion: TlsVersion;
   /** After the handshake. */
   readonly accept: (socket: TLSSocket) => void;
 }
 
-/** Does not listen yet. */
-export function createTlsListener({ certificates, ticketKeys, accept }: TlsOptions): Server {
-  const secure = createTlsServer({
+/** What makes the handshakes for one name. It listens nowhere: sockets are given to it. */
+export function createHandshakes(certificate: Certificate, options: HandshakeOptions): Server {
+  const { certificate: cert, key } = certificate;
+  const settings: NodeTlsOptions = {
     ...TLS_RULES,
-    ticketKeys,
-    ALPNProtocols: ["http/1.1"],
+    ...{ cert, key, minVersion: TLS_VERSIONS[options.minVersion] },
+    ticketKeys: ticketKeysOf(certificate, options.ticketSecret),
+    ALPNProtocols: [...ALPN_PROTOCOLS],
     handshakeTimeout: LIMITS.gateway.handshakeMs,
-    SNICallback: (name, done) => {
-      certificates.forHandshake(name).then(
-        (context) => done(null, context),
-        (error: unknown) => done(error as Error),
-      );
-    },
-  });
-  // A handshake that fails is the client's affair.
-  secure.on("tlsClientError", (_error, socket: TLSSocket) => socket.destroy());
-  secure.on("secureConnection", accept);
-  let used: unknown;
-  const shakeHands = async (socket: Socket): Promise<void> => {
-    const found = certificates.defaultOne();
-    // Only the first one waits.
-    const certificate = found instanceof Promise ? await found : found;
-    if (certificate !== undefined && certificate !== used) {
-      used = certificate;
-      secure.setSecureContext({ cert: certificate.certificate, key: certificate.key, ticketKeys, ...TLS_RULES });
-    }
-    if (!socket.destroyed) secure.emit("connection", socket);
   };
+  const server = createTlsServer(settings, options.accept);
+  // A handshake that fails is the client's affair.
+  server.on("tlsClientError", (_error, socket: TLSSocket) => socket.destroy());
+  return server;
+}
+
+/** Sessions end with what they were made under: another certificate takes no ticket of the one before. */
+function ticketKeysOf({ certificate }: Certificate, secret: Buffer): Buffer {
+  const under = createHash("sha256").update(certificate).digest();
+  return Buffer.from(hkdfSync("sha256", secret, "", under, TICKET_KEY_BYTES));
+}
+
+/** Does not listen yet. */
+export function createTlsListener(certificates: Certificates): Server {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    socket.on("error", () => socket.destroy());
-    void shakeHands(socket);
+    new Arrival(socket, certificates);
   });
   // Those that still shake hands are counted here, and nowhere else.
   server.maxConnections = LIMITS.proxy.maxConnections;
   return server;
+}
+
+/** A connection until its ClientHello is whole. */
+class Arrival {
+  readonly #socket: Socket;
+  readonly #certificates: Certificates;
+  readonly #deadline: NodeJS.Timeout;
+  #bytes: Buffer | undefined;
+  readonly #read = (): void => this.#take();
+  readonly #giveUp = (): void => {
+    clearTimeout(this.#deadline);
+    this.#socket.destroy();
+  };
+
+  constructor(socket: Socket, certificates: Certificates) {
+    this.#socket = socket;
+    this.#certificates = certificates;
+    this.#deadline = setTimeout(this.#giveUp, LIMITS.gateway.handshakeMs);
+    socket.on("error", this.#giveUp);
+    socket.on("end", this.#giveUp);
+    socket.on("readable", this.#read);
+  }
+
+  #take(): void {
+    const socket = this.#socket;
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return;
+    const bytes = this.#bytes === undefined ? chunk : Buffer.concat([this.#bytes, chunk]);
+    const name = serverNameOf(bytes);
+    if (name === NO_TLS) this.#refuse(bytes);
+    else if (name !== MORE) this.#pass(name, bytes);
+    else if (bytes.length > LIMITS.gateway.maxClientHelloBytes) this.#giveUp();
+    else this.#bytes = bytes;
+  }
+
+  #pass(name: string, bytes: Buffer): void {
+    const socket = this.#socket;
+    clearTimeout(this.#deadline);
+    socket.removeListener("readable", this.#read);
+    socket.removeListener("end", this.#giveUp);
+    socket.unshift(bytes);
+    const found = this.#certificates.forHandshake(name);
+    if (!(found instanceof Promise)) shakeHands(found, socket);
+    else void found.then((server) => shakeHands(server, socket)).catch(this.#giveUp);
+  }
+
+  /** Who mistook the port hears it in words. */
+  #refuse(bytes: Buffer): void {
+    clearTimeout(this.#deadline);
+    if (/^[A-Z]{3,8} [/*h]/.test(bytes.toString("latin1", 0, 10))) {
+      this.#socket.end(`${BAD_REQUEST}${NOT_PLAIN.length}\r\n\r\n${NOT_PLAIN}`);
+      this.#socket.removeListener("readable", this.#read);
+      this.#socket.resume();
+      this.#socket.setTimeout(LIMITS.proxy.lingerMs, this.#giveUp);
+    } else this.#socket.destroy();
+  }
+}
+
+function shakeHands(server: Server | undefined, socket: Socket): void {
+  if (server === undefined) socket.destroy();
+  else if (!socket.destroyed) server.emit("connection", socket);
 }

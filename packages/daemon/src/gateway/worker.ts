@@ -3,6 +3,7 @@
  * when its control pipe closes, so that a daemon that was killed leaves no port taken.
  */
 import { createServer, type Server } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { isError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
@@ -13,7 +14,7 @@ import { compileTable, type RouteTable } from "@skerry/core/gateway/routing/rout
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 import { createGuard } from "./guarded.ts";
 import { Certificates } from "./worker-certificates.ts";
-import { createTlsListener } from "./worker-tls.ts";
+import { createHandshakes, createTlsListener } from "./worker-tls.ts";
 
 type Start = Extract<ToWorker, { type: "start" }>;
 
@@ -32,11 +33,7 @@ const servers: Server[] = [];
 let proxy: ReturnType<typeof createProxy> | undefined;
 let table: RouteTable | undefined;
 
-const certificates = new Certificates({
-  nowMs: () => performance.now(),
-  ask: (host) => tell({ type: "certificate", host }),
-  servedAs: (name) => table?.servedAs(name),
-});
+let certificates: Certificates | undefined;
 
 async function start(message: Start): Promise<void> {
   const served = serve(message);
@@ -50,7 +47,8 @@ async function start(message: Start): Promise<void> {
 }
 
 /** Takes the table at once, because changes may follow; gives what listens. */
-function serve({ http, https, generation, entries, guarded: networks, ticketKeys }: Start): () => Promise<void> {
+function serve(message: Start): () => Promise<void> {
+  const { http, https, generation, entries, guarded: networks, ticketSecret, tlsMinVersion } = message;
   table = compileTable(entries);
   const serving = createProxy({
     ...{
@@ -66,10 +64,18 @@ function serve({ http, https, generation, entries, guarded: networks, ticketKeys
   serving.setTable(table);
   proxy = serving;
   const plain = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => serving.accept(socket, false));
-  const secure = createTlsListener({
-    ...{ certificates, ticketKeys: Buffer.from(ticketKeys, "base64") },
-    accept: (socket) => serving.accept(socket, true),
+  const handshakes = {
+    ticketSecret: Buffer.from(ticketSecret, "base64"),
+    minVersion: tlsMinVersion,
+    accept: (socket: TLSSocket) => serving.accept(socket, true),
+  };
+  certificates = new Certificates({
+    nowMs: () => performance.now(),
+    ask: (host) => tell({ type: "certificate", host }),
+    servedAs: (name) => table?.servedAs(name),
+    serverFor: (certificate) => createHandshakes(certificate, handshakes),
   });
+  const secure = createTlsListener(certificates);
   return async () => {
     for (const [what, server, address] of [
       ["http", plain, http],
@@ -150,7 +156,7 @@ process.on("message", (message: ToWorker) => {
     case "delta":
       return change(message);
     case "certificate":
-      return certificates.take(message.host, message.certificate);
+      return certificates?.take(message.host, message.certificate);
     case "ping":
       return tell({ type: "pong" });
     case "drain":
