@@ -1,0 +1,138 @@
+/**
+ * Bodies far larger than memory go through a worker while the other side stands still now and then: they arrive as they
+ * were, and the worker holds no more of them than one read's worth for each connection.
+ */
+import { equal, ok } from "node:assert/strict";
+import { createHash, type Hash } from "node:crypto";
+import { once } from "node:events";
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { request as httpsRequest } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Readable, Writable } from "node:stream";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TableEntry } from "@skerry/core/gateway/table.ts";
+import { GatewayWorker } from "../src/testing/gateway-worker.ts";
+
+const MiB = 1024 * 1024;
+const IS_FULL = process.env["SKERRY_TEST_TIER"] === "full";
+const BODY_BYTES = IS_FULL ? 5 * 1024 * MiB : 96 * MiB;
+/** Who is slow stands still after so much, until the other side has stood still too. */
+const BURST_BYTES = BODY_BYTES / 4;
+/** More than the kernel's buffers of two connections on loopback hold. */
+const MOST_ON_THE_WAY = 32 * MiB;
+/** A worker without load has 60 MB. */
+const MOST_MEMORY = 160 * MiB;
+const HOST = "app.example";
+
+/** Repeats, but not with the period of any buffer. */
+const PIECE = Buffer.from(Array.from({ length: 65_521 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
+
+/** How far the two ends are. */
+interface Progress {
+  sent: number;
+  taken: number;
+}
+
+/** Sends the body with backpressure; gives its hash. */
+async function send(out: Writable, progress: Progress): Promise<string> {
+  const hash = createHash("sha256");
+  for (let left = BODY_BYTES; left > 0; ) {
+    const piece = left < PIECE.length ? PIECE.subarray(0, left) : PIECE;
+    hash.update(piece);
+    left -= piece.length;
+    const goesOn = out.write(piece);
+    progress.sent += piece.length;
+    if (!goesOn) await once(out, "drain");
+  }
+  out.end();
+  return hash.digest("hex");
+}
+
+/** Reads in bursts: between them it waits until the sender stands still, and looks how far that one has come. */
+async function take(from: Readable, progress: Progress, farthest: { ahead: number }): Promise<string> {
+  const hash: Hash = createHash("sha256");
+  let nextStop = BURST_BYTES;
+  for await (const piece of from) {
+    hash.update(piece as Buffer);
+    progress.taken += (piece as Buffer).length;
+    if (progress.taken < nextStop || progress.taken >= BODY_BYTES) continue;
+    nextStop += BURST_BYTES;
+    for (let before = -1; before !== progress.sent; ) {
+      before = progress.sent;
+      await sleep(150);
+    }
+    farthest.ahead = Math.max(farthest.ahead, progress.sent - progress.taken);
+  }
+  return hash.digest("hex");
+}
+
+describe("bodies larger than memory", () => {
+  let upstream: Server;
+  let worker: GatewayWorker;
+  let onRequest: (request: IncomingMessage, response: ServerResponse) => void;
+  before(async () => {
+    upstream = createServer((request, response) => onRequest(request, response)).listen(0, "127.0.0.1");
+    await once(upstream, "listening");
+    const { port } = upstream.address() as AddressInfo;
+    const backend = { kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "" } as const;
+    const entry: TableEntry = { id: "a", host: HOST, path: "/", upstream: { backends: [backend], reach: "any" } };
+    worker = await GatewayWorker.start([entry]);
+  });
+  after(async () => {
+    await worker[Symbol.asyncDispose]();
+    upstream.close();
+    upstream.closeAllConnections();
+  });
+
+  const ask = (tls: boolean, method: string, headers: Record<string, string | number>) => {
+    const options = { host: "127.0.0.1", method, headers: { host: HOST, ...headers }, agent: false } as const;
+    return tls
+      ? httpsRequest({ ...options, port: worker.httpsPort, servername: HOST, rejectUnauthorized: false })
+      : httpRequest({ ...options, port: worker.httpPort });
+  };
+
+  const check = async (name: string, sent: string, got: string, ahead: number): Promise<void> => {
+    const { peak } = await worker.memory();
+    console.log(`${name}: ${Math.round(ahead / MiB)} MiB on the way, worker's peak ${Math.round(peak / MiB)} MiB`);
+    equal(got, sent);
+    ok(ahead > 0 && ahead <= MOST_ON_THE_WAY, `${ahead} bytes were on the way while nobody read`);
+    ok(peak <= MOST_MEMORY, `the worker had ${peak} bytes`);
+  };
+
+  for (const tls of [false, true]) {
+    const how = tls ? "over TLS" : "plain";
+    test(`a download to a slow reader, ${how}`, async () => {
+      const progress = { sent: 0, taken: 0 };
+      const farthest = { ahead: 0 };
+      const sent = new Promise<string>((resolve, reject) => {
+        onRequest = (_, response) => void send(response, progress).then(resolve, reject);
+      });
+      const [response] = (await once(ask(tls, "GET", {}).end(), "response")) as [IncomingMessage];
+      const got = await take(response, progress, farthest);
+      await check(`download ${how}`, await sent, got, farthest.ahead);
+    });
+
+    test(`an upload to a slow upstream, ${how}`, async () => {
+      const progress = { sent: 0, taken: 0 };
+      const farthest = { ahead: 0 };
+      onRequest = (request, response) => {
+        take(request, progress, farthest).then(
+          (hash) => response.end(hash),
+          (error: unknown) => response.destroy(error as Error),
+        );
+      };
+      const request = ask(tls, "PUT", tls ? {} : { "content-length": BODY_BYTES });
+      const sent = send(request, progress);
+      const [response] = (await once(request, "response")) as [IncomingMessage];
+      const [got] = await response.setEncoding("utf8").toArray();
+      await check(`upload ${how}`, await sent, got as string, farthest.ahead);
+    });
+  }
+});
