@@ -51,6 +51,11 @@ export const DRIVERS: readonly Driver[] = [
     reason: "Node's binding of stream handles: plain sockets are read and written without what is wrapped around them",
   },
   {
+    path: `${CORE}/gateway/http2/flusher.ts`,
+    may: ["setImmediate"],
+    reason: "the end of a turn of the loop, when all sockets that had something were read; it is no time",
+  },
+  {
     path: `${CORE}/gateway/proxy/sweeper.ts`,
     may: ["setTimeout"],
     reason: "one timer for all deadlines of the data path; what time it is comes through a port",

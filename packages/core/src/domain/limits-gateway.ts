@@ -85,6 +85,37 @@ export const GATEWAY_LIMITS = {
     /** Time between two looks at what is overdue. */
     sweepEveryMs: 250,
   },
+  /** HTTP/2 connections of the data path, of clients and to upstreams. A rule that is broken ends a stream or its connection. */
+  http2: {
+    /** Streams that a peer may have open at once. Beyond: REFUSED_STREAM. */
+    maxStreams: 128,
+    /** Bytes of a header block as it is sent. Beyond: ENHANCE_YOUR_CALM. */
+    maxBlockBytes: 64 * KiB,
+    /** CONTINUATION frames of one header block. Beyond: ENHANCE_YOUR_CALM. */
+    maxContinuations: 16,
+    /** Bytes of the names and values of one head, each 32 more (RFC 9113 6.5.2). Beyond: `invalid/headers`. */
+    maxListBytes: 36 * KiB,
+    /** Fields of one head, pseudo headers too. Beyond: `invalid/headers`. */
+    maxFields: 132,
+    /** Bytes of a stream that its peer may send before they are taken: at first. */
+    streamWindowBytes: 64 * KiB,
+    /** When they are taken as fast as they come; so many bytes are kept at most. */
+    maxStreamWindowBytes: 512 * KiB,
+    /** Bytes of all streams of a connection, likewise. To upstreams it bounds what is on its way, not what is kept. */
+    connectionWindowBytes: 1024 * KiB,
+    /** Frames of each useless kind within `nuisanceMs`, and as many more as there was useful work. Beyond: ENHANCE_YOUR_CALM. */
+    maxNuisances: 256,
+    /** @see maxNuisances */
+    nuisanceMs: 10 * second,
+    /** Bytes of answers to frames that wait for a peer that does not read. Beyond: ENHANCE_YOUR_CALM. */
+    maxWaitingBytes: 64 * KiB,
+    /** A header block must come to its end within this. Beyond: ENHANCE_YOUR_CALM. */
+    blockMs: 10 * second,
+    /** A peer must confirm our settings within this. Beyond: SETTINGS_TIMEOUT. */
+    settingsMs: 10 * second,
+    /** After a GOAWAY streams that were on their way are taken for so long, unless the client says that none are. */
+    goAwayMs: 1 * second,
+  },
   gateway: {
     /** Attempts of a transaction whose compares do not hold. Beyond: `conflict`. */
     maxTransactionAttempts: 8,

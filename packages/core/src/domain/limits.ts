@@ -281,6 +281,13 @@ assertLimit(
 assertLimit(LIMITS.index.maxBatchOps <= LIMITS.index.maxGroupOps, "a batch fits a group commit");
 assertLimit(LIMITS.proxy.maxTargetBytes < LIMITS.proxy.maxHeadBytes, "a target fits a head");
 assertLimit(LIMITS.proxy.maxUpstreamIdle <= LIMITS.proxy.maxUpstreamConnections, "kept connections are connections");
+assertLimit(
+  LIMITS.http2.streamWindowBytes >= 65_535,
+  "a stream's window is not less than before our settings are known",
+);
+assertLimit(LIMITS.http2.maxStreamWindowBytes <= LIMITS.http2.connectionWindowBytes, "one stream fits a connection");
+assertLimit(LIMITS.http2.maxFields > LIMITS.proxy.maxHeaders, "as many headers as in HTTP/1, and pseudo headers");
+assertLimit(LIMITS.http2.maxListBytes > LIMITS.proxy.maxHeadBytes, "as large a head as in HTTP/1");
 assertLimit(LIMITS.proxy.smallBodyBytes < LIMITS.proxy.upstreamBufferBytes, "a small body fits one read");
 assertLimit(
   LIMITS.backup.frameBytes + 4 * LIMITS.resource.maxBytes <= LIMITS.backup.maxFrameBytes,

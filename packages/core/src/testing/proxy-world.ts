@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from "node:net";
 import { LIMITS } from "../domain/limits.ts";
-import type { ProxyLimits, ProxyOptions } from "../gateway/proxy/context.ts";
+import type { Http2Limits, ProxyLimits, ProxyOptions } from "../gateway/proxy/context.ts";
 import { createProxy, type DataPath } from "../gateway/proxy/proxy.ts";
 import type { RequestRecord } from "../gateway/proxy/records.ts";
 import { compileTable } from "../gateway/routing/route-table.ts";
@@ -14,6 +14,7 @@ import { realRandom } from "../platform/random.ts";
 const TEST_LIMITS: Partial<ProxyLimits> = { sweepEveryMs: 10 };
 
 export class ProxyWorld implements AsyncDisposable {
+  static readonly http2: Http2Limits = LIMITS.http2;
   readonly proxy: DataPath;
   readonly records: RequestRecord[] = [];
   port = 0;

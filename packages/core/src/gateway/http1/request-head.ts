@@ -37,26 +37,26 @@ export interface RequestHead {
 
 const BAD_LINE = new Refusal("invalid", "The first line is not a request of HTTP/1.1.");
 const BAD_VERSION = new Refusal("invalid", "The version is neither HTTP/1.1 nor HTTP/1.0.");
-const NO_HOST = new Refusal("invalid", "The request has no Host header.");
-const TWO_HOSTS = new Refusal("invalid", "The request has more than one Host header.");
-const TWO_LENGTHS = new Refusal("invalid", "The request has more than one Content-Length.");
+export const NO_HOST = new Refusal("invalid", "The request has no Host header.");
+export const TWO_HOSTS = new Refusal("invalid", "The request has more than one Host header.");
+export const TWO_LENGTHS = new Refusal("invalid", "The request has more than one Content-Length.");
 const TWO_ENCODINGS = new Refusal("invalid", "The request has more than one Transfer-Encoding.");
 const BOTH = new Refusal("invalid", "The request has both Content-Length and Transfer-Encoding.");
 const BAD_ENCODING = new Refusal("invalid", "Transfer-Encoding is something else than chunked.");
 const OLD_CHUNKED = new Refusal("invalid", "HTTP/1.0 has no Transfer-Encoding.");
-const BAD_EXPECT = new Refusal("invalid", "Expect is something else than 100-continue.");
+export const BAD_EXPECT = new Refusal("invalid", "Expect is something else than 100-continue.");
 
-const HOST = 3;
-const LENGTH = 4;
+export const HOST = 3;
+export const LENGTH = 4;
 const ENCODING = 5;
 const UPGRADE = 6;
-const EXPECT = 7;
-const REQUEST_ID = 8;
-const TE = 9;
-const LOOP = -1;
+export const EXPECT = 7;
+export const REQUEST_ID = 8;
+export const TE = 9;
+export const LOOP = -1;
 
-/** Every header that is not just passed on. */
-const NAMES = [
+/** Every header that is not just passed on; so are names that begin with `DROPPED_PREFIX`. */
+export const REQUEST_NAMES = [
   ["te", TE],
   ["host", HOST],
   ["proxy", DROP],
@@ -75,6 +75,8 @@ const NAMES = [
   ["proxy-authorization", DROP],
 ] as const;
 
+export const DROPPED_PREFIX = "x-forwarded-";
+
 const TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i;
 
 /** How the gateway calls itself in CDN-Loop (RFC 8586). */
@@ -92,7 +94,7 @@ const said = {
   requestId: undefined as string | undefined,
   hops: 0,
 };
-const fields = new HeadFields({ names: NAMES, droppedPrefix: "x-forwarded-", dropsUnderscores: true, note });
+const fields = new HeadFields({ names: REQUEST_NAMES, droppedPrefix: DROPPED_PREFIX, dropsUnderscores: true, note });
 const { connection } = fields;
 
 /** `bytes` from `from` are a whole head, as the head reader gives it; so is `text`. */
@@ -195,7 +197,7 @@ function note(what: number, value: string, isTabbed: boolean): Refusal | undefin
 }
 
 /** How many of the names in a CDN-Loop are ours: `a.example; p=1, skerry`. */
-function hopsIn(value: string): number {
+export function hopsIn(value: string): number {
   return value.split(",").filter((one) => (one.split(";", 1)[0] as string).trim().toLowerCase() === GATEWAY_NAME)
     .length;
 }

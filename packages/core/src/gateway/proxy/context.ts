@@ -1,18 +1,22 @@
 /** What the parts of one proxy share. */
 import type { LIMITS } from "../../domain/limits.ts";
 import type { Random } from "../../domain/ports.ts";
+import type { Flusher } from "../http2/flusher.ts";
 import type { RouteTable } from "../routing/route-table.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Names, Resolve } from "./names.ts";
 import type { ProxyStats, RequestRecord } from "./records.ts";
 
 export type ProxyLimits = { readonly [K in keyof typeof LIMITS.proxy]: number };
+export type Http2Limits = { readonly [K in keyof typeof LIMITS.http2]: number };
 
 export interface ProxyOptions {
   readonly monotonicMs: () => number;
   readonly wallMs: () => number;
   readonly random: Random;
   readonly limits: ProxyLimits;
+  /** Default: `LIMITS.http2`. */
+  readonly http2?: Http2Limits;
   /**
    * For routes whose reach is `restricted`: true for addresses of this machine and of its container networks. Loopback,
    * link-local, unspecified and multicast addresses are refused anyway. Asked at each connect, with an IP address.
@@ -34,6 +38,9 @@ export interface Context {
   readonly stats: ProxyStats;
   readonly deadlines: Deadlines;
   readonly names: Names;
+  readonly http2: Http2Limits;
+  /** Of all HTTP/2 connections. */
+  readonly flusher: Flusher;
   table: RouteTable;
   isDraining: boolean;
   /** Monotonic time of the last sweep: near enough for deadlines, and free. Reading it keeps the sweeps going. */

@@ -7,13 +7,14 @@ import { latin1, Refusal } from "../http1/grammar.ts";
 import { HeadReader } from "../http1/head-reader.ts";
 import { CHUNKED, parseRequestHead } from "../http1/request-head.ts";
 import { type ResponseHead, UNTIL_CLOSE } from "../http1/response-head.ts";
+import { PREFACE } from "../http2/protocol.ts";
 import { adopt } from "./adopt.ts";
 import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { type AnswerFacts, chunkOf, forwardedLines, interimHead, lastChunk, ownAnswer, responseHead } from "./heads.ts";
 import type { UpstreamPools } from "./pool.ts";
 import { countRequest } from "./records.ts";
-import type { ClientSide } from "./sides.ts";
+import type { ClientSide, ProxyClient } from "./sides.ts";
 import { Wire, type WireOwner } from "./wire.ts";
 
 const AT_HEAD = 0;
@@ -23,19 +24,22 @@ const IN_TUNNEL = 3;
 /** The last answer is written; what still comes is thrown away, so that the answer is not lost to a reset. */
 const LINGERING = 4;
 
-export class ClientConnection implements WireOwner, ClientSide {
+export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   readonly readsAfterFailedWrite = false;
   readonly wire: Wire;
   deadlineMs = 0;
 
   readonly #context: Context;
   readonly #pools: UpstreamPools;
-  readonly #onGone: (client: ClientConnection) => void;
+  readonly #onGone: (client: ProxyClient) => void;
+  readonly #onHttp2: (client: ClientConnection) => WireOwner;
   readonly #address: string;
   readonly #isSecure: boolean;
   readonly #reader: HeadReader;
   readonly #body: BodyReader;
   #state = AT_HEAD;
+  /** So far the connection has begun as one of HTTP/2 does; below 0: it has not. */
+  #prefaceBytes = 0;
   #exchange: Exchange | undefined;
   /** Of the answer: waits for what goes out with it. */
   #answerHead: string | undefined;
@@ -54,8 +58,10 @@ export class ClientConnection implements WireOwner, ClientSide {
     pools: UpstreamPools,
     socket: Socket,
     isSecure: boolean,
-    onGone: (client: ClientConnection) => void,
+    onGone: (client: ProxyClient) => void,
+    onHttp2: (client: ClientConnection) => WireOwner,
   ) {
+    this.#onHttp2 = onHttp2;
     this.#pools = pools;
     this.#context = context;
     this.#onGone = onGone;
@@ -97,7 +103,11 @@ export class ClientConnection implements WireOwner, ClientSide {
 
   /** Nothing is in flight: a drain may close it. */
   get isIdle(): boolean {
-    return this.#state === AT_HEAD && !this.#reader.begun && !this.wire.isBlocked;
+    return this.#state === AT_HEAD && !this.#reader.begun && this.#prefaceBytes <= 0 && !this.wire.isBlocked;
+  }
+
+  leave(): void {
+    if (this.isIdle) this.wire.destroy();
   }
 
   forwardedFor(hostHeader: string): string {
@@ -122,6 +132,27 @@ export class ClientConnection implements WireOwner, ClientSide {
   }
 
   onBytes(buffer: Buffer, from: number, to: number): number {
+    if (this.#prefaceBytes >= 0) return this.#takeFirst(buffer, from, to);
+    return this.#take(buffer, from, to);
+  }
+
+  /** HTTP/2 with prior knowledge (RFC 9113 3.3): its preface is no request. Whoever takes over gets it too. */
+  #takeFirst(buffer: Buffer, from: number, to: number): number {
+    let at = from;
+    let matched = this.#prefaceBytes;
+    while (matched < PREFACE.length && at < to && buffer[at] === PREFACE.charCodeAt(matched)) {
+      at++;
+      matched++;
+    }
+    this.#prefaceBytes = at === to && matched < PREFACE.length ? matched : -1;
+    if (this.#prefaceBytes >= 0) return to;
+    const before = Buffer.from(PREFACE.slice(0, matched - (at - from)), "latin1");
+    const owner = matched === PREFACE.length ? this.#onHttp2(this) : this;
+    if (before.length > 0) owner.onBytes(before, 0, before.length);
+    return owner.onBytes(buffer, from, to);
+  }
+
+  #take(buffer: Buffer, from: number, to: number): number {
     let at = from;
     while (at < to) {
       switch (this.#state) {

@@ -2,6 +2,7 @@
 import { SkerryError, toProblem } from "../../domain/errors.ts";
 import { CHUNKED, GATEWAY_NAME, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
+import { statusText } from "../http1/status-texts.ts";
 import type { RequestFacts } from "./sides.ts";
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -84,16 +85,29 @@ export function interimHead(head: ResponseHead, id: string): string {
   return `HTTP/1.1${head.statusText}\r\n${head.lines}Connection: Upgrade\r\nUpgrade: websocket\r\nX-Request-Id: ${id}\r\n\r\n`;
 }
 
-/** A whole answer of the gateway's own: a problem document. It never names upstreams. */
-export function ownAnswer(error: SkerryError, { id, dateLine, closes }: AnswerFacts, withoutBody: boolean): string {
+/** A whole answer of the gateway's own. */
+export function ownAnswer(error: SkerryError, facts: AnswerFacts, withoutBody: boolean): string {
+  const { status, lines, body } = ownAnswerParts(error, facts, withoutBody);
+  const end = facts.closes ? "Connection: close\r\n" : "";
+  return `HTTP/1.1 ${status} ${statusText(status)}\r\n${lines}${end}\r\n${body}`;
+}
+
+export interface OwnAnswer {
+  readonly status: number;
+  /** Header lines. */
+  readonly lines: string;
+  readonly body: string;
+}
+
+/** A problem document. It never names upstreams. */
+export function ownAnswerParts(error: SkerryError, { id, dateLine }: AnswerFacts, withoutBody: boolean): OwnAnswer {
   const problem = toProblem(new SkerryError(errorId(error), error.message, hintOf(error)), id);
   // Escaped to ASCII: it is written as latin1.
   const body = `${JSON.stringify(problem).replace(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
-  return (
-    `HTTP/1.1 ${error.status} ${STATUS_TEXTS[error.status] ?? "Error"}\r\n${dateLine}` +
-    `Content-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n${allow(error)}${retryAfter(error)}Cache-Control: no-store\r\nX-Request-Id: ${id}\r\n` +
-    `${closes ? "Connection: close\r\n" : ""}\r\n${withoutBody ? "" : body}`
-  );
+  const lines =
+    `${dateLine}Content-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n${allow(error)}` +
+    `${retryAfter(error)}Cache-Control: no-store\r\nX-Request-Id: ${id}\r\n`;
+  return { status: error.status, lines, body: withoutBody ? "" : body };
 }
 
 /** What is refused is CONNECT and TRACE; others are for the upstream to judge. */
@@ -114,16 +128,3 @@ export function errorId(error: SkerryError): Id {
 function hintOf({ hint }: SkerryError): { hint?: string } {
   return hint === undefined ? {} : { hint };
 }
-
-const STATUS_TEXTS: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  414: "URI Too Long",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-};

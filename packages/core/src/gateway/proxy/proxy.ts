@@ -1,14 +1,19 @@
 /** The gateway's data path: takes sockets of clients, and passes their requests to upstreams by a table of routes. */
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { LIMITS } from "../../domain/limits.ts";
+import { Flusher } from "../http2/flusher.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
 import type { Context, ProxyOptions } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ClientConnection } from "./h1-client.ts";
+import { H2Client } from "./h2-client.ts";
 import { Names } from "./names.ts";
 import { UpstreamPools } from "./pool.ts";
 import { emptyStats, type ProxyStats } from "./records.ts";
+import type { ProxyClient } from "./sides.ts";
 import { Sweeper } from "./sweeper.ts";
+import { Wire, type WireOwner } from "./wire.ts";
 
 export interface DataPath {
   /**
@@ -41,7 +46,8 @@ export function createProxy(options: ProxyOptions): DataPath {
 class SocketPath implements DataPath {
   readonly #context: Context;
   readonly #pools: UpstreamPools;
-  readonly #clients = new Set<ClientConnection>();
+  readonly #clients = new Set<ProxyClient>();
+  readonly #onGone = (client: ProxyClient): void => this.#remove(client);
   readonly #sweeper: Sweeper;
   #onEmpty: (() => void) | undefined;
 
@@ -54,7 +60,7 @@ class SocketPath implements DataPath {
       options,
       limits: options.limits,
       stats: emptyStats(),
-      ...{ deadlines, names },
+      ...{ deadlines, names, flusher: new Flusher(), http2: options.http2 ?? LIMITS.http2 },
       table: compileTable([]),
       isDraining: false,
       get coarseMs() {
@@ -79,7 +85,29 @@ class SocketPath implements DataPath {
       return;
     }
     stats.connections++;
-    this.#clients.add(new ClientConnection(this.#context, this.#pools, socket, tls, (client) => this.#onGone(client)));
+    this.#clients.add(this.#client(socket, tls));
+  }
+
+  #client(socket: Socket | TLSSocket, tls: boolean): ProxyClient {
+    if ("alpnProtocol" in socket && socket.alpnProtocol === "h2") {
+      const take = (owner: WireOwner): Wire =>
+        new Wire(
+          owner,
+          () => this.#context.clientBuffer,
+          () => socket,
+        );
+      return new H2Client(this.#context, this.#pools, take, tls, this.#onGone);
+    }
+    return new ClientConnection(this.#context, this.#pools, socket, tls, this.#onGone, (first) => {
+      const take = (owner: WireOwner): Wire => {
+        first.wire.owner = owner;
+        return first.wire;
+      };
+      const client = new H2Client(this.#context, this.#pools, take, tls, this.#onGone);
+      this.#clients.delete(first);
+      this.#clients.add(client);
+      return client.connection;
+    });
   }
 
   /** Closes one of the oldest connections on which nothing is under way: who waits for a request gives way to who has one. */
@@ -88,7 +116,7 @@ class SocketPath implements DataPath {
     for (const client of this.#clients) {
       if (client.isIdle) {
         client.wire.destroy();
-        this.#onGone(client);
+        this.#remove(client);
         return true;
       }
       if (++looked === MAX_LOOKED_AT) return false;
@@ -115,7 +143,7 @@ class SocketPath implements DataPath {
       for (const client of this.#clients) client.wire.reset();
     };
     signal.addEventListener("abort", cut, { once: true });
-    for (const client of this.#clients) if (client.isIdle) client.wire.destroy();
+    for (const client of this.#clients) client.leave();
     if (signal.aborted) cut();
     if (this.#clients.size > 0) await empty;
     signal.removeEventListener("abort", cut);
@@ -123,7 +151,7 @@ class SocketPath implements DataPath {
     this.#pools.close();
   }
 
-  #onGone(client: ClientConnection): void {
+  #remove(client: ProxyClient): void {
     if (!this.#clients.delete(client)) return;
     this.#context.stats.connections--;
     // Who counts hears of it.

@@ -6,6 +6,19 @@ import type { SkerryError } from "../../domain/errors.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Backend } from "../table.ts";
+import type { Wire } from "./wire.ts";
+
+/** A client's connection, whatever it speaks. */
+export interface ProxyClient {
+  readonly wire: Wire;
+  /** Nothing is in flight: it may be closed. */
+  readonly isIdle: boolean;
+  /** Monotonic; after it `onDeadline` is called. */
+  readonly deadlineMs: number;
+  onDeadline(): void;
+  /** Comes to its end with what is in flight. */
+  leave(): void;
+}
 
 /** A request of a client: one of many on an HTTP/1 connection, or a stream of an HTTP/2 connection. */
 export interface ClientSide {

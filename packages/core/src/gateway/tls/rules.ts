@@ -6,7 +6,7 @@ export const TLS_VERSIONS = { "1.2": "TLSv1.2", "1.3": "TLSv1.3" } as const;
 export type TlsVersion = keyof typeof TLS_VERSIONS;
 
 /** What is spoken inside, best first. */
-export const ALPN_PROTOCOLS = ["http/1.1"] as const;
+export const ALPN_PROTOCOLS = ["h2", "http/1.1"] as const;
 
 /** Forward secrecy and authenticated encryption only. Those of 1.3, then those of 1.2. */
 const CIPHERS = [
