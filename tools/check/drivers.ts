@@ -61,6 +61,11 @@ export const DRIVERS: readonly Driver[] = [
     reason: "one timer for all deadlines of the data path; what time it is comes through a port",
   },
   {
+    path: `${CORE}/gateway/l4/dial.ts`,
+    may: ["node:net"],
+    reason: "the same for routes below HTTP",
+  },
+  {
     path: `${CORE}/gateway/authority.ts`,
     may: ["node:crypto", "@peculiar/x509", "reflect-metadata"],
     reason: "keys are drawn by the cryptographic library itself, and the library for certificates takes it as it is",

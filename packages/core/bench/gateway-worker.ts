@@ -55,7 +55,7 @@ export function ownProgram(ports: Ports): Program {
         type: "start",
         http: { host: "127.0.0.1", port: ports.plain },
         https: { host: "127.0.0.1", port: ports.tls },
-        ...{ generation: 0, entries: entries(ports.upstream), guarded: [] },
+        ...{ generation: 0, entries: entries(ports.upstream), l4: [], ports: [], guarded: [] },
         ...{ ticketSecret: randomBytes(32).toString("base64"), tlsMinVersion: "1.2" },
       });
     },

@@ -179,13 +179,13 @@ async function openServices(
   const buckets = new BucketService({ ...world, store, index: rehearsals.index(index) });
   await buckets.resume();
   const routes = new RouteService({ ...world, store });
-  const { workers, tlsMinVersion } = config.gateway;
-  const { http, https } = config.listen;
+  const { workers, tlsMinVersion, ports } = config.gateway;
+  const { api, http, https } = config.listen;
   const { gatewayDirectory: directory, sitesSocket } = data;
   const gateway = parts.use(
     await startGateway({
       ...{ ...world, store, objects, cluster, directory, sitesSocket, workers, http, https, tlsMinVersion },
-      ...{ containers: compute.endpoints, containerNetworks: config.engine.pool },
+      ...{ containers: compute.endpoints, containerNetworks: config.engine.pool, apiPort: api.port, ports },
     }),
   );
 

@@ -29,6 +29,7 @@ export const up: PassThrough = {
     "listen-https": value("Where the gateway answers HTTPS"),
     "gateway-workers": value("Processes that serve the gateway's traffic"),
     "gateway-tls-min": { ...value("The oldest version of TLS for the gateway's clients"), choices: ["1.2", "1.3"] },
+    "gateway-ports": value("Ports on which every project may publish TCP and UDP"),
     "engine-socket": value("The socket of Docker, which runs the containers"),
     "engine-pool": value("Range of addresses of the containers' networks"),
     "engine-publish": value("Where published ports of containers answer"),

@@ -1,6 +1,6 @@
 /** What a document declares, checked against the schemas of the API before anything is sent. */
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
-import { canonicalHost, canonicalPath, canonicalTarget } from "@skerry/core/contract/canonical.ts";
+import { canonicalHost, canonicalListener, canonicalPath, canonicalTarget } from "@skerry/core/contract/canonical.ts";
 import { SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import { schemasOf } from "@skerry/core/contract/routes.ts";
 import { closest } from "../commands/suggest.ts";
@@ -153,19 +153,27 @@ function bindingOf({ name, labels, spec, ...rest }: Record<string, unknown>, val
   };
 }
 
-type RouteSpec = Readonly<{ host: string; path?: string; to: string }>;
+type RouteSpec = Readonly<{ host?: string; path?: string; listen?: string; to: string }>;
 
 /** As the cloud keeps it, so that what is the same is seen to be the same. */
 function canonicalRoute(spec: RouteSpec, value: Record<string, unknown>, fail: Fail): Record<string, unknown> {
   const read = (field: keyof RouteSpec, canonical: (text: string) => string): string => {
     try {
-      return canonical(spec[field] ?? "/");
+      return canonical(spec[field] ?? (field === "path" ? "/" : ""));
     } catch (error) {
       const { message, hint } = toSkerryError(error);
       throw fail(inFile(["spec", field], value), message.replace(/\.$/, ""), hint);
     }
   };
-  return { host: read("host", canonicalHost), path: read("path", canonicalPath), to: read("to", canonicalTarget) };
+  if (spec.listen !== undefined) {
+    const listen = read("listen", canonicalListener);
+    return { ...spec, listen, to: read("to", (to) => canonicalTarget(to, listen)) };
+  }
+  return {
+    host: read("host", canonicalHost),
+    path: read("path", canonicalPath),
+    to: read("to", (to) => canonicalTarget(to)),
+  };
 }
 
 function inFile(path: readonly PropertyKey[], value: Record<string, unknown>): readonly PropertyKey[] {

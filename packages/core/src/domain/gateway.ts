@@ -6,6 +6,10 @@ import { LIMITS } from "./limits.ts";
 import { isName, NAME_RULE, type Resource } from "./resource.ts";
 import type { RouteMatch } from "./route-match.ts";
 
+/** Of the PROXY protocol, which tells a backend who asks. */
+export const PROXY_VERSIONS = ["v1", "v2"] as const;
+export type ProxyVersion = (typeof PROXY_VERSIONS)[number];
+
 export interface RouteSpec {
   /** Canonical: `canonicalHost`. */
   readonly host: string;
@@ -17,6 +21,10 @@ export interface RouteSpec {
   readonly to: string;
   /** Who set `to` may reach any address (`gateway.upstreams:any`). Else see `Upstream.reach`. */
   readonly anyUpstream: boolean;
+  /** A route below HTTP: where it begins (`formatListener`). `host` is the name of a handshake or empty then, `path` is `/`. */
+  readonly listen?: string;
+  /** Of a route below HTTP: who asks is told to the backend. */
+  readonly proxyProtocol?: ProxyVersion;
 }
 export type Route = Resource<RouteSpec>;
 

@@ -116,6 +116,39 @@ export const GATEWAY_LIMITS = {
     /** After a GOAWAY streams that were on their way are taken for so long, unless the client says that none are. */
     goAwayMs: 1 * second,
   },
+  /** Routes below HTTP, in each worker. */
+  l4: {
+    /** Connections of clients. Beyond: the new one is reset. */
+    maxConnections: 8192,
+    /** Of them, through one route. */
+    maxRouteConnections: 6144,
+    /** Ports that are listened on, all routes together. Routes beyond say so in their status. */
+    maxPorts: 512,
+    /** The buffer that connections read into that carry little. */
+    sharedBufferBytes: 64 * KiB,
+    /** A read of at least so much makes a connection one that carries much: it reads into a buffer of its own. */
+    bulkReadBytes: 8 * KiB,
+    /** @see bulkReadBytes */
+    bulkBufferBytes: 128 * KiB,
+    /** Buffers for those. Beyond: what they read is copied. */
+    maxBulkBuffers: 256,
+    /** Addresses of one name that are tried. */
+    maxAddresses: 4,
+    /** The next address of a name is tried beside the one that has not answered after this. */
+    nextAddressMs: 250,
+    /** A connection to the backend must be there within this, name and all addresses included. Beyond: the client is reset. */
+    connectMs: 10 * second,
+    /** A connection through which nothing goes for so long is reset. */
+    idleMs: 1 * hour,
+    /** The same when one side has sent its end. */
+    halfClosedMs: 10 * minute,
+    /** Connections of a route that was removed end within this. */
+    drainMs: 30 * second,
+    /** Time between two looks at what is overdue. */
+    sweepEveryMs: 250,
+    /** A port that cannot be had is tried again after this. */
+    retryPortMs: 2 * second,
+  },
   gateway: {
     /** Attempts of a transaction whose compares do not hold. Beyond: `conflict`. */
     maxTransactionAttempts: 8,

@@ -300,3 +300,5 @@ assertLimit(
   LIMITS.gateway.renewCertificateMs < LIMITS.gateway.certificateMs,
   "a certificate is renewed while it holds",
 );
+assertLimit(LIMITS.l4.bulkReadBytes < LIMITS.l4.sharedBufferBytes, "a connection that carries much is noticed");
+assertLimit(LIMITS.l4.maxRouteConnections < LIMITS.l4.maxConnections, "one route leaves connections to others");

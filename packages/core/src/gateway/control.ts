@@ -1,4 +1,5 @@
 /** What daemon and gateway workers say to each other over the control pipe (JSON). A worker ends when the pipe closes. */
+import type { L4Counters, L4Entry } from "./l4/entry.ts";
 import type { ProxyStats, RequestRecord } from "./proxy/records.ts";
 import type { TableEntry } from "./table.ts";
 import type { TlsVersion } from "./tls/rules.ts";
@@ -22,6 +23,9 @@ export type ToWorker =
       readonly https: HostPort;
       readonly generation: number;
       readonly entries: readonly TableEntry[];
+      readonly l4: readonly L4Entry[];
+      /** Those of routes below HTTP, at the address of `http`: `tcp/5432`. */
+      readonly ports: readonly string[];
       /** Networks that routes of restricted reach must not lead to, besides those that are guarded anyway; `10.199.0.0/16`. */
       readonly guarded: readonly string[];
       /** Base64: the same for all workers, so that each resumes the TLS sessions of the others. */
@@ -33,7 +37,10 @@ export type ToWorker =
       readonly type: "delta";
       readonly generation: number;
       readonly put: readonly TableEntry[];
+      readonly putL4: readonly L4Entry[];
       readonly remove: readonly string[];
+      /** All that are to be listened on from now on; absent: the same as before. */
+      readonly ports?: readonly string[];
     }
   /** To be answered by `pong`: a worker that hangs is replaced. */
   | { readonly type: "ping" }
@@ -49,6 +56,10 @@ export type FromWorker =
   /** This Node is another than it was made for. */
   | { readonly type: "unsupported"; readonly message: string; readonly hint: string }
   | { readonly type: "running"; readonly generation: number }
+  /** It cannot listen on this port of routes. */
+  | { readonly type: "port"; readonly port: string; readonly code: string }
+  /** What routes below HTTP have carried in it since its start, by uid: those that changed since it last told. */
+  | { readonly type: "l4"; readonly counters: Readonly<Record<string, L4Counters>> }
   | { readonly type: "pong" }
   /** Asks for the certificate of a host of routes, or a name below a wildcard; `""`: the default one. */
   | { readonly type: "certificate"; readonly host: string }

@@ -11,10 +11,14 @@ import type { Clock } from "../domain/ports.ts";
 import type { Entry, Store, WatchEvent } from "../domain/store.ts";
 import type { Logger } from "../domain/telemetry.ts";
 import { type BucketFacts, compileRoute, type Lookups } from "./compile.ts";
+import { compileListener } from "./l4/compile.ts";
+import type { L4Entry } from "./l4/entry.ts";
 import type { TableEntry } from "./table.ts";
 
 export interface TableChange {
   readonly put: readonly TableEntry[];
+  /** Below HTTP. */
+  readonly putL4: readonly L4Entry[];
   /** Ids. */
   readonly remove: readonly string[];
 }
@@ -39,6 +43,7 @@ export class LiveTable implements AsyncDisposable {
   #routes = new Map<string, Route>();
   readonly #buckets = new Map<string, BucketFacts & { readonly name: string }>();
   readonly #entries = new Map<string, TableEntry>();
+  readonly #l4 = new Map<string, L4Entry>();
   /** How many entries lead from each host, as it is written in the route. */
   readonly #hosts = new Map<string, number>();
   readonly #bucketsByName = new Map<string, BucketFacts>();
@@ -59,6 +64,15 @@ export class LiveTable implements AsyncDisposable {
   /** All of it, now. */
   get entries(): readonly TableEntry[] {
     return [...this.#entries.values()];
+  }
+
+  /** Those below HTTP. */
+  get l4(): readonly L4Entry[] {
+    return [...this.#l4.values()];
+  }
+
+  l4Entry(uid: string): L4Entry | undefined {
+    return this.#l4.get(uid);
   }
 
   /** What a route is compiled to; by its uid. */
@@ -217,12 +231,21 @@ export class LiveTable implements AsyncDisposable {
   /** Tells what is different from before. What cannot be read leads nowhere. */
   #apply(routes: readonly Route[], remove: readonly string[] = []): void {
     const put: TableEntry[] = [];
+    const putL4: L4Entry[] = [];
     for (const uid of remove) {
+      this.#l4.delete(uid);
       this.#count(this.#entries.get(uid), -1);
       this.#entries.delete(uid);
     }
     for (const route of routes) {
       try {
+        if (route.spec.listen !== undefined) {
+          const entry = compileListener(route, this.#lookups);
+          if (JSON.stringify(this.#l4.get(entry.id)) === JSON.stringify(entry)) continue;
+          this.#l4.set(entry.id, entry);
+          putL4.push(entry);
+          continue;
+        }
         const entry = compileRoute(route, this.#lookups);
         const before = this.#entries.get(entry.id);
         if (JSON.stringify(before) === JSON.stringify(entry)) continue;
@@ -234,7 +257,7 @@ export class LiveTable implements AsyncDisposable {
         this.#options.log.error({ error, route: route.meta.uid }, "gateway: a route cannot be read");
       }
     }
-    if (put.length > 0 || remove.length > 0) this.#options.onChange({ put, remove });
+    if (put.length + putL4.length + remove.length > 0) this.#options.onChange({ put, putL4, remove });
   }
 
   #count(entry: TableEntry | undefined, change: number): void {

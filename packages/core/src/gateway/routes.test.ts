@@ -154,3 +154,49 @@ test("as many routes as one project may have, and not one more, however many com
   assert.equal(results.filter(({ status }) => status === "fulfilled").length, limit);
   assert.equal((await store.list({ prefix: "/route/" })).entries.length, limit);
 });
+
+test("a port belongs to the project whose route named it first, until its last route goes", async () => {
+  const { create, routes, store } = await createWorld();
+  const at = (who: string, listen: string, host = "") => create(who, host, "/", { listen, to: "tcp://10.0.0.1:5432" });
+  assert.equal((await at("mia", "tcp://:9000")).route.meta.name, "tcp-9000");
+  for (const listen of ["tcp://:9000", "ssh://:9000"]) {
+    await assert.rejects(
+      at("zoe", listen),
+      (error) => isError(error, "conflict") && !/mia|tcp-9000/.test(String(error)),
+    );
+  }
+  await assert.rejects(at("zoe", "tls://zoe.example.com:9000", "zoe.example.com"), is("conflict"));
+  await assert.rejects(at("mia", "tcp://:9000"), is("conflict/exists"));
+  await at("zoe", "udp://:9000");
+  await at("mia", "ssh://:9000");
+  await routes.delete("mia-uid", "tcp-9000");
+  await assert.rejects(at("zoe", "tcp://:9000"), is("conflict"));
+  await routes.delete("mia-uid", "ssh-9000");
+  await at("zoe", "tcp://:9000");
+  await routes.delete("zoe-uid", "tcp-9000");
+  await routes.delete("zoe-uid", "udp-9000");
+  assert.deepEqual(await keys(store), []);
+});
+
+test("the name of a handshake is claimed as a host is; two projects that want a port at once do not both get it", async () => {
+  const { create } = await createWorld();
+  const tls = (who: string) =>
+    create(who, "db.example.com", "/", { listen: "tls://db.example.com", to: "tcp://10.0.0.1:5432" });
+  await create("mia", "example.com");
+  await assert.rejects(tls("zoe"), is("conflict"));
+  await tls("mia");
+  await create("mia", "db.example.com");
+  const at = (who: string) => create(who, "", "/", { listen: "tcp://:9001", to: "tcp://10.0.0.1:1" });
+  const both = await Promise.allSettled([at("mia"), at("zoe")]);
+  assert.deepEqual(both.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+});
+
+test("whether the backend is told who asks is changed, and taken back", async () => {
+  const { create, routes } = await createWorld();
+  await create("mia", "", "/", { listen: "tcp://:9002", to: "tcp://10.0.0.1:1", proxyProtocol: "v2" });
+  const change = async (next: Parameters<typeof routes.update>[2]) =>
+    (await routes.update("mia-uid", "tcp-9002", next)).route.spec.proxyProtocol;
+  assert.equal(await change({}), "v2");
+  assert.equal(await change({ proxyProtocol: "v1" }), "v1");
+  assert.equal(await change({ proxyProtocol: "none" }), undefined);
+});

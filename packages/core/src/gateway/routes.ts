@@ -3,12 +3,14 @@
  * last route to the name goes: claims lie beside the routes and change in the same transactions.
  */
 import { SkerryError } from "../domain/errors.ts";
-import { claimedName, namesAbove, type Route, routeNameOf } from "../domain/gateway.ts";
+import { claimedName, namesAbove, type ProxyVersion, type Route, routeNameOf } from "../domain/gateway.ts";
 import { LIMITS } from "../domain/limits.ts";
+import { listenerRouteName, parseListener, portOfListener } from "../domain/listeners.ts";
 import type { Clock, Random } from "../domain/ports.ts";
 import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } from "../domain/resource.ts";
 import type { Compare, Entry, Json, Op, Store } from "../domain/store.ts";
 import { Turns } from "../domain/turns.ts";
+import { claimPort, releasePort } from "./port-claims.ts";
 
 /** A route with the revision of its last change. */
 export interface RouteEntry {
@@ -27,12 +29,17 @@ export interface NewRoute {
   readonly path: string;
   readonly to: string;
   readonly anyUpstream: boolean;
+  /** Of a route below HTTP, canonical: see `RouteSpec`. */
+  readonly listen?: string;
+  readonly proxyProtocol?: ProxyVersion;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface RouteChange {
   /** Canonical; with whether who asks may reach any address. */
   readonly target?: { readonly to: string; readonly anyUpstream: boolean };
+  /** `none`: it is told to the backend no more. */
+  readonly proxyProtocol?: ProxyVersion | "none";
   readonly labels?: Readonly<Record<string, string>>;
   /** Refuse when the route has changed since. */
   readonly revision?: number;
@@ -69,13 +76,16 @@ export class RouteService {
   }
 
   async #create(input: NewRoute): Promise<RouteEntry> {
-    const { host, path, to, anyUpstream, project } = input;
-    const name = input.name ?? routeNameOf(host, path);
+    const { host, path, to, anyUpstream, project, listen, proxyProtocol } = input;
+    const name =
+      input.name ?? (listen === undefined ? routeNameOf(host, path) : listenerRouteName(parseListener(listen)));
     assertName(name, "route");
     await this.#assertRoom(project);
     const { labels } = input;
     const meta = newMeta({ name, project, ...(labels === undefined ? {} : { labels }) }, this.#world);
-    const route: Route = { kind: "route", meta, spec: { host, path, to, anyUpstream } };
+    const below = listen === undefined ? {} : { listen, ...(proxyProtocol && { proxyProtocol }) };
+    const route: Route = { kind: "route", meta, spec: { host, path, to, anyUpstream, ...below } };
+    const place = placeKey(route.spec);
     const key = resourceKey("route", project, name);
     for (let attempt = 0; attempt < LIMITS.gateway.maxTransactionAttempts; attempt++) {
       const owner = await this.#store.get(resourceKey("project", CLOUD, input.projectName));
@@ -83,20 +93,23 @@ export class RouteService {
         throw new SkerryError("not_found", `There is no project ${input.projectName}, or it is being deleted.`);
       }
       // The place first: another name would not help.
-      if ((await this.#store.get(placeKey(host, path))) !== undefined) await this.#refusePlace(route);
+      if ((await this.#store.get(place)) !== undefined) await this.#refusePlace(route);
       if ((await this.#store.get(key)) !== undefined) throw nameTaken(name);
       const claim = await this.#claim(host, project);
+      const port = await claimPort(this.#store, portOf(route), project);
       const { succeeded, revision } = await this.#store.transact({
         compare: [
           { key: owner.key, modRevision: owner.modRevision },
           { key, modRevision: 0 },
-          { key: placeKey(host, path), modRevision: 0 },
+          { key: place, modRevision: 0 },
           ...claim.compare,
+          ...port.compare,
         ],
         then: [
           put(key, route, meta.labels),
-          { op: "put", key: placeKey(host, path), value: { uid: meta.uid, project, name } },
-          claim.add,
+          { op: "put", key: place, value: { uid: meta.uid, project, name } },
+          ...claim.then,
+          ...port.then,
         ],
       });
       if (succeeded) return { route, revision };
@@ -120,7 +133,7 @@ export class RouteService {
       const next: Route = {
         ...route,
         meta: touchMeta(route.meta, this.#world.clock, change.labels),
-        spec: { ...route.spec, ...change.target },
+        spec: nextSpec(route.spec, change),
       };
       const key = resourceKey("route", project, name);
       const result = await this.#store.transact({
@@ -141,11 +154,11 @@ export class RouteService {
     for (let attempt = 0; attempt < LIMITS.gateway.maxTransactionAttempts; attempt++) {
       const { route, revision } = await this.#expect(project, name);
       const key = resourceKey("route", project, name);
-      const { host, path } = route.spec;
-      const release = await this.#release(host);
+      const release = await this.#release(route.spec.host);
+      const port = await releasePort(this.#store, portOf(route));
       const result = await this.#store.transact({
-        compare: [{ key, modRevision: revision }, release.compare],
-        then: [{ op: "delete", key }, { op: "delete", key: placeKey(host, path) }, release.op],
+        compare: [{ key, modRevision: revision }, ...release.compare, ...port.compare],
+        then: [{ op: "delete", key }, { op: "delete", key: placeKey(route.spec) }, ...release.then, ...port.then],
       });
       if (result.succeeded) return result.revision;
     }
@@ -160,9 +173,10 @@ export class RouteService {
 
   /**
    * What must hold for the project to have one more route to the host, and what writes it down. The nearest claim decides: of
-   * the name itself, else of one above it. @throws `conflict`.
+   * the name itself, else of one above it. A route without a host claims none. @throws `conflict`.
    */
-  async #claim(host: string, project: string): Promise<{ compare: Compare[]; add: Op }> {
+  async #claim(host: string, project: string): Promise<{ compare: Compare[]; then: Op[] }> {
+    if (host === "") return { compare: [], then: [] };
     const own = claimedName(host);
     const compare: Compare[] = [];
     let routes = 1;
@@ -175,27 +189,29 @@ export class RouteService {
       if (name === own) routes = claim.routes + 1;
       break;
     }
-    return { compare, add: { op: "put", key: claimKey(own), value: { project, routes } } };
+    return { compare, then: [{ op: "put", key: claimKey(own), value: { project, routes } }] };
   }
 
-  async #release(host: string): Promise<{ compare: Compare; op: Op }> {
+  async #release(host: string): Promise<{ compare: Compare[]; then: Op[] }> {
+    if (host === "") return { compare: [], then: [] };
     const name = claimedName(host);
     const entry = await this.#store.get(claimKey(name));
     const { project, routes } = (entry?.value as unknown as Claim | undefined) ?? { project: "", routes: 0 };
     const key = claimKey(name);
     const op: Op = routes > 1 ? { op: "put", key, value: { project, routes: routes - 1 } } : { op: "delete", key };
-    return { compare: unchanged(entry, name), op };
+    return { compare: [unchanged(entry, name)], then: [op] };
   }
 
   /** Who may have two routes to one place may also know the other: the host is the project's own. */
   async #refusePlace(route: Route): Promise<never> {
-    const { host, path } = route.spec;
+    const { host, path, listen } = route.spec;
     await this.#claim(host, route.meta.project);
-    const place = (await this.#store.get(placeKey(host, path)))?.value as unknown as { name?: string } | undefined;
+    await claimPort(this.#store, portOf(route), route.meta.project);
+    const place = (await this.#store.get(placeKey(route.spec)))?.value as unknown as { name?: string } | undefined;
     const name = place?.name ?? "NAME";
-    throw new SkerryError("conflict/exists", `The route ${name} leads from ${host}${path} already.`, {
+    throw new SkerryError("conflict/exists", `The route ${name} leads from ${listen ?? `${host}${path}`} already.`, {
       hint: `To lead it elsewhere: skerry route update ${name} --to ${route.spec.to}`,
-      details: { field: "path" },
+      details: { field: listen === undefined ? "path" : "listen" },
     });
   }
 
@@ -217,9 +233,19 @@ function put(key: string, route: Route, labels: Readonly<Record<string, string>>
   return { op: "put", key, value: route as unknown as Json, labels };
 }
 
-/** One route for each host and path. */
-function placeKey(host: string, path: string): string {
-  return `/unique/route/${host}${path}`;
+/** One route for each host and path, and for each listener. */
+function placeKey({ host, path, listen }: Route["spec"]): string {
+  return `/unique/route/${listen ?? `${host}${path}`}`;
+}
+
+function portOf({ spec: { listen } }: Route): string | undefined {
+  return listen === undefined ? undefined : portOfListener(parseListener(listen));
+}
+
+function nextSpec(spec: Route["spec"], { target, proxyProtocol }: RouteChange): Route["spec"] {
+  const { proxyProtocol: before, ...rest } = spec;
+  const told = proxyProtocol ?? before;
+  return { ...rest, ...target, ...(told === undefined || told === "none" ? {} : { proxyProtocol: told }) };
 }
 
 function claimKey(name: string): string {

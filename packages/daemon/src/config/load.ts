@@ -36,7 +36,7 @@ export interface Config {
   readonly data: string;
   readonly listen: { readonly api: Address; readonly http: Address; readonly https: Address };
   /** 0: this node serves no gateway traffic. */
-  readonly gateway: { readonly workers: number; readonly tlsMinVersion: TlsVersion };
+  readonly gateway: { readonly workers: number; readonly tlsMinVersion: TlsVersion; readonly ports: string };
   /** Empty: directories of our own under the data directory. */
   readonly storage: { readonly directories: readonly string[] };
   /** The container engine, the range of its networks, and where published ports answer. */
@@ -125,7 +125,11 @@ function nest(values: Values, sources: Config["sources"], file: string | undefin
   return {
     data: values.data,
     listen: { api: values["listen.api"], http: values["listen.http"], https: values["listen.https"] },
-    gateway: { workers: values["gateway.workers"], tlsMinVersion: values["gateway.tlsMinVersion"] },
+    gateway: {
+      workers: values["gateway.workers"],
+      tlsMinVersion: values["gateway.tlsMinVersion"],
+      ports: values["gateway.ports"],
+    },
     storage: { directories: values["storage.directories"] },
     engine: { socket: values["engine.socket"], pool: values["engine.pool"], publish: values["engine.publish"] },
     log: {

@@ -15,6 +15,7 @@ import {
   pathOf,
   pathsOf,
   poolOf,
+  portRangeOf,
   refusal,
   type Written,
 } from "./values.ts";
@@ -119,6 +120,16 @@ export const SETTINGS = {
     parse: (written) => choiceOf(written, TLS_MIN_VERSIONS),
     fallback: () => "1.2",
     fallbackText: "1.2",
+  }),
+  "gateway.ports": setting<string>({
+    flag: "gateway-ports",
+    variable: "SKERRY_GATEWAY_PORTS",
+    argument: "FROM-TO",
+    summary: "ports on which every project may publish TCP and UDP; others need gateway.ports:any",
+    reload: "restart",
+    parse: portRangeOf,
+    fallback: () => "20000-20999",
+    fallbackText: "20000-20999",
   }),
   "storage.directories": setting<readonly string[]>({
     flag: "storage-dir",

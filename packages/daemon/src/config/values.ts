@@ -126,6 +126,15 @@ export function poolOf(written: Written): string {
   return text;
 }
 
+/** `20000-20999`, or one port. */
+export function portRangeOf(written: Written): string {
+  const text = typeof written.value === "number" ? `${written.value}` : textOf(written);
+  const [, first = "", last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  const [from, to] = [Number(first), Number(last)];
+  if (first !== "" && from >= 1 && from <= to && to <= 65_535) return `${from}-${to}`;
+  throw refusal(written.place, `${quoted(text)} is not a range of ports.`, "Write one like 20000-20999.");
+}
+
 export function nodeNameOf(written: Written): string {
   const text = textOf(written);
   try {

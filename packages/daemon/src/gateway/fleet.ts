@@ -10,6 +10,7 @@ import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import type { Certificate, FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
+import type { L4Counters, L4Entry } from "@skerry/core/gateway/l4/entry.ts";
 import type { TableChange } from "@skerry/core/gateway/live-table.ts";
 import { emptyStats, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
 import type { TableEntry } from "@skerry/core/gateway/table.ts";
@@ -46,11 +47,24 @@ export interface FleetOptions {
   readonly tlsMinVersion: TlsVersion;
   /** The table as it is now. */
   readonly entries: () => readonly TableEntry[];
+  /** Routes below HTTP. */
+  readonly l4?: FleetL4;
   /** Absent: the name has no route, and gets no certificate. `""`: no name was given. */
   readonly certificateFor: (host: string) => Promise<Certificate | undefined>;
   /** Tests: others. */
   readonly limits?: Partial<FleetLimits>;
   readonly worker?: URL;
+}
+
+/** What the fleet knows of routes below HTTP, and tells of them. */
+export interface FleetL4 {
+  readonly entries: () => readonly L4Entry[];
+  readonly ports: () => readonly string[];
+  readonly onPort: (port: string, code: string) => void;
+  /** What a worker has carried since its start; `worker` is the same for all that it tells. */
+  readonly onCounters: (worker: object, counters: Readonly<Record<string, L4Counters>>) => void;
+  /** It has ended: it tells no more. */
+  readonly onGone: (worker: object) => void;
 }
 
 interface Member {
@@ -159,7 +173,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Tells all workers. Gives the generation. */
-  publish(change: TableChange): number {
+  publish(change: TableChange & { readonly ports?: readonly string[] }): number {
     this.#generation++;
     const message: ToWorker = { type: "delta", generation: this.#generation, ...change };
     for (const member of this.#members) send(member, message); // one that is starting has its snapshot first
@@ -204,7 +218,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   async #launch(): Promise<void> {
-    const { clock, http, https, entries } = this.#options;
+    const { clock, http, https, entries, l4 } = this.#options;
     // Its stdout is for nobody: what it has to say comes through the pipe.
     const child = fork(fileURLToPath(this.#options.worker ?? WORKER), [], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
@@ -227,6 +241,8 @@ export class Fleet implements AsyncDisposable {
       https: { host: https.host, port: ports.https },
       generation: this.#generation,
       entries: entries(),
+      l4: l4?.entries() ?? [],
+      ports: l4?.ports() ?? [],
       guarded: this.#options.guarded,
       ticketSecret: this.#ticketSecret,
       tlsMinVersion: this.#options.tlsMinVersion,
@@ -280,6 +296,12 @@ export class Fleet implements AsyncDisposable {
           })
           .catch(() => undefined);
         return;
+      case "port":
+        this.#options.l4?.onPort(message.port, message.code);
+        return;
+      case "l4":
+        this.#options.l4?.onCounters(member, message.counters);
+        return;
       case "stats":
         this.#counts.take(member.stats, message.stats);
         member.stats = message.stats;
@@ -294,6 +316,7 @@ export class Fleet implements AsyncDisposable {
 
   #gone(member: Member, status: number | null, signal: NodeJS.Signals | null): void {
     this.#members.delete(member);
+    this.#options.l4?.onGone(member);
     for (const check of this.#waiters) check();
     const { clock, log } = this.#options;
     if (this.#stop.signal.aborted) return;

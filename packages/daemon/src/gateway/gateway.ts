@@ -11,11 +11,13 @@ import type { Store } from "@skerry/core/domain/store.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { Authority } from "@skerry/core/gateway/authority.ts";
 import type { HostPort } from "@skerry/core/gateway/control.ts";
-import { LiveTable } from "@skerry/core/gateway/live-table.ts";
+import type { L4Counters } from "@skerry/core/gateway/l4/entry.ts";
+import { LiveTable, type TableChange } from "@skerry/core/gateway/live-table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import { Fleet } from "./fleet.ts";
 import { createGuard } from "./guarded.ts";
+import { L4Control } from "./l4-control.ts";
 import { startSites } from "./sites.ts";
 
 export interface GatewayOptions {
@@ -39,12 +41,18 @@ export interface GatewayOptions {
   readonly https: HostPort;
   /** The oldest version of TLS that clients may use. */
   readonly tlsMinVersion: TlsVersion;
+  /** Of the API: no route gets it. */
+  readonly apiPort: number;
+  /** `FROM-TO`: those that routes of any project may take. */
+  readonly ports: string;
 }
 
 export interface RouteStatus {
   readonly url: string;
   readonly state: "ready" | "down";
   readonly reason?: string;
+  /** Of routes below HTTP. */
+  readonly traffic?: L4Counters;
 }
 
 export interface Gateway extends AsyncDisposable {
@@ -54,6 +62,8 @@ export interface Gateway extends AsyncDisposable {
   /** Resolves when the change of a route that made `revision` is in force. @throws `unavailable/timeout`. */
   activated(revision: number): Promise<void>;
   statusOf(route: Route): RouteStatus;
+  /** Whether a port is open to every project (`any`), to who may use any port, or is one of our own. */
+  portRule(port: number): "any" | "guarded" | "own";
   /** Whether no route leads to the address but those of who may use any. */
   isGuarded(ip: string): boolean;
   /** What is not as it should be, in sentences. */
@@ -76,27 +86,56 @@ function addressesAt(host: string): readonly string[] {
 /** Machines with containers have hundreds. */
 const MAX_ADDRESSES = 32;
 
+function portRuleOf({ apiPort, http, https, ports }: GatewayOptions, port: number): "any" | "guarded" | "own" {
+  if ([apiPort, http.port, https.port].includes(port)) return "own";
+  const [from = 0, to = 0] = ports.split("-").map(Number);
+  return port >= from && port <= to ? "any" : "guarded";
+}
+
+/** `publish` says whether there are workers that were told. */
+function openTables(
+  options: GatewayOptions,
+  parts: AsyncDisposableStack,
+  publish: (change: Parameters<Fleet["publish"]>[0]) => boolean,
+): { table: LiveTable; l4: L4Control } {
+  const onChange = (change: TableChange): void => {
+    if (publish(change)) l4.update(change.remove);
+  };
+  const table = parts.use(new LiveTable({ ...options, onChange }));
+  const l4 = parts.use(
+    new L4Control({
+      ...options,
+      entries: () => table.l4,
+      entry: (uid) => table.l4Entry(uid),
+      publish: (ports) => publish({ put: [], putL4: [], remove: [], ports }),
+    }),
+  );
+  return { table, l4 };
+}
+
 /** @throws what keeps it from listening. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await using parts = new AsyncDisposableStack();
   const { log, objects, sitesSocket, workers, http, https } = options;
   const authority = new Authority(options);
-  let publish: ((change: Parameters<Fleet["publish"]>[0]) => number) | undefined;
-  const table = parts.use(new LiveTable({ ...options, onChange: (change) => publish?.(change) }));
-  await table.start();
   let fleet: Fleet | undefined;
+  const { table, l4 } = openTables(options, parts, (change) => {
+    fleet?.publish(change);
+    return fleet !== undefined;
+  });
+  await table.start();
   if (workers > 0) {
     parts.use(await startSites({ objects, log, socketPath: sitesSocket }));
+    await l4.start();
     fleet = parts.use(
       new Fleet({
-        ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks] },
+        ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks], l4 },
         certificateFor: async (host) => {
           if (host === "") return authority.issue(DEFAULT_NAME, ...addressesAt(https.host));
           return table.serves(host) ? authority.issue(host) : undefined;
         },
       }),
     );
-    publish = (change) => fleet?.publish(change) ?? 0;
     await fleet.start();
   }
   const isOwn = createGuard([options.containerNetworks]);
@@ -114,9 +153,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
           cause,
         });
       });
-      await running?.activated();
+      if (running === undefined) return;
+      await l4.settled();
+      await running.activated();
     },
-    statusOf({ meta, spec }) {
+    statusOf(route) {
+      const { meta, spec } = route;
+      if (spec.listen !== undefined) return l4.statusOf(route, running !== undefined);
       const port = running === undefined ? https.port : running.httpsPort;
       const url = `https://${spec.host}${port === 443 || port === 0 ? "" : `:${port}`}${spec.path}`;
       const upstream = table.entry(meta.uid)?.upstream;
@@ -125,6 +168,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (upstream.backends.length > 0) return { url, state: "ready" };
       return { url, state: "down", reason: upstream.reason ?? "it has no backend" };
     },
+    portRule: (port) => portRuleOf(options, port),
     isGuarded,
     problems: () => running?.problems() ?? [],
     authorityCertificate: () => authority.certificate(),

@@ -1,4 +1,5 @@
 /** Whether a port can be had, and what to say when it cannot. */
+import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
@@ -25,6 +26,24 @@ function tryToListen({ host, port }: HostPort): Promise<string | undefined> {
     const server = createServer();
     server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+}
+
+/** The code of what keeps a port of a route, `tcp/5432`, from being had; undefined: nothing does. */
+export function isTaken(host: string, named: string): Promise<string | undefined> {
+  const [protocol, text] = named.split("/");
+  const port = Number(text);
+  return protocol === "udp" ? tryToBind({ host, port }) : tryToListen({ host, port });
+}
+
+function tryToBind({ host, port }: HostPort): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      socket.close();
+      resolve(error.code ?? error.message);
+    });
+    socket.bind({ address: host, port, exclusive: true }, () => socket.close(() => resolve(undefined)));
   });
 }
 

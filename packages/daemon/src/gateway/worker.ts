@@ -14,6 +14,7 @@ import { compileTable, type RouteTable } from "@skerry/core/gateway/routing/rout
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 import { createGuard } from "./guarded.ts";
 import { Certificates } from "./worker-certificates.ts";
+import { WorkerL4 } from "./worker-l4.ts";
 import { createHandshakes, createTlsListener } from "./worker-tls.ts";
 
 type Start = Extract<ToWorker, { type: "start" }>;
@@ -32,6 +33,7 @@ function tell(message: FromWorker): void {
 const servers: Server[] = [];
 let proxy: ReturnType<typeof createProxy> | undefined;
 let table: RouteTable | undefined;
+let l4: WorkerL4 | undefined;
 
 let certificates: Certificates | undefined;
 
@@ -50,10 +52,14 @@ async function start(message: Start): Promise<void> {
 function serve(message: Start): () => Promise<void> {
   const { http, https, generation, entries, guarded: networks, ticketSecret, tlsMinVersion } = message;
   table = compileTable(entries);
+  const isOwnAddress = createGuard(networks);
+  const below = new WorkerL4({ host: http.host, isOwnAddress, onSweep: reportSoon, tell });
+  below.apply(message.l4, []);
+  l4 = below;
   const serving = createProxy({
     ...{
       random,
-      isOwnAddress: createGuard(networks),
+      isOwnAddress,
       onRequest: tellFailure,
       onSweep: reportSoon,
       limits: LIMITS.proxy,
@@ -85,6 +91,7 @@ function serve(message: Start): () => Promise<void> {
       if (code !== undefined) return tell({ type: "failed", what, code });
       servers.push(server);
     }
+    await below.listenOn(message.ports);
     tell({ type: "listening", httpPort: portOf(plain), httpsPort: portOf(secure) });
     tell({ type: "running", generation });
   };
@@ -100,6 +107,7 @@ function reportSoon(): void {
   report = setTimeout(() => {
     report = undefined;
     failuresLeft = LIMITS.gateway.failuresPerReport;
+    if (untold <= MAX_UNTOLD) l4?.report();
     const stats = proxy?.stats();
     const text = JSON.stringify(stats);
     // A daemon that does not read hears it later: sums lose nothing.
@@ -117,10 +125,13 @@ function tellFailure(record: RequestRecord): void {
   tell({ type: "failure", record });
 }
 
-function change({ generation, put, remove }: Extract<ToWorker, { type: "delta" }>): void {
+async function change({ generation, put, putL4, remove, ports }: Extract<ToWorker, { type: "delta" }>): Promise<void> {
   if (table === undefined) throw new Error("a change came before the start");
   table = table.with(put, remove);
   proxy?.setTable(table);
+  l4?.apply(putL4, remove);
+  // Also those of changes before this one.
+  await (ports === undefined ? l4?.settled() : l4?.listenOn(ports));
   tell({ type: "running", generation });
 }
 
@@ -139,7 +150,8 @@ function portOf(server: Server): number {
 
 async function drain(withinMs: number): Promise<void> {
   for (const server of servers) server.close();
-  await proxy?.drain(AbortSignal.timeout(withinMs));
+  const late = AbortSignal.timeout(withinMs);
+  await Promise.all([proxy?.drain(late), l4?.drain(late)]);
   process.exit(0);
 }
 
@@ -154,7 +166,8 @@ process.on("message", (message: ToWorker) => {
       start(message).catch((error: unknown) => fail(error));
       return;
     case "delta":
-      return change(message);
+      change(message).catch((error: unknown) => fail(error));
+      return;
     case "certificate":
       return certificates?.take(message.host, message.certificate);
     case "ping":

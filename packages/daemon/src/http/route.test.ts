@@ -156,6 +156,52 @@ describe("routes", () => {
     await cluster.admin.call(projectRoutes.delete, { params });
   });
 
+  test("below HTTP are made in one form; their place stays", async () => {
+    const made = await mia.call(routeRoutes.create, {
+      body: { spec: { listen: "TCP://:20100/", to: "TCP://DB.example.com:5432" } },
+    });
+    assert.deepEqual(made.spec, { listen: "tcp://:20100", to: "tcp://db.example.com:5432" });
+    assert.equal(made.meta.name, "tcp-20100");
+    assert.deepEqual([made.status?.url, made.status?.traffic?.connections], ["tcp://127.0.0.1:20100", 0]);
+    const params = { name: "tcp-20100" };
+    const update = (spec: object) => mia.call(routeRoutes.update, { params, body: { spec } });
+    assert.equal((await update({ to: "container/db:5432", listen: "tcp://:20100" })).spec.to, "container/db:5432");
+    for (const spec of [{ listen: "tcp://:20101" }, { host: "a.example.com" }, { path: "/" }]) {
+      assert.ok(isError(await refusal(update(spec)), "invalid"), JSON.stringify(spec));
+    }
+    const bad = [
+      { to: "tcp://198.51.100.1:1" },
+      { host: "a.example.com", listen: "tcp://:20102", to: "tcp://198.51.100.1:1" },
+      { listen: "tcp://:20102", path: "/x", to: "tcp://198.51.100.1:1" },
+      { listen: "tcp://:20102", to: "http://198.51.100.1" },
+      { listen: "tcp://20102", to: "tcp://198.51.100.1:1" },
+    ];
+    for (const spec of bad) {
+      const error = await refusal(mia.call(routeRoutes.create, { body: { spec } }));
+      assert.ok(isError(error, "invalid"), JSON.stringify(spec));
+    }
+    await mia.call(routeRoutes.delete, { params });
+  });
+
+  test("take a port of the open range; others need a permission, another project's is a conflict that names nobody", async () => {
+    const at = (client: Client, port: number, to = "tcp://198.51.100.1:1") =>
+      client.call(routeRoutes.create, { body: { spec: { listen: `tcp://:${port}`, to } } });
+    for (const port of [19_999, 21_000, 5432, 22]) {
+      const error = await refusal(at(mia, port));
+      assert.deepEqual([error.status, /gateway\.ports:any/.test(error.message)], [403, true], `${port}`);
+    }
+    await at(mia, 20_000);
+    const taken = await refusal(at(zoe, 20_000));
+    assert.equal(taken.status, 409);
+    assert.doesNotMatch(JSON.stringify({ ...taken, message: taken.message }), /mia|tcp-20000/);
+    await at(cluster.admin, 5432);
+    for (const port of [8080, 8443]) assert.ok(isError(await refusal(at(cluster.admin, port)), "invalid"), `${port}`);
+    for (const to of ["tcp://127.0.0.1:7400", "tcp://localhost:1", "tcp://[::1]:1", "tcp://10.199.0.1:1"]) {
+      const error = await refusal(at(mia, 20_500, to));
+      assert.deepEqual([error.status, /gateway\.upstreams:any/.test(error.message)], [403, true], to);
+    }
+  });
+
   test("have an authority whose certificate everyone may have", async () => {
     const { certificate } = await cluster.client().call(authorityRoutes.get, {});
     assert.match(certificate, /^-----BEGIN CERTIFICATE-----/);

@@ -1,25 +1,24 @@
-import { isIP } from "node:net";
 import { targetOf } from "@skerry/core/auth/access.ts";
 import { authorityRoutes, routeRoutes } from "@skerry/core/contract/api/route.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
-import {
-  canonicalHost,
-  canonicalPath,
-  canonicalTarget,
-  needsOperator,
-  parseTarget,
-  type RouteTarget,
-} from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
 import { type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
 import { openBucketFor } from "./bucket.ts";
 import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
+import {
+  assertMay,
+  assertMayTake,
+  leadsToGuarded,
+  movesPlace,
+  placeText,
+  readDestination,
+  readPlace,
+} from "./route-place.ts";
 import type { Services } from "./services.ts";
 
-const ANY_HOST: Permission = { root: "gateway", resource: "routes", action: "any" };
 const ANY_UPSTREAM: Permission = { root: "gateway", resource: "upstreams", action: "any" };
 const READ_CONTAINERS: Permission = { root: "compute", resource: "containers", action: "read" };
 const READ_OBJECTS: Permission = { root: "storage", resource: "objects", action: "read" };
@@ -39,15 +38,14 @@ export function routeHandlers(services: Services) {
     }),
 
     handle.json(routeRoutes.create, async (call, { body }) => {
-      const host = canonicalHost(body.spec.host);
-      const path = canonicalPath(body.spec.path ?? "/");
-      call.target = `route/${host}${path}`;
+      const place = readPlace(body.spec);
+      call.target = `route/${placeText(place)}`;
       const project = projectOf(services, call, body.project) ?? call.principal.projectUid;
       call.authorize({ project }, body.project === undefined ? "your project" : `project ${body.project}`);
-      if (needsOperator(host)) assertMay(call, project, ANY_HOST, `the host ${host}`);
-      const target = await checkTarget(services, call, project, body.spec.to);
+      assertMayTake(call, gateway, project, place);
+      const target = await checkTarget(services, call, project, body.spec.to, place.listen);
       const created = await routes.create({
-        ...{ host, path, project, ...target },
+        ...{ ...place, project, ...target },
         projectName: services.auth.projects.find(project)?.meta.name ?? "",
         ...(body.name === undefined ? {} : { name: body.name }),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
@@ -59,17 +57,15 @@ export function routeHandlers(services: Services) {
     handle.json(routeRoutes.update, async (call, { params, query, body }) => {
       const { route } = await openRoute(services, call, params.name, query.project);
       const { project } = route.meta;
-      const { host, path, to } = body.spec ?? {};
-      if (
-        (host !== undefined && canonicalHost(host) !== route.spec.host) ||
-        (path !== undefined && canonicalPath(path) !== route.spec.path)
-      ) {
-        throw new SkerryError("invalid", "Host and path of a route do not change.", {
+      const { to } = body.spec ?? {};
+      if (movesPlace(route.spec, body.spec ?? {})) {
+        throw new SkerryError("invalid", "Host, path and listener of a route do not change.", {
           hint: "Create another route, then remove this one.",
           details: { field: "spec" },
         });
       }
-      const target = to === undefined ? undefined : await checkTarget(services, call, project, to);
+      const { listen } = route.spec;
+      const target = to === undefined ? undefined : await checkTarget(services, call, project, to, listen);
       const updated = await routes.update(project, params.name, {
         ...(target === undefined ? {} : { target }),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
@@ -99,26 +95,18 @@ async function openRoute(services: Services, call: Call, name: string, inProject
   return found;
 }
 
-/** @throws `forbidden` that names the permission. */
-function assertMay(call: Call, project: string, permission: Permission, what: string): void {
-  if (call.allows(permission, { project })) return;
-  const text = `${permission.root}.${permission.resource}:${permission.action}`;
-  throw new SkerryError("forbidden", `You may not use ${what}: it needs ${text}.`, {
-    hint: "Ask an operator or admin of this cloud.",
-    details: { permission: text },
-  });
-}
-
 /** What a route may lead to, for who asks. @throws `invalid`, `forbidden`, `not_found` (a bucket). */
 async function checkTarget(
   services: Services,
   call: Call,
   project: string,
   to: string,
+  listen: string | undefined,
 ): Promise<{ to: string; anyUpstream: boolean }> {
-  const target = parseTarget(to);
+  const target = readDestination(to, listen);
   const anyUpstream = call.allows(ANY_UPSTREAM, { project });
-  if (!anyUpstream && leadsToGuarded(services, target)) assertMay(call, project, ANY_UPSTREAM, `the address in ${to}`);
+  if (!anyUpstream && leadsToGuarded(services.gateway, target))
+    assertMay(call, project, ANY_UPSTREAM, `the address in ${to}`);
   // Publishing shows what is in it. Containers of that name may come and go: all of the project are meant.
   if (target.kind === "container") assertMay(call, project, READ_CONTAINERS, `the containers of this project`);
   if (target.kind === "bucket") {
@@ -130,18 +118,12 @@ async function checkTarget(
       });
     }
   }
-  return { to: canonicalTarget(to), anyUpstream };
-}
-
-/** What can be told before a name is resolved; the rest is checked at each connect. */
-function leadsToGuarded({ gateway }: Services, target: RouteTarget): boolean {
-  if (target.kind !== "url") return false;
-  const { host } = target;
-  return isIP(host) !== 0 ? gateway.isGuarded(host) : /(^|\.)localhost\.?$/i.test(host);
+  return { to: target.to, anyUpstream };
 }
 
 function toView(services: Services, { route, revision }: RouteEntry, current = true) {
-  const { host, path, to } = route.spec;
-  const view = { kind: "route" as const, meta: viewMeta(services, route.meta, revision), spec: { host, path, to } };
+  const { host, path, to, listen } = route.spec;
+  const spec = listen === undefined ? { host, path, to } : { listen, to };
+  const view = { kind: "route" as const, meta: viewMeta(services, route.meta, revision), spec };
   return current ? { ...view, status: services.gateway.statusOf(route) } : view;
 }

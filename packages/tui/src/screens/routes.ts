@@ -1,4 +1,5 @@
 import { type RouteView, routeRoutes } from "@skerry/core/contract/api/route.ts";
+import { placeOf } from "@skerry/core/contract/place.ts";
 import { routePresentation } from "@skerry/core/contract/present/route.ts";
 import { callOf, defineScreen, removeKey } from "./screen.ts";
 
@@ -19,12 +20,9 @@ export const routesScreen = defineScreen<RouteView>({
       intent: () => ({
         kind: "prompt",
         title: "New route",
-        hint: "HOST or HOST/PATH leads to http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME.",
+        hint: "HOST or HOST/PATH leads to http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; tcp://:PORT to tcp://HOST:PORT.",
         fields: [{ label: "From" }, { label: "To" }],
-        call: (from = "", to = "") => {
-          const [, host = "", path] = /^([^/]*)(\/.*)?$/s.exec(from) ?? [];
-          return callOf(routeRoutes.create, { body: { spec: { host, to, ...(path === undefined ? {} : { path }) } } });
-        },
+        call: (from = "", to = "") => callOf(routeRoutes.create, { body: { spec: { ...placeOf(from), to } } }),
         done: (from, to) => `${from} leads to ${to}`,
       }),
     },

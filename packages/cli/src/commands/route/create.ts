@@ -1,14 +1,18 @@
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { placeOf } from "@skerry/core/contract/place.ts";
 import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
 import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
-  usage: "HOST[/PATH]",
+  usage: "HOST[/PATH] | tcp://:PORT",
   args: [1, 1],
   options: {
-    to: { type: "string", describe: "http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME" },
+    to: {
+      type: "string",
+      describe: "http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
+    },
     name: { type: "string", describe: "Name of the route (default: made of host and path)" },
     ...LABEL_OPTION,
   },
@@ -16,6 +20,7 @@ export default defineCommand({
   more: [
     ["route create example.com/docs --to bucket/docs", "a static site below a path"],
     ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
+    ["route create tcp://:20432 --to container/db:5432", "a port, and whatever is spoken there"],
   ],
   details:
     "The host name, and all below it, belong to your project from then on, until its last route goes. A route to a " +
@@ -28,7 +33,7 @@ export default defineCommand({
         hint: "Like this: skerry route create app.example.com --to container/web:80",
       });
     }
-    const [, host = "", path] = /^([^/]*)(\/.*)?$/.exec(args[0] ?? "") ?? [];
+    const place = placeOf(args[0] ?? "");
     const client = await invocation.client();
     const project = await invocation.project();
     const route = await client.call(routeRoutes.create, {
@@ -36,7 +41,7 @@ export default defineCommand({
         ...(name === undefined ? {} : { name }),
         ...(project === undefined ? {} : { project }),
         ...(label.length === 0 ? {} : { labels: parseLabels(label) }),
-        spec: { host, to, ...(path === undefined ? {} : { path }) },
+        spec: { ...place, to },
       },
       signal: invocation.signal,
     });

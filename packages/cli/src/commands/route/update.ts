@@ -9,7 +9,10 @@ export default defineCommand({
   usage: "NAME",
   args: [1, 1],
   options: {
-    to: { type: "string", describe: "http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME" },
+    to: {
+      type: "string",
+      describe: "http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
+    },
     ...LABEL_CHANGE_OPTION,
   },
   example: "route update app-example-com --to container/web-2:80",

@@ -1,17 +1,21 @@
 import type { RouteView } from "../api/route.ts";
 import { createdColumn, labelsColumn, nameColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatBrief } from "./values.ts";
+import { formatBrief, formatBytes } from "./values.ts";
 
 export const routePresentation: Presentation<RouteView> = {
   kind: "route",
   nameOf: ({ meta }) => meta.name,
   leaveOut: ["LABELS", "AGE", "PROJECT", "TO"],
+  facts: [
+    { title: "CONNECTIONS", value: ({ status }) => connectionsOf(status) },
+    { title: "TRAFFIC", value: ({ status }) => trafficOf(status) },
+  ],
   columns: [
     nameColumn,
     projectColumn,
     // It is copied from here: a part of it leads nowhere.
-    { title: "URL", cell: ({ spec, status }) => status?.url ?? `${spec.host}${spec.path}`, whole: true },
+    { title: "URL", cell: ({ spec, status }) => status?.url ?? spec.listen ?? `${spec.host}${spec.path}`, whole: true },
     { title: "TO", cell: ({ spec }) => spec.to },
     {
       title: "STATE",
@@ -23,6 +27,22 @@ export const routePresentation: Presentation<RouteView> = {
     labelsColumn,
   ],
 };
+
+function connectionsOf(status: RouteView["status"]): readonly string[] {
+  if (status?.traffic === undefined) return [];
+  const { connections, open, failed, refused } = status.traffic;
+  const troubles = [
+    ...(failed > 0 ? [`${failed} did not reach the backend`] : []),
+    ...(refused > 0 ? [`${refused} were too many`] : []),
+  ];
+  return [`${connections} since the start, ${open} open`, ...troubles];
+}
+
+function trafficOf(status: RouteView["status"]): readonly string[] {
+  if (status?.traffic === undefined) return [];
+  const { bytesIn, bytesOut } = status.traffic;
+  return [`${formatBytes(bytesIn)} in, ${formatBytes(bytesOut)} out`];
+}
 
 function stateOf(status: RouteView["status"]): string {
   if (status === undefined) return "-";

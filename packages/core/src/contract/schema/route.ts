@@ -3,12 +3,23 @@ import { LIMITS } from "../../domain/limits.ts";
 import { IN_PROJECT, nameSchema, noParams, noQuery, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
 
 const spec = z.strictObject({
-  host: z.string().max(255).describe("Host name, or *.NAME for all below it (operators); cannot be changed"),
+  host: z.string().max(255).optional().describe("Host name, or *.NAME for all below it (operators); cannot be changed"),
   path: z
     .string()
     .max(LIMITS.gateway.maxRoutePath)
+    .optional()
     .describe("Prefix of paths, matched by whole segments; default /; cannot be changed"),
-  to: z.string().max(2048).describe("Where it leads: http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME"),
+  listen: z
+    .string()
+    .max(300)
+    .optional()
+    .describe("Instead of host and path, below HTTP: tcp://:PORT; cannot be changed"),
+  to: z
+    .string()
+    .max(2048)
+    .describe(
+      "Where it leads: http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT or container/NAME:PORT",
+    ),
 });
 export const routeSchema = resourceSchema("route", spec).extend({
   status: z
@@ -16,6 +27,17 @@ export const routeSchema = resourceSchema("route", spec).extend({
       url: z.string().describe("Where it answers on this node"),
       state: z.enum(["ready", "down"]),
       reason: z.string().optional().describe("Why it is down"),
+      traffic: z
+        .object({
+          connections: z.int().describe("That were taken"),
+          open: z.int(),
+          bytesIn: z.int().describe("From clients"),
+          bytesOut: z.int().describe("To clients"),
+          failed: z.int().describe("That did not reach the backend"),
+          refused: z.int().describe("That were too many"),
+        })
+        .optional()
+        .describe("Below HTTP: what it has carried since the daemon's start"),
     })
     .optional(),
 });
@@ -30,7 +52,7 @@ export const routeSchemas = {
   create: route.create({
     ...ownedFields,
     name: nameSchema.optional().describe("Default: made of host and path"),
-    spec: spec.partial({ path: true }),
+    spec,
   }),
   update: route.update(spec.partial()),
   delete: route.delete,

@@ -1,0 +1,118 @@
+/** Routes below HTTP, as the daemon sees them: ports, what workers have carried, and the status of each. */
+import type { Route } from "@skerry/core/domain/gateway.ts";
+import { type Listener, parseListener, portOfListener } from "@skerry/core/domain/listeners.ts";
+import type { Clock } from "@skerry/core/domain/ports.ts";
+import type { Logger } from "@skerry/core/domain/telemetry.ts";
+import type { HostPort } from "@skerry/core/gateway/control.ts";
+import { addCounters, emptyCounters, type L4Counters, type L4Entry } from "@skerry/core/gateway/l4/entry.ts";
+import type { FleetL4 } from "./fleet.ts";
+import { L4Ports } from "./l4-ports.ts";
+
+export interface L4ControlOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly http: HostPort;
+  readonly entries: () => readonly L4Entry[];
+  readonly entry: (uid: string) => L4Entry | undefined;
+  readonly publish: (ports: readonly string[]) => void;
+}
+
+export interface L4Status {
+  readonly url: string;
+  readonly state: "ready" | "down";
+  readonly reason?: string;
+  readonly traffic: L4Counters;
+}
+
+export class L4Control implements FleetL4, AsyncDisposable {
+  readonly #options: L4ControlOptions;
+  readonly #ports: L4Ports;
+  /** Of workers that live, by route. */
+  readonly #live = new Map<object, Map<string, L4Counters>>();
+  /** Of those that have ended. */
+  readonly #ended = new Map<string, L4Counters>();
+
+  constructor(options: L4ControlOptions) {
+    this.#options = options;
+    const { clock, log, http, publish } = options;
+    this.#ports = new L4Ports({ clock, log, publish, host: http.host, wanted: () => this.#wanted() });
+  }
+
+  /** Before the workers start. */
+  start(): Promise<void> {
+    return this.#ports.start();
+  }
+
+  /** Routes have changed. */
+  update(removedIds: readonly string[]): void {
+    for (const id of removedIds) {
+      this.#ended.delete(id);
+      for (const counters of this.#live.values()) counters.delete(id);
+    }
+    void this.#ports.update();
+  }
+
+  settled(): Promise<void> {
+    return this.#ports.settled();
+  }
+
+  entries(): readonly L4Entry[] {
+    return this.#options.entries();
+  }
+
+  ports(): readonly string[] {
+    return this.#ports.held;
+  }
+
+  onPort(port: string, code: string): void {
+    this.#ports.failed(port, code);
+  }
+
+  onCounters(worker: object, counters: Readonly<Record<string, L4Counters>>): void {
+    const known = this.#live.get(worker) ?? new Map<string, L4Counters>();
+    this.#live.set(worker, known);
+    for (const [id, one] of Object.entries(counters)) if (this.#options.entry(id) !== undefined) known.set(id, one);
+  }
+
+  onGone(worker: object): void {
+    for (const [id, counters] of this.#live.get(worker) ?? []) {
+      this.#ended.set(id, addCounters(this.#ended.get(id) ?? emptyCounters(), { ...counters, open: 0 }));
+    }
+    this.#live.delete(worker);
+  }
+
+  statusOf({ meta, spec }: Route, isServed: boolean): L4Status {
+    const listener = parseListener(spec.listen ?? "");
+    const shared = { url: this.#urlOf(listener), traffic: this.#trafficOf(meta.uid) };
+    const entry = this.#options.entry(meta.uid);
+    const down = (reason: string) => ({ ...shared, state: "down" as const, reason });
+    if (!isServed) return down("this node runs no gateway workers");
+    if (entry === undefined) return down("it is not in force yet");
+    const port = portOfListener(listener);
+    const problem = port === undefined ? undefined : this.#ports.problemOf(port);
+    if (problem !== undefined) return down(problem);
+    if (entry.backends.length === 0) return down(entry.reason ?? "it has no backend");
+    return { ...shared, state: "ready" };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#ports[Symbol.asyncDispose]();
+  }
+
+  #wanted(): ReadonlySet<string> {
+    return new Set(this.entries().flatMap((entry) => portOfListener(entry) ?? []));
+  }
+
+  #trafficOf(uid: string): L4Counters {
+    const live = [...this.#live.values()].flatMap((counters) => counters.get(uid) ?? []);
+    return live.reduce(addCounters, this.#ended.get(uid) ?? emptyCounters());
+  }
+
+  /** Where it answers on this node. An address that stands for all is left out. */
+  #urlOf({ protocol, host, port }: Listener): string {
+    const at = this.#options.http.host;
+    const isAll = at === "0.0.0.0" || at === "::";
+    const name = host !== "" ? host : isAll ? "" : at.includes(":") ? `[${at}]` : at;
+    return `${protocol}://${name}:${port}`;
+  }
+}

@@ -1,0 +1,90 @@
+/** Routes below HTTP in a worker: the ports that they name, and the data path behind them. */
+import { createServer, type Server } from "node:net";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
+import type { FromWorker } from "@skerry/core/gateway/control.ts";
+import type { L4Counters, L4Entry } from "@skerry/core/gateway/l4/entry.ts";
+import { L4Path } from "@skerry/core/gateway/l4/path.ts";
+
+export interface WorkerL4Options {
+  /** The address of all ports. */
+  readonly host: string;
+  readonly isOwnAddress: (ip: string) => boolean;
+  readonly onSweep: () => void;
+  readonly tell: (message: FromWorker) => void;
+}
+
+export class WorkerL4 {
+  readonly #options: WorkerL4Options;
+  readonly #path: L4Path;
+  /** By port, `tcp/5432`. */
+  readonly #servers = new Map<string, Server>();
+  #settling: Promise<void> = Promise.resolve();
+  /** As last told, by route. */
+  readonly #told = new Map<string, string>();
+
+  constructor(options: WorkerL4Options) {
+    this.#options = options;
+    const { isOwnAddress, onSweep } = options;
+    const limits = { limits: LIMITS.l4, nameLimits: LIMITS.proxy };
+    this.#path = new L4Path({ ...limits, isOwnAddress, onSweep, monotonicMs: () => performance.now() });
+  }
+
+  apply(put: readonly L4Entry[], removedIds: readonly string[]): void {
+    this.#path.apply(put, removedIds);
+  }
+
+  /** These and no others. Resolves when each listens, or has been told why it does not. */
+  listenOn(ports: readonly string[]): Promise<void> {
+    this.#settling = this.#settling.then(async () => {
+      for (const [port, server] of this.#servers) {
+        if (ports.includes(port)) continue;
+        server.close();
+        this.#servers.delete(port);
+      }
+      await Promise.all(ports.filter((port) => !this.#servers.has(port)).map((port) => this.#open(port)));
+    });
+    return this.#settling;
+  }
+
+  settled(): Promise<void> {
+    return this.#settling;
+  }
+
+  /** Tells what has changed since the last time. */
+  report(): void {
+    const changed: Record<string, L4Counters> = {};
+    const all = this.#path.counters();
+    for (const [id, counters] of all) {
+      const text = JSON.stringify(counters);
+      if (this.#told.get(id) === text) continue;
+      this.#told.set(id, text);
+      changed[id] = counters;
+    }
+    for (const id of this.#told.keys()) if (!all.has(id)) this.#told.delete(id);
+    if (Object.keys(changed).length > 0) this.#options.tell({ type: "l4", counters: changed });
+  }
+
+  async drain(signal: AbortSignal): Promise<void> {
+    for (const server of this.#servers.values()) server.close();
+    await this.#path.drain(signal);
+  }
+
+  /** Each worker binds it itself: the kernel spreads connections. */
+  #open(named: string): Promise<void> {
+    const port = Number(named.split("/")[1]);
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+      socket.on("error", () => socket.destroy());
+      this.#path.accept(socket, port);
+    });
+    this.#servers.set(named, server);
+    return new Promise((resolve) => {
+      server.once("error", (error: NodeJS.ErrnoException) => {
+        this.#servers.delete(named);
+        this.#options.tell({ type: "port", port: named, code: error.code ?? "unknown" });
+        resolve();
+      });
+      const { host } = this.#options;
+      server.listen({ host, port, reusePort: true, backlog: LIMITS.gateway.backlog }, () => resolve());
+    });
+  }
+}

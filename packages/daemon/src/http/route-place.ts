@@ -1,0 +1,127 @@
+/** What a call says of the place of a route, and of where it leads: HTTP's, or below it. */
+import { isIP } from "node:net";
+import type { Call } from "@skerry/core/contract/dispatch/call.ts";
+import { SkerryError } from "@skerry/core/domain/errors.ts";
+import {
+  canonicalHost,
+  canonicalPath,
+  canonicalTarget,
+  needsOperator,
+  parseTarget,
+} from "@skerry/core/domain/gateway.ts";
+import type { Permission } from "@skerry/core/domain/identity.ts";
+import {
+  formatListener,
+  formatListenerTarget,
+  parseListener,
+  parseListenerTarget,
+} from "@skerry/core/domain/listeners.ts";
+import type { Gateway } from "../gateway/gateway.ts";
+
+const ANY_HOST: Permission = { root: "gateway", resource: "routes", action: "any" };
+const ANY_PORT: Permission = { root: "gateway", resource: "ports", action: "any" };
+
+/** In canonical form. Of a route below HTTP, `host` is the name of a handshake or empty. */
+export interface Place {
+  readonly host: string;
+  readonly path: string;
+  readonly listen?: string;
+}
+
+interface PlaceText {
+  readonly host?: string | undefined;
+  readonly path?: string | undefined;
+  readonly listen?: string | undefined;
+}
+
+/** @throws `invalid`. */
+export function readPlace({ host, path, listen }: PlaceText): Place {
+  if ((host === undefined) === (listen === undefined)) {
+    throw new SkerryError("invalid", "A route has either a host or a listener.", {
+      hint: "host (and path) for HTTP: app.example.com. listen for what is below it: tcp://:20000.",
+      details: { field: host === undefined ? "host" : "listen" },
+    });
+  }
+  if (listen === undefined) return { host: canonicalHost(host ?? ""), path: canonicalPath(path ?? "/") };
+  if (path !== undefined) {
+    throw new SkerryError("invalid", "A route with a listener has no path: it does not read what goes through it.", {
+      details: { field: "path" },
+    });
+  }
+  const listener = parseListener(listen);
+  return { host: listener.host, path: "/", listen: formatListener(listener) };
+}
+
+export function placeText({ host, path, listen }: Place): string {
+  return listen ?? `${host}${path}`;
+}
+
+/** Whether what is said of the place of a route that is there says something else. @throws `invalid`. */
+export function movesPlace(place: Place, { host, path, listen }: PlaceText): boolean {
+  if (host === undefined && path === undefined && listen === undefined) return false;
+  if (place.listen !== undefined) {
+    return host !== undefined || path !== undefined || formatListener(parseListener(listen ?? "")) !== place.listen;
+  }
+  return (
+    listen !== undefined ||
+    (host !== undefined && canonicalHost(host) !== place.host) ||
+    (path !== undefined && canonicalPath(path) !== place.path)
+  );
+}
+
+/** Whether who asks may take it. @throws `forbidden`, `invalid` (a port of our own), `unsupported`. */
+export function assertMayTake(call: Call, gateway: Gateway, project: string, { host, listen }: Place): void {
+  if (host !== "" && needsOperator(host)) assertMay(call, project, ANY_HOST, `the host ${host}`);
+  if (listen === undefined) return;
+  const { protocol, port } = parseListener(listen);
+  if (protocol !== "tcp") {
+    throw new SkerryError("unsupported", `Routes of ${protocol} are not there yet.`, { hint: "Use tcp://:PORT." });
+  }
+  switch (gateway.portRule(port)) {
+    case "own":
+      throw new SkerryError("invalid", `The port ${port} is one that Skerry itself answers on.`, {
+        hint: "Choose another port.",
+        details: { field: "listen" },
+      });
+    case "guarded":
+      assertMay(call, project, ANY_PORT, `the port ${port}`);
+      break;
+    default:
+  }
+}
+
+/** Where a route leads. */
+export interface Destination {
+  /** Canonical. */
+  readonly to: string;
+  readonly kind: "url" | "address" | "container" | "bucket";
+  /** Name of the container or bucket; host of the rest. */
+  readonly name: string;
+}
+
+/** @throws `invalid`. */
+export function readDestination(to: string, listen: string | undefined): Destination {
+  if (listen !== undefined) {
+    const target = parseListenerTarget(to, parseListener(listen).protocol);
+    const name = target.kind === "container" ? target.name : target.host;
+    return { to: formatListenerTarget(target), kind: target.kind, name };
+  }
+  const target = parseTarget(to);
+  return { to: canonicalTarget(to), kind: target.kind, name: target.kind === "url" ? target.host : target.name };
+}
+
+/** What can be told before a name is resolved; the rest is checked at each connect. */
+export function leadsToGuarded(gateway: Gateway, { kind, name }: Destination): boolean {
+  if (kind !== "url" && kind !== "address") return false;
+  return isIP(name) !== 0 ? gateway.isGuarded(name) : /(^|\.)localhost\.?$/i.test(name);
+}
+
+/** @throws `forbidden` that names the permission. */
+export function assertMay(call: Call, project: string, permission: Permission, what: string): void {
+  if (call.allows(permission, { project })) return;
+  const text = `${permission.root}.${permission.resource}:${permission.action}`;
+  throw new SkerryError("forbidden", `You may not use ${what}: it needs ${text}.`, {
+    hint: "Ask an operator or admin of this cloud.",
+    details: { permission: text },
+  });
+}
