@@ -27,6 +27,8 @@ const PURE_MODULES = new Set(
 /** What only computes in modules of Node that are the world else. */
 const PURE_NAMES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ["node:net", new Set(["isIP", "isIPv4", "isIPv6", "BlockList"])],
+  // Reads certificates and keys as OpenSSL does.
+  ["node:tls", new Set(["createSecureContext"])],
 ]);
 
 /** npm packages that only compute. Hashing a password takes a random salt: callers give it through the port. */

@@ -13,14 +13,17 @@ import { ROUTES } from "@skerry/core/contract/routes.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Principal } from "@skerry/core/domain/identity.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
+import type { Sealer } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
+import { CertificateService } from "@skerry/core/gateway/certificates/service.ts";
 import { RouteService } from "@skerry/core/gateway/routes.ts";
 import { createJobRunner } from "@skerry/core/jobs/runner.ts";
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
 import { createDigestThread } from "@skerry/core/platform/digests.ts";
 import { realDisk as disk } from "@skerry/core/platform/disk.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
+import { openSealer } from "@skerry/core/platform/sealing.ts";
 import { BucketService } from "@skerry/core/storage/buckets.ts";
 import { openSqliteIndex } from "@skerry/core/storage/index/sqlite/open.ts";
 import { verifyJob } from "@skerry/core/storage/index/sqlite/verify-job.ts";
@@ -133,7 +136,7 @@ interface Opened {
 }
 
 /** Kinds that a project owns: they go before it does. */
-const OWNED_KINDS = ["bucket", "route", "container", "volume", "network"] as const;
+const OWNED_KINDS = ["bucket", "route", "certificate", "container", "volume", "network"] as const;
 
 async function ownsNothing(store: Store, projectUid: string): Promise<boolean> {
   const first = (kind: string) => store.list({ prefix: `/${kind}/${projectUid}/`, limit: 1 });
@@ -179,13 +182,14 @@ async function openServices(
   const buckets = new BucketService({ ...world, store, index: rehearsals.index(index) });
   await buckets.resume();
   const routes = new RouteService({ ...world, store });
-  const { workers, tlsMinVersion, ports } = config.gateway;
+  const certificates = new CertificateService({ ...world, store, sealer: await openSecrets(store, data) });
   const { api, http, https } = config.listen;
   const { gatewayDirectory: directory, sitesSocket } = data;
   const gateway = parts.use(
     await startGateway({
-      ...{ ...world, store, objects, cluster, directory, sitesSocket, workers, http, https, tlsMinVersion },
-      ...{ containers: compute.endpoints, containerNetworks: config.engine.pool, apiPort: api.port, ports },
+      ...{ ...world, store, objects, cluster, directory, sitesSocket, http, https, ...config.gateway },
+      ...{ containers: compute.endpoints, containerNetworks: config.engine.pool, apiPort: api.port },
+      keyOf: (certificate) => certificates.keyOf(certificate),
     }),
   );
 
@@ -196,7 +200,7 @@ async function openServices(
   const backups = await createBackups({ ...world, store, index, buckets, data });
   const findFailure = createFailureCheck({ audit, auth, index, servers, store });
   const services: Services = {
-    ...{ audit, auth, backups, buckets, clock, compute, feeds, gateway, imageLoader, index, jobs },
+    ...{ audit, auth, backups, buckets, certificates, clock, compute, feeds, gateway, imageLoader, index, jobs },
     ...{ objects, routes, store },
     node: {
       ...{ cluster, name: config.node.name, version: VERSION, startedMs },
@@ -233,6 +237,12 @@ async function openCompute(options: NodeOptions, parts: AsyncDisposableStack, st
   const imageLoader = new ImageLoader({ engine, images, store, use, disk, random, directory, reserve });
   await imageLoader.clean();
   return { compute, imageLoader };
+}
+
+/** The key that seals the secrets in the store; made when nothing was sealed with it yet. @throws `internal/corrupt`. */
+async function openSecrets(store: Store, data: DataDirectory): Promise<Sealer> {
+  const { entries } = await store.list({ prefix: "/certificate/", limit: 1 });
+  return openSealer({ disk, random, path: data.masterKeyFile, mayCreate: entries.length === 0 });
 }
 
 /** An empty store or index in place of a lost one would look healthy, and forget everything. @throws `internal/corrupt`. */

@@ -33,11 +33,15 @@ export default defineCommand({
         ["Cluster", `${status.cluster}, revision ${status.revision}`],
         ["Context", describeContext(context)],
       ]);
-      const problems = status.problems.map((problem) => `- ${escapeText(problem)}\n`).join("");
-      return problems === "" ? facts : `${facts}\nNot as it should be:\n${problems}`;
+      return `${facts}${told("Not as it should be", status.problems)}${told("To look after", status.warnings)}`;
     });
   },
 });
+
+function told(title: string, sentences: readonly string[] = []): string {
+  if (sentences.length === 0) return "";
+  return `\n${title}:\n${sentences.map((one) => `- ${escapeText(one)}\n`).join("")}`;
+}
 
 /** What everybody may know. */
 async function showToMember({ output, signal }: Invocation, client: Client, context: string): Promise<void> {

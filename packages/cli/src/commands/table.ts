@@ -73,6 +73,10 @@ export const ENTRIES: readonly Entry[] = [
   command("route update", "Change where a route leads, or its labels", () => import("./route/update.ts")),
   ...resource("route", "Remove routes; the last one to a host name frees the name"),
 
+  command("certificate create", "Bring a certificate for hosts of routes", () => import("./certificate/create.ts")),
+  command("certificate update", "Put another certificate in its place", () => import("./certificate/update.ts")),
+  ...resource("certificate", "Remove certificates, with their keys"),
+
   command("ca export", "Print the certificate that clients of the gateway must trust", () => import("./ca/export.ts")),
 
   command("container stats", "Show what containers use now", () => import("./container/stats.ts")),

@@ -1,5 +1,6 @@
 /** What can be declared, in the order in which it is applied: what others need comes before them. */
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { certificateRoutes } from "@skerry/core/contract/api/certificate.ts";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
@@ -16,6 +17,7 @@ export const DECLARED_KINDS = [
   "network",
   "bucket",
   "container",
+  "certificate",
   "route",
 ] as const;
 export type DeclaredKind = (typeof DECLARED_KINDS)[number];
@@ -39,6 +41,8 @@ interface KindRules {
   readonly createChanges?: true;
   /** It has nothing to declare besides its name and labels: creating one takes no spec. */
   readonly hasNoSpec?: true;
+  /** Fields that the cloud takes and never shows; they change with the rest of the spec, never alone. */
+  readonly secret?: readonly string[];
 }
 
 type Routes = Pick<KindRules, "get" | "list" | "create" | "update" | "delete">;
@@ -78,6 +82,13 @@ export const KIND_RULES: Readonly<Record<DeclaredKind, KindRules>> = {
     // What must outlive a container lies in volumes.
     replaceable: true,
     schema: containerRoutes.create as Route,
+  },
+  certificate: {
+    ...(certificateRoutes as unknown as Routes),
+    ...inProject,
+    // It fits its certificate: another key is another certificate.
+    secret: ["key"],
+    schema: certificateRoutes.create as Route,
   },
   route: { ...(routeRoutes as unknown as Routes), ...inProject, schema: routeRoutes.create as Route },
 };

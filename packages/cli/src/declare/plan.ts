@@ -38,12 +38,19 @@ export function addressOf({ kind, name, project }: Declaration, inProject: strin
 export async function planDeclaration(declaration: Declaration, { client, signal, project }: Place): Promise<Plan> {
   const { kind, name, labels, spec, place } = declaration;
   const current = await whatIsThere(declaration, { client, signal, project });
-  if (current === undefined) return { result: "created", changes: fieldsAdded(declaration), spec };
+  const { secret = [] } = KIND_RULES[kind];
+  const secrets = Object.fromEntries(secret.flatMap((field) => (field in spec ? [[field, spec[field]]] : [])));
+  const shown = Object.fromEntries(Object.entries(spec).filter(([field]) => !(field in secrets)));
+  if (current === undefined) {
+    return { result: "created", changes: fieldsAdded({ ...declaration, spec: shown }), spec };
+  }
   const named = declaration.project;
   if (named !== undefined && ![current.meta.project, current.meta.projectName].includes(named)) {
     throw new SkerryError("conflict", `${place}: ${kind} ${name} belongs to another project.`);
   }
-  const { changes, changed } = differences(declaration, current.meta.labels, current.spec);
+  const found = differences({ ...declaration, spec: shown }, current.meta.labels, current.spec);
+  const { changes } = found;
+  const changed = Object.keys(found.changed).length === 0 ? found.changed : { ...found.changed, ...secrets };
   if (changes.length === 0) return { result: "unchanged", changes, spec: {}, current };
   const { update, replaceable, createChanges } = KIND_RULES[kind];
   if (createChanges === true) return { result: "updated", changes, spec, current };

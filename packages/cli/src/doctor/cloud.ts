@@ -23,6 +23,7 @@ export async function diagnoseCloud(invocation: Invocation, socketPath: string):
     return [
       versionFinding(status.version),
       ...problemFindings(status.problems),
+      ...warningFindings(status.warnings ?? []),
       soundnessFinding(jobs.items, invocation.terminal.nowMs()),
     ];
   } catch (error) {
@@ -46,6 +47,15 @@ function problemFindings(problems: readonly string[]): readonly Finding[] {
     state: "fault",
     what,
     todo: "skerry status and its log say more.",
+  }));
+}
+
+function warningFindings(warnings: readonly string[]): readonly Finding[] {
+  return warnings.map((what) => ({
+    check: "certificates",
+    state: "warning",
+    what,
+    todo: "Bring a newer one: skerry certificate update NAME --cert FILE --key FILE",
   }));
 }
 

@@ -6,7 +6,7 @@ import { meaningOf } from "../transfer/local-error.ts";
 
 /** What the file holds, without the line end behind it; `-` is standard input. `flag` names it in errors. */
 export async function readSecretFile(path: string, flag: string, stdin: AsyncIterable<Uint8Array>): Promise<string> {
-  const bytes = path === "-" ? await readBounded(stdin, flag) : await readFileBounded(path, flag);
+  const bytes = await readBytesFile(path, flag, stdin, LIMITS.cli.maxSecretFileBytes);
   const text = bytes.toString("utf8").replace(/\r?\n$/, "");
   if (text === "") throw new SkerryError("invalid", `What ${flag} names is empty.`);
   if (/[\u0000-\u001f\u007f]/.test(text)) {
@@ -17,7 +17,17 @@ export async function readSecretFile(path: string, flag: string, stdin: AsyncIte
   return text;
 }
 
-async function readFileBounded(path: string, flag: string): Promise<Buffer> {
+/** All of the file, at most `maxBytes`; `-` is standard input. @throws `not_found`, `forbidden`, `invalid/too-large`. */
+export async function readBytesFile(
+  path: string,
+  flag: string,
+  stdin: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<Buffer> {
+  return path === "-" ? readBounded(stdin, flag, maxBytes) : readFileBounded(path, flag, maxBytes);
+}
+
+async function readFileBounded(path: string, flag: string, maxBytes: number): Promise<Buffer> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
     file = await open(path, "r");
@@ -27,7 +37,7 @@ async function readFileBounded(path: string, flag: string): Promise<Buffer> {
     throw new SkerryError(id, `The file of ${flag}, ${path}, cannot be read: ${meaningOf(code)}.`, { cause: error });
   }
   try {
-    return await readBounded(file.createReadStream({ autoClose: false }), flag);
+    return await readBounded(file.createReadStream({ autoClose: false }), flag, maxBytes);
   } catch (error) {
     if (error instanceof SkerryError) throw error;
     throw new SkerryError(
@@ -39,14 +49,17 @@ async function readFileBounded(path: string, flag: string): Promise<Buffer> {
   }
 }
 
-async function readBounded(source: AsyncIterable<Uint8Array>, flag: string): Promise<Buffer> {
+async function readBounded(source: AsyncIterable<Uint8Array>, flag: string, maxBytes: number): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const part of source) {
     parts.push(part);
     sizeBytes += part.length;
-    if (sizeBytes > LIMITS.cli.maxSecretFileBytes) {
-      throw new SkerryError("invalid/too-large", `What ${flag} names is too large to be a secret.`);
+    if (sizeBytes > maxBytes) {
+      throw new SkerryError(
+        "invalid/too-large",
+        `What ${flag} names has more than the ${maxBytes} bytes that it may have.`,
+      );
     }
   }
   return Buffer.concat(parts);

@@ -76,6 +76,19 @@ const MOTD = Buffer.concat(
   ),
 );
 const NETWORKS = [{ kind: "network", meta: meta("back"), spec: {} }];
+const CERTIFICATES = [
+  {
+    kind: "certificate",
+    meta: meta("app"),
+    spec: { use: "server", certificate: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n" },
+    status: {
+      ...{ state: "expiring", names: ["app.example.com", "*.app.example.com"], subject: "CN=app.example.com" },
+      ...{ issuer: "CN=evil\x1b[2J", serial: "0a", keyType: "P-256" },
+      notBefore: "2026-05-01T10:00:00.000Z",
+      notAfter: "2026-08-20T10:00:00.000Z",
+    },
+  },
+];
 const VOLUMES = [{ kind: "volume", meta: meta("data"), spec: {} }];
 const IMAGES = [
   {
@@ -186,6 +199,11 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   ["network.get", get(NETWORKS)],
   ["network.create", () => NETWORKS[0]],
   ["network.delete", () => undefined],
+  ["certificate.list", list(CERTIFICATES)],
+  ["certificate.get", get(CERTIFICATES)],
+  ["certificate.create", () => CERTIFICATES[0]],
+  ["certificate.update", () => CERTIFICATES[0]],
+  ["certificate.delete", () => undefined],
   ["volume.list", list(VOLUMES)],
   ["volume.get", get(VOLUMES)],
   ["volume.create", () => VOLUMES[0]],

@@ -4,6 +4,7 @@
  */
 import { backupRoutes } from "./api/backup.ts";
 import { bucketRoutes } from "./api/bucket.ts";
+import { certificateRoutes } from "./api/certificate.ts";
 import { containerRoutes } from "./api/container.ts";
 import { imageRoutes } from "./api/image.ts";
 import { networkRoutes } from "./api/network.ts";
@@ -18,6 +19,7 @@ import { volumeRoutes } from "./api/volume.ts";
 import type { Route, RouteSchemas, ServedRoute } from "./route.ts";
 import { backupSchemas } from "./schema/backup.ts";
 import { bucketSchemas } from "./schema/bucket.ts";
+import { certificateSchemas } from "./schema/certificate.ts";
 import { containerSchemas } from "./schema/container.ts";
 import { imageSchemas } from "./schema/image.ts";
 import { networkSchemas } from "./schema/network.ts";
@@ -40,6 +42,7 @@ export const ROUTES: readonly ServedRoute[] = [
   serve(bindingRoutes, bindingSchemas),
   serve(routeRoutes, routeSchemas),
   serve(authorityRoutes, authoritySchemas),
+  serve(certificateRoutes, certificateSchemas),
   serve(containerRoutes, containerSchemas),
   serve(imageRoutes, imageSchemas),
   serve(volumeRoutes, volumeSchemas),

@@ -226,6 +226,26 @@ export const GATEWAY_LIMITS = {
     certificateMs: 90 * 24 * hour,
     /** @see certificateMs */
     renewCertificateMs: 30 * 24 * hour,
+    /** Certificates that people bring. Beyond: `exhausted/quota`. */
+    maxCertificatesPerProject: 500,
+    /** Certificates of one chain. Beyond: `invalid`. */
+    maxChain: 10,
+    /** Characters of a chain, a key and an OCSP response (base64). Beyond: `invalid`. */
+    maxChainLength: 64 * KiB,
+    /** @see maxChainLength */
+    maxKeyLength: 16 * KiB,
+    /** @see maxChainLength */
+    maxOcspLength: 32 * KiB,
+    /** Host names of one certificate. Beyond: `invalid`. */
+    maxCertificateNames: 100,
+    /** Shorter keys are weak, longer ones cost a server too much. */
+    minRsaBits: 2048,
+    /** @see minRsaBits */
+    maxRsaBits: 4096,
+    /** So far clocks of those who issue may be ahead. */
+    clockToleranceMs: 5 * minute,
+    /** So long before its end a certificate is warned of. */
+    warnBeforeExpiryMs: 30 * 24 * hour,
     /** How long the certificate of our own authority holds. */
     authorityMs: 10 * 365 * 24 * hour,
   },

@@ -95,3 +95,11 @@ export interface StreamDigest {
 export interface DigestThread extends AsyncDisposable {
   md5(): StreamDigest;
 }
+
+/** Seals secrets for the disk. Authenticated: what was changed, or sealed for something else, does not open. */
+export interface Sealer {
+  /** `purpose` says whose secret it is, e.g. `certificate/UID`; it is not secret. */
+  seal(secret: string, purpose: string): string;
+  /** @throws `internal/corrupt`. */
+  open(sealed: string, purpose: string): string;
+}

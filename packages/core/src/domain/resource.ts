@@ -12,6 +12,7 @@ export const KINDS = [
   "session",
   "bucket",
   "route",
+  "certificate",
   "container",
   "volume",
   "network",

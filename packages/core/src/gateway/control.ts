@@ -13,6 +13,16 @@ export interface Certificate {
   /** PEM: the certificate, then those above it. */
   readonly certificate: string;
   readonly key: string;
+  /** OCSP response that is sent along, DER in base64. */
+  readonly ocsp?: string;
+}
+
+/** The daemon's answer for a name. */
+export interface GivenCertificate extends Certificate {
+  /** It may be shown for so long. Absent: until another one comes. */
+  readonly forMs?: number;
+  /** Of a wildcard: names below it that have certificates of their own. */
+  readonly apart?: readonly string[];
 }
 
 export type ToWorker =
@@ -41,11 +51,13 @@ export type ToWorker =
       readonly remove: readonly string[];
       /** All that are to be listened on from now on; absent: the same as before. */
       readonly ports?: readonly string[];
+      /** Host names whose certificates are asked for anew; a wildcard stands for all below it, too. */
+      readonly forget?: readonly string[];
     }
   /** To be answered by `pong`: a worker that hangs is replaced. */
   | { readonly type: "ping" }
   /** The answer to `certificate`; without one the handshake gets the default one, and is refused when that is missing. */
-  | { readonly type: "certificate"; readonly host: string; readonly certificate?: Certificate }
+  | { readonly type: "certificate"; readonly host: string; readonly certificate?: GivenCertificate }
   /** Finish what is under way, then end. */
   | { readonly type: "drain"; readonly withinMs: number };
 

@@ -40,6 +40,7 @@ async function createWorld(t: TestContext) {
   const table = new LiveTable({
     ...{ store, clock, log, sitesSocket: "/run/web.sock" },
     containers,
+    certificates: { keys: [], put: () => [], drop: () => [] },
     onChange: (change) => changes.push(change),
   });
   t.after(() => table[Symbol.asyncDispose]());
@@ -90,16 +91,16 @@ test("what is there at the start is there, what changes is told", async (t) => {
       [[], ["mia-old"]],
     ],
   );
-  assert.equal(table.serves("new.example"), true);
-  assert.equal(table.serves("old.example"), false);
+  assert.equal(table.projectOf("new.example"), "mia");
+  assert.equal(table.projectOf("old.example"), undefined);
 });
 
 test("a wildcard serves every name below it, and not its own", async (t) => {
   const { table, route, settled } = await createWorld(t);
   await table.start();
   await settled(await route("any", "http://10.0.0.1", { host: "*.example.com" }));
-  for (const host of ["a.example.com", "a.b.example.com"]) assert.equal(table.serves(host), true, host);
-  for (const host of ["example.com", "com", "", "xexample.com"]) assert.equal(table.serves(host), false, host);
+  for (const host of ["a.example.com", "a.b.example.com"]) assert.equal(table.projectOf(host), "mia", host);
+  for (const host of ["example.com", "com", "", "xexample.com"]) assert.equal(table.projectOf(host), undefined, host);
 });
 
 test("a route to a bucket follows it, and shows no other project's that is not public", async (t) => {

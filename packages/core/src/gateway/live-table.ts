@@ -2,6 +2,7 @@
  * The routing table as the store has it at this moment: lists, then watches from there, and lists again when the watch was
  * too slow or broke. What changes is told as deltas; a bucket or a container that comes or goes changes the routes to it.
  */
+import type { StoredCertificate } from "../domain/certificates.ts";
 import type { ContainerEndpoints } from "../domain/compute.ts";
 import { isError, SkerryError } from "../domain/errors.ts";
 import { namesAbove, type Route } from "../domain/gateway.ts";
@@ -10,6 +11,7 @@ import type { Bucket } from "../domain/objects.ts";
 import type { Clock } from "../domain/ports.ts";
 import type { Entry, Store, WatchEvent } from "../domain/store.ts";
 import type { Logger } from "../domain/telemetry.ts";
+import type { ServedCertificates } from "./certificates/served.ts";
 import { type BucketFacts, compileRoute, type Lookups } from "./compile.ts";
 import { compileListener } from "./l4/compile.ts";
 import type { L4Entry } from "./l4/entry.ts";
@@ -21,6 +23,8 @@ export interface TableChange {
   readonly putL4: readonly L4Entry[];
   /** Ids. */
   readonly remove: readonly string[];
+  /** Host names whose certificates are others from now on. */
+  readonly forget?: readonly string[];
 }
 
 export interface LiveTableOptions {
@@ -29,11 +33,14 @@ export interface LiveTableOptions {
   readonly log: Logger;
   readonly sitesSocket: string;
   readonly containers: ContainerEndpoints;
+  /** Kept as the store has them. */
+  readonly certificates: Pick<ServedCertificates, "put" | "drop" | "keys">;
   /** Told before `revision` counts as seen. */
   readonly onChange: (change: TableChange) => void;
 }
 
-const KINDS = ["route", "bucket"] as const;
+const KINDS = ["route", "bucket", "certificate"] as const;
+type FollowedKind = (typeof KINDS)[number];
 
 export class LiveTable implements AsyncDisposable {
   readonly #options: LiveTableOptions;
@@ -44,10 +51,10 @@ export class LiveTable implements AsyncDisposable {
   readonly #buckets = new Map<string, BucketFacts & { readonly name: string }>();
   readonly #entries = new Map<string, TableEntry>();
   readonly #l4 = new Map<string, L4Entry>();
-  /** How many entries lead from each host, as it is written in the route. */
-  readonly #hosts = new Map<string, number>();
+  /** How many entries lead from each host, as it is written in the route, and whose they are. */
+  readonly #hosts = new Map<string, { readonly project: string; readonly entries: number }>();
   readonly #bucketsByName = new Map<string, BucketFacts>();
-  readonly #seen: Record<(typeof KINDS)[number], number> = { route: 0, bucket: 0 };
+  readonly #seen: Record<FollowedKind, number> = { route: 0, bucket: 0, certificate: 0 };
   readonly #waiters = new Set<() => void>();
   #running: Promise<unknown> | undefined;
   #following: Disposable | undefined;
@@ -80,9 +87,10 @@ export class LiveTable implements AsyncDisposable {
     return this.#entries.get(uid);
   }
 
-  /** Whether a route leads from this host name. */
-  serves(host: string): boolean {
-    return [host, ...namesAbove(host).map((name) => `*.${name}`)].some((name) => (this.#hosts.get(name) ?? 0) > 0);
+  /** Uid of the project whose routes lead from this host name; undefined: none does. */
+  projectOf(host: string): string | undefined {
+    const served = [host, ...namesAbove(host).map((name) => `*.${name}`)].find((name) => this.#hosts.has(name));
+    return served === undefined ? undefined : this.#hosts.get(served)?.project;
   }
 
   /** @throws what the store throws. */
@@ -96,12 +104,12 @@ export class LiveTable implements AsyncDisposable {
     this.#recompile(); // what has changed before it was subscribed to
   }
 
-  /** Resolves when changes of routes up to `revision` have been told. Rejects when the signal aborts. */
-  async settled(revision: number, signal: AbortSignal): Promise<void> {
-    if (this.#seen.route >= revision) return;
+  /** Resolves when changes of the kind up to `revision` have been told. Rejects when the signal aborts. */
+  async settled(revision: number, signal: AbortSignal, kind: "route" | "certificate" = "route"): Promise<void> {
+    if (this.#seen[kind] >= revision) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const check = () => {
-      if (this.#seen.route >= revision) resolve();
+      if (this.#seen[kind] >= revision) resolve();
     };
     const onAbort = () => reject(signal.reason);
     this.#waiters.add(check);
@@ -121,7 +129,7 @@ export class LiveTable implements AsyncDisposable {
     await this.#running;
   }
 
-  async #follow(kind: (typeof KINDS)[number]): Promise<void> {
+  async #follow(kind: FollowedKind): Promise<void> {
     const { store, clock, log } = this.#options;
     const { signal } = this.#stop;
     let backoffMs: number = LIMITS.jobs.minBackoffMs;
@@ -148,13 +156,13 @@ export class LiveTable implements AsyncDisposable {
     }
   }
 
-  #advance(kind: (typeof KINDS)[number], revision: number): void {
+  #advance(kind: FollowedKind, revision: number): void {
     this.#seen[kind] = Math.max(this.#seen[kind], revision);
     for (const check of this.#waiters) check();
   }
 
   /** Replaces all of the kind by what is there now. Gives the revision of the list. */
-  async #list(kind: (typeof KINDS)[number]): Promise<number> {
+  async #list(kind: FollowedKind): Promise<number> {
     const entries: Entry[] = [];
     let after: string | undefined;
     let revision: number | undefined;
@@ -176,6 +184,13 @@ export class LiveTable implements AsyncDisposable {
         [...this.#routes.values()],
         [...gone.values()].filter((uid) => !kept.has(uid)),
       );
+    } else if (kind === "certificate") {
+      const { certificates } = this.#options;
+      const kept = new Set(entries.map(({ key }) => key));
+      const gone = certificates.keys.filter((key) => !kept.has(key));
+      const dropped = gone.flatMap((key) => certificates.drop(key));
+      const put = entries.flatMap(({ key, value }) => certificates.put(key, value as unknown as StoredCertificate));
+      this.#tell({ forget: [...dropped, ...put] });
     } else {
       this.#buckets.clear();
       this.#bucketsByName.clear();
@@ -185,8 +200,15 @@ export class LiveTable implements AsyncDisposable {
     return revision ?? 0;
   }
 
-  #take(kind: (typeof KINDS)[number], event: Exclude<WatchEvent, { type: "progress" }>): void {
+  #take(kind: FollowedKind, event: Exclude<WatchEvent, { type: "progress" }>): void {
     const key = event.type === "put" ? event.entry.key : event.key;
+    if (kind === "certificate") {
+      const { certificates } = this.#options;
+      const isThere = event.type === "put";
+      const value = isThere ? (event.entry.value as unknown as StoredCertificate) : undefined;
+      this.#tell({ forget: value === undefined ? certificates.drop(key) : certificates.put(key, value) });
+      return;
+    }
     if (kind === "bucket") {
       const before = this.#buckets.get(key)?.name;
       this.#dropBucket(key);
@@ -232,6 +254,13 @@ export class LiveTable implements AsyncDisposable {
   #apply(routes: readonly Route[], remove: readonly string[] = []): void {
     const put: TableEntry[] = [];
     const putL4: L4Entry[] = [];
+    const owners = new Map<string, string | undefined>();
+    for (const host of [
+      ...remove.flatMap((uid) => this.#entries.get(uid)?.host ?? []),
+      ...routes.flatMap(({ spec }) => (spec.listen === undefined ? [spec.host] : [])),
+    ]) {
+      owners.set(host, this.#hosts.get(host)?.project);
+    }
     for (const uid of remove) {
       this.#l4.delete(uid);
       this.#count(this.#entries.get(uid), -1);
@@ -247,23 +276,32 @@ export class LiveTable implements AsyncDisposable {
           continue;
         }
         const entry = compileRoute(route, this.#lookups);
-        const before = this.#entries.get(entry.id);
-        if (JSON.stringify(before) === JSON.stringify(entry)) continue;
-        this.#count(before, -1);
-        this.#count(entry, 1);
+        const old = this.#entries.get(entry.id);
+        if (JSON.stringify(old) === JSON.stringify(entry)) continue;
+        this.#count(old, -1);
+        this.#count(entry, 1, route.meta.project);
         this.#entries.set(entry.id, entry);
         put.push(entry);
       } catch (error) {
         this.#options.log.error({ error, route: route.meta.uid }, "gateway: a route cannot be read");
       }
     }
-    if (put.length + putL4.length + remove.length > 0) this.#options.onChange({ put, putL4, remove });
+    // A host that is another project's from now on must not be shown as the one before.
+    const lost = [...owners].filter(([host, owner]) => owner !== undefined && owner !== this.#hosts.get(host)?.project);
+    const forget = lost.map(([host]) => host);
+    this.#tell({ put, putL4, remove, forget });
   }
 
-  #count(entry: TableEntry | undefined, change: number): void {
+  #tell({ put = [], putL4 = [], remove = [], forget = [] }: Partial<TableChange>): void {
+    if (put.length + putL4.length + remove.length + forget.length === 0) return;
+    this.#options.onChange({ put, putL4, remove, ...(forget.length === 0 ? {} : { forget }) });
+  }
+
+  #count(entry: TableEntry | undefined, change: number, project = ""): void {
     if (entry === undefined) return;
-    const count = (this.#hosts.get(entry.host) ?? 0) + change;
-    if (count > 0) this.#hosts.set(entry.host, count);
+    const before = this.#hosts.get(entry.host);
+    const entries = (before?.entries ?? 0) + change;
+    if (entries > 0) this.#hosts.set(entry.host, { project: before?.project ?? project, entries });
     else this.#hosts.delete(entry.host);
   }
 }

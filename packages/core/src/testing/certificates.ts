@@ -22,6 +22,8 @@ export interface Wished {
 export interface TestAuthority {
   /** PEM, of the root. */
   readonly certificate: string;
+  /** PEM, its own. */
+  readonly key: string;
   issue(wished: Wished): Promise<TestCertificate>;
   /** PEM. */
   revoke(serials: readonly string[], toMs?: number): Promise<string>;
@@ -107,6 +109,7 @@ async function certificateOf(wished: {
 function authorityOf(x509: typeof import("@peculiar/x509"), parts: Parts): TestAuthority {
   return {
     certificate: parts.root,
+    key: parts.keys.pem,
     async issue(wished) {
       const keys = await newKeys();
       const serial = (++serials).toString(16);

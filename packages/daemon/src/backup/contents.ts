@@ -16,6 +16,8 @@ const PLACES: Readonly<Record<Exclude<keyof DataLayout, "path">, "store" | "inde
     chunkserversFile: "file",
     authDirectory: "folder",
     firstPasswordFile: "file",
+    // Without it the sealed secrets of the store open no more.
+    masterKeyFile: "file",
     // Clients trust this authority.
     gatewayDirectory: "folder",
     // Too much of it: replicas are what storage keeps three of.

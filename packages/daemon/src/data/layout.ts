@@ -22,6 +22,8 @@ export interface DataLayout {
   readonly auditDirectory: string;
   /** `DATA/auth/`: what identity keeps outside the store, such as the times of last use. */
   readonly authDirectory: string;
+  /** `DATA/master.key`: seals the secrets in the store. */
+  readonly masterKeyFile: string;
   /** `DATA/gateway/`: the certificate authority. */
   readonly gatewayDirectory: string;
   /** `DATA/first-password`: the admin's, until it is changed. */
@@ -55,6 +57,7 @@ export function layoutOf(path: string): DataLayout {
     chunkserversFile: join(path, "chunkservers.json"),
     auditDirectory: join(path, "audit"),
     authDirectory: join(path, "auth"),
+    masterKeyFile: join(path, "master.key"),
     gatewayDirectory: join(path, "gateway"),
     firstPasswordFile: join(path, "first-password"),
     logDirectory: join(path, "log"),

@@ -9,7 +9,7 @@ import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
-import type { Certificate, FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
+import type { FromWorker, GivenCertificate, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
 import type { L4Counters, L4Entry } from "@skerry/core/gateway/l4/entry.ts";
 import type { TableChange } from "@skerry/core/gateway/live-table.ts";
 import { emptyStats, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
@@ -50,7 +50,7 @@ export interface FleetOptions {
   /** Routes below HTTP. */
   readonly l4?: FleetL4;
   /** Absent: the name has no route, and gets no certificate. `""`: no name was given. */
-  readonly certificateFor: (host: string) => Promise<Certificate | undefined>;
+  readonly certificateFor: (host: string) => Promise<GivenCertificate | undefined>;
   /** Tests: others. */
   readonly limits?: Partial<FleetLimits>;
   readonly worker?: URL;
@@ -87,6 +87,8 @@ export class Fleet implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #restarts = new Set<Promise<void>>();
   #generation = 0;
+  /** Changes after which certificates were asked for anew. */
+  #forgotten = 0;
   #ports: { http: number; https: number };
   readonly #limits: FleetLimits;
   readonly #ticketSecret = randomBytes(TICKET_SECRET_BYTES).toString("base64");
@@ -175,6 +177,7 @@ export class Fleet implements AsyncDisposable {
   /** Tells all workers. Gives the generation. */
   publish(change: TableChange & { readonly ports?: readonly string[] }): number {
     this.#generation++;
+    if (change.forget !== undefined) this.#forgotten++;
     const message: ToWorker = { type: "delta", generation: this.#generation, ...change };
     for (const member of this.#members) send(member, message); // one that is starting has its snapshot first
     const serving = [...this.#members].filter(({ running }) => running >= 0);
@@ -256,7 +259,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   #take(member: Member, message: FromWorker, serving: PromiseWithResolvers<void>): void {
-    const { log, certificateFor } = this.#options;
+    const { log } = this.#options;
     member.unanswered = 0;
     switch (message.type) {
       case "pong":
@@ -282,19 +285,7 @@ export class Fleet implements AsyncDisposable {
         for (const check of this.#waiters) check();
         return;
       case "certificate":
-        certificateFor(message.host)
-          .catch((error: unknown) => {
-            log.error({ error, host: message.host }, "gateway: no certificate could be made");
-            return undefined;
-          })
-          .then((certificate) => {
-            send(member, {
-              type: "certificate",
-              host: message.host,
-              ...(certificate === undefined ? {} : { certificate }),
-            });
-          })
-          .catch(() => undefined);
+        void this.#giveCertificate(member, message.host);
         return;
       case "port":
         this.#options.l4?.onPort(message.port, message.code);
@@ -312,6 +303,21 @@ export class Fleet implements AsyncDisposable {
       case "error":
         log.error({ worker: member.child.pid, error: message.text }, "a gateway worker failed");
     }
+  }
+
+  async #giveCertificate(member: Member, host: string): Promise<void> {
+    const { log, certificateFor } = this.#options;
+    let certificate: GivenCertificate | undefined;
+    let forgotten: number;
+    do {
+      // What was forgotten meanwhile must not come after it.
+      forgotten = this.#forgotten;
+      certificate = await certificateFor(host).catch((error: unknown) => {
+        log.error({ error, host }, "gateway: no certificate could be made");
+        return undefined;
+      });
+    } while (forgotten !== this.#forgotten);
+    send(member, { type: "certificate", host, ...(certificate === undefined ? {} : { certificate }) });
   }
 
   #gone(member: Member, status: number | null, signal: NodeJS.Signals | null): void {

@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { isGuardedAddress } from "@skerry/core/domain/addresses.ts";
+import type { StoredCertificate } from "@skerry/core/domain/certificates.ts";
 import type { ContainerEndpoints } from "@skerry/core/domain/compute.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Route } from "@skerry/core/domain/gateway.ts";
@@ -10,9 +11,11 @@ import type { Clock, Disk, Random } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { Authority } from "@skerry/core/gateway/authority.ts";
+import { ServedCertificates } from "@skerry/core/gateway/certificates/served.ts";
 import type { HostPort } from "@skerry/core/gateway/control.ts";
 import type { L4Counters } from "@skerry/core/gateway/l4/entry.ts";
 import { LiveTable, type TableChange } from "@skerry/core/gateway/live-table.ts";
+import type { Upstream } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import { Fleet } from "./fleet.ts";
@@ -45,6 +48,8 @@ export interface GatewayOptions {
   readonly apiPort: number;
   /** `FROM-TO`: those that routes of any project may take. */
   readonly ports: string;
+  /** PEM of the key. @throws `internal/corrupt`. */
+  readonly keyOf: (certificate: StoredCertificate) => string;
 }
 
 export interface RouteStatus {
@@ -59,8 +64,8 @@ export interface Gateway extends AsyncDisposable {
   /** Absent: nothing listens. */
   readonly httpUrl: string | undefined;
   readonly httpsUrl: string | undefined;
-  /** Resolves when the change of a route that made `revision` is in force. @throws `unavailable/timeout`. */
-  activated(revision: number): Promise<void>;
+  /** Resolves when the change of a route, or a certificate, that made `revision` is in force. @throws `unavailable/timeout`. */
+  activated(revision: number, kind?: "route" | "certificate"): Promise<void>;
   statusOf(route: Route): RouteStatus;
   /** Whether a port is open to every project (`any`), to who may use any port, or is one of our own. */
   portRule(port: number): "any" | "guarded" | "own";
@@ -68,6 +73,8 @@ export interface Gateway extends AsyncDisposable {
   isGuarded(ip: string): boolean;
   /** What is not as it should be, in sentences. */
   problems(): readonly string[];
+  /** What will not be as it should be soon, or needs somebody: in sentences. */
+  warnings(): readonly string[];
   /** The certificate that clients must trust, PEM. */
   authorityCertificate(): Promise<string>;
   drain(): Promise<void>;
@@ -94,7 +101,7 @@ function portRuleOf({ apiPort, http, https, ports }: GatewayOptions, port: numbe
 
 /** `publish` says whether there are workers that were told. */
 function openTables(
-  options: GatewayOptions,
+  options: GatewayOptions & { readonly certificates: ServedCertificates },
   parts: AsyncDisposableStack,
   publish: (change: Parameters<Fleet["publish"]>[0]) => boolean,
 ): { table: LiveTable; l4: L4Control } {
@@ -113,13 +120,34 @@ function openTables(
   return { table, l4 };
 }
 
+/** `running` is the port of HTTPS when there are workers. */
+function statusOf(
+  { spec }: Route,
+  running: number | undefined,
+  declared: number,
+  upstream: Upstream | undefined,
+): RouteStatus {
+  const port = running ?? declared;
+  const url = `https://${spec.host}${port === 443 || port === 0 ? "" : `:${port}`}${spec.path}`;
+  if (running === undefined) return { url, state: "down", reason: "this node runs no gateway workers" };
+  if (upstream === undefined) return { url, state: "down", reason: "it is not in force yet" };
+  if (upstream.backends.length > 0) return { url, state: "ready" };
+  return { url, state: "down", reason: upstream.reason ?? "it has no backend" };
+}
+
 /** @throws what keeps it from listening. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await using parts = new AsyncDisposableStack();
   const { log, objects, sitesSocket, workers, http, https } = options;
   const authority = new Authority(options);
+  const certificates = new ServedCertificates({
+    wallMs: () => options.clock.wallMs(),
+    keyOf: options.keyOf,
+    onUnusable: ({ meta }, error) =>
+      log.error({ error, certificate: meta.uid }, "gateway: a certificate cannot be used"),
+  });
   let fleet: Fleet | undefined;
-  const { table, l4 } = openTables(options, parts, (change) => {
+  const { table, l4 } = openTables({ ...options, certificates }, parts, (change) => {
     fleet?.publish(change);
     return fleet !== undefined;
   });
@@ -132,7 +160,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks], l4 },
         certificateFor: async (host) => {
           if (host === "") return authority.issue(DEFAULT_NAME, ...addressesAt(https.host));
-          return table.serves(host) ? authority.issue(host) : undefined;
+          const project = table.projectOf(host);
+          if (project === undefined) return undefined;
+          const apart = host.startsWith("*.") ? { apart: certificates.namesBelow(project, host) } : {};
+          return { ...(certificates.find(project, host) ?? (await authority.issue(host))), ...apart };
         },
       }),
     );
@@ -145,11 +176,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     httpUrl: running && `http://${authorityOf(http.host, running.httpPort)}`,
     httpsUrl: running && `https://${authorityOf(https.host, running.httpsPort)}`,
-    async activated(revision) {
+    async activated(revision, kind) {
       const late = AbortSignal.timeout(LIMITS.gateway.activateMs);
-      await table.settled(revision, late).catch((cause: unknown) => {
+      await table.settled(revision, late, kind).catch((cause: unknown) => {
         throw new SkerryError("unavailable/timeout", "The change is stored, but the gateway has not seen it yet.", {
-          hint: "Do not repeat it; look again in a moment: skerry route ls",
+          hint: `Do not repeat it; look again in a moment: skerry ${kind ?? "route"} ls`,
           cause,
         });
       });
@@ -158,19 +189,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await running.activated();
     },
     statusOf(route) {
-      const { meta, spec } = route;
-      if (spec.listen !== undefined) return l4.statusOf(route, running !== undefined);
-      const port = running === undefined ? https.port : running.httpsPort;
-      const url = `https://${spec.host}${port === 443 || port === 0 ? "" : `:${port}`}${spec.path}`;
-      const upstream = table.entry(meta.uid)?.upstream;
-      if (running === undefined) return { url, state: "down", reason: "this node runs no gateway workers" };
-      if (upstream === undefined) return { url, state: "down", reason: "it is not in force yet" };
-      if (upstream.backends.length > 0) return { url, state: "ready" };
-      return { url, state: "down", reason: upstream.reason ?? "it has no backend" };
+      if (route.spec.listen !== undefined) return l4.statusOf(route, running !== undefined);
+      return statusOf(route, running?.httpsPort, https.port, table.entry(route.meta.uid)?.upstream);
     },
     portRule: (port) => portRuleOf(options, port),
     isGuarded,
     problems: () => running?.problems() ?? [],
+    warnings: () => certificates.warnings(),
     authorityCertificate: () => authority.certificate(),
     drain: async () => running?.drain(LIMITS.http.drainMs),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -4,8 +4,9 @@
  * handshake, because making one loads a library that nobody else needs.
  */
 import type { Server } from "node:net";
+import { coversName, nameAbove } from "@skerry/core/domain/certificates.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
-import type { Certificate } from "@skerry/core/gateway/control.ts";
+import type { Certificate, GivenCertificate } from "@skerry/core/gateway/control.ts";
 
 /** How the default certificate is asked for. */
 const DEFAULT_NAME = "";
@@ -20,8 +21,9 @@ interface Waiting {
 }
 
 interface Kept {
-  readonly certificate: Certificate;
-  readonly madeMs: number;
+  readonly certificate: GivenCertificate;
+  /** Monotonic. */
+  readonly untilMs: number;
   /** Made at the first use. */
   server: Server | undefined;
 }
@@ -60,16 +62,15 @@ export class Certificates {
     const name = serverName.toLowerCase().replace(/\.$/, "");
     const host = NAME.test(name) ? this.#options.servedAs(name) : undefined;
     if (host === undefined) return DEFAULT_NAME;
-    if (host === name || name.slice(name.indexOf(".") + 1) === host.slice(2)) return host;
+    if (host === name) return host;
+    if (nameAbove(name) === host.slice(2)) return this.#kept.get(host)?.certificate.apart?.includes(name) ? name : host;
     // Two and more labels below a wildcard: no certificate of the wildcard covers it, and anybody can make up many.
     return this.#kept.has(name) || this.#mayAsk() ? name : DEFAULT_NAME;
   }
 
   #current(key: string): Kept | undefined {
     const kept = this.#kept.get(key);
-    if (kept === undefined || this.#options.nowMs() - kept.madeMs >= LIMITS.gateway.renewCertificateMs)
-      return undefined;
-    return kept;
+    return kept === undefined || this.#options.nowMs() >= kept.untilMs ? undefined : kept;
   }
 
   #serverOf(kept: Kept): Server {
@@ -95,12 +96,14 @@ export class Certificates {
     return promise;
   }
 
-  take(name: string, certificate: Certificate | undefined): void {
+  take(name: string, certificate: GivenCertificate | undefined): void {
     const waiting = this.#waiting.get(name);
     this.#waiting.delete(name);
     let server: Server | undefined;
     if (certificate !== undefined) {
-      const kept: Kept = { certificate, madeMs: this.#options.nowMs(), server: undefined };
+      const { renewCertificateMs } = LIMITS.gateway;
+      const forMs = Math.min(certificate.forMs ?? renewCertificateMs, renewCertificateMs);
+      const kept: Kept = { certificate, untilMs: this.#options.nowMs() + forMs, server: undefined };
       this.#kept.delete(name);
       this.#kept.set(name, kept);
       const [oldest] = this.#kept.keys();
@@ -111,6 +114,14 @@ export class Certificates {
     for (const told of waiting?.told ?? []) told(server);
   }
 
+  /** Names whose certificates are asked for anew. Connections that are there go on. */
+  forget(names: readonly string[]): void {
+    for (const kept of this.#kept.keys()) {
+      const isMeant = (name: string) => name === kept || coversName(kept, name) || isBelow(kept, name);
+      if (names.some(isMeant)) this.#kept.delete(kept);
+    }
+  }
+
   #mayAsk(): boolean {
     const nowMs = this.#options.nowMs();
     if (nowMs - this.#secondMs >= 1000) {
@@ -119,4 +130,9 @@ export class Certificates {
     }
     return ++this.#askedInSecond <= LIMITS.gateway.deepCertificatesPerSecond;
   }
+}
+
+/** `a.b.c` is below `*.c`, too. */
+function isBelow(name: string, wildcard: string): boolean {
+  return wildcard.startsWith("*.") && name.endsWith(wildcard.slice(1));
 }

@@ -125,8 +125,10 @@ function tellFailure(record: RequestRecord): void {
   tell({ type: "failure", record });
 }
 
-async function change({ generation, put, putL4, remove, ports }: Extract<ToWorker, { type: "delta" }>): Promise<void> {
+async function change(message: Extract<ToWorker, { type: "delta" }>): Promise<void> {
+  const { generation, put, putL4, remove, ports, forget } = message;
   if (table === undefined) throw new Error("a change came before the start");
+  certificates?.forget(forget ?? []);
   table = table.with(put, remove);
   proxy?.setTable(table);
   l4?.apply(putL4, remove);

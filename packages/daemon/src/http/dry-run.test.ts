@@ -1,8 +1,11 @@
 /** `?dryRun=1`: decided as the call itself in every respect, and nothing is done. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { certificateRoutes } from "@skerry/core/contract/api/certificate.ts";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
@@ -23,6 +26,10 @@ interface Case {
   readonly query?: object;
   readonly body?: object;
 }
+
+const TLS_FOLDER = join(import.meta.dirname, "../../../../fixtures/gateway/tls");
+const CERTIFICATE = readFileSync(join(TLS_FOLDER, "certificate.pem"), "utf8");
+const KEY = readFileSync(join(TLS_FOLDER, "key.pem"), "utf8");
 
 /** Each route that has a dry run: a call that works for the admin, and what a member gets who asks for the same. */
 const CALLS: readonly (Case & { readonly member: string })[] = [
@@ -74,6 +81,18 @@ const CALLS: readonly (Case & { readonly member: string })[] = [
     member: "not_found",
   },
   {
+    route: certificateRoutes.create as Route,
+    body: { project: "admin", name: "bought", spec: { certificate: CERTIFICATE, key: KEY } },
+    member: "not_found",
+  },
+  {
+    route: certificateRoutes.update as Route,
+    params: { name: "had" },
+    query: { project: "admin" },
+    body: { spec: { certificate: CERTIFICATE, key: KEY } },
+    member: "not_found",
+  },
+  {
     route: containerRoutes.delete as Route,
     params: { name: "idle" },
     query: { project: "admin" },
@@ -108,6 +127,19 @@ const REFUSED: readonly (Case & { readonly by: "admin" | "member"; readonly erro
     error: "not_found",
   },
   { by: "member", route: tokenRoutes.create as Route, body: { name: "had" }, error: "conflict/exists" },
+  {
+    by: "admin",
+    route: certificateRoutes.create as Route,
+    body: { name: "had", spec: { certificate: CERTIFICATE, key: KEY } },
+    error: "conflict/exists",
+  },
+  {
+    by: "admin",
+    route: certificateRoutes.update as Route,
+    params: { name: "had" },
+    body: { spec: { certificate: "none" } },
+    error: "invalid",
+  },
   { by: "admin", route: volumeRoutes.create as Route, body: { name: "data" }, error: "conflict/exists" },
   { by: "admin", route: networkRoutes.create as Route, body: { name: "back" }, error: "conflict/exists" },
   {
@@ -205,6 +237,7 @@ async function prepare(cluster: TestCluster): Promise<Client> {
   await admin.call(volumeRoutes.create, { body: { name: "data" } });
   await admin.call(networkRoutes.create, { body: { name: "back" } });
   await admin.call(routeRoutes.create, { body: { spec: { host: "old.example", to: "http://127.0.0.1:1" } } });
+  await admin.call(certificateRoutes.create, { body: { name: "had", spec: { certificate: CERTIFICATE, key: KEY } } });
   await member.call(tokenRoutes.create, { body: { name: "had" } });
   await admin.call(containerRoutes.create, { body: { name: "idle", spec: { image: "box", running: false } } });
   for (let tries = 0; tries < 500; tries++) {

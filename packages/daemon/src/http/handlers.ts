@@ -1,6 +1,7 @@
 import type { Handlers } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { backupHandlers } from "./backup.ts";
 import { bucketHandlers } from "./bucket.ts";
+import { certificateHandlers } from "./certificate.ts";
 import { containerHandlers } from "./container.ts";
 import { containerFileHandlers } from "./container-files.ts";
 import { imageHandlers } from "./image.ts";
@@ -26,6 +27,7 @@ export function createHandlers(services: Services): Handlers {
     ...projectHandlers(services),
     ...bindingHandlers(services),
     ...routeHandlers(services),
+    ...certificateHandlers(services),
     ...containerHandlers(services),
     ...containerFileHandlers(services),
     ...imageHandlers(services),

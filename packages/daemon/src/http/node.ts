@@ -27,6 +27,7 @@ export function nodeHandlers(services: Services) {
         ...(await engineProblems(store)),
         ...compute.problems(),
       ];
+      const warnings = gateway.warnings();
       const working = problems.length > 0 ? "degraded" : "ok";
       const state: "ok" | "degraded" | "draining" = readiness.state === "draining" ? "draining" : working;
       return {
@@ -48,6 +49,7 @@ export function nodeHandlers(services: Services) {
           ...(gateway.httpsUrl === undefined ? {} : { https: gateway.httpsUrl }),
         },
         problems,
+        ...(warnings.length === 0 ? {} : { warnings: [...warnings] }),
       };
     }),
 

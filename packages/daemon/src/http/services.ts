@@ -6,6 +6,7 @@ import type { JobRunner, JobStatus } from "@skerry/core/domain/jobs.ts";
 import type { ObjectChange, ObjectIndex } from "@skerry/core/domain/objects.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
+import type { CertificateService } from "@skerry/core/gateway/certificates/service.ts";
 import type { RouteService } from "@skerry/core/gateway/routes.ts";
 import type { BucketService } from "@skerry/core/storage/buckets.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
@@ -27,6 +28,7 @@ export interface Services {
   readonly auth: Auth;
   readonly backups: Backups;
   readonly buckets: BucketService;
+  readonly certificates: CertificateService;
   readonly clock: Clock;
   readonly feeds: Feeds;
   readonly gateway: Gateway;

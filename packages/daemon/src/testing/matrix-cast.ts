@@ -1,6 +1,10 @@
 /** The cast of `fixtures/auth/README.md` in a running cloud: who asks, and what is asked for. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
+import { certificateRoutes } from "@skerry/core/contract/api/certificate.ts";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
@@ -42,6 +46,7 @@ export interface Subject {
   readonly image: string;
   readonly network: string;
   readonly volume: string;
+  readonly certificate: string;
 }
 
 /** A user with what it owns, and a token without scopes. */
@@ -71,6 +76,7 @@ const OWNERS = ["owner", "other"] as const;
 const KEY = "thing";
 const NETWORK = "kept-network";
 const VOLUME = "kept-volume";
+const CERTIFICATE = "kept-certificate";
 const CONTAINER = "kept-container";
 /** Of the engine, for everyone. */
 export const IMAGE = "matrix:latest";
@@ -102,6 +108,7 @@ export async function createCast(cluster: TestCluster): Promise<Cast> {
     await makeContainer(cluster, project, CONTAINER);
     await makeNetwork(cluster, project, NETWORK);
     await makeVolume(cluster, project, VOLUME);
+    await makeCertificate(cluster, project, CERTIFICATE);
   }
   const buckets = new Map<string, Subject>();
   for (const name of OWNERS) {
@@ -159,6 +166,15 @@ export async function makeVolume(cluster: TestCluster, project: string, name: st
   await cluster.admin.call(volumeRoutes.create, { body: { name, project } });
 }
 
+const TLS = fileURLToPath(new URL("../../../../fixtures/gateway/tls", import.meta.url));
+
+const readTls = (name: string) => readFile(join(TLS, `${name}.pem`), "utf8");
+
+export async function makeCertificate(cluster: TestCluster, project: string, name: string): Promise<void> {
+  const spec = { certificate: await readTls("certificate"), key: await readTls("key") };
+  await cluster.admin.call(certificateRoutes.create, { body: { name, project, spec } });
+}
+
 export async function makeObject(cluster: TestCluster, { bucket, key }: Subject): Promise<void> {
   const bytes = (async function* () {
     yield Buffer.from("what the owner has stored");
@@ -194,6 +210,7 @@ async function makePerson(cluster: TestCluster, name: string, { role, binding }:
     image: IMAGE,
     network: NETWORK,
     volume: VOLUME,
+    certificate: CERTIFICATE,
     bearer: secret,
     client: cluster.client(secret),
   };
@@ -257,6 +274,7 @@ export async function recordState({ cluster: { admin }, people, buckets }: Cast)
     CONTAINER,
     NETWORK,
     VOLUME,
+    CERTIFICATE,
     ...[...buckets.values()].map(({ bucket }) => bucket),
   ]);
   const keep = (what: string, { name, project, revision }: { name: string; project: string; revision: number }) => {
@@ -272,6 +290,7 @@ export async function recordState({ cluster: { admin }, people, buckets }: Cast)
   for await (const { meta } of admin.items(containerRoutes.list)) keep("container", meta);
   for await (const { meta } of admin.items(networkRoutes.list)) keep("network", meta);
   for await (const { meta } of admin.items(volumeRoutes.list)) keep("volume", meta);
+  for await (const { meta } of admin.items(certificateRoutes.list)) keep("certificate", meta);
   for (const { bucket } of buckets.values()) {
     const { items } = await admin.call(objectRoutes.list, { params: { bucket } });
     const object = items.find(({ key }) => key === KEY);

@@ -5,6 +5,7 @@ import {
   bind,
   type Cast,
   makeBucket,
+  makeCertificate,
   makeContainer,
   makeNetwork,
   makeObject,
@@ -80,6 +81,11 @@ export async function freshNetwork({ cast, subject, made }: Stage): Promise<Fres
 export async function freshVolume({ cast, subject, made }: Stage): Promise<Fresh> {
   await makeVolume(cast.cluster, subject.project, made);
   return { volume: made };
+}
+
+export async function freshCertificate({ cast, subject, made }: Stage): Promise<Fresh> {
+  await makeCertificate(cast.cluster, subject.project, made);
+  return { certificate: made };
 }
 
 export async function freshImage({ cast, subject, made }: Stage): Promise<Fresh> {

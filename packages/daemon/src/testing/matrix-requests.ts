@@ -6,6 +6,7 @@ import {
   type Fresh,
   freshBinding,
   freshBucket,
+  freshCertificate,
   freshContainer,
   freshImage,
   freshMember,
@@ -32,7 +33,8 @@ type Name =
   | "container"
   | "image"
   | "network"
-  | "volume";
+  | "volume"
+  | "certificate";
 
 interface Input {
   readonly params?: Readonly<Record<string, string>>;
@@ -68,6 +70,7 @@ const byRoute = ({ route, project }: Subject) => ({ params: { name: route }, que
 const byContainer = ({ container, project }: Subject) => ({ params: { name: container }, query: { project } });
 const byNetwork = ({ network, project }: Subject) => ({ params: { name: network }, query: { project } });
 const byVolume = ({ volume, project }: Subject) => ({ params: { name: volume }, query: { project } });
+const byCertificate = ({ certificate, project }: Subject) => ({ params: { name: certificate }, query: { project } });
 const byObject = ({ bucket, key }: Subject) => ({ params: { bucket, key } });
 const LABELS = { touched: "by-the-matrix" };
 
@@ -150,6 +153,23 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     fresh: freshRoute,
   },
   "route.delete": { ghost: ["route", "project"], input: byRoute, fresh: freshRoute },
+
+  // It is none: who may bring one is told so.
+  "certificate.create": {
+    ghost: ["project"],
+    input: ({ project }, made) => ({ body: { name: made, project, spec: { certificate: "none", key: "none" } } }),
+    lawful: 400,
+  },
+  "certificate.list": list(
+    ({ meta }, { certificate, projectUid }) => meta.name === certificate && meta.project === projectUid,
+  ),
+  "certificate.get": { ghost: ["certificate"], input: byCertificate },
+  "certificate.update": {
+    ghost: ["certificate"],
+    input: (s) => ({ ...byCertificate(s), body: { labels: LABELS } }),
+    fresh: freshCertificate,
+  },
+  "certificate.delete": { ghost: ["certificate"], input: byCertificate, fresh: freshCertificate },
 
   "bucket.create": {
     ghost: ["project"],

@@ -175,8 +175,8 @@ function textOf(app: App, { what, id }: Reading, width: number): { title: string
 
 function drawCloud({ cluster: { status } }: App, width: number): Line[] {
   if (status === undefined) return [[{ text: " How it is, operators and admins may see.", tone: "faint" }]];
-  const { problems, ...facts } = status;
-  const told = problems.flatMap((problem) =>
+  const { problems, warnings = [], ...facts } = status;
+  const told = [...problems, ...warnings].flatMap((problem) =>
     wrapText(escapeText(problem), width - 4).map(
       (line, i): Line => [{ text: `${i === 0 ? " ▲ " : "   "}${line}`, tone: "warn" }],
     ),

@@ -2,6 +2,7 @@
 import { auditScreen } from "./audit.ts";
 import { bindingsScreen } from "./bindings.ts";
 import { bucketsScreen } from "./buckets.ts";
+import { certificatesScreen } from "./certificates.ts";
 import { containersScreen } from "./containers.ts";
 import { imagesScreen } from "./images.ts";
 import { jobsScreen } from "./jobs.ts";
@@ -25,6 +26,7 @@ export const ROOT_SCREENS: readonly Screen[] = [
   auditScreen,
   volumesScreen,
   networksScreen,
+  certificatesScreen,
   imagesScreen,
   bindingsScreen,
 ];

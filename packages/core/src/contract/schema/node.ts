@@ -57,6 +57,7 @@ const statusSchema = z.object({
     .object({ api: z.string(), http: z.string().optional(), https: z.string().optional() })
     .describe("Where the API and the gateway answer"),
   problems: z.array(z.string()).describe("What is not as it should be, in sentences"),
+  warnings: z.array(z.string()).optional().describe("What will not be as it should be soon, or needs somebody"),
 });
 
 export const auditEntrySchema = z.object({

@@ -1,0 +1,163 @@
+/** TLS of the gateway with real clients: certificates that people bring, their rotation, and their keys on disk. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { connect } from "node:tls";
+import { certificateRoutes } from "@skerry/core/contract/api/certificate.ts";
+import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
+import { routeRoutes } from "@skerry/core/contract/api/route.ts";
+import type { Client } from "@skerry/core/contract/client/client.ts";
+import { makeAuthority, type TestAuthority } from "@skerry/core/testing/certificates.ts";
+import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
+
+let directory: string;
+let upstream: Server;
+let upstreamUrl: string;
+let ca: TestAuthority;
+let caFile: string;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "skerry-gateway-tls-"));
+  upstream = createServer((request, response) => {
+    response.setHeader("x-client-cert", request.headers["client-cert"] ?? "none");
+    if (request.url !== "/stream") return void response.end("hello");
+    const timer = setInterval(() => response.write("tick\n"), 20);
+    response.once("close", () => clearInterval(timer));
+  }).listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  ca = await (await makeAuthority("Root")).below("Middle");
+  caFile = join(directory, "root.pem");
+  await writeFile(caFile, ca.certificate);
+});
+after(async () => {
+  upstream.close();
+  upstream.closeAllConnections();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const start = (data: string) => startDaemonProcess({ data: join(directory, data), argv: ["--gateway-workers", "2"] });
+const portOf = (daemon: DaemonProcess) => Number(new URL(daemon.httpsUrl ?? "").port);
+
+function sClient(daemon: DaemonProcess, ...args: string[]): Promise<string> {
+  const all = ["s_client", "-connect", `127.0.0.1:${portOf(daemon)}`, "-CAfile", caFile, ...args];
+  return new Promise((resolve) => {
+    const child = execFile("openssl", all, { timeout: 20_000 }, (_error, stdout, stderr) => resolve(stdout + stderr));
+    child.stdin?.end("");
+  });
+}
+
+async function addRoute(client: Client, host: string): Promise<void> {
+  await client.call(routeRoutes.create, { body: { spec: { host, to: upstreamUrl } } });
+}
+
+async function addCertificate(client: Client, name: string, names: readonly string[]): Promise<string> {
+  const { serial, ...spec } = await ca.issue({ names });
+  await client.call(certificateRoutes.create, { body: { name, spec } });
+  return serial.toUpperCase();
+}
+
+/** Serials that ten handshakes get, from whichever workers. */
+async function serialsOf(daemon: DaemonProcess, servername: string): Promise<string[]> {
+  const shake = () =>
+    new Promise<string>((resolve, reject) => {
+      const socket = connect({ host: "127.0.0.1", port: portOf(daemon), servername, ca: ca.certificate }, () => {
+        resolve(socket.getPeerCertificate().serialNumber);
+        socket.destroy();
+      });
+      socket.once("error", reject);
+    });
+  return [...new Set(await Promise.all(Array.from({ length: 10 }, shake)))];
+}
+
+test("each host gets its own certificate with its chain, the most specific one, and again after a restart", async () => {
+  const daemon = await start("names");
+  let client = daemon.client(await daemon.login());
+  for (const host of ["a.example.com", "b.example.com", "*.c.example.com", "one.c.example.com"]) {
+    await addRoute(client, host);
+  }
+  const own = { a: await addCertificate(client, "a", ["a.example.com", "*.example.com"]) };
+  const b = await addCertificate(client, "b", ["b.example.com"]);
+  const wild = await addCertificate(client, "wild", ["*.c.example.com", "c.example.com"]);
+  const two = await addCertificate(client, "two", ["two.c.example.com"]);
+  const said = await sClient(daemon, "-servername", "a.example.com", "-verify_return_error", "-status");
+  assert.match(said, /Verification: OK/);
+  assert.match(said, / 1 s:CN = Middle/);
+  assert.match(said, /OCSP response: no response sent/);
+  const expected = { "a.example.com": own.a, "b.example.com": b, "x.c.example.com": wild, "one.c.example.com": wild };
+  for (const [host, serial] of Object.entries({ ...expected, "two.c.example.com": two })) {
+    assert.deepEqual(await serialsOf(daemon, host), [serial], host);
+  }
+  // In no file but sealed, and in no answer.
+  const seen = await client.call(certificateRoutes.get, { params: { name: "a" } });
+  assert.ok(!JSON.stringify(seen).includes("PRIVATE KEY"));
+  assert.deepEqual(seen.status?.names, ["a.example.com", "*.example.com"]);
+  await daemon.kill("SIGKILL");
+  for (const file of await readdir(join(directory, "names"), { recursive: true, withFileTypes: true })) {
+    if (!file.isFile() || file.name === "authority.key") continue;
+    const text = await readFile(join(file.parentPath, file.name), "latin1");
+    assert.ok(!text.includes("PRIVATE KEY"), file.name);
+  }
+  await using again = await start("names");
+  client = again.client(await again.login());
+  assert.deepEqual(await serialsOf(again, "b.example.com"), [b]);
+  await client.call(certificateRoutes.delete, { params: { name: "two" } });
+  assert.deepEqual(await serialsOf(again, "two.c.example.com"), [wild]);
+  await client.call(certificateRoutes.delete, { params: { name: "b" } });
+  assert.deepEqual(await serialsOf(again, "b.example.com"), [own.a], "by its wildcard");
+  await client.call(certificateRoutes.delete, { params: { name: "a" } });
+  await assert.rejects(serialsOf(again, "b.example.com"), /unable to (verify|get)|self-signed/i, "our own authority's");
+});
+
+test("one that expires falls back to our own authority, and is told of before", async () => {
+  await using daemon = await start("expire");
+  const client = daemon.client(await daemon.login());
+  await addRoute(client, "a.example.com");
+  const { serial, ...spec } = await ca.issue({ names: ["a.example.com"], toMs: 4000 });
+  const made = await client.call(certificateRoutes.create, { body: { name: "a", spec } });
+  assert.equal(made.status?.state, "expiring");
+  assert.deepEqual(await serialsOf(daemon, "a.example.com"), [serial.toUpperCase()]);
+  const { warnings } = await client.call(nodeRoutes.status);
+  assert.match(warnings?.join() ?? "", /^The certificate a \(a\.example\.com\) expires on \d{4}-\d\d-\d\d\.$/);
+  const deadlineMs = performance.now() + 40_000;
+  for (;;) {
+    const own = await sClient(daemon, "-servername", "a.example.com");
+    if (/issuer=O = Skerry|issuer=CN = Skerry/.test(own)) break;
+    assert.ok(performance.now() < deadlineMs, own);
+  }
+  const { status } = await client.call(certificateRoutes.get, { params: { name: "a" } });
+  assert.deepEqual([status?.state, status?.reason], ["expired", "its hosts get one of the cloud's own authority"]);
+  await client.call(certificateRoutes.update, { params: { name: "a" }, body: { labels: { still: "changed" } } });
+});
+
+test("a rotated certificate is the one of new handshakes, and what is under way goes on", async () => {
+  await using daemon = await start("rotate");
+  const client = daemon.client(await daemon.login());
+  await addRoute(client, "a.example.com");
+  const first = await addCertificate(client, "a", ["a.example.com"]);
+  assert.deepEqual(await serialsOf(daemon, "a.example.com"), [first]);
+  const stream = connect({ host: "127.0.0.1", port: portOf(daemon), servername: "a.example.com", ca: ca.certificate });
+  await once(stream, "secureConnect");
+  stream.write("GET /stream HTTP/1.1\r\nHost: a.example.com\r\n\r\n");
+  let ticks = 0;
+  stream.on("data", (bytes: Buffer) => {
+    ticks += bytes.toString().split("tick").length - 1;
+  });
+  for (let round = 0; round < 3; round++) {
+    const { serial, ...spec } = await ca.issue({ names: ["a.example.com"] });
+    await client.call(certificateRoutes.update, { params: { name: "a" }, body: { spec } });
+    assert.deepEqual(await serialsOf(daemon, "a.example.com"), [serial.toUpperCase()], "when it is answered");
+  }
+  const before = ticks;
+  await once(stream, "data");
+  await once(stream, "data");
+  assert.ok(ticks > before && !stream.destroyed);
+  assert.equal(stream.getPeerCertificate().serialNumber, first);
+  stream.destroy();
+});
