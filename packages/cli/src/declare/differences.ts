@@ -1,4 +1,5 @@
 /** What differs between what is declared and what is there, field by field. */
+import { canonicalMatch } from "@skerry/core/contract/terms.ts";
 import type { Declaration } from "./declaration.ts";
 
 /** One field, by its path: `spec.visibility`, `labels.team`. Absent: it is not there. */
@@ -40,8 +41,18 @@ function comparable(field: string, value: unknown): unknown {
   if (field === "network") return value ?? "default";
   // What stands between the certificates of a file is for people.
   if (field === "certificate" && typeof value === "string") return value.match(PEM)?.join("").replace(/\s/g, "");
+  if (field === "match") return comparableMatch(value);
   if ((field !== "volumes" && field !== "publish") || !Array.isArray(value)) return value;
   return value.map(canonical).sort();
+}
+
+/** What cannot be read is left for the cloud to refuse. */
+function comparableMatch(value: unknown): unknown {
+  try {
+    return canonicalMatch(value as Parameters<typeof canonicalMatch>[0]);
+  } catch {
+    return value;
+  }
 }
 
 function withLabels(labels: Declaration["labels"]): Record<string, unknown> {

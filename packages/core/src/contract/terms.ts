@@ -1,2 +1,3 @@
-/** The bounds that a person meets, for those who see only the contract. */
+/** Bounds that a person meets, and what is the same in two spellings, for those who see only the contract. */
 export { LIMITS } from "../domain/limits.ts";
+export { canonicalMatch } from "../domain/route-match.ts";

@@ -4,7 +4,7 @@ import { domainToASCII } from "node:url";
 import { SkerryError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import { isName, NAME_RULE, type Resource } from "./resource.ts";
-import type { RouteMatch } from "./route-match.ts";
+import { CONDITION_PLACES, type RouteMatch } from "./route-match.ts";
 
 /** Of the PROXY protocol, which tells a backend who asks. */
 export const PROXY_VERSIONS = ["v1", "v2"] as const;
@@ -82,14 +82,24 @@ export function namesAbove(name: string): string[] {
   return labels.slice(1).map((_, at) => labels.slice(at + 1).join("."));
 }
 
-/** A prefix of paths: begins with `/`, has none at its end but for `/` itself. @throws `invalid`. */
-export function canonicalPath(text: string): string {
+/**
+ * A prefix of paths: begins with `/`, has none at its end but for `/` itself. An exact path keeps it. A pattern is only
+ * measured: whether it can be used is the router's to say. @throws `invalid`.
+ */
+export function canonicalPath(text: string, kind?: RouteMatch["path"]): string {
   const refuse = (why: string) => {
     return new SkerryError("invalid", `${JSON.stringify(text)} is not a path for a route: ${why}.`, {
-      hint: "Like /, /api or /docs/v2: it matches itself and everything below.",
+      hint:
+        kind === "exact"
+          ? "Like /, /favicon.ico or /docs/: it matches that and nothing else."
+          : "Like /, /api or /docs/v2: it matches itself and everything below.",
       details: { field: "path" },
     });
   };
+  if (kind === "regex") {
+    if (text.length <= LIMITS.gateway.maxPattern) return text;
+    throw refuse(`a pattern has at most ${LIMITS.gateway.maxPattern} characters`);
+  }
   if (!text.startsWith("/")) throw refuse("it begins with /");
   if (text.length > LIMITS.gateway.maxRoutePath)
     throw refuse(`it has at most ${LIMITS.gateway.maxRoutePath} characters`);
@@ -98,7 +108,7 @@ export function canonicalPath(text: string): string {
   if (!/^[A-Za-z0-9/._~!$&'()*+,;=:@-]*$/.test(path))
     throw refuse("it has a character that a path does not have as it is");
   if (/\/\.{0,2}(\/|$)/.test(path)) throw refuse("it has an empty part, or one that is . or ..");
-  return path;
+  return kind === "exact" ? text : path;
 }
 
 /** `http(s)://HOST[:PORT][/BASE]`, `container/NAME:PORT` or `bucket/NAME`. @throws `invalid`. */
@@ -150,9 +160,12 @@ function formatTarget(target: RouteTarget): string {
   }
 }
 
-/** A name for a route that was given none: `app.example.com/api` -> `app-example-com-api`. */
-export function routeNameOf(host: string, path: string): string {
-  return `${host.replace(/^\*/, "any")}${path}`
+/** A name for a route that was given none, of all that tells it from others: `app.example.com/api` -> `app-example-com-api`. */
+export function routeNameOf(host: string, path: string, match?: RouteMatch): string {
+  const conditions = CONDITION_PLACES.flatMap((place) => match?.[place] ?? []);
+  const more = conditions.map(({ name, type, value }) => `-${type === "absent" ? "no-" : ""}${name}-${value ?? ""}`);
+  return [host.replace(/^\*/, "any"), path, ...(match?.methods ?? []).map((method) => `-${method}`), ...more]
+    .join("")
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .slice(0, LIMITS.name.maxLength)

@@ -2,7 +2,7 @@
 import type { ContainerEndpoint } from "../domain/compute.ts";
 import { parseTarget, type Route } from "../domain/gateway.ts";
 import type { Visibility } from "../domain/objects.ts";
-import { assertPatterns } from "./routing/patterns.ts";
+import { assertMatch } from "./routing/patterns.ts";
 import type { TableEntry, Upstream } from "./table.ts";
 
 export interface BucketFacts {
@@ -22,7 +22,7 @@ export interface Lookups {
 /** @throws `invalid` when a pattern cannot be read. */
 export function compileRoute({ meta, spec }: Route, lookups: Lookups): TableEntry {
   const { host, path, match } = spec;
-  if (match !== undefined) assertPatterns(path, match);
+  if (match !== undefined) assertMatch(path, match);
   return {
     ...{ id: meta.uid, name: meta.name, project: meta.project, host, path },
     ...(match === undefined ? {} : { match }),

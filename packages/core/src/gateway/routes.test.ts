@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { isError } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { CLOUD, resourceKey } from "../domain/resource.ts";
+import type { RouteMatch } from "../domain/route-match.ts";
 import type { Store } from "../domain/store.ts";
 import { openMemoryStore } from "../store/drivers/memory/memory.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
@@ -49,6 +50,59 @@ test("a host name and all below it belong to the project that claimed it first",
   await create("mia", "example.com");
   await create("zoe", "y.zoe.example.com");
   await assert.rejects(create("zoe", "other.example.com"), is("conflict"));
+});
+
+test("two routes of a host differ in what they ask for, also when one is changed", async () => {
+  const { create, routes, store } = await createWorld();
+  const v2 = { headers: [{ name: "x", type: "exact", value: "v2" }] } as const;
+  await create("mia", "a.example.com", "/api");
+  await create("mia", "a.example.com", "/api", { match: v2, name: "v2" });
+  await create("mia", "a.example.com", "/api", { match: { path: "exact" }, name: "exact" });
+  await create("mia", "a.example.com", "/api", { match: { ...v2, path: "exact" }, name: "both" });
+  await assert.rejects(create("mia", "a.example.com", "/api", { match: v2, name: "again" }), is("conflict/exists"));
+  const move = (name: string, path: string, match: RouteMatch | undefined) =>
+    routes.update("mia-uid", name, { place: { path, match } });
+  await assert.rejects(move("exact", "/api", v2), is("conflict/exists"));
+  await assert.rejects(move("exact", "/api", undefined), is("conflict/exists"));
+  // What is left is free, what is taken is not.
+  const moved = await move("exact", "/new", undefined);
+  assert.deepEqual(moved.route.spec, {
+    host: "a.example.com",
+    path: "/new",
+    to: "http://10.0.0.1",
+    anyUpstream: false,
+  });
+  await create("mia", "a.example.com", "/api", { match: { path: "exact" }, name: "exact-2" });
+  await assert.rejects(create("mia", "a.example.com", "/new", { name: "new" }), is("conflict/exists"));
+  // To where it is: nothing is in the way.
+  await move("v2", "/api", v2);
+  for (const name of ["a-example-com-api", "v2", "exact", "both", "exact-2"]) await routes.delete("mia-uid", name);
+  assert.deepEqual(await keys(store), []);
+});
+
+test("of two changes that take one place at once one is refused", async () => {
+  const { create, routes, store } = await createWorld();
+  for (const name of ["one", "two"]) await create("mia", "a.example.com", `/${name}`, { name });
+  const move = (name: string) => routes.update("mia-uid", name, { place: { path: "/same", match: undefined } });
+  const results = await Promise.allSettled([
+    move("one"),
+    move("two"),
+    create("mia", "a.example.com", "/same", { name: "three" }),
+  ]);
+  assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
+  assert.equal((await keys(store)).filter((key) => key === "/unique/route/a.example.com/same").length, 1);
+});
+
+test("a project has so many patterns, and may change those that it has", async () => {
+  const { create, routes } = await createWorld();
+  const match = { path: "regex" } as const;
+  const most = LIMITS.gateway.maxPatternRoutesPerProject;
+  for (let n = 0; n < most; n++) await create("mia", "a.example.com", `^/${n}`, { match, name: `p${n}` });
+  await assert.rejects(create("mia", "a.example.com", "^/x", { match, name: "x" }), is("exhausted/quota"));
+  await create("mia", "a.example.com", "/x", { name: "x" });
+  await assert.rejects(routes.update("mia-uid", "x", { place: { path: "^/x", match } }), is("exhausted/quota"));
+  await routes.update("mia-uid", "p0", { place: { path: "^/x", match } });
+  await create("zoe", "z.example.com", "^/x", { match, name: "x" });
 });
 
 test("a host name is free again when the last route to it goes", async () => {

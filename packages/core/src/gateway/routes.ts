@@ -2,12 +2,14 @@
  * Routes in the store. A host name belongs, with all names below it, to the project whose route claimed it first, until its
  * last route to the name goes: claims lie beside the routes and change in the same transactions.
  */
+import { createHash } from "node:crypto";
 import { SkerryError } from "../domain/errors.ts";
 import { claimedName, namesAbove, type ProxyVersion, type Route, routeNameOf } from "../domain/gateway.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { listenerRouteName, parseListener, portOfListener } from "../domain/listeners.ts";
 import type { Clock, Random } from "../domain/ports.ts";
 import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } from "../domain/resource.ts";
+import { matchKey, type RouteMatch } from "../domain/route-match.ts";
 import type { Compare, Entry, Json, Op, Store } from "../domain/store.ts";
 import { Turns } from "../domain/turns.ts";
 import { claimPort, releasePort } from "./port-claims.ts";
@@ -27,6 +29,8 @@ export interface NewRoute {
   /** These three in their canonical form. */
   readonly host: string;
   readonly path: string;
+  /** Canonical, with patterns that can be used. */
+  readonly match?: RouteMatch;
   readonly to: string;
   readonly anyUpstream: boolean;
   /** Of a route below HTTP, canonical: see `RouteSpec`. */
@@ -40,6 +44,8 @@ export interface RouteChange {
   readonly target?: { readonly to: string; readonly anyUpstream: boolean };
   /** `none`: it is told to the backend no more. */
   readonly proxyProtocol?: ProxyVersion | "none";
+  /** Both canonical: all of what tells which requests it takes, but for the host. */
+  readonly place?: { readonly path: string; readonly match: RouteMatch | undefined };
   readonly labels?: Readonly<Record<string, string>>;
   /** Refuse when the route has changed since. */
   readonly revision?: number;
@@ -68,7 +74,7 @@ export class RouteService {
   }
 
   /**
-   * @throws `conflict/exists` (name, or host with path, taken in the project), `conflict` (the host, or one that it is
+   * @throws `conflict/exists` (name, or host with path and match, taken in the project), `conflict` (the host, or one that it is
    * below, is another project's: its name is not told), `exhausted/quota`, `not_found` (the project is being deleted).
    */
   create(input: NewRoute): Promise<RouteEntry> {
@@ -76,17 +82,18 @@ export class RouteService {
   }
 
   async #create(input: NewRoute): Promise<RouteEntry> {
-    const { host, path, to, anyUpstream, project, listen, proxyProtocol } = input;
+    const { host, path, match, to, anyUpstream, project, listen, proxyProtocol } = input;
     const name =
-      input.name ?? (listen === undefined ? routeNameOf(host, path) : listenerRouteName(parseListener(listen)));
+      input.name ?? (listen === undefined ? routeNameOf(host, path, match) : listenerRouteName(parseListener(listen)));
     assertName(name, "route");
-    await this.#assertRoom(project);
+    await this.#assertRoom(project, match);
     const { labels } = input;
     const meta = newMeta({ name, project, ...(labels === undefined ? {} : { labels }) }, this.#world);
     const below = listen === undefined ? {} : { listen, ...(proxyProtocol && { proxyProtocol }) };
-    const route: Route = { kind: "route", meta, spec: { host, path, to, anyUpstream, ...below } };
-    const place = placeKey(route.spec);
+    const spec = { host, path, ...asMember(match), to, anyUpstream, ...below };
+    const route: Route = { kind: "route", meta, spec };
     const key = resourceKey("route", project, name);
+    const place = placeKey(route.spec);
     for (let attempt = 0; attempt < LIMITS.gateway.maxTransactionAttempts; attempt++) {
       const owner = await this.#store.get(resourceKey("project", CLOUD, input.projectName));
       if (owner === undefined || !takesResources(owner, project)) {
@@ -117,7 +124,7 @@ export class RouteService {
     throw busy(name);
   }
 
-  /** @throws `not_found`, `conflict/precondition`. */
+  /** @throws `not_found`, `conflict/precondition`, `conflict/exists` (another route has the place), `exhausted/quota`. */
   update(project: string, name: string, change: RouteChange): Promise<RouteEntry> {
     return this.#turns.take(project, () => this.#update(project, name, change));
   }
@@ -136,13 +143,31 @@ export class RouteService {
         spec: nextSpec(route.spec, change),
       };
       const key = resourceKey("route", project, name);
+      const move = await this.#move(route, next);
       const result = await this.#store.transact({
-        compare: [{ key, modRevision: revision }],
-        then: [put(key, next, next.meta.labels)],
+        compare: [{ key, modRevision: revision }, ...move.compare],
+        then: [put(key, next, next.meta.labels), ...move.then],
       });
       if (result.succeeded) return { route: next, revision: result.revision };
     }
     throw busy(name);
+  }
+
+  /** What a route that takes other requests than before leaves and takes. @throws as `update`. */
+  async #move(before: Route, next: Route): Promise<{ compare: Compare[]; then: Op[] }> {
+    const [from, to] = [placeKey(before.spec), placeKey(next.spec)];
+    if (from === to) return { compare: [], then: [] };
+    const { name, project, uid } = next.meta;
+    if (before.spec.match?.path !== "regex") await this.#assertRoom(project, next.spec.match, 0);
+    if ((await this.#store.get(to)) !== undefined) await this.#refusePlace(next);
+    const value = { uid, project, name };
+    return {
+      compare: [{ key: to, modRevision: 0 }],
+      then: [
+        { op: "delete", key: from },
+        { op: "put", key: to, value },
+      ],
+    };
   }
 
   /** Gives the revision. The host name is free again with its last route. @throws `not_found`. */
@@ -204,21 +229,32 @@ export class RouteService {
 
   /** Who may have two routes to one place may also know the other: the host is the project's own. */
   async #refusePlace(route: Route): Promise<never> {
-    const { host, path, listen } = route.spec;
+    const { host, path, match, listen } = route.spec;
     await this.#claim(host, route.meta.project);
     await claimPort(this.#store, portOf(route), route.meta.project);
     const place = (await this.#store.get(placeKey(route.spec)))?.value as unknown as { name?: string } | undefined;
     const name = place?.name ?? "NAME";
-    throw new SkerryError("conflict/exists", `The route ${name} leads from ${listen ?? `${host}${path}`} already.`, {
+    const what = match === undefined ? `leads from ${listen ?? `${host}${path}`}` : "takes the same requests";
+    throw new SkerryError("conflict/exists", `The route ${name} ${what} already.`, {
       hint: `To lead it elsewhere: skerry route update ${name} --to ${route.spec.to}`,
       details: { field: listen === undefined ? "path" : "listen" },
     });
   }
 
-  async #assertRoom(project: string): Promise<void> {
-    const limit = LIMITS.gateway.maxRoutesPerProject;
+  async #assertRoom(project: string, match: RouteMatch | undefined, more = 1): Promise<void> {
+    const { maxRoutesPerProject: limit, maxPatternRoutesPerProject: patterns } = LIMITS.gateway;
     const { entries } = await this.#store.list({ prefix: `/route/${project}/`, limit });
-    if (entries.length < limit) return;
+    const isPattern = (entry: Entry) => toRoute(entry).route.spec.match?.path === "regex";
+    if (match?.path === "regex" && entries.filter(isPattern).length >= patterns) {
+      throw new SkerryError(
+        "exhausted/quota",
+        `The project has ${patterns} routes with a pattern as path, the most that one may have.`,
+        {
+          hint: "Remove some first, or say several of them in one pattern: ^/(a|b)/.",
+        },
+      );
+    }
+    if (entries.length + more <= limit) return;
     throw new SkerryError("exhausted/quota", `The project has ${limit} routes, the most that one may have.`, {
       hint: "Remove some first: skerry route rm NAME.",
     });
@@ -233,19 +269,29 @@ function put(key: string, route: Route, labels: Readonly<Record<string, string>>
   return { op: "put", key, value: route as unknown as Json, labels };
 }
 
-/** One route for each host and path, and for each listener. */
-function placeKey({ host, path, listen }: Route["spec"]): string {
-  return `/unique/route/${listen ?? `${host}${path}`}`;
+/**
+ * One route for each listener, and for each host and what it asks of a request. What is long is told by its hash: keys have a
+ * bound.
+ */
+function placeKey({ host, path, match, listen }: Route["spec"]): string {
+  if (listen !== undefined || match === undefined) return `/unique/route/${listen ?? `${host}${path}`}`;
+  return `/unique/route/${host} ${createHash("sha256").update(matchKey(path, match)).digest("base64url")}`;
 }
 
 function portOf({ spec: { listen } }: Route): string | undefined {
   return listen === undefined ? undefined : portOfListener(parseListener(listen));
 }
 
-function nextSpec(spec: Route["spec"], { target, proxyProtocol }: RouteChange): Route["spec"] {
-  const { proxyProtocol: before, ...rest } = spec;
+function asMember(match: RouteMatch | undefined): { match?: RouteMatch } {
+  return match === undefined ? {} : { match };
+}
+
+function nextSpec(spec: Route["spec"], { target, place, proxyProtocol }: RouteChange): Route["spec"] {
+  const { proxyProtocol: before, match, ...rest } = spec;
   const told = proxyProtocol ?? before;
-  return { ...rest, ...target, ...(told === undefined || told === "none" ? {} : { proxyProtocol: told }) };
+  const { path, match: next } = place ?? { path: spec.path, match };
+  const protocol = told === undefined || told === "none" ? {} : { proxyProtocol: told };
+  return { ...rest, ...target, path, ...asMember(next), ...protocol };
 }
 
 function claimKey(name: string): string {

@@ -128,7 +128,7 @@ function statusOf(
   upstream: Upstream | undefined,
 ): RouteStatus {
   const port = running ?? declared;
-  const url = `https://${spec.host}${port === 443 || port === 0 ? "" : `:${port}`}${spec.path}`;
+  const url = `https://${spec.host}${port === 443 || port === 0 ? "" : `:${port}`}${spec.match?.path === "regex" ? "/" : spec.path}`;
   if (running === undefined) return { url, state: "down", reason: "this node runs no gateway workers" };
   if (upstream === undefined) return { url, state: "down", reason: "it is not in force yet" };
   if (upstream.backends.length > 0) return { url, state: "ready" };

@@ -1,5 +1,6 @@
 /** What a call says of the place of a route, and of where it leads: HTTP's, or below it. */
 import { isIP } from "node:net";
+import type { RouteView } from "@skerry/core/contract/api/route.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import {
@@ -16,7 +17,11 @@ import {
   parseListener,
   parseListenerTarget,
 } from "@skerry/core/domain/listeners.ts";
+import { canonicalMatch, type RouteMatch } from "@skerry/core/domain/route-match.ts";
+import { assertMatch } from "@skerry/core/gateway/routing/patterns.ts";
 import type { Gateway } from "../gateway/gateway.ts";
+
+type MatchView = NonNullable<RouteView["spec"]["match"]>;
 
 const ANY_HOST: Permission = { root: "gateway", resource: "routes", action: "any" };
 const ANY_PORT: Permission = { root: "gateway", resource: "ports", action: "any" };
@@ -25,48 +30,67 @@ const ANY_PORT: Permission = { root: "gateway", resource: "ports", action: "any"
 export interface Place {
   readonly host: string;
   readonly path: string;
+  readonly match?: RouteMatch;
   readonly listen?: string;
 }
 
 interface PlaceText {
   readonly host?: string | undefined;
   readonly path?: string | undefined;
+  readonly match?: MatchView | RouteMatch | undefined;
   readonly listen?: string | undefined;
 }
 
 /** @throws `invalid`. */
-export function readPlace({ host, path, listen }: PlaceText): Place {
+export function readPlace({ host, path, match, listen }: PlaceText): Place {
   if ((host === undefined) === (listen === undefined)) {
     throw new SkerryError("invalid", "A route has either a host or a listener.", {
       hint: "host (and path) for HTTP: app.example.com. listen for what is below it: tcp://:20000.",
       details: { field: host === undefined ? "host" : "listen" },
     });
   }
-  if (listen === undefined) return { host: canonicalHost(host ?? ""), path: canonicalPath(path ?? "/") };
-  if (path !== undefined) {
-    throw new SkerryError("invalid", "A route with a listener has no path: it does not read what goes through it.", {
-      details: { field: "path" },
-    });
+  if (listen === undefined) {
+    const { path: read, match: asked } = requestsOf({ path, match });
+    return { host: canonicalHost(host ?? ""), path: read, ...(asked === undefined ? {} : { match: asked }) };
+  }
+  if (path !== undefined || match !== undefined) {
+    throw new SkerryError(
+      "invalid",
+      "A route with a listener has no path, and asks for nothing: it does not read what goes through it.",
+      {
+        details: { field: "path" },
+      },
+    );
   }
   const listener = parseListener(listen);
   return { host: listener.host, path: "/", listen: formatListener(listener) };
+}
+
+/** Which requests of its host a route is to take, in one spelling. @throws `invalid`. */
+export function requestsOf(spec: Pick<PlaceText, "path" | "match">): {
+  readonly path: string;
+  readonly match: RouteMatch | undefined;
+} {
+  const match = canonicalMatch(spec.match as RouteMatch | undefined);
+  if (spec.path === undefined && match?.path === "regex") {
+    throw new SkerryError("invalid", "The pattern is missing that paths are to match.", { details: { field: "path" } });
+  }
+  const path = canonicalPath(spec.path ?? "/", match?.path);
+  if (match !== undefined) assertMatch(path, match);
+  return { path, match };
 }
 
 export function placeText({ host, path, listen }: Place): string {
   return listen ?? `${host}${path}`;
 }
 
-/** Whether what is said of the place of a route that is there says something else. @throws `invalid`. */
-export function movesPlace(place: Place, { host, path, listen }: PlaceText): boolean {
-  if (host === undefined && path === undefined && listen === undefined) return false;
-  if (place.listen !== undefined) {
-    return host !== undefined || path !== undefined || formatListener(parseListener(listen ?? "")) !== place.listen;
+/** Whether what is said of a route that is there would make it one of another host or listener. @throws `invalid`. */
+export function movesPlace(place: Place, { host, path, match, listen }: PlaceText): boolean {
+  if (place.listen === undefined) {
+    return listen !== undefined || (host !== undefined && canonicalHost(host) !== place.host);
   }
-  return (
-    listen !== undefined ||
-    (host !== undefined && canonicalHost(host) !== place.host) ||
-    (path !== undefined && canonicalPath(path) !== place.path)
-  );
+  if (host !== undefined || path !== undefined || match !== undefined) return true;
+  return listen !== undefined && formatListener(parseListener(listen)) !== place.listen;
 }
 
 /** Whether who asks may take it. @throws `forbidden`, `invalid` (a port of our own), `unsupported`. */

@@ -57,6 +57,53 @@ test("what is named within a project is missing in one's own: the answer says ho
 });
 
 describe("routes", () => {
+  test("ask for what is said in one form, and say what they cannot ask for", async () => {
+    const to = "http://198.51.100.1";
+    const make = (spec: object) =>
+      mia.call(routeRoutes.create, { body: { spec: { host: "m.example.com", to, ...spec } } });
+    const match = {
+      methods: ["post", "GET"],
+      headers: [{ name: "X-API-Version", type: "exact" as const, value: "v2" }],
+    };
+    const made = await make({ path: "/api", match });
+    assert.deepEqual(made.spec.match, {
+      methods: ["GET", "POST"],
+      headers: [{ name: "x-api-version", type: "exact", value: "v2" }],
+    });
+    assert.equal(made.meta.name, "m-example-com-api-get-post-x-api-version-v2");
+    const pattern = await make({ path: "^/v\\d+/u", match: { path: "regex" } });
+    assert.match(pattern.status?.url ?? "", /^https:\/\/m\.example\.com(:\d+)?\/$/);
+    const same = await refusal(
+      mia.call(routeRoutes.create, {
+        body: {
+          name: "other",
+          spec: { ...made.spec, match: { headers: made.spec.match?.headers, methods: ["GET", "POST", "GET"] } },
+        },
+      }),
+    );
+    assert.ok(isError(same, "conflict/exists"));
+    assert.match(same.message, /m-example-com-api-get-post-x-api-version-v2 takes the same requests/);
+    for (const [spec, field, message] of [
+      [{ path: "^(/a)\\1", match: { path: "regex" } }, "path", /"\\1" at character 6: it refers back/],
+      [{ path: "^api", match: { path: "regex" } }, "path", /paths begin with \//],
+      [{ path: "[ab]*a[ab]{12}", match: { path: "regex" } }, "path", /table larger/],
+      [{ match: { path: "regex" } }, "path", /pattern is missing/],
+      [{ path: "api", match: { path: "exact" } }, "path", /begins with \//],
+      [{ match: { headers: [{ name: "Host", type: "present" }] } }, "headers", /header host: the gateway/],
+      [{ match: { headers: [{ name: "X-Forwarded-For", type: "present" }] } }, "headers", /x-forwarded-for/],
+      [{ match: { headers: [{ name: "x_api", type: "present" }] } }, "headers", /x_api/],
+      [{ match: { query: [{ name: "a", type: "regex", value: "(?=b)" }] } }, "query", /looks ahead/],
+      [{ match: { methods: ["CONNECT"] } }, "methods", /never passed on/],
+    ] as const) {
+      const error = await refusal(make(spec));
+      assert.ok(isError(error, "invalid"), error.message);
+      assert.deepEqual([error.details?.["field"], message.test(error.message)], [field, true], error.message);
+    }
+    for (const { meta } of (await mia.call(routeRoutes.list, {})).items) {
+      await mia.call(routeRoutes.delete, { params: { name: meta.name } });
+    }
+  });
+
   test("are made in one form, listed, changed and removed", async () => {
     const made = await create(mia, "App.Example.com", "HTTP://198.51.100.1:80/", "/api/");
     assert.deepEqual(made.spec, { host: "app.example.com", path: "/api", to: "http://198.51.100.1" });
@@ -67,8 +114,18 @@ describe("routes", () => {
     const changed = await mia.call(routeRoutes.update, { params, body: { spec: { to: "http://198.51.100.2" } } });
     assert.equal(changed.spec.to, "http://198.51.100.2");
     assert.ok(
-      isError(await refusal(mia.call(routeRoutes.update, { params, body: { spec: { path: "/x" } } })), "invalid"),
+      isError(
+        await refusal(mia.call(routeRoutes.update, { params, body: { spec: { host: "x.example.com" } } })),
+        "invalid",
+      ),
     );
+    const moved = await mia.call(routeRoutes.update, {
+      params,
+      body: { spec: { path: "/x/", match: { path: "exact" } } },
+    });
+    assert.deepEqual([moved.spec.path, moved.spec.match], ["/x/", { path: "exact" }]);
+    const back = await mia.call(routeRoutes.update, { params, body: { spec: { match: {} } } });
+    assert.deepEqual([back.spec.path, back.spec.match], ["/x", undefined]);
     assert.deepEqual(
       (await mia.call(routeRoutes.list, {})).items.map(({ meta }) => meta.name),
       [params.name],

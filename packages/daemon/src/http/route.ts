@@ -1,5 +1,5 @@
 import { targetOf } from "@skerry/core/auth/access.ts";
-import { authorityRoutes, routeRoutes } from "@skerry/core/contract/api/route.ts";
+import { authorityRoutes, type RouteView, routeRoutes } from "@skerry/core/contract/api/route.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
@@ -16,8 +16,11 @@ import {
   placeText,
   readDestination,
   readPlace,
+  requestsOf,
 } from "./route-place.ts";
 import type { Services } from "./services.ts";
+
+type MatchView = NonNullable<RouteView["spec"]["match"]>;
 
 const ANY_UPSTREAM: Permission = { root: "gateway", resource: "upstreams", action: "any" };
 const READ_CONTAINERS: Permission = { root: "compute", resource: "containers", action: "read" };
@@ -57,17 +60,19 @@ export function routeHandlers(services: Services) {
     handle.json(routeRoutes.update, async (call, { params, query, body }) => {
       const { route } = await openRoute(services, call, params.name, query.project);
       const { project } = route.meta;
-      const { to } = body.spec ?? {};
+      const { path, match, to } = body.spec ?? {};
       if (movesPlace(route.spec, body.spec ?? {})) {
-        throw new SkerryError("invalid", "Host, path and listener of a route do not change.", {
+        throw new SkerryError("invalid", "The host, or the listener, of a route does not change.", {
           hint: "Create another route, then remove this one.",
-          details: { field: "spec" },
+          details: { field: "host" },
         });
       }
       const { listen } = route.spec;
+      const hasMoved = path !== undefined || match !== undefined;
       const target = to === undefined ? undefined : await checkTarget(services, call, project, to, listen);
       const updated = await routes.update(project, params.name, {
         ...(target === undefined ? {} : { target }),
+        ...(hasMoved ? { place: requestsOf({ ...route.spec, ...body.spec }) } : {}),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
         ...(body.revision === undefined ? {} : { revision: body.revision }),
       });
@@ -122,8 +127,9 @@ async function checkTarget(
 }
 
 function toView(services: Services, { route, revision }: RouteEntry, current = true) {
-  const { host, path, to, listen } = route.spec;
-  const spec = listen === undefined ? { host, path, to } : { listen, to };
+  const { host, path, match, to, listen } = route.spec;
+  const shown = match === undefined ? {} : { match: match as MatchView };
+  const spec = listen === undefined ? { host, path, ...shown, to } : { listen, to };
   const view = { kind: "route" as const, meta: viewMeta(services, route.meta, revision), spec };
   return current ? { ...view, status: services.gateway.statusOf(route) } : view;
 }

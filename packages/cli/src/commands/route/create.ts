@@ -3,6 +3,7 @@ import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { placeOf } from "@skerry/core/contract/place.ts";
 import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
+import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
@@ -14,16 +15,21 @@ export default defineCommand({
       describe: "http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
     },
     name: { type: "string", describe: "Name of the route (default: made of host and path)" },
+    ...MATCH_OPTIONS,
     ...LABEL_OPTION,
   },
   example: "route create app.example.com --to container/web:80",
   more: [
+    ["route create example.com --header 'X-API: v2' --to container/v2:80", "by a header"],
+    ["route create example.com --path-regex '^/v\\d+/u' --to container/u:80", "by a pattern"],
     ["route create example.com/docs --to bucket/docs", "a static site below a path"],
     ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
     ["route create tcp://:20432 --to container/db:5432", "a port, and whatever is spoken there"],
   ],
   details:
-    "The host name, and all below it, belong to your project from then on, until its last route goes. A route to a " +
+    "The host name, and all below it, belong to your project from then on, until its last route goes. Of several routes " +
+    "that take a request an exact path comes first, then a pattern, then the longest path; of one path the one that asks " +
+    "for a method, then for more headers, query parameters, cookies. A route to a " +
     "bucket shows all of it to everybody, also of a private one: index.html for a folder, 404.html for what is not there.",
   takesProject: true,
   async run(invocation, { args, flags }) {
@@ -33,7 +39,14 @@ export default defineCommand({
         hint: "Like this: skerry route create app.example.com --to container/web:80",
       });
     }
-    const place = placeOf(args[0] ?? "");
+    const written = placeOf(args[0] ?? "");
+    const prefix = "listen" in written ? undefined : written.path;
+    const { path = prefix, match } = readMatch(flags);
+    if (prefix !== undefined && path !== prefix) {
+      throw new SkerryError("invalid", `The path is said twice: ${prefix} and ${path}.`, {
+        hint: "Say HOST alone: skerry route create HOST --path-...",
+      });
+    }
     const client = await invocation.client();
     const project = await invocation.project();
     const route = await client.call(routeRoutes.create, {
@@ -41,7 +54,7 @@ export default defineCommand({
         ...(name === undefined ? {} : { name }),
         ...(project === undefined ? {} : { project }),
         ...(label.length === 0 ? {} : { labels: parseLabels(label) }),
-        spec: { ...place, to },
+        spec: { ...written, to, ...(path === undefined ? {} : { path }), ...(match === undefined ? {} : { match }) },
       },
       signal: invocation.signal,
     });

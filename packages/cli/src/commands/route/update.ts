@@ -1,7 +1,8 @@
-import { routeRoutes } from "@skerry/core/contract/api/route.ts";
+import { type RouteView, routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { assertRouteName } from "./name.ts";
 import { tellWhereItLeads } from "./told.ts";
 
@@ -13,14 +14,26 @@ export default defineCommand({
       type: "string",
       describe: "http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
     },
+    path: { type: "string", describe: "Take everything below this path" },
+    ...MATCH_OPTIONS,
+    "match-all": { type: "boolean", describe: "Ask for nothing but the path, besides what is said here" },
     ...LABEL_CHANGE_OPTION,
   },
   example: "route update app-example-com --to container/web-2:80",
   takesProject: true,
   async run(invocation, { args, flags }) {
     const { label, to } = flags;
-    if (label.length === 0 && to === undefined) {
-      throw new SkerryError("invalid", "Nothing to change was named.", { hint: "Say --to or --label." });
+    const said = readMatch(flags);
+    if (flags.path !== undefined && said.path !== undefined) {
+      throw new SkerryError("invalid", "--path, --path-exact and --path-regex exclude each other.", {
+        hint: "Say one.",
+      });
+    }
+    const hasMoved = flags.path !== undefined || said.match !== undefined || flags["match-all"];
+    if (label.length === 0 && to === undefined && !hasMoved) {
+      throw new SkerryError("invalid", "Nothing to change was named.", {
+        hint: "Say --to, --label, --path or what it asks for.",
+      });
     }
     const [name = ""] = args;
     assertRouteName(name);
@@ -31,18 +44,39 @@ export default defineCommand({
       query: project === undefined ? {} : { project },
       signal: invocation.signal,
     };
-    const before = label.length === 0 ? undefined : await client.call(routeRoutes.get, named);
+    const before = label.length === 0 && !hasMoved ? undefined : await client.call(routeRoutes.get, named);
     const route = await client.call(routeRoutes.update, {
       ...named,
       body: {
-        ...(to === undefined ? {} : { spec: { to } }),
-        // Labels are replaced as a whole: what somebody else changes meanwhile must not be lost.
+        ...(to === undefined && !hasMoved
+          ? {}
+          : { spec: { ...(to === undefined ? {} : { to }), ...placeOf(before, said, flags) } }),
+        // Labels, and what it asks for, are replaced as a whole: what somebody else changes meanwhile must not be lost.
         ...(before === undefined
           ? {}
-          : { labels: changeLabels(before.meta.labels, label), revision: before.meta.revision }),
+          : {
+              ...(label.length === 0 ? {} : { labels: changeLabels(before.meta.labels, label) }),
+              revision: before.meta.revision,
+            }),
       },
     });
     await invocation.output.done("route", route.meta.name, "updated", route);
     if (to !== undefined) await tellWhereItLeads(invocation, client, route);
   },
 });
+
+/** What is said of methods, headers, query, cookies and path is each taken for what was there; the rest stays. */
+function placeOf(
+  before: RouteView | undefined,
+  { path, match }: ReturnType<typeof readMatch>,
+  flags: { readonly path: string | undefined; readonly "match-all": boolean },
+): { path?: string; match?: NonNullable<RouteView["spec"]["match"]> } {
+  if (before === undefined) return {};
+  const { path: kind, ...rest } = before.spec.match ?? {};
+  const kept = {
+    ...(flags["match-all"] ? {} : rest),
+    ...(flags.path !== undefined || kind === undefined ? {} : { path: kind }),
+  };
+  const next = path ?? flags.path;
+  return { ...(next === undefined ? {} : { path: next }), match: { ...kept, ...match } };
+}

@@ -6,7 +6,7 @@ import { formatBrief, formatBytes } from "./values.ts";
 export const routePresentation: Presentation<RouteView> = {
   kind: "route",
   nameOf: ({ meta }) => meta.name,
-  leaveOut: ["LABELS", "AGE", "PROJECT", "TO"],
+  leaveOut: ["LABELS", "AGE", "PROJECT", "MATCH", "TO"],
   facts: [
     { title: "CONNECTIONS", value: ({ status }) => connectionsOf(status) },
     { title: "TRAFFIC", value: ({ status }) => trafficOf(status) },
@@ -16,6 +16,13 @@ export const routePresentation: Presentation<RouteView> = {
     projectColumn,
     // It is copied from here: a part of it leads nowhere.
     { title: "URL", cell: ({ spec, status }) => status?.url ?? spec.listen ?? `${spec.host}${spec.path}`, whole: true },
+    {
+      title: "MATCH",
+      cell: ({ spec }) => formatMatch(spec).join(" ") || "-",
+      enough: 24,
+      apart: true,
+      lines: ({ spec }) => formatMatch(spec),
+    },
     { title: "TO", cell: ({ spec }) => spec.to },
     {
       title: "STATE",
@@ -42,6 +49,24 @@ function trafficOf(status: RouteView["status"]): readonly string[] {
   if (status?.traffic === undefined) return [];
   const { bytesIn, bytesOut } = status.traffic;
   return [`${formatBytes(bytesIn)} in, ${formatBytes(bytesOut)} out`];
+}
+
+/** What a request must have besides host and path prefix, a part for each: `GET,POST`, `x-api: v2`, `?debug`, `no cookie a`. */
+function formatMatch({ path, match }: RouteView["spec"]): string[] {
+  if (match === undefined) return [];
+  const parts = match.path === undefined ? [] : [match.path === "exact" ? "exact" : `~ ${path}`];
+  if (match.methods !== undefined) parts.push(match.methods.join());
+  for (const [place, before, between] of [
+    ["headers", "", ": "],
+    ["query", "?", "="],
+    ["cookies", "cookie ", "="],
+  ] as const) {
+    for (const { name, type, value } of match[place] ?? []) {
+      const wanted = type === "regex" ? ` ~ ${value}` : `${between}${value}`;
+      parts.push(`${type === "absent" ? "no " : ""}${before}${name}${value === undefined ? "" : wanted}`);
+    }
+  }
+  return parts;
 }
 
 function stateOf(status: RouteView["status"]): string {

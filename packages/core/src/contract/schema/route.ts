@@ -2,13 +2,31 @@ import { z } from "zod";
 import { LIMITS } from "../../domain/limits.ts";
 import { IN_PROJECT, nameSchema, noParams, noQuery, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
 
+const condition = z.strictObject({
+  name: z.string().max(256),
+  type: z.enum(["exact", "regex", "present", "absent"]),
+  value: z.string().max(1024).optional().describe("For exact and regex"),
+});
+const conditions = (what: string) => z.array(condition).max(64).optional().describe(`What ${what} must be there`);
+const match = z
+  .strictObject({
+    path: z.enum(["exact", "regex"]).optional().describe("How path is read; absent: as a prefix"),
+    methods: z.array(z.string().max(256)).max(64).optional().describe("One of them; absent: any"),
+    headers: conditions("headers"),
+    query: conditions("parameters of the query"),
+    cookies: conditions("cookies"),
+  })
+  .describe("What a request must have besides host and path; replaced as a whole, {} for nothing");
 const spec = z.strictObject({
   host: z.string().max(255).optional().describe("Host name, or *.NAME for all below it (operators); cannot be changed"),
   path: z
     .string()
     .max(LIMITS.gateway.maxRoutePath)
     .optional()
-    .describe("Prefix of paths, matched by whole segments; default /; cannot be changed"),
+    .describe(
+      "Prefix of paths, matched by whole segments, unless match.path says that it is exact or a pattern; default /",
+    ),
+  match: match.optional(),
   listen: z
     .string()
     .max(300)

@@ -79,6 +79,13 @@ export const DROPPED_PREFIX = "x-forwarded-";
 
 const TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i;
 
+const HIDDEN: ReadonlySet<string> = new Set(REQUEST_NAMES.filter(([, what]) => what !== LOOP).map(([name]) => name));
+
+/** Whether a header of this name (lower case) is among the lines that are passed on, when a client sends it. */
+export function isPassedOn(name: string): boolean {
+  return !HIDDEN.has(name) && !name.startsWith(DROPPED_PREFIX) && !name.includes("_");
+}
+
 /** How the gateway calls itself in CDN-Loop (RFC 8586). */
 export const GATEWAY_NAME = "skerry";
 

@@ -1,15 +1,27 @@
-/** Patterns of routes: refused when they are declared, compiled when a request first asks for them. */
+/** What routes ask for besides their path, and patterns: refused when they are declared, compiled when a request first asks for them. */
 import { SkerryError } from "../../domain/errors.ts";
 import { CONDITION_PLACES, type RouteMatch } from "../../domain/route-match.ts";
+import { isPassedOn } from "../http1/request-head.ts";
 import { Regex } from "./regex/regex.ts";
 
-/** Whether all patterns of a route can be used. `path` is its path. @throws `invalid` that names the field. */
-export function assertPatterns(path: string, match: RouteMatch): void {
+/** Whether all that a route asks for can be looked at. `path` is its path. @throws `invalid` that names the field. */
+export function assertMatch(path: string, match: RouteMatch): void {
   if (match.path === "regex" && !compile(path, "path").mayBegin("/")) {
     throw new SkerryError("invalid", `No path matches the pattern "${path}": paths begin with /.`, {
       hint: `Like ^/api/v\\d+ for what begins so, or \\.png$ for what ends so.`,
       details: { field: "path" },
     });
+  }
+  const hidden = match.headers?.find(({ name }) => !isPassedOn(name));
+  if (hidden !== undefined) {
+    throw new SkerryError(
+      "invalid",
+      `A route cannot ask for the header ${hidden.name}: the gateway takes it out, or reads it itself.`,
+      {
+        hint: hidden.name === "host" ? "The host name is the beginning of the route." : "Choose a header of your own.",
+        details: { field: "headers" },
+      },
+    );
   }
   for (const place of CONDITION_PLACES) {
     for (const { type, value } of match[place] ?? []) if (type === "regex") compile(value ?? "", place);
