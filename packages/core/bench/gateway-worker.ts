@@ -14,6 +14,8 @@ const WORKER = join(import.meta.dirname, "../../daemon/src/gateway/worker.ts");
 /** What keeps our worker from being asked to proxy TCP. */
 export const NO_TCP: string | undefined = "our worker has no TCP routes yet";
 
+const LOG = { fileBytes: LIMITS.gateway.accessLogBytes / LIMITS.gateway.accessFiles, share: 1 };
+
 /** As many as a busy cloud has, so that the table is not a toy. */
 function entries(upstreamPort: number): readonly TableEntry[] {
   const upstream = {
@@ -30,8 +32,8 @@ function entries(upstreamPort: number): readonly TableEntry[] {
   ];
 }
 
-/** `BENCH_CPU_PROF=FOLDER` leaves a profile there. */
-export function ownProgram(ports: Ports): Program {
+/** `BENCH_CPU_PROF=FOLDER` leaves a profile there. `logFolder` undefined: without an access log. */
+export function ownProgram(ports: Ports, logFolder: string | undefined): Program {
   const folder = process.env["BENCH_CPU_PROF"];
   const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
   const tell = (child: ChildProcess, message: ToWorker) => {
@@ -41,7 +43,8 @@ export function ownProgram(ports: Ports): Program {
   const certificate = { certificate: readFileSync(CERTIFICATE, "utf8"), key: readFileSync(KEY, "utf8") };
   return {
     command: process.execPath,
-    args: ["--conditions=source", ...profile, WORKER],
+    // Workers inherit the flags with which `skerry` starts the daemon.
+    args: ["--max-semi-space-size=2", "--conditions=source", ...profile, WORKER],
     env: { UV_THREADPOOL_SIZE: `${2 * LIMITS.proxy.maxLookups}` },
     ipc: true,
     onStart: (child) => {
@@ -56,6 +59,7 @@ export function ownProgram(ports: Ports): Program {
         http: { host: "127.0.0.1", port: ports.plain },
         https: { host: "127.0.0.1", port: ports.tls },
         ...{ generation: 0, entries: entries(ports.upstream), l4: [], ports: [], guarded: [] },
+        ...(logFolder === undefined ? {} : { accessLog: { directory: logFolder, file: "access.log", ...LOG } }),
         ...{ ticketSecret: randomBytes(32).toString("base64"), tlsMinVersion: "1.2" },
       });
     },

@@ -2,7 +2,7 @@
  * The gateway beside nginx (as it comes, and with large buffers), HAProxy and Caddy: each one process on one core, the
  * same upstream and load on the other, taking turns in a new order each round. Needs `apt-get install nginx-light
  * libnginx-mod-stream haproxy caddy wrk nghttp2-client openssl`; peers that are missing are left out. The last line is one
- * line of JSON. `npm run bench:gateway [-- ROUNDS] [--only ROW]`
+ * line of JSON. `npm run bench:gateway [-- ROUNDS] [--only ROW] [--log-cost]`; the last one adds ours without an access log.
  *
  * `req/s` is what came through; `req/cpu-s` counts only the time that the proxy's own process was on the core, and
  * holds also when others use the machine, or when the load could not ask for more.
@@ -18,7 +18,10 @@ import { cpuSeconds, endAll, freePort, isInstalled, OTHER_CORE, PROXY_CORE, star
 import { type BenchRow, ROWS } from "./gateway-rows.ts";
 import { ownProgram } from "./gateway-worker.ts";
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: "string" } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: "string" }, "log-cost": { type: "boolean", default: false } },
+});
 const ROUNDS = Number(positionals[0] ?? 5);
 
 interface Contender {
@@ -33,10 +36,14 @@ async function startAll(folder: string): Promise<Contender[]> {
   const portsOf = async (): Promise<Ports> => {
     return { plain: await freePort(), tls: await freePort(), tcp: await freePort(), upstream };
   };
-  const ports = await portsOf();
-  const contenders: Contender[] = [
-    { name: "ours", ports, child: await start(ownProgram(ports), PROXY_CORE, ports.plain) },
-  ];
+  const contenders: Contender[] = [];
+  for (const [name, logFolder] of [
+    ["ours", join(folder, "ours")],
+    ...(values["log-cost"] ? [["ours-unlogged", undefined] as const] : []),
+  ] as const) {
+    const ports = await portsOf();
+    contenders.push({ name, ports, child: await start(ownProgram(ports, logFolder), PROXY_CORE, ports.plain) });
+  }
   for (const [name, { command, make }] of Object.entries(PEERS)) {
     if (!(await isInstalled(command))) {
       console.log(`${name} is not installed: left out`);

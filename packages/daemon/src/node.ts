@@ -34,9 +34,10 @@ import { openNedbStore } from "@skerry/core/store/drivers/nedb/nedb.ts";
 import { Rehearsals } from "@skerry/core/store/rehearsal.ts";
 import { createBackups } from "./backup/create.ts";
 import type { Config } from "./config/load.ts";
+import { accessShareOf } from "./config/values.ts";
 import type { DataDirectory } from "./data/directory.ts";
 import { type FirstStart, firstStart, forgetFirstPassword } from "./first-start.ts";
-import { type Gateway, startGateway } from "./gateway/gateway.ts";
+import { type Gateway, type GatewayOptions, startGateway } from "./gateway/gateway.ts";
 import { Feed } from "./http/feed.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { ApiServer, type RequestRecord } from "./http/server.ts";
@@ -189,7 +190,7 @@ async function openServices(
     await startGateway({
       ...{ ...world, store, objects, cluster, directory, sitesSocket, http, https, ...config.gateway },
       ...{ containers: compute.endpoints, containerNetworks: config.engine.pool, apiPort: api.port },
-      keyOf: (certificate) => certificates.keyOf(certificate),
+      ...{ keyOf: (one) => certificates.keyOf(one), ...accessLogOf(options) },
     }),
   );
 
@@ -214,6 +215,11 @@ async function openServices(
     renderMetrics: () => metrics.render(),
   };
   return { services, pressure, firstStart: first };
+}
+
+function accessLogOf({ config, data }: NodeOptions): Pick<GatewayOptions, "accessLog"> {
+  const share = accessShareOf(config.gateway["access-log"]);
+  return share === undefined ? {} : { accessLog: { directory: data.accessLogDirectory, share } };
 }
 
 /** Asks no engine: there may be none, and everything else works without. */

@@ -1,5 +1,5 @@
 /** Bounds of the gateway: its data path and what controls it. Part of `LIMITS`. */
-import { hour, KiB, minute, second } from "./units.ts";
+import { hour, KiB, MiB, minute, second } from "./units.ts";
 
 export const GATEWAY_LIMITS = {
   /** The data path of the gateway, in each worker. */
@@ -210,6 +210,24 @@ export const GATEWAY_LIMITS = {
     reportMs: 1 * second,
     /** Failed requests that one worker tells of between two reports. The rest is only counted. */
     failuresPerReport: 10,
+    /** Bytes of the access log in the files of all workers together. The oldest lines go. */
+    accessLogBytes: 256 * MiB,
+    /** Files of each worker, the present one included. */
+    accessFiles: 4,
+    /** Smallest file of the access log, however many workers share the bytes. */
+    minAccessFileBytes: 1 * MiB,
+    /** The access log is written when so much of it waits, or after this time. A worker that is killed loses it. */
+    accessBufferBytes: 64 * KiB,
+    /** @see accessBufferBytes */
+    accessFlushMs: 1 * second,
+    /** Bytes of the access log that wait for the disk. Beyond: lines are dropped and counted. */
+    maxAccessPendingBytes: 1 * MiB,
+    /** Longest path in the access log, in characters; the rest is cut. */
+    maxLoggedPath: 2048,
+    /** Longest line of the access log; a piece that is longer is no line. */
+    maxAccessLineBytes: 16 * KiB,
+    /** A worker that ends waits so long for the access log. */
+    accessCloseMs: 1 * second,
     /** Connections that wait to be accepted by one worker. Beyond: the kernel refuses them. */
     backlog: 4096,
     /** A TLS handshake must be over by then. */

@@ -297,6 +297,11 @@ assertLimit(LIMITS.service.callMs > LIMITS.http.drainMs, "a service drains withi
 assertLimit(LIMITS.http.drainMs > LIMITS.jobs.stopMs, "jobs stop within the drain");
 assertLimit(LIMITS.gateway.lagMs < LIMITS.gateway.activateMs, "a worker that lags is replaced before the answer");
 assertLimit(
+  LIMITS.gateway.accessBufferBytes < LIMITS.gateway.maxAccessPendingBytes &&
+    LIMITS.gateway.maxAccessPendingBytes <= LIMITS.gateway.minAccessFileBytes,
+  "what waits for the access log fits one file",
+);
+assertLimit(
   LIMITS.gateway.renewCertificateMs < LIMITS.gateway.certificateMs,
   "a certificate is renewed while it holds",
 );

@@ -1,4 +1,5 @@
 /** What daemon and gateway workers say to each other over the control pipe (JSON). A worker ends when the pipe closes. */
+import type { AccessLogPlace } from "./access/access-log.ts";
 import type { L4Counters, L4Entry } from "./l4/entry.ts";
 import type { ProxyStats, RequestRecord } from "./proxy/records.ts";
 import type { TableEntry } from "./table.ts";
@@ -38,6 +39,8 @@ export type ToWorker =
       readonly ports: readonly string[];
       /** Networks that routes of restricted reach must not lead to, besides those that are guarded anyway; `10.199.0.0/16`. */
       readonly guarded: readonly string[];
+      /** Absent: no request is logged. As `AccessLog` takes it. */
+      readonly accessLog?: AccessLogPlace & { readonly share: number };
       /** Base64: the same for all workers, so that each resumes the TLS sessions of the others. */
       readonly ticketSecret: string;
       /** The oldest version of TLS that clients may use. */

@@ -4,7 +4,7 @@ import type { RouteMatch } from "../domain/route-match.ts";
 export interface TableEntry {
   /** Uid of the route; for logs and to say which route decided. */
   readonly id: string;
-  /** Of the route; decides between two that are alike in all else. Absent: the id does. */
+  /** Of the route; decides between two that are alike in all else (absent: the id does), and stands in the access log. */
   readonly name?: string;
   /** Uid of the route's project: who may read its routes may be told which one has answered. Absent: nobody is. */
   readonly project?: string;

@@ -25,6 +25,7 @@ const PLACES: Readonly<Record<Exclude<keyof DataLayout, "path">, "store" | "inde
     // History: it is not needed to go on, and stays where it is.
     auditDirectory: "left out",
     logDirectory: "left out",
+    accessLogDirectory: "left out",
     // Without a meaning after the process.
     lockFile: "left out",
     runDirectory: "left out",

@@ -35,6 +35,7 @@ describe("precedence", () => {
     "gateway.workers": ["1", "0", "3"],
     "gateway.tlsMinVersion": ["1.3", "1.2", "1.3"],
     "gateway.ports": ["1-2", "3-4", "5-6"],
+    "gateway.access-log": ["errors", "off", "12.5%"],
     "storage.directories": ["/sf", "/sv", "/sc"],
     "engine.socket": ["/ef", "/ev", "/ec"],
     "engine.pool": ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"],

@@ -36,7 +36,12 @@ export interface Config {
   readonly data: string;
   readonly listen: { readonly api: Address; readonly http: Address; readonly https: Address };
   /** 0: this node serves no gateway traffic. */
-  readonly gateway: { readonly workers: number; readonly tlsMinVersion: TlsVersion; readonly ports: string };
+  readonly gateway: {
+    readonly workers: number;
+    readonly tlsMinVersion: TlsVersion;
+    readonly ports: string;
+    readonly "access-log": string;
+  };
   /** Empty: directories of our own under the data directory. */
   readonly storage: { readonly directories: readonly string[] };
   /** The container engine, the range of its networks, and where published ports answer. */
@@ -129,6 +134,7 @@ function nest(values: Values, sources: Config["sources"], file: string | undefin
       workers: values["gateway.workers"],
       tlsMinVersion: values["gateway.tlsMinVersion"],
       ports: values["gateway.ports"],
+      "access-log": values["gateway.access-log"],
     },
     storage: { directories: values["storage.directories"] },
     engine: { socket: values["engine.socket"], pool: values["engine.pool"], publish: values["engine.publish"] },

@@ -6,6 +6,7 @@ import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { TLS_VERSIONS, type TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import {
   type Address,
+  accessLogOf,
   addressOf,
   choiceOf,
   countOf,
@@ -130,6 +131,16 @@ export const SETTINGS = {
     parse: portRangeOf,
     fallback: () => "20000-20999",
     fallbackText: "20000-20999",
+  }),
+  "gateway.access-log": setting<string>({
+    flag: "gateway-access-log",
+    variable: "SKERRY_GATEWAY_ACCESS_LOG",
+    argument: "all|errors|N%|off",
+    summary: "requests in the access log; a share is of those that did not fail",
+    reload: "restart",
+    parse: accessLogOf,
+    fallback: () => "all",
+    fallbackText: "all",
   }),
   "storage.directories": setting<readonly string[]>({
     flag: "storage-dir",

@@ -105,6 +105,21 @@ export function choiceOf<T extends string>(written: Written, choices: readonly T
   throw refusal(written.place, `${quoted(text)} is not one of ${choices.join(", ")}.`, `Write one of them.`);
 }
 
+/** `all`, `errors`, `off`, or a percentage such as `5%`. */
+export function accessLogOf(written: Written): string {
+  const text = textOf(written).toLowerCase();
+  const percent = /^(\d{1,2}(?:\.\d{1,3})?)%$/.exec(text);
+  if (percent !== null || ["all", "errors", "off"].includes(text)) return text;
+  throw refusal(written.place, `${quoted(text)} says nothing of a log.`, "Write all, errors, off, or a share like 5%.");
+}
+
+/** How many of the requests that did not fail are logged, 0 to 1; undefined: nothing is. */
+export function accessShareOf(text: string): number | undefined {
+  if (text === "off") return undefined;
+  if (text === "all") return 1;
+  return text === "errors" ? 0 : Number(text.slice(0, -1)) / 100;
+}
+
 export function ipv4Of(written: Written): string {
   const text = textOf(written);
   if (isIPv4(text)) return text;

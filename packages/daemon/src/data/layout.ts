@@ -30,6 +30,8 @@ export interface DataLayout {
   readonly firstPasswordFile: string;
   /** `DATA/log/`: the only place in DATA where a log file may lie. */
   readonly logDirectory: string;
+  /** `DATA/log/gateway/`: the access logs of the gateway's workers. */
+  readonly accessLogDirectory: string;
   /** `DATA/run/`: what has no meaning after the process. */
   readonly runDirectory: string;
   /** `DATA/run/images/`: image files while they are loaded. */
@@ -61,6 +63,7 @@ export function layoutOf(path: string): DataLayout {
     gatewayDirectory: join(path, "gateway"),
     firstPasswordFile: join(path, "first-password"),
     logDirectory: join(path, "log"),
+    accessLogDirectory: join(path, "log", "gateway"),
     runDirectory: join(path, "run"),
     imageSpoolDirectory: join(path, "run", "images"),
     pidFile: join(path, "run", "pid"),

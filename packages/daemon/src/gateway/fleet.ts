@@ -9,6 +9,7 @@ import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
+import { accessFileOf } from "@skerry/core/gateway/access/access-log.ts";
 import type { FromWorker, GivenCertificate, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
 import type { L4Counters, L4Entry } from "@skerry/core/gateway/l4/entry.ts";
 import type { TableChange } from "@skerry/core/gateway/live-table.ts";
@@ -45,6 +46,8 @@ export interface FleetOptions {
   readonly guarded: readonly string[];
   /** As in the message `start`. */
   readonly tlsMinVersion: TlsVersion;
+  /** Where the workers log requests, and how many of them; absent: nowhere. */
+  readonly accessLog?: { readonly directory: string; readonly share: number };
   /** The table as it is now. */
   readonly entries: () => readonly TableEntry[];
   /** Routes below HTTP. */
@@ -68,6 +71,8 @@ export interface FleetL4 {
 }
 
 interface Member {
+  /** The lowest number that no other has: who takes a place over goes on with its files. */
+  readonly slot: number;
   readonly child: ChildProcess;
   /** The newest generation that it runs; -1 before the first. */
   running: number;
@@ -230,7 +235,8 @@ export class Fleet implements AsyncDisposable {
     });
     const startedMs = clock.monotonicMs();
     const stats = emptyStats();
-    const member: Member = { child, running: -1, startedMs, hasServed: false, unanswered: 0, stats };
+    const slot = this.#freeSlot();
+    const member: Member = { slot, child, running: -1, startedMs, hasServed: false, unanswered: 0, stats };
     this.#members.add(member);
     child.on("exit", (status, signal) => this.#gone(member, status, signal));
     child.on("error", () => child.kill("SIGKILL"));
@@ -249,6 +255,7 @@ export class Fleet implements AsyncDisposable {
       guarded: this.#options.guarded,
       ticketSecret: this.#ticketSecret,
       tlsMinVersion: this.#options.tlsMinVersion,
+      ...this.#accessLogOf(slot),
     });
     const deadline = setTimeout(() => child.kill("SIGKILL"), startMs);
     try {
@@ -256,6 +263,21 @@ export class Fleet implements AsyncDisposable {
     } finally {
       clearTimeout(deadline);
     }
+  }
+
+  #freeSlot(): number {
+    const taken = new Set([...this.#members].map(({ slot }) => slot));
+    let slot = 0;
+    while (taken.has(slot)) slot++;
+    return slot;
+  }
+
+  #accessLogOf(slot: number): Pick<Extract<ToWorker, { type: "start" }>, "accessLog"> {
+    const { accessLog, workers } = this.#options;
+    if (accessLog === undefined) return {};
+    const { accessLogBytes, accessFiles, minAccessFileBytes } = LIMITS.gateway;
+    const fileBytes = Math.max(minAccessFileBytes, Math.floor(accessLogBytes / workers / accessFiles));
+    return { accessLog: { ...accessLog, file: accessFileOf(slot), fileBytes } };
   }
 
   #take(member: Member, message: FromWorker, serving: PromiseWithResolvers<void>): void {

@@ -40,6 +40,8 @@ export interface GatewayOptions {
   readonly sitesSocket: string;
   /** 0: routes are kept, and nothing listens. */
   readonly workers: number;
+  /** As `FleetOptions` has it. */
+  readonly accessLog?: { readonly directory: string; readonly share: number };
   readonly http: HostPort;
   readonly https: HostPort;
   /** The oldest version of TLS that clients may use. */

@@ -25,6 +25,7 @@ export class TrafficCounts {
       sum("upstream_errors", "Attempts at upstreams that failed.", (stats) => stats.upstreamErrors),
       sum("received_bytes", "Bytes of requests.", (stats) => stats.bytesIn),
       sum("sent_bytes", "Bytes of answers.", (stats) => stats.bytesOut),
+      sum("access_log_dropped_lines", "Lines of the access log that were lost.", (stats) => stats.accessLogDropped),
       sum("request_seconds", "Time that requests took, together.", (stats) => stats.latencySumMs / 1000),
     ];
     const gauge = (name: string, help: string, of: (stats: ProxyStats) => number) =>

@@ -6,11 +6,14 @@ import { createServer, type Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { isError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
+import { AccessLog } from "@skerry/core/gateway/access/access-log.ts";
 import type { FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
 import { createProxy } from "@skerry/core/gateway/proxy/proxy.ts";
 import type { RequestRecord } from "@skerry/core/gateway/proxy/records.ts";
 import { checkSockets } from "@skerry/core/gateway/proxy/socket-check.ts";
 import { compileTable, type RouteTable } from "@skerry/core/gateway/routing/route-table.ts";
+import { realClock as clock } from "@skerry/core/platform/clock.ts";
+import { realDisk as disk } from "@skerry/core/platform/disk.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 import { createGuard } from "./guarded.ts";
 import { Certificates } from "./worker-certificates.ts";
@@ -34,6 +37,7 @@ const servers: Server[] = [];
 let proxy: ReturnType<typeof createProxy> | undefined;
 let table: RouteTable | undefined;
 let l4: WorkerL4 | undefined;
+let accessLog: AccessLog | undefined;
 
 let certificates: Certificates | undefined;
 
@@ -52,6 +56,9 @@ async function start(message: Start): Promise<void> {
 function serve(message: Start): () => Promise<void> {
   const { http, https, generation, entries, guarded: networks, ticketSecret, tlsMinVersion } = message;
   table = compileTable(entries);
+  const log = message.accessLog && new AccessLog({ ...message.accessLog, clock, disk, random });
+  log?.setRoutes(entries, []);
+  accessLog = log;
   const isOwnAddress = createGuard(networks);
   const below = new WorkerL4({ host: http.host, isOwnAddress, onSweep: reportSoon, tell });
   below.apply(message.l4, []);
@@ -60,7 +67,7 @@ function serve(message: Start): () => Promise<void> {
     ...{
       random,
       isOwnAddress,
-      onRequest: tellFailure,
+      onRequest: onEnd,
       onSweep: reportSoon,
       limits: LIMITS.proxy,
     },
@@ -108,7 +115,7 @@ function reportSoon(): void {
     report = undefined;
     failuresLeft = LIMITS.gateway.failuresPerReport;
     if (untold <= MAX_UNTOLD) l4?.report();
-    const stats = proxy?.stats();
+    const stats = proxy && { ...proxy.stats(), accessLogDropped: accessLog?.dropped ?? 0 };
     const text = JSON.stringify(stats);
     // A daemon that does not read hears it later: sums lose nothing.
     if (stats === undefined || text === saidStats || untold > MAX_UNTOLD) return;
@@ -118,9 +125,14 @@ function reportSoon(): void {
   report.unref();
 }
 
+function onEnd(record: RequestRecord): void {
+  accessLog?.add(record);
+  if (record.error !== undefined) tellFailure(record);
+}
+
 /** What a client did wrong is its own affair; what an upstream did is told, a few at a time. */
 function tellFailure(record: RequestRecord): void {
-  if (record.error === undefined || record.status < 500 || failuresLeft <= 0 || untold > MAX_UNTOLD) return;
+  if (record.status < 500 || failuresLeft <= 0 || untold > MAX_UNTOLD) return;
   failuresLeft--;
   tell({ type: "failure", record });
 }
@@ -130,6 +142,7 @@ async function change(message: Extract<ToWorker, { type: "delta" }>): Promise<vo
   if (table === undefined) throw new Error("a change came before the start");
   certificates?.forget(forget ?? []);
   table = table.with(put, remove);
+  accessLog?.setRoutes(put, remove);
   proxy?.setTable(table);
   l4?.apply(putL4, remove);
   // Also those of changes before this one.
@@ -154,6 +167,8 @@ async function drain(withinMs: number): Promise<void> {
   for (const server of servers) server.close();
   const late = AbortSignal.timeout(withinMs);
   await Promise.all([proxy?.drain(late), l4?.drain(late)]);
+  // A disk that hangs is not waited for.
+  await Promise.race([accessLog?.close(), clock.sleep(LIMITS.gateway.accessCloseMs)]);
   process.exit(0);
 }
 

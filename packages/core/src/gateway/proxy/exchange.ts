@@ -17,7 +17,7 @@ import {
   SLOW_UPSTREAM,
 } from "./own-errors.ts";
 import type { ConnectionTaker, Member, UpstreamPools } from "./pool.ts";
-import { countRequest, type RequestRecord } from "./records.ts";
+import { countRequest, type GatewayError, type RequestRecord } from "./records.ts";
 import type { AnswerTaker, ClientSide, UpstreamSide } from "./sides.ts";
 
 /** RFC 9110 9.2.2: asking twice is asking once. */
@@ -40,6 +40,8 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   readonly #client: ClientSide;
   readonly #startMs: number;
   readonly #bytesOutBefore: number;
+  #askedMs = 0;
+  #headMs = 0;
   #bytesIn = 0;
   #entry: TableEntry | undefined;
   #member: Member | undefined;
@@ -109,6 +111,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     const client = this.#client;
     this.#upstream = upstream;
     this.#phase = "send";
+    this.#askedMs = this.#context.options.monotonicMs();
     this.#asChunks = client.speaksChunks && upstream.speaksChunks;
     const { backend } = this.#member as Member;
     const forwarded = client.forwardedFor(this.head.hostHeader);
@@ -169,6 +172,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
 
   onHead(head: ResponseHead): void {
     this.#phase = "answer";
+    this.#headMs = this.#context.options.monotonicMs();
     this.#status = head.status;
     this.#client.sendHead(head, this.#asChunks);
   }
@@ -299,7 +303,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     upstream?.abandon();
   }
 
-  #cut(error: string): void {
+  #cut(error: GatewayError): void {
     this.#end(error);
     this.#client.cut();
   }
@@ -312,18 +316,23 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   }
 
   /** Once, however it ends. */
-  #end(error: string | undefined): void {
+  #end(error: GatewayError | undefined): void {
     this.#phase = "over";
     const { options, stats } = this.#context;
+    const { peer } = this.#client;
     const query = this.head.target.indexOf("?");
     const record: RequestRecord = {
       id: this.id,
       routeId: this.#entry?.id,
+      client: peer.address,
+      protocol: this.head.isHttp10 ? "HTTP/1.0" : peer.protocol,
+      tls: peer.tls,
       method: this.head.method,
       host: this.head.host,
       path: query < 0 ? this.head.target : this.head.target.slice(0, query),
       status: this.#status,
       durationMs: options.monotonicMs() - this.#startMs,
+      upstreamMs: this.#headMs === 0 ? undefined : this.#headMs - this.#askedMs,
       bytesIn: this.#bytesIn,
       bytesOut: this.#client.bytesOut - this.#bytesOutBefore,
       upstream: this.#member?.pool.name,

@@ -33,10 +33,11 @@ test("a request and its answer go through, with the gateway's headers", async ()
   );
   const [record] = world.records;
   deepEqual(
-    { ...record, durationMs: 0, upstream: "" },
+    { ...record, durationMs: 0, upstreamMs: 0, upstream: "" },
     {
       ...{ id, routeId: "route app.example", method: "GET", host: "app.example", path: "/x", status: 203 },
-      ...{ durationMs: 0, bytesIn: 0, bytesOut: answer.length, upstream: "", error: undefined },
+      ...{ client: "127.0.0.1", protocol: "HTTP/1.1", tls: undefined, durationMs: 0, upstreamMs: 0, upstream: "" },
+      ...{ bytesIn: 0, bytesOut: answer.length, error: undefined },
     },
   );
   const { requests, inFlight, byClass, bytesOut, latency } = world.proxy.stats();

@@ -12,8 +12,9 @@ import { adopt } from "./adopt.ts";
 import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { type AnswerFacts, chunkOf, forwardedLines, interimHead, lastChunk, ownAnswer, responseHead } from "./heads.ts";
+import { type Peer, peerOf } from "./peer.ts";
 import type { UpstreamPools } from "./pool.ts";
-import { countRequest } from "./records.ts";
+import { recordRefusal } from "./records.ts";
 import type { ClientSide, ProxyClient } from "./sides.ts";
 import { Wire, type WireOwner } from "./wire.ts";
 
@@ -33,7 +34,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   readonly #pools: UpstreamPools;
   readonly #onGone: (client: ProxyClient) => void;
   readonly #onHttp2: (client: ClientConnection) => WireOwner;
-  readonly #address: string;
+  readonly peer: Peer;
   readonly #isSecure: boolean;
   readonly #reader: HeadReader;
   readonly #body: BodyReader;
@@ -66,7 +67,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
     this.#context = context;
     this.#onGone = onGone;
     this.#isSecure = isSecure;
-    this.#address = (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
+    this.peer = peerOf(socket, "HTTP/1.1");
     this.#reader = new HeadReader(context.limits);
     this.#body = new BodyReader(context.limits);
     this.wire = new Wire(
@@ -113,7 +114,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   forwardedFor(hostHeader: string): string {
     if (hostHeader !== this.#forwardedHost) {
       this.#forwardedHost = hostHeader;
-      this.#forwarded = forwardedLines(this.#address, this.#isSecure, hostHeader);
+      this.#forwarded = forwardedLines(this.peer.address, this.#isSecure, hostHeader);
     }
     return this.#forwarded;
   }
@@ -212,14 +213,13 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
     const id = this.#context.nextRequestId();
     const answer = ownAnswer(error, this.#facts(id, true), false);
     this.wire.write(answer);
-    const { options, stats } = this.#context;
-    const record = {
-      ...{ id, routeId: undefined, method: "", host: "", path: "", status: error.status, durationMs: 0 },
-      ...{ bytesIn: 0, bytesOut: answer.length, upstream: undefined, error: refusal.id },
-    };
-    stats.requests++;
-    countRequest(stats, record);
-    options.onRequest(record);
+    recordRefusal(this.#context, {
+      id,
+      peer: this.peer,
+      status: error.status,
+      bytesOut: answer.length,
+      error: refusal.id,
+    });
     this.#linger();
     return to;
   }

@@ -18,6 +18,7 @@ import type { Http2Stream, StreamOwner } from "../http2/stream.ts";
 import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { ownAnswerParts } from "./heads.ts";
+import type { Peer } from "./peer.ts";
 import type { UpstreamPools } from "./pool.ts";
 import type { ClientSide } from "./sides.ts";
 import { acceptFor, headerOf, newKey, withoutHeader } from "./websocket-key.ts";
@@ -25,6 +26,7 @@ import type { Wire } from "./wire.ts";
 
 /** The connection of a stream. */
 export interface StreamHome {
+  readonly peer: Peer;
   readonly wire: Wire;
   forwardedFor(hostHeader: string): string;
 }
@@ -71,6 +73,10 @@ export class H2ClientStream implements ClientSide, StreamOwner {
     this.#webSocketKey = newKey(this.#context.options.random);
     const lines = withoutHeader(head.lines, "sec-websocket-key");
     return { ...head, lines: `${lines}Sec-WebSocket-Key: ${this.#webSocketKey}\r\n` };
+  }
+
+  get peer(): Peer {
+    return this.#home.peer;
   }
 
   get hasEnded(): boolean {

@@ -9,8 +9,9 @@ import type { Http2Stream } from "../http2/stream.ts";
 import type { Context } from "./context.ts";
 import { H2ClientStream } from "./h2-client-stream.ts";
 import { forwardedLines } from "./heads.ts";
+import { type Peer, peerOf } from "./peer.ts";
 import type { UpstreamPools } from "./pool.ts";
-import { countRequest } from "./records.ts";
+import { recordRefusal } from "./records.ts";
 import type { ProxyClient } from "./sides.ts";
 import type { Wire } from "./wire.ts";
 
@@ -24,7 +25,7 @@ export class H2Client implements ConnectionOwner, ProxyClient {
   readonly #context: Context;
   readonly #pools: UpstreamPools;
   readonly #onGone: (client: ProxyClient) => void;
-  readonly #address: string;
+  readonly peer: Peer;
   readonly #isSecure: boolean;
   readonly #streams = new Set<H2ClientStream>();
   /** When nothing is open: by then it must be. */
@@ -50,7 +51,7 @@ export class H2Client implements ConnectionOwner, ProxyClient {
     const nowMs = (): number => context.coarseMs;
     this.connection = new Http2Connection(this, { isServer: true, limits: http2, flusher, nowMs });
     this.wire = take(this.connection);
-    this.#address = addressOf(this.wire);
+    this.peer = peerOf(this.wire.socket, "HTTP/2");
     this.#idleUntilMs = context.coarseMs + limits.clientHeadMs;
     this.#settledByMs = context.coarseMs + http2.settingsMs;
     this.connection.begin(this.wire);
@@ -97,7 +98,7 @@ export class H2Client implements ConnectionOwner, ProxyClient {
   forwardedFor(hostHeader: string): string {
     if (hostHeader !== this.#forwardedHost) {
       this.#forwardedHost = hostHeader;
-      this.#forwarded = forwardedLines(this.#address, this.#isSecure, hostHeader);
+      this.#forwarded = forwardedLines(this.peer.address, this.#isSecure, hostHeader);
     }
     return this.#forwarded;
   }
@@ -118,19 +119,13 @@ export class H2Client implements ConnectionOwner, ProxyClient {
   /** There is no request that could be an exchange. */
   #refuse(stream: Http2Stream, refusal: Refusal): void {
     const error = new SkerryError(refusal.id, refusal.message);
-    const { options, stats } = this.#context;
     const id = this.#context.nextRequestId();
     const client = new H2ClientStream(this.#context, this, stream);
     this.#streams.add(client);
     client.answerOwn(error, id, false);
     client.close();
-    const record = {
-      ...{ id, routeId: undefined, method: "", host: "", path: "", status: error.status, durationMs: 0 },
-      ...{ bytesIn: 0, bytesOut: stream.bytesOut, upstream: undefined, error: refusal.id },
-    };
-    stats.requests++;
-    countRequest(stats, record);
-    options.onRequest(record);
+    const { bytesOut } = stream;
+    recordRefusal(this.#context, { id, peer: this.peer, status: error.status, bytesOut, error: refusal.id });
   }
 
   onSettings(): void {
@@ -160,8 +155,4 @@ export class H2Client implements ConnectionOwner, ProxyClient {
   onClose(): void {
     this.#onGone(this);
   }
-}
-
-function addressOf({ socket }: Wire): string {
-  return (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
 }

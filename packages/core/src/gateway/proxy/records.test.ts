@@ -4,7 +4,8 @@ import { countRequest, emptyStats, LATENCY_BUCKETS_MS, type RequestRecord } from
 
 const record: RequestRecord = {
   ...{ id: "x", routeId: "r", method: "GET", host: "h", path: "/", status: 200 },
-  ...{ durationMs: 0, bytesIn: 1, bytesOut: 2, upstream: undefined, error: undefined },
+  ...{ durationMs: 0, upstreamMs: undefined, bytesIn: 1, bytesOut: 2, upstream: undefined, error: undefined },
+  ...{ client: "192.0.2.1", protocol: "HTTP/1.1", tls: undefined },
 };
 
 test("a request counts in the bucket of the smallest bound that it keeps", () => {

@@ -1,9 +1,19 @@
 /** What the proxy tells about its work. */
+import type { ErrorId } from "../../domain/errors.ts";
+import type { Peer } from "./peer.ts";
+
+/** `code/reason` of an own answer or of a connection that was cut; `aborted` when the client went away. */
+export type GatewayError = ErrorId | "aborted";
 
 export interface RequestRecord {
   readonly id: string;
   /** Uid of the route; undefined when none was found. */
   readonly routeId: string | undefined;
+  /** Address of the client. */
+  readonly client: string;
+  readonly protocol: "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
+  /** `TLSv1.3`; undefined without TLS. */
+  readonly tls: string | undefined;
   readonly method: string;
   readonly host: string;
   /** Without the query, which may hold secrets. */
@@ -11,13 +21,15 @@ export interface RequestRecord {
   /** As the client saw it; 0 when it went away before the answer. */
   readonly status: number;
   readonly durationMs: number;
+  /** From the upstream's connection to the head of its answer; undefined when there was none. */
+  readonly upstreamMs: number | undefined;
   /** Bytes of the request's body as they were passed on, and of the whole answer. */
   readonly bytesIn: number;
   readonly bytesOut: number;
   /** For the log only, never for a client. */
   readonly upstream: string | undefined;
-  /** `code/reason` of an own answer or of a connection that was cut; `aborted` when the client went away. */
-  readonly error: string | undefined;
+  /** Why it is no answer of the upstream, or not all of it. */
+  readonly error: GatewayError | undefined;
 }
 
 /** Upper bounds of the latency buckets; one more bucket holds what is slower. */
@@ -43,6 +55,8 @@ export interface ProxyStats {
   /** Counts by LATENCY_BUCKETS_MS, not cumulative. */
   latency: number[];
   latencySumMs: number;
+  /** Lines of the access log that were lost. */
+  accessLogDropped: number;
 }
 
 export function emptyStats(): ProxyStats {
@@ -59,6 +73,7 @@ export function emptyStats(): ProxyStats {
     bytesOut: 0,
     latency: new Array(LATENCY_BUCKETS_MS.length + 1).fill(0),
     latencySumMs: 0,
+    accessLogDropped: 0,
   };
 }
 
@@ -71,4 +86,25 @@ export function countRequest(stats: ProxyStats, record: RequestRecord): void {
   let bucket = 0;
   while (bucket < LATENCY_BUCKETS_MS.length && record.durationMs > (LATENCY_BUCKETS_MS[bucket] as number)) bucket++;
   stats.latency[bucket] = (stats.latency[bucket] ?? 0) + 1;
+}
+
+/** Where requests are counted and told. */
+interface Book {
+  readonly stats: ProxyStats;
+  readonly options: { readonly onRequest: (record: RequestRecord) => void };
+}
+
+/** What could not be read as a request, and the answer that it got. */
+export function recordRefusal(
+  { stats, options }: Book,
+  refused: Pick<RequestRecord, "id" | "status" | "bytesOut" | "error"> & { readonly peer: Peer },
+): void {
+  const { peer, ...rest } = refused;
+  const record: RequestRecord = {
+    ...{ ...rest, client: peer.address, protocol: peer.protocol, tls: peer.tls, routeId: undefined },
+    ...{ method: "", host: "", path: "", durationMs: 0, upstreamMs: undefined, bytesIn: 0, upstream: undefined },
+  };
+  stats.requests++;
+  countRequest(stats, record);
+  options.onRequest(record);
 }

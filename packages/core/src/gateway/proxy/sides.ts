@@ -6,6 +6,7 @@ import type { SkerryError } from "../../domain/errors.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Backend } from "../table.ts";
+import type { Peer } from "./peer.ts";
 import type { Wire } from "./wire.ts";
 
 /** A client's connection, whatever it speaks. */
@@ -22,6 +23,7 @@ export interface ProxyClient {
 
 /** A request of a client: one of many on an HTTP/1 connection, or a stream of an HTTP/2 connection. */
 export interface ClientSide {
+  readonly peer: Peer;
   /** It gives and takes chunked bodies as they stand on the wire of HTTP/1.1; else data only. */
   readonly speaksChunks: boolean;
   /** All of the request has been read, and given to the exchange. */
