@@ -10,6 +10,10 @@ import { CONDITION_PLACES, type RouteMatch } from "./route-match.ts";
 export const PROXY_VERSIONS = ["v1", "v2"] as const;
 export type ProxyVersion = (typeof PROXY_VERSIONS)[number];
 
+/** What is spoken with an upstream, see `Backend.protocol`. */
+export const UPSTREAM_PROTOCOLS = ["auto", "http/1.1", "h2"] as const;
+export type UpstreamProtocol = (typeof UPSTREAM_PROTOCOLS)[number];
+
 export interface RouteSpec {
   /** Canonical: `canonicalHost`. */
   readonly host: string;

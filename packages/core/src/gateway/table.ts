@@ -1,6 +1,8 @@
 /** What a gateway worker knows: compiled routes and nothing else. Plain data: it crosses the control pipe as JSON. */
 import type { RouteMatch } from "../domain/route-match.ts";
 
+import type { UpstreamProtocol } from "../domain/gateway.ts";
+
 export interface TableEntry {
   /** Uid of the route; for logs and to say which route decided. */
   readonly id: string;
@@ -38,6 +40,11 @@ export type Backend =
       readonly host: string;
       readonly port: number;
       readonly tls: boolean;
+      /**
+       * What is spoken: `h2` on a plain connection without being asked first; `auto`, the default, is what the server chooses
+       * in the TLS handshake, and HTTP/1.1 on a plain connection.
+       */
+      readonly protocol?: UpstreamProtocol;
       /** Put before the request's target; `""` or `/base`, without a slash at the end. */
       readonly basePath: string;
       /** What is sent as Host; absent: the client's. */

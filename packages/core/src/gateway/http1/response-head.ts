@@ -34,25 +34,25 @@ const BAD_ENCODING = new Refusal(
   "The answer's Transfer-Encoding is something else than chunked.",
 );
 
-const LENGTH = 3;
+export const RESPONSE_LENGTH = 3;
 const ENCODING = 4;
 const UPGRADE = 5;
-const DATE = -1;
+export const RESPONSE_DATE = -1;
 
 /** Every header that is not just passed on. */
-const NAMES = [
-  ["date", DATE],
+export const RESPONSE_NAMES = [
+  ["date", RESPONSE_DATE],
   ["upgrade", UPGRADE],
   ["connection", CONNECTION],
   ["keep-alive", DROP],
   ["x-request-id", DROP],
-  ["content-length", LENGTH],
+  ["content-length", RESPONSE_LENGTH],
   ["proxy-connection", DROP],
   ["transfer-encoding", ENCODING],
 ] as const;
 
 const said = { length: undefined as number | undefined, isChunked: false, isWebSocket: false, hasDate: false };
-const fields = new HeadFields({ names: NAMES, dropsUnderscores: false, note });
+const fields = new HeadFields({ names: RESPONSE_NAMES, dropsUnderscores: false, note });
 const { connection } = fields;
 
 /** `bytes` from `from` are a whole head; so is `text`. `isHead`: it answers a HEAD request. */
@@ -105,7 +105,7 @@ function bodyOf(status: number, isHead: boolean): number {
 
 function note(what: number, value: string, isTabbed: boolean): Refusal | undefined {
   switch (what) {
-    case LENGTH:
+    case RESPONSE_LENGTH:
       if (said.length !== undefined) return TWO_LENGTHS;
       said.length = contentLength(value);
       return said.length < 0 || isTabbed ? BAD_LENGTH : undefined;
@@ -113,7 +113,7 @@ function note(what: number, value: string, isTabbed: boolean): Refusal | undefin
       if (said.isChunked || value !== "chunked" || isTabbed) return BAD_ENCODING;
       said.isChunked = true;
       return undefined;
-    case DATE:
+    case RESPONSE_DATE:
       said.hasDate = true;
       return undefined;
     default:

@@ -57,6 +57,8 @@ export interface ConnectionOwner {
   /** The peer has said something about itself: more streams may be opened. */
   onSettings(): void;
   onStreamOver(stream: Http2Stream): void;
+  /** All that one read brought was given. */
+  onReadEnd(): void;
   /** The peer takes no new streams. */
   onGoAway(): void;
   /** The peer sends nothing more. */
@@ -80,6 +82,7 @@ const DEAF = new Fault(ENHANCE_YOUR_CALM, "The peer does not read the answers to
 
 /** Numbers of streams that we reset: what the peer has sent before it knew is thrown away. The oldest go. */
 const MAX_RESET_IDS = 512;
+const PROBE = "areyouok";
 const GOODBYE = "goodbye.";
 
 export class Http2Connection implements WireOwner, StreamHost, FrameHost {
@@ -165,8 +168,6 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
     return stream;
   }
 
-  // What comes.
-
   onBytes(buffer: Buffer, from: number, to: number): number {
     let at = from;
     if (this.isServer) {
@@ -180,6 +181,7 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
     if (this.isOver) return to;
     this.#reader.take(buffer, at, to);
     if (this.#reader.fault !== undefined) this.fail(this.#reader.fault);
+    this.#owner.onReadEnd();
     return to;
   }
 
@@ -277,8 +279,6 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
     this.#owner.onClose();
   }
 
-  // What goes.
-
   #put(frames: string): void {
     if (this.isOver) return;
     this.#outbox.put(frames);
@@ -354,7 +354,10 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
     if (this.isLeaving && this.streams.size === 0) this.#outbox.flushSoon();
   }
 
-  // How it ends.
+  /** Whoever is there answers. */
+  ping(): void {
+    this.#put(pingFrame(PROBE, false));
+  }
 
   /** Takes no more streams; those that are open come to their end. The peer may have sent some meanwhile: they are taken. */
   leave(): void {

@@ -23,19 +23,25 @@ export async function addressesOf(backend: Backend, reach: Reach, context: Conte
 }
 
 /** The socket, not yet connected. `address` comes from `addressesOf`: nothing is resolved again. */
-export function openSocket(backend: Backend, address: string, options: ProxyOptions, onread: OnReadOpts): Socket {
+export function openSocket(
+  backend: Backend,
+  address: string,
+  options: ProxyOptions,
+  onread: OnReadOpts,
+  alpn: readonly string[],
+): Socket {
   if (backend.kind === "unix") return createConnection({ path: address, allowHalfOpen: true, onread });
   const { port } = backend;
   if (!backend.tls) return createConnection({ host: address, port, allowHalfOpen: true, noDelay: true, onread });
-  return openTls(backend, address, options);
+  return openTls(backend, address, options, alpn);
 }
 
-function openTls(backend: TcpBackend, address: string, { upstreamCa }: ProxyOptions): Socket {
+function openTls(backend: TcpBackend, address: string, { upstreamCa }: ProxyOptions, alpn: readonly string[]): Socket {
   const isName = isIP(backend.host.replace(/^\[(.*)\]$/, "$1")) === 0;
   const socket = connectTls({
     host: address,
     port: backend.port,
-    ALPNProtocols: ["http/1.1"],
+    ALPNProtocols: [...alpn],
     // Of the name that the route says, not of the address that it led to.
     ...(isName ? { servername: backend.host } : {}),
     ...(upstreamCa === undefined ? {} : { ca: [...rootCertificates, ...upstreamCa] }),

@@ -34,6 +34,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   readonly head: RequestHead;
   readonly id: string;
   readonly isHeadRequest: boolean;
+  readonly isUpgrade: boolean;
 
   readonly #context: Context;
   readonly #pools: UpstreamPools;
@@ -62,6 +63,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     this.head = head;
     this.id = isRequestId(head.requestId) ? head.requestId : context.nextRequestId();
     this.isHeadRequest = head.method === "HEAD";
+    this.isUpgrade = head.isUpgrade;
     this.#startMs = context.options.monotonicMs();
     this.#bytesOutBefore = client.bytesOut;
     context.stats.requests++;
@@ -257,11 +259,11 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     this.#client.onAnswered();
   }
 
-  onUpstreamError(error: SkerryError, wasSilent: boolean): void {
+  onUpstreamError(error: SkerryError, wasSilent: boolean, isUntouched: boolean): void {
     const { wasKept } = this.#upstream as UpstreamSide;
     this.#context.stats.upstreamErrors++;
-    const isRepeatable =
-      wasSilent && wasKept && !this.#hasRetried && this.head.bodyBytes === 0 && IDEMPOTENT.has(this.head.method);
+    const isSafe = isUntouched || (wasSilent && wasKept && IDEMPOTENT.has(this.head.method));
+    const isRepeatable = isSafe && !this.#hasRetried && this.head.bodyBytes === 0;
     if (isRepeatable && this.#phase === "wait") {
       this.#hasRetried = true;
       this.#upstream = undefined;

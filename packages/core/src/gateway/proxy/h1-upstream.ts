@@ -201,7 +201,7 @@ export class UpstreamConnection implements WireOwner, UpstreamSide {
     const wasSilent = this.wire.bytesIn === this.#bytesBefore;
     this.#taker = undefined;
     this.wire.destroy();
-    taker?.onUpstreamError(error, wasSilent);
+    taker?.onUpstreamError(error, wasSilent, false);
   }
 
   onEnd(): void {

@@ -140,6 +140,8 @@ export class H2Client implements ConnectionOwner, ProxyClient {
 
   onGoAway(): void {}
 
+  onReadEnd(): void {}
+
   /** It sends nothing more: what it waits for is still given. */
   onPeerEnd(): void {
     this.connection.finishLeaving();

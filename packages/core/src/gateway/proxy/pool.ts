@@ -1,21 +1,29 @@
 /** Connections to each backend: kept for the next request, bounded, given up when idle or old. */
+import type { Socket } from "node:net";
 import { SkerryError, toSkerryError } from "../../domain/errors.ts";
+import type { UpstreamProtocol } from "../../domain/gateway.ts";
 import type { Backend, Upstream } from "../table.ts";
 import type { Context } from "./context.ts";
 import { addressesOf, nameOf, openSocket, type Reach } from "./dial.ts";
 import { type Attempt, firstMade } from "./first.ts";
 import { type Home, UpstreamConnection } from "./h1-upstream.ts";
+import { H2Upstream, NO_WEBSOCKET, notHttp2, type SharedHome } from "./h2-upstream.ts";
 import type { UpstreamSide } from "./sides.ts";
 import { Wire } from "./wire.ts";
 
 /** Who asked for a connection: one of the two is called, once, unless `isGone`. */
 export interface ConnectionTaker {
+  /** It asks for a WebSocket. */
+  readonly isUpgrade: boolean;
   readonly isGone: boolean;
   onConnection(connection: UpstreamSide): void;
   onNoConnection(error: SkerryError): void;
 }
 
-export class BackendPool implements Home {
+/** One exchange has it for itself, or a stream of it. */
+type Connection = UpstreamConnection | H2Upstream;
+
+export class BackendPool implements Home, SharedHome {
   readonly name: string;
   /** It could not be connected to: until then others are asked first. */
   avoidUntilMs = 0;
@@ -25,6 +33,10 @@ export class BackendPool implements Home {
   /** The one that was used last is taken first: the others may become idle long enough to go. */
   readonly #idle: UpstreamConnection[] = [];
   readonly #open = new Set<UpstreamConnection>();
+  /** Those that speak HTTP/2. */
+  readonly #shared = new Set<H2Upstream>();
+  /** It spoke HTTP/2 last time: one connection will do for all that wait. */
+  #isShared: boolean;
   #dialing = 0;
   /** The address that took a connection last: it is tried first. */
   #lastGood: string | undefined;
@@ -37,16 +49,26 @@ export class BackendPool implements Home {
     this.#onDial = onDial;
     this.name = nameOf(backend);
     this.#backend = backend;
+    this.#isShared = protocolOf(backend) === "h2";
     this.#reach = reach;
     this.#context = context;
   }
 
   get isEmpty(): boolean {
-    return this.#open.size + this.#dialing + this.#waiting.length === 0;
+    return this.#count + this.#waiting.length === 0;
+  }
+
+  get #count(): number {
+    return this.#open.size + this.#shared.size + this.#dialing;
   }
 
   /** `isFresh`: a new connection, because one that was kept has just turned out to be dead. */
   take(taker: ConnectionTaker, isFresh: boolean): void {
+    const shared = this.#sharedFor(taker);
+    if (shared !== undefined) {
+      taker.onConnection(shared.open());
+      return;
+    }
     while (!isFresh) {
       const connection = this.#idle.pop();
       if (connection === undefined) break;
@@ -57,11 +79,37 @@ export class BackendPool implements Home {
       connection.wire.destroy();
     }
     const { maxUpstreamConnections, maxWaiting } = this.#context.limits;
-    if (this.#open.size + this.#dialing < maxUpstreamConnections) this.#dial(taker);
+    const isComing = this.#isShared && this.#dialing > 0 && !taker.isUpgrade;
+    if (!isComing && this.#count < maxUpstreamConnections) this.#dial(taker);
     else if (this.#waiting.length < maxWaiting) this.#waiting.push(taker);
     else {
       taker.onNoConnection(new SkerryError("exhausted/overload", "Too many requests wait for this upstream.", LATER));
     }
+  }
+
+  #sharedFor(taker: ConnectionTaker): H2Upstream | undefined {
+    for (const one of this.#shared) if (one.mayOpen && (!taker.isUpgrade || one.takesConnect)) return one;
+    return undefined;
+  }
+
+  onRoom(connection: H2Upstream): void {
+    while (this.#shared.has(connection) && connection.mayOpen) {
+      const taker = this.#nextWaiting();
+      if (taker === undefined) return;
+      this.#giveStream(connection, taker);
+    }
+  }
+
+  #giveStream(connection: H2Upstream, taker: ConnectionTaker): void {
+    if (!taker.isUpgrade || connection.takesConnect) taker.onConnection(connection.open());
+    else if (protocolOf(this.#backend) === "h2") taker.onNoConnection(NO_WEBSOCKET);
+    else this.#dial(taker);
+  }
+
+  onSharedClosed(connection: H2Upstream): void {
+    if (!this.#shared.delete(connection)) return;
+    this.#context.stats.upstreamConnections--;
+    this.#serveWaiting();
   }
 
   release(connection: UpstreamConnection): void {
@@ -91,12 +139,19 @@ export class BackendPool implements Home {
   /** Closes what has been idle too long or is too old. Gives whether it must be looked at again. */
   sweep(nowMs: number): boolean {
     for (const connection of this.#idle.filter((one) => !this.#isGood(one, nowMs))) connection.wire.destroy();
+    for (const connection of this.#shared) this.#sweepShared(connection, nowMs);
     this.#waiting = this.#waiting.filter((taker) => !taker.isGone);
-    return this.#idle.length + this.#waiting.length > 0;
+    return this.#idle.length + this.#shared.size + this.#waiting.length > 0;
+  }
+
+  #sweepShared(connection: H2Upstream, nowMs: number): void {
+    const { upstreamIdleMs, upstreamAgeMs } = this.#context.limits;
+    const isIdleTooLong = connection.isIdle && nowMs - connection.idleSinceMs > upstreamIdleMs;
+    if (isIdleTooLong || nowMs - connection.createdMs >= upstreamAgeMs) connection.retire();
   }
 
   close(): void {
-    for (const connection of [...this.#open]) connection.wire.destroy();
+    for (const connection of [...this.#open, ...this.#shared]) connection.wire.destroy();
   }
 
   #isGood(connection: UpstreamConnection, nowMs = this.#context.coarseMs): boolean {
@@ -115,7 +170,7 @@ export class BackendPool implements Home {
   }
 
   #serveWaiting(): void {
-    if (this.#open.size + this.#dialing >= this.#context.limits.maxUpstreamConnections) return;
+    if (this.#count >= this.#context.limits.maxUpstreamConnections) return;
     const taker = this.#nextWaiting();
     if (taker !== undefined) this.#dial(taker);
   }
@@ -123,10 +178,14 @@ export class BackendPool implements Home {
   #dial(taker: ConnectionTaker): void {
     this.#onDial(this);
     this.#dialing++;
-    this.#connect().then(
+    this.#connect(taker.isUpgrade && this.#isShared).then(
       (connection) => {
         this.#dialing--;
-        if (taker.isGone) this.release(connection);
+        if (connection instanceof H2Upstream) {
+          this.#isShared = true;
+          if (!taker.isGone) this.#giveStream(connection, taker);
+          this.onRoom(connection);
+        } else if (taker.isGone) this.release(connection);
         else taker.onConnection(connection);
       },
       (error: unknown) => {
@@ -140,14 +199,14 @@ export class BackendPool implements Home {
   }
 
   /** When the taker goes away meanwhile, the connection is there for the next. */
-  async #connect(): Promise<UpstreamConnection> {
+  async #connect(needsHttp1: boolean): Promise<Connection> {
     const found = await addressesOf(this.#backend, this.#reach, this.#context);
     const isGoodStill = this.#lastGood !== undefined && found.includes(this.#lastGood);
     const addresses = isGoodStill ? found.toSorted((a, b) => this.#rank(a) - this.#rank(b)) : found;
     const { deadlines, limits } = this.#context;
     return firstMade(
       addresses,
-      (address) => this.#connectTo(address),
+      (address) => this.#connectTo(address, needsHttp1),
       (run) => {
         const deadline = deadlines.add(this.#context.coarseMs + limits.nextAddressMs, run);
         return () => deadlines.delete(deadline);
@@ -159,29 +218,41 @@ export class BackendPool implements Home {
     return address === this.#lastGood ? 0 : 1;
   }
 
-  #connectTo(address: string): Attempt<UpstreamConnection> {
+  /** `needsHttp1`: for a WebSocket, which the backend does not take over HTTP/2. */
+  #connectTo(address: string, needsHttp1: boolean): Attempt<Connection> {
     const { options, limits, stats } = this.#context;
     const connection = new UpstreamConnection(this, this.#context);
+    let reader: Connection = connection;
+    const alpn = needsHttp1 ? HTTP1 : ALPN[protocolOf(this.#backend)];
     const wire = new Wire(
       connection,
-      () => connection.nextBuffer(),
-      (onread) => openSocket(this.#backend, address, options, onread),
+      () => reader.nextBuffer(),
+      (onread) => openSocket(this.#backend, address, options, onread, alpn),
     );
     connection.wire = wire;
     const isTls = this.#backend.kind === "tcp" && this.#backend.tls;
-    const made = new Promise<UpstreamConnection>((resolve, reject) => {
+    const made = new Promise<Connection>((resolve, reject) => {
       let cause: unknown;
       const giveUp = (): void => {
         cause = new SkerryError("unavailable/timeout", "The upstream did not take the connection in time.", CHECK);
         wire.destroy();
       };
       const deadline = this.#context.deadlines.add(this.#context.coarseMs + limits.connectMs, giveUp);
-      wire.socket.once(isTls ? "secureConnect" : "connect", () => {
+      const begin = (one: Connection): void => {
         this.#context.deadlines.delete(deadline);
-        this.#open.add(connection);
+        if (one instanceof H2Upstream) this.#shared.add(one);
+        else this.#open.add(one);
         this.#lastGood = address;
         stats.upstreamConnections++;
-        resolve(connection);
+        resolve(one);
+      };
+      wire.socket.once(isTls ? "secureConnect" : "connect", () => {
+        if (!speaksHttp2(this.#backend, wire.socket)) return begin(connection);
+        const shared = new H2Upstream(this, this.#context, begin);
+        reader = shared;
+        wire.owner = shared.connection;
+        shared.begin(wire);
+        cause = notHttp2();
       });
       wire.socket.once("error", (error) => {
         cause ??= connectError(error);
@@ -193,6 +264,20 @@ export class BackendPool implements Home {
     });
     return { made, callOff: () => wire.destroy() };
   }
+}
+
+function protocolOf(backend: Backend): UpstreamProtocol {
+  return (backend.kind === "tcp" ? backend.protocol : undefined) ?? "auto";
+}
+
+const HTTP1 = ["http/1.1"] as const;
+/** What is offered in the TLS handshake. */
+const ALPN = { auto: ["h2", "http/1.1"], h2: ["h2"], "http/1.1": HTTP1 } as const;
+
+/** The connection is there, TLS too. */
+function speaksHttp2(backend: Backend, socket: Socket): boolean {
+  if ("alpnProtocol" in socket) return socket.alpnProtocol === "h2";
+  return protocolOf(backend) === "h2";
 }
 
 const LATER = { retryAfterMs: 1000, hint: "Try again later." };
@@ -252,7 +337,7 @@ export class UpstreamPools {
     const key =
       backend.kind === "unix"
         ? `unix ${backend.path}`
-        : `${reach} ${backend.tls ? "tls" : "tcp"} ${backend.host} ${backend.port}`;
+        : `${reach} ${backend.tls ? "tls" : "tcp"} ${protocolOf(backend)} ${backend.host} ${backend.port}`;
     let pool = this.#byKey.get(key)?.deref();
     if (pool === undefined) {
       pool = new BackendPool(backend, reach, this.#context, (one) => this.#active.add(one));

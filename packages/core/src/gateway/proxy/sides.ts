@@ -126,6 +126,9 @@ export interface AnswerTaker {
   onTunnelEnd(): void;
   /** The request's bytes have gone. */
   onUpstreamDrain(): void;
-  /** No answer, or not its end, will come. `wasSilent`: the connection ended before a byte of the answer. */
-  onUpstreamError(error: SkerryError, wasSilent: boolean): void;
+  /**
+   * No answer, or not its end, will come. `wasSilent`: the connection ended before a byte of the answer.
+   * `isUntouched`: the upstream says that it has not begun with the request.
+   */
+  onUpstreamError(error: SkerryError, wasSilent: boolean, isUntouched: boolean): void;
 }
