@@ -58,6 +58,8 @@ test("a target is read and written in one form", () => {
     ["https://Example.com:443/base/", "https://example.com/base"],
     ["http://[::1]:8000", "http://[::1]:8000"],
     ["http://localhost", "http://localhost"],
+    ["H2C://A.Example:80/grpc/", "h2c://a.example/grpc"],
+    ["h2c://[::1]:50051", "h2c://[::1]:50051"],
   ] as const) {
     assert.equal(canonicalTarget(text), canonical);
     assert.equal(canonicalTarget(canonical), canonical);
@@ -78,6 +80,8 @@ test("a target is read and written in one form", () => {
     "ftp://a",
     "http://",
     "http://u:p@a",
+    "h2c://u:p@a",
+    "h2c:a",
     "http://a/?q",
     "http://a/#f",
     "http://a/%2e%2e/b",

@@ -25,6 +25,8 @@ export interface RouteSpec {
   readonly to: string;
   /** Who set `to` may reach any address (`gateway.upstreams:any`). Else see `Upstream.reach`. */
   readonly anyUpstream: boolean;
+  /** Absent: `auto`. */
+  readonly protocol?: UpstreamProtocol;
   /** A route below HTTP: where it begins (`formatListener`). `host` is the name of a handshake or empty then, `path` is `/`. */
   readonly listen?: string;
   /** Of a route below HTTP: who asks is told to the backend. */
@@ -37,6 +39,8 @@ export type RouteTarget =
   | {
       readonly kind: "url";
       readonly tls: boolean;
+      /** HTTP/2 on a plain connection. */
+      readonly h2c: boolean;
       readonly host: string;
       readonly port: number;
       readonly basePath: string;
@@ -115,7 +119,7 @@ export function canonicalPath(text: string, kind?: RouteMatch["path"]): string {
   return kind === "exact" ? text : path;
 }
 
-/** `http(s)://HOST[:PORT][/BASE]`, `container/NAME:PORT` or `bucket/NAME`. @throws `invalid`. */
+/** `http(s)://HOST[:PORT][/BASE]`, `h2c://` likewise, `container/NAME:PORT` or `bucket/NAME`. @throws `invalid`. */
 export function parseTarget(text: string): RouteTarget {
   const container = /^container\/([^:/]+):(\d{1,5})$/.exec(text);
   if (container !== null) {
@@ -129,8 +133,10 @@ export function parseTarget(text: string): RouteTarget {
   }
   const bucket = /^bucket\/([^:/]+)$/.exec(text);
   if (bucket !== null) return { kind: "bucket", name: named(text, bucket[1]) };
-  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) throw refusedTarget(text, "it is none of the three kinds");
-  const url = new URL(text);
+  const h2c = /^h2c:\/\//i.test(text);
+  const asUrl = h2c ? `http${text.slice(3)}` : text;
+  if (!/^https?:\/\//i.test(asUrl) || !URL.canParse(asUrl)) throw refusedTarget(text, "it is none of the three kinds");
+  const url = new URL(asUrl);
   if (url.username !== "" || url.password !== "") throw refusedTarget(text, "it has a user or password in it");
   if (url.search !== "" || url.hash !== "" || /[?#]/.test(text))
     throw refusedTarget(text, "it has a query or fragment");
@@ -139,7 +145,7 @@ export function parseTarget(text: string): RouteTarget {
   const path = /^[^/]*\/\/[^/]*(.*)$/.exec(text)?.[1] ?? "";
   const basePath = path === "" || path === "/" ? "" : canonicalPath(path);
   return {
-    ...{ kind: "url", tls, basePath },
+    ...{ kind: "url", tls, h2c, basePath },
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: url.port === "" ? (tls ? 443 : 80) : Number(url.port),
   };
@@ -157,9 +163,9 @@ function formatTarget(target: RouteTarget): string {
     case "container":
       return `container/${target.name}:${target.port}`;
     case "url": {
-      const { tls, host, port, basePath } = target;
+      const { tls, h2c, host, port, basePath } = target;
       const authority = `${isIP(host) === 6 ? `[${host}]` : host}${port === (tls ? 443 : 80) ? "" : `:${port}`}`;
-      return `${tls ? "https" : "http"}://${authority}${basePath}`;
+      return `${h2c ? "h2c" : tls ? "https" : "http"}://${authority}${basePath}`;
     }
   }
 }
@@ -174,6 +180,20 @@ export function routeNameOf(host: string, path: string, match?: RouteMatch): str
     .replace(/[^a-z0-9]+/g, "-")
     .slice(0, LIMITS.name.maxLength)
     .replace(/^-+|-+$/g, "");
+}
+
+/** `auto` is what is meant when nothing is said. */
+export function spokenWith(protocol: UpstreamProtocol | undefined): { protocol?: UpstreamProtocol } {
+  return protocol === undefined || protocol === "auto" ? {} : { protocol };
+}
+
+/** What is spoken with an upstream. @throws `invalid` (the route says something else than its target). */
+export function assertProtocol(to: string, protocol: UpstreamProtocol | undefined): void {
+  if (protocol !== "http/1.1" || !to.startsWith("h2c://")) return;
+  throw new SkerryError("invalid", "A route to h2c:// speaks h2, not http/1.1.", {
+    hint: "Say http:// instead of h2c://, or leave the protocol out.",
+    details: { field: "protocol" },
+  });
 }
 
 function named(target: string, name: string | undefined): string {

@@ -1,6 +1,6 @@
 /** From routes to what a gateway worker runs. Pure: what a target means at this moment is looked up by the caller. */
 import type { ContainerEndpoint } from "../domain/compute.ts";
-import { parseTarget, type Route } from "../domain/gateway.ts";
+import { parseTarget, type Route, spokenWith } from "../domain/gateway.ts";
 import type { Visibility } from "../domain/objects.ts";
 import { assertMatch } from "./routing/patterns.ts";
 import type { TableEntry, Upstream } from "./table.ts";
@@ -35,11 +35,17 @@ function compileTarget(project: string, spec: Route["spec"], lookups: Lookups): 
   const target = parseTarget(spec.to);
   switch (target.kind) {
     case "url": {
-      const { host, port, tls, basePath } = target;
+      const { host, port, tls, basePath, h2c } = target;
       const authority = `${host.includes(":") ? `[${host}]` : host}${port === 443 ? "" : `:${port}`}`;
       // Who asks for TLS asks for that name; without, the server behind is ours and wants to know what was asked for.
       return {
-        backends: [{ kind: "tcp", host, port, tls, basePath, ...(tls ? { hostHeader: authority } : {}) }],
+        backends: [
+          {
+            ...{ kind: "tcp", host, port, tls, basePath },
+            ...(tls ? { hostHeader: authority } : {}),
+            ...spokenWith(h2c ? "h2" : spec.protocol),
+          },
+        ],
         reach,
       };
     }
@@ -59,7 +65,8 @@ function compileTarget(project: string, spec: Route["spec"], lookups: Lookups): 
       if (found === undefined) return { backends: [], reason: `there is no container ${name}`, reach };
       if (found.state === "down") return { backends: [], reason: found.reason, reach };
       // The address is one that we gave: nobody can make it lead elsewhere.
-      return { backends: [{ kind: "tcp", host: found.address, port, tls: false, basePath: "" }], reach: "any" };
+      const backend = { kind: "tcp", host: found.address, port, tls: false, basePath: "" } as const;
+      return { backends: [{ ...backend, ...spokenWith(spec.protocol) }], reach: "any" };
     }
   }
 }

@@ -83,10 +83,18 @@ test("what is there at the start is there, what changes is told", async (t) => {
   assert.deepEqual(table.entry("mia-new")?.upstream.backends, [
     { kind: "tcp", host: "example.org", port: 443, tls: true, basePath: "", hostHeader: "example.org" },
   ]);
+  await settled(await route("new", "h2c://10.0.0.1/base"));
+  assert.deepEqual(table.entry("mia-new")?.upstream.backends, [
+    { kind: "tcp", host: "10.0.0.1", port: 80, tls: false, basePath: "/base", protocol: "h2" },
+  ]);
+  await settled(await route("new", "https://example.org", { protocol: "http/1.1" }));
+  assert.match(JSON.stringify(table.entry("mia-new")?.upstream.backends), /"protocol":"http\/1.1"/);
   await settled(await remove("route", "old"));
   assert.deepEqual(
     changes.map(({ put, remove: gone }) => [put.map(({ id }) => id), gone]),
     [
+      [["mia-new"], []],
+      [["mia-new"], []],
       [["mia-new"], []],
       [[], ["mia-old"]],
     ],

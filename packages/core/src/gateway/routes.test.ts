@@ -254,3 +254,20 @@ test("whether the backend is told who asks is changed, and taken back", async ()
   assert.equal(await change({ proxyProtocol: "v1" }), "v1");
   assert.equal(await change({ proxyProtocol: "none" }), undefined);
 });
+
+test("what is spoken with an upstream is kept, changed, and left out when it is chosen by itself", async () => {
+  const { routes, create } = await createWorld();
+  await create("mia", "app.example.com", "/", { protocol: "h2" });
+  const change = async (next: Parameters<typeof routes.update>[2]) =>
+    (await routes.update("mia-uid", "app-example-com", next)).route.spec.protocol;
+  assert.equal(await change({ labels: { a: "b" } }), "h2");
+  assert.equal(await change({ target: { to: "http://10.0.0.2", anyUpstream: false } }), "h2");
+  assert.equal(await change({ protocol: "http/1.1" }), "http/1.1");
+  const h2c = { target: { to: "h2c://10.0.0.2", anyUpstream: false } };
+  await assert.rejects(change(h2c), is("invalid"));
+  assert.equal(await change({ protocol: "auto" }), undefined);
+  assert.equal(await change(h2c), undefined);
+  await assert.rejects(change({ protocol: "http/1.1" }), is("invalid"));
+  const more = { to: "h2c://10.0.0.2", protocol: "http/1.1" } as const;
+  await assert.rejects(create("mia", "other.example.com", "/", more), is("invalid"));
+});

@@ -4,7 +4,16 @@
  */
 import { createHash } from "node:crypto";
 import { SkerryError } from "../domain/errors.ts";
-import { claimedName, namesAbove, type ProxyVersion, type Route, routeNameOf } from "../domain/gateway.ts";
+import {
+  assertProtocol,
+  claimedName,
+  namesAbove,
+  type ProxyVersion,
+  type Route,
+  routeNameOf,
+  spokenWith,
+  type UpstreamProtocol,
+} from "../domain/gateway.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { listenerRouteName, parseListener, portOfListener } from "../domain/listeners.ts";
 import type { Clock, Random } from "../domain/ports.ts";
@@ -33,6 +42,7 @@ export interface NewRoute {
   readonly match?: RouteMatch;
   readonly to: string;
   readonly anyUpstream: boolean;
+  readonly protocol?: UpstreamProtocol;
   /** Of a route below HTTP, canonical: see `RouteSpec`. */
   readonly listen?: string;
   readonly proxyProtocol?: ProxyVersion;
@@ -42,6 +52,7 @@ export interface NewRoute {
 export interface RouteChange {
   /** Canonical; with whether who asks may reach any address. */
   readonly target?: { readonly to: string; readonly anyUpstream: boolean };
+  readonly protocol?: UpstreamProtocol;
   /** `none`: it is told to the backend no more. */
   readonly proxyProtocol?: ProxyVersion | "none";
   /** Both canonical: all of what tells which requests it takes, but for the host. */
@@ -83,6 +94,7 @@ export class RouteService {
 
   async #create(input: NewRoute): Promise<RouteEntry> {
     const { host, path, match, to, anyUpstream, project, listen, proxyProtocol } = input;
+    assertProtocol(to, input.protocol);
     const name =
       input.name ?? (listen === undefined ? routeNameOf(host, path, match) : listenerRouteName(parseListener(listen)));
     assertName(name, "route");
@@ -90,7 +102,7 @@ export class RouteService {
     const { labels } = input;
     const meta = newMeta({ name, project, ...(labels === undefined ? {} : { labels }) }, this.#world);
     const below = listen === undefined ? {} : { listen, ...(proxyProtocol && { proxyProtocol }) };
-    const spec = { host, path, ...asMember(match), to, anyUpstream, ...below };
+    const spec = { host, path, ...asMember(match), to, anyUpstream, ...spokenWith(input.protocol), ...below };
     const route: Route = { kind: "route", meta, spec };
     const key = resourceKey("route", project, name);
     const place = placeKey(route.spec);
@@ -286,12 +298,14 @@ function asMember(match: RouteMatch | undefined): { match?: RouteMatch } {
   return match === undefined ? {} : { match };
 }
 
-function nextSpec(spec: Route["spec"], { target, place, proxyProtocol }: RouteChange): Route["spec"] {
-  const { proxyProtocol: before, match, ...rest } = spec;
+function nextSpec(spec: Route["spec"], { target, place, proxyProtocol, protocol }: RouteChange): Route["spec"] {
+  const { proxyProtocol: before, protocol: spokenBefore, match, ...rest } = spec;
   const told = proxyProtocol ?? before;
+  const spoken = spokenWith(protocol ?? spokenBefore);
+  assertProtocol(target?.to ?? spec.to, spoken.protocol);
   const { path, match: next } = place ?? { path: spec.path, match };
-  const protocol = told === undefined || told === "none" ? {} : { proxyProtocol: told };
-  return { ...rest, ...target, path, ...asMember(next), ...protocol };
+  const proxy = told === undefined || told === "none" ? {} : { proxyProtocol: told };
+  return { ...rest, ...target, path, ...asMember(next), ...spoken, ...proxy };
 }
 
 function claimKey(name: string): string {

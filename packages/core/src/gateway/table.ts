@@ -1,7 +1,7 @@
 /** What a gateway worker knows: compiled routes and nothing else. Plain data: it crosses the control pipe as JSON. */
-import type { RouteMatch } from "../domain/route-match.ts";
 
 import type { UpstreamProtocol } from "../domain/gateway.ts";
+import type { RouteMatch } from "../domain/route-match.ts";
 
 export interface TableEntry {
   /** Uid of the route; for logs and to say which route decided. */

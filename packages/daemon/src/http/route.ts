@@ -46,10 +46,13 @@ export function routeHandlers(services: Services) {
       const project = projectOf(services, call, body.project) ?? call.principal.projectUid;
       call.authorize({ project }, body.project === undefined ? "your project" : `project ${body.project}`);
       assertMayTake(call, gateway, project, place);
+      const { protocol } = body.spec;
+      assertHttp(protocol, place.listen);
       const target = await checkTarget(services, call, project, body.spec.to, place.listen);
       const created = await routes.create({
         ...{ ...place, project, ...target },
         projectName: services.auth.projects.find(project)?.meta.name ?? "",
+        ...(protocol === undefined ? {} : { protocol }),
         ...(body.name === undefined ? {} : { name: body.name }),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
       });
@@ -60,7 +63,7 @@ export function routeHandlers(services: Services) {
     handle.json(routeRoutes.update, async (call, { params, query, body }) => {
       const { route } = await openRoute(services, call, params.name, query.project);
       const { project } = route.meta;
-      const { path, match, to } = body.spec ?? {};
+      const { path, match, to, protocol } = body.spec ?? {};
       if (movesPlace(route.spec, body.spec ?? {})) {
         throw new SkerryError("invalid", "The host, or the listener, of a route does not change.", {
           hint: "Create another route, then remove this one.",
@@ -69,9 +72,11 @@ export function routeHandlers(services: Services) {
       }
       const { listen } = route.spec;
       const hasMoved = path !== undefined || match !== undefined;
+      assertHttp(protocol, listen);
       const target = to === undefined ? undefined : await checkTarget(services, call, project, to, listen);
       const updated = await routes.update(project, params.name, {
         ...(target === undefined ? {} : { target }),
+        ...(protocol === undefined ? {} : { protocol }),
         ...(hasMoved ? { place: requestsOf({ ...route.spec, ...body.spec }) } : {}),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
         ...(body.revision === undefined ? {} : { revision: body.revision }),
@@ -98,6 +103,19 @@ async function openRoute(services: Services, call: Call, name: string, inProject
   if (found === undefined) call.hide(`route ${name}`);
   call.authorize(targetOf.resource(found.route), `route ${name}`);
   return found;
+}
+
+/** Below HTTP whatever is spoken goes through. @throws `invalid`. */
+function assertHttp(protocol: string | undefined, listen: string | undefined): void {
+  if (protocol === undefined || listen === undefined) return;
+  throw new SkerryError(
+    "invalid",
+    "A route below HTTP has no protocol of its upstream: bytes go through as they are.",
+    {
+      hint: "Leave the protocol out.",
+      details: { field: "protocol" },
+    },
+  );
 }
 
 /** What a route may lead to, for who asks. @throws `invalid`, `forbidden`, `not_found` (a bucket). */
@@ -127,9 +145,12 @@ async function checkTarget(
 }
 
 function toView(services: Services, { route, revision }: RouteEntry, current = true) {
-  const { host, path, match, to, listen } = route.spec;
-  const shown = match === undefined ? {} : { match: match as MatchView };
-  const spec = listen === undefined ? { host, path, ...shown, to } : { listen, to };
+  const { host, path, match, to, listen, protocol } = route.spec;
+  const said = {
+    ...(match === undefined ? {} : { match: match as MatchView }),
+    ...(protocol === undefined ? {} : { protocol }),
+  };
+  const spec = listen === undefined ? { host, path, to, ...said } : { listen, to };
   const view = { kind: "route" as const, meta: viewMeta(services, route.meta, revision), spec };
   return current ? { ...view, status: services.gateway.statusOf(route) } : view;
 }

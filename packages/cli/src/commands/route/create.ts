@@ -4,6 +4,7 @@ import { placeOf } from "@skerry/core/contract/place.ts";
 import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
+import { PROTOCOL_OPTION } from "./protocol.ts";
 import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
@@ -12,8 +13,10 @@ export default defineCommand({
   options: {
     to: {
       type: "string",
-      describe: "http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
+      describe:
+        "http(s):// or h2c://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
     },
+    protocol: PROTOCOL_OPTION,
     name: { type: "string", describe: "Name of the route (default: made of host and path)" },
     ...MATCH_OPTIONS,
     ...LABEL_OPTION,
@@ -24,6 +27,7 @@ export default defineCommand({
     ["route create example.com --path-regex '^/v\\d+/u' --to container/u:80", "by a pattern"],
     ["route create example.com/docs --to bucket/docs", "a static site below a path"],
     ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
+    ["route create grpc.example.com --to container/api:50051 --protocol h2", "a program that speaks gRPC"],
     ["route create tcp://:20432 --to container/db:5432", "a port, and whatever is spoken there"],
   ],
   details:
@@ -33,7 +37,7 @@ export default defineCommand({
     "bucket shows all of it to everybody, also of a private one: index.html for a folder, 404.html for what is not there.",
   takesProject: true,
   async run(invocation, { args, flags }) {
-    const { to, name, label } = flags;
+    const { to, name, label, protocol } = flags;
     if (to === undefined) {
       throw new SkerryError("invalid", "--to is missing: where does the route lead?", {
         hint: "Like this: skerry route create app.example.com --to container/web:80",
@@ -54,7 +58,12 @@ export default defineCommand({
         ...(name === undefined ? {} : { name }),
         ...(project === undefined ? {} : { project }),
         ...(label.length === 0 ? {} : { labels: parseLabels(label) }),
-        spec: { ...written, to, ...(path === undefined ? {} : { path }), ...(match === undefined ? {} : { match }) },
+        spec: {
+          ...{ ...written, to },
+          ...(path === undefined ? {} : { path }),
+          ...(match === undefined ? {} : { match }),
+          ...(protocol === undefined ? {} : { protocol }),
+        },
       },
       signal: invocation.signal,
     });

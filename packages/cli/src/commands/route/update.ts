@@ -4,6 +4,7 @@ import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { assertRouteName } from "./name.ts";
+import { PROTOCOL_OPTION, type Protocol } from "./protocol.ts";
 import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
@@ -12,17 +13,19 @@ export default defineCommand({
   options: {
     to: {
       type: "string",
-      describe: "http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
+      describe:
+        "http(s):// or h2c://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
     },
     path: { type: "string", describe: "Take everything below this path" },
     ...MATCH_OPTIONS,
     "match-all": { type: "boolean", describe: "Ask for nothing but the path, besides what is said here" },
+    protocol: PROTOCOL_OPTION,
     ...LABEL_CHANGE_OPTION,
   },
   example: "route update app-example-com --to container/web-2:80",
   takesProject: true,
   async run(invocation, { args, flags }) {
-    const { label, to } = flags;
+    const { label, to, protocol } = flags;
     const said = readMatch(flags);
     if (flags.path !== undefined && said.path !== undefined) {
       throw new SkerryError("invalid", "--path, --path-exact and --path-regex exclude each other.", {
@@ -30,9 +33,9 @@ export default defineCommand({
       });
     }
     const hasMoved = flags.path !== undefined || said.match !== undefined || flags["match-all"];
-    if (label.length === 0 && to === undefined && !hasMoved) {
+    if (label.length === 0 && to === undefined && protocol === undefined && !hasMoved) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --to, --label, --path or what it asks for.",
+        hint: "Say --to, --protocol, --label, --path or what it asks for.",
       });
     }
     const [name = ""] = args;
@@ -48,9 +51,9 @@ export default defineCommand({
     const route = await client.call(routeRoutes.update, {
       ...named,
       body: {
-        ...(to === undefined && !hasMoved
+        ...(to === undefined && protocol === undefined && !hasMoved
           ? {}
-          : { spec: { ...(to === undefined ? {} : { to }), ...placeOf(before, said, flags) } }),
+          : { spec: { ...specOf(to, protocol), ...placeOf(before, said, flags) } }),
         // Labels, and what it asks for, are replaced as a whole: what somebody else changes meanwhile must not be lost.
         ...(before === undefined
           ? {}
@@ -64,6 +67,10 @@ export default defineCommand({
     if (to !== undefined) await tellWhereItLeads(invocation, client, route);
   },
 });
+
+function specOf(to: string | undefined, protocol: Protocol | undefined): { to?: string; protocol?: Protocol } {
+  return { ...(to === undefined ? {} : { to }), ...(protocol === undefined ? {} : { protocol }) };
+}
 
 /** What is said of methods, headers, query, cookies and path is each taken for what was there; the rest stays. */
 function placeOf(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { UPSTREAM_PROTOCOLS } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { IN_PROJECT, nameSchema, noParams, noQuery, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
 
@@ -36,8 +37,12 @@ const spec = z.strictObject({
     .string()
     .max(2048)
     .describe(
-      "Where it leads: http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT or container/NAME:PORT",
+      "Where it leads: http(s)://HOST[:PORT][/BASE], h2c:// likewise, container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT or container/NAME:PORT",
     ),
+  protocol: z
+    .enum(UPSTREAM_PROTOCOLS)
+    .optional()
+    .describe("Spoken with what it leads to; auto: HTTP/2 where an https:// upstream offers it, else HTTP/1.1"),
 });
 export const routeSchema = resourceSchema("route", spec).extend({
   status: z

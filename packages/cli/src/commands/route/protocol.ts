@@ -1,0 +1,9 @@
+/** What a route speaks with what it leads to. */
+const PROTOCOLS = ["auto", "http/1.1", "h2"] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+
+export const PROTOCOL_OPTION = {
+  type: "string",
+  choices: PROTOCOLS,
+  describe: "Spoken with what it leads to: auto (HTTP/2 where https:// offers it), http/1.1 or h2",
+} as const;
