@@ -70,6 +70,11 @@ export const ENTRIES: readonly Entry[] = [
   ...resource("bucket", "Remove empty buckets"),
 
   command("route create", "Publish something under a host name", () => import("./route/create.ts")),
+  command(
+    "route explain",
+    "Tell step by step which route a request takes, and why",
+    () => import("./route/explain.ts"),
+  ),
   command("route update", "Change where a route leads, or its labels", () => import("./route/update.ts")),
   ...resource("route", "Remove routes; the last one to a host name frees the name"),
 

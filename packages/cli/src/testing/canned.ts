@@ -138,6 +138,22 @@ const ROUTES = [
     status: { url: "https://app.example.com:8443/", state: "down", reason: "the container web has\x1b[2J ended" },
   },
 ];
+const EXPLANATION = {
+  steps: [
+    { about: "host", name: "app.example.com", verdict: "wins", why: "2 routes; it alone decides about the rest" },
+    { about: "host", name: "*.example.com", verdict: "no", why: "1 route; app.example.com is nearer" },
+    { about: "route", name: "v2", verdict: "no", why: 'the header x-api is "v1\x1b[2J", not "v2"' },
+    { about: "route", name: "app-example-com", verdict: "wins", why: "all paths" },
+    { about: "route", verdict: "note", why: "3 more of the host take other paths" },
+  ],
+  outcome: {
+    state: "route",
+    text: "The route app-example-com takes it (all paths), and leads to container/web:80.",
+    ...{ route: "app-example-com", project: "web", rule: "all paths", to: "container/web:80" },
+    url: "https://app.example.com:8443/",
+    backend: { state: "down", reason: "the container web has\x1b[2J ended" },
+  },
+};
 const SESSIONS = [
   { kind: "session", meta: meta("s"), spec: { user: UID, expiresAt: "2026-08-03T12:00:00.000Z" }, current: true },
 ];
@@ -238,6 +254,7 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   ["route.get", get(ROUTES)],
   ["route.create", () => ROUTES[0]],
   ["route.update", () => ROUTES[0]],
+  ["route.explain", () => EXPLANATION],
   ["route.delete", () => undefined],
   ["authority.get", () => ({ certificate: "-----BEGIN CERTIFICATE-----\n" })],
   ["session.list", list(SESSIONS)],

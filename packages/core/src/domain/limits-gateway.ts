@@ -164,6 +164,8 @@ export const GATEWAY_LIMITS = {
     maxConditionName: 64,
     /** Characters of its value. */
     maxConditionValue: 256,
+    /** Routes that one explanation of a decision tells of, besides the one that has won. */
+    maxExplainSteps: 100,
     /** Routes of one project whose path is a pattern: those of a host are tried one after another. Beyond: `exhausted/quota`. */
     maxPatternRoutesPerProject: 64,
     /** Characters of a pattern (regular expression) in a route. Beyond, here and below: `invalid`. */

@@ -51,8 +51,8 @@ export class LiveTable implements AsyncDisposable {
   readonly #buckets = new Map<string, BucketFacts & { readonly name: string }>();
   readonly #entries = new Map<string, TableEntry>();
   readonly #l4 = new Map<string, L4Entry>();
-  /** How many entries lead from each host, as it is written in the route, and whose they are. */
-  readonly #hosts = new Map<string, { readonly project: string; readonly entries: number }>();
+  /** The entries that lead from each host, as it is written in the route; by id. */
+  readonly #hosts = new Map<string, Map<string, TableEntry>>();
   readonly #bucketsByName = new Map<string, BucketFacts>();
   readonly #seen: Record<FollowedKind, number> = { route: 0, bucket: 0, certificate: 0 };
   readonly #waiters = new Set<() => void>();
@@ -89,8 +89,13 @@ export class LiveTable implements AsyncDisposable {
 
   /** Uid of the project whose routes lead from this host name; undefined: none does. */
   projectOf(host: string): string | undefined {
-    const served = [host, ...namesAbove(host).map((name) => `*.${name}`)].find((name) => this.#hosts.has(name));
-    return served === undefined ? undefined : this.#hosts.get(served)?.project;
+    const served = hostsFor(host).find((name) => this.#hosts.has(name));
+    return served === undefined ? undefined : this.#projectAt(served);
+  }
+
+  /** All that may decide about requests to this host name. */
+  entriesFor(host: string): readonly TableEntry[] {
+    return hostsFor(host).flatMap((name) => [...(this.#hosts.get(name)?.values() ?? [])]);
   }
 
   /** @throws what the store throws. */
@@ -259,11 +264,11 @@ export class LiveTable implements AsyncDisposable {
       ...remove.flatMap((uid) => this.#entries.get(uid)?.host ?? []),
       ...routes.flatMap(({ spec }) => (spec.listen === undefined ? [spec.host] : [])),
     ]) {
-      owners.set(host, this.#hosts.get(host)?.project);
+      owners.set(host, this.#projectAt(host));
     }
     for (const uid of remove) {
       this.#l4.delete(uid);
-      this.#count(this.#entries.get(uid), -1);
+      this.#leave(this.#entries.get(uid));
       this.#entries.delete(uid);
     }
     for (const route of routes) {
@@ -276,10 +281,10 @@ export class LiveTable implements AsyncDisposable {
           continue;
         }
         const entry = compileRoute(route, this.#lookups);
-        const old = this.#entries.get(entry.id);
-        if (JSON.stringify(old) === JSON.stringify(entry)) continue;
-        this.#count(old, -1);
-        this.#count(entry, 1, route.meta.project);
+        const before = this.#entries.get(entry.id);
+        if (JSON.stringify(before) === JSON.stringify(entry)) continue;
+        this.#leave(before);
+        this.#enter(entry);
         this.#entries.set(entry.id, entry);
         put.push(entry);
       } catch (error) {
@@ -287,7 +292,7 @@ export class LiveTable implements AsyncDisposable {
       }
     }
     // A host that is another project's from now on must not be shown as the one before.
-    const lost = [...owners].filter(([host, owner]) => owner !== undefined && owner !== this.#hosts.get(host)?.project);
+    const lost = [...owners].filter(([host, owner]) => owner !== undefined && owner !== this.#projectAt(host));
     const forget = lost.map(([host]) => host);
     this.#tell({ put, putL4, remove, forget });
   }
@@ -297,11 +302,27 @@ export class LiveTable implements AsyncDisposable {
     this.#options.onChange({ put, putL4, remove, ...(forget.length === 0 ? {} : { forget }) });
   }
 
-  #count(entry: TableEntry | undefined, change: number, project = ""): void {
-    if (entry === undefined) return;
-    const before = this.#hosts.get(entry.host);
-    const entries = (before?.entries ?? 0) + change;
-    if (entries > 0) this.#hosts.set(entry.host, { project: before?.project ?? project, entries });
-    else this.#hosts.delete(entry.host);
+  /** A host belongs to one project. */
+  #projectAt(host: string): string | undefined {
+    const [first] = this.#hosts.get(host)?.values() ?? [];
+    return first?.project;
   }
+
+  #enter(entry: TableEntry): void {
+    const entries = this.#hosts.get(entry.host);
+    if (entries === undefined) this.#hosts.set(entry.host, new Map([[entry.id, entry]]));
+    else entries.set(entry.id, entry);
+  }
+
+  #leave(entry: TableEntry | undefined): void {
+    const entries = entry && this.#hosts.get(entry.host);
+    if (entries === undefined) return;
+    entries.delete(entry?.id ?? "");
+    if (entries.size === 0) this.#hosts.delete(entry?.host ?? "");
+  }
+}
+
+/** The name itself, then the wildcards above it. */
+function hostsFor(host: string): string[] {
+  return [host, ...namesAbove(host).map((name) => `*.${name}`)];
 }

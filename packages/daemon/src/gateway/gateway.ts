@@ -15,7 +15,7 @@ import { ServedCertificates } from "@skerry/core/gateway/certificates/served.ts"
 import type { HostPort } from "@skerry/core/gateway/control.ts";
 import type { L4Counters } from "@skerry/core/gateway/l4/entry.ts";
 import { LiveTable, type TableChange } from "@skerry/core/gateway/live-table.ts";
-import type { Upstream } from "@skerry/core/gateway/table.ts";
+import type { TableEntry, Upstream } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import { Fleet } from "./fleet.ts";
@@ -71,6 +71,8 @@ export interface Gateway extends AsyncDisposable {
   statusOf(route: Route): RouteStatus;
   /** Whether a port is open to every project (`any`), to who may use any port, or is one of our own. */
   portRule(port: number): "any" | "guarded" | "own";
+  /** All that may decide about requests to this host name. */
+  entriesFor(host: string): readonly TableEntry[];
   /** Whether no route leads to the address but those of who may use any. */
   isGuarded(ip: string): boolean;
   /** What is not as it should be, in sentences. */
@@ -195,6 +197,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return statusOf(route, running?.httpsPort, https.port, table.entry(route.meta.uid)?.upstream);
     },
     portRule: (port) => portRuleOf(options, port),
+    entriesFor: (host) => table.entriesFor(host),
     isGuarded,
     problems: () => running?.problems() ?? [],
     warnings: () => certificates.warnings(),

@@ -104,6 +104,46 @@ describe("routes", () => {
     }
   });
 
+  test("are explained to those who may read them, and to others as if there was none", async () => {
+    const spec = { host: "e.example.com", to: "http://198.51.100.1" };
+    await mia.call(routeRoutes.create, { body: { name: "all", spec } });
+    await mia.call(routeRoutes.create, {
+      body: { name: "v2", spec: { ...spec, match: { headers: [{ name: "x-api", type: "exact", value: "v2" }] } } },
+    });
+    const ask = (client: Client, url: string, headers: { name: string; value: string }[] = []) =>
+      client.call(routeRoutes.explain, { body: { method: "GET", url, headers } });
+    const plain = await ask(mia, "https://E.example.com:8443/x?y");
+    assert.deepEqual([plain.outcome.state, plain.outcome.route, plain.outcome.project], ["route", "all", "mia"]);
+    assert.ok(plain.steps.some(({ name, why }) => name === "v2" && why === "the header x-api is not there"));
+    assert.equal((await ask(mia, "e.example.com", [{ name: "X-Api", value: "v2" }])).outcome.route, "v2");
+    assert.equal((await ask(cluster.admin, "e.example.com/")).outcome.project, "mia");
+    assert.equal((await ask(mia, "e.example.com/%2e%2e")).outcome.state, "refused");
+    const hidden = await refusal(ask(zoe, "e.example.com/"));
+    const absent = await refusal(ask(zoe, "f.example.com/"));
+    assert.deepEqual(
+      [hidden.message.replace("e.ex", "f.ex"), hidden.hint, hidden.code],
+      [absent.message, absent.hint, "not_found"],
+    );
+    for (const url of [
+      "",
+      "/x",
+      "a b.example.com/",
+      "e.example.com/a b",
+      "e.example.com/\u4f60",
+      "e.example.com/\r\nX: y",
+    ]) {
+      assert.ok(isError(await refusal(ask(mia, url)), "invalid"), url);
+    }
+    for (const header of [
+      { name: "X", value: "a\r\nb: c" },
+      { name: "Host", value: "x" },
+      { name: "a b", value: "" },
+    ]) {
+      assert.ok(isError(await refusal(ask(mia, "e.example.com/", [header])), "invalid"), header.name);
+    }
+    for (const name of ["all", "v2"]) await mia.call(routeRoutes.delete, { params: { name } });
+  });
+
   test("are made in one form, listed, changed and removed", async () => {
     const made = await create(mia, "App.Example.com", "HTTP://198.51.100.1:80/", "/api/");
     assert.deepEqual(made.spec, { host: "app.example.com", path: "/api", to: "http://198.51.100.1" });

@@ -8,6 +8,7 @@ import { type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
 import { openBucketFor } from "./bucket.ts";
 import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
+import { routeExplainHandler } from "./route-explain.ts";
 import {
   assertMay,
   assertMayTake,
@@ -90,6 +91,8 @@ export function routeHandlers(services: Services) {
       await gateway.activated(await routes.delete(route.meta.project, params.name));
       return undefined;
     }),
+
+    routeExplainHandler(services),
 
     handle.json(authorityRoutes.get, async () => ({ certificate: await gateway.authorityCertificate() })),
   ];

@@ -147,6 +147,10 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   },
   "route.list": list(({ meta }, { route }) => meta.name === route),
   "route.get": { ghost: ["route", "project"], input: byRoute },
+  "route.explain": {
+    ghost: ["route"],
+    input: ({ route }) => ({ body: { method: "GET", url: `http://${route}.example.com/` } }),
+  },
   "route.update": {
     ghost: ["route", "project"],
     input: (s) => ({ ...byRoute(s), body: { labels: LABELS } }),

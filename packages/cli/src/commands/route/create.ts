@@ -33,7 +33,7 @@ export default defineCommand({
   details:
     "The host name, and all below it, belong to your project from then on, until its last route goes. Of several routes " +
     "that take a request an exact path comes first, then a pattern, then the longest path; of one path the one that asks " +
-    "for a method, then for more headers, query parameters, cookies. A route to a " +
+    "for a method, then for more headers, query parameters, cookies; skerry route explain shows it. A route to a " +
     "bucket shows all of it to everybody, also of a private one: index.html for a folder, 404.html for what is not there.",
   takesProject: true,
   async run(invocation, { args, flags }) {

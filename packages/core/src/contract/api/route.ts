@@ -12,6 +12,15 @@ export const routeRoutes = defineRoutes<typeof routeSchemas>({
   create: route.create("Publish something under a host name"),
   update: route.update("Change where a route leads, or its labels"),
   delete: route.delete("Delete a route; the last one to a host name frees the name"),
+  explain: {
+    id: "route.explain",
+    method: "POST",
+    path: "/v1/routes/explain",
+    permission: "gateway.routes:read",
+    summary: "Tell step by step which route a request takes, and why",
+    kind: "json",
+    status: 200,
+  },
 });
 
 export const authorityRoutes = defineRoutes<typeof authoritySchemas>({

@@ -6,7 +6,7 @@ import { formatBrief, formatBytes } from "./values.ts";
 export const routePresentation: Presentation<RouteView> = {
   kind: "route",
   nameOf: ({ meta }) => meta.name,
-  leaveOut: ["LABELS", "AGE", "PROJECT", "MATCH", "TO"],
+  leaveOut: ["LABELS", "AGE", "MATCH", "PROJECT", "TO"],
   facts: [
     { title: "CONNECTIONS", value: ({ status }) => connectionsOf(status) },
     { title: "TRAFFIC", value: ({ status }) => trafficOf(status) },
@@ -19,7 +19,7 @@ export const routePresentation: Presentation<RouteView> = {
     {
       title: "MATCH",
       cell: ({ spec }) => formatMatch(spec).join(" ") || "-",
-      enough: 24,
+      enough: 10,
       apart: true,
       lines: ({ spec }) => formatMatch(spec),
     },

@@ -79,6 +79,38 @@ export const routeSchemas = {
   }),
   update: route.update(spec.partial()),
   delete: route.delete,
+  explain: {
+    params: noParams,
+    query: noQuery,
+    body: z.strictObject({
+      method: z.string().max(64),
+      url: z.string().max(16_384).describe("http(s)://HOST/PATH?QUERY, or without the scheme"),
+      headers: z
+        .array(z.strictObject({ name: z.string().min(1).max(256), value: z.string().max(16_384) }))
+        .max(LIMITS.proxy.maxHeaders)
+        .optional(),
+    }),
+    output: z.object({
+      steps: z.array(
+        z.object({
+          about: z.enum(["request", "host", "path", "route"]),
+          name: z.string().optional().describe("Of the host or route that it is about"),
+          verdict: z.enum(["wins", "no", "note"]),
+          why: z.string(),
+        }),
+      ),
+      outcome: z.object({
+        state: z.enum(["route", "none", "refused"]).describe("refused: the gateway answers so itself"),
+        text: z.string(),
+        route: z.string().optional(),
+        project: z.string().optional().describe("Name of the route's project"),
+        rule: z.string().optional().describe("Why this route"),
+        to: z.string().optional(),
+        url: z.string().optional(),
+        backend: z.object({ state: z.enum(["ready", "down"]), reason: z.string().optional() }).optional(),
+      }),
+    }),
+  },
 };
 
 /** What goes in and out, by route. */

@@ -3,6 +3,7 @@ import { CONDITION_PLACES, type Condition, type ConditionPlace } from "../../dom
 import type { TableEntry } from "../table.ts";
 import type { Facts } from "./asked.ts";
 import { LazyRegex } from "./patterns.ts";
+import { literalPrefix } from "./regex/literal.ts";
 
 export interface Demand {
   readonly place: ConditionPlace;
@@ -40,7 +41,7 @@ export function allows(candidate: Candidate, facts: Facts): boolean {
   return true;
 }
 
-function isMet({ place, condition, regex }: Demand, facts: Facts): boolean {
+export function isMet({ place, condition, regex }: Demand, facts: Facts): boolean {
   const value = facts.value(place, condition.name);
   if (condition.type === "absent") return value === undefined;
   if (value === undefined) return false;
@@ -67,6 +68,22 @@ export function compareEntries(a: TableEntry, b: TableEntry): number {
   if (names[0] !== names[1]) return names[0] < names[1] ? -1 : 1;
   return a.id < b.id ? -1 : Number(a.id > b.id);
 }
+
+/** Order of all routes of one host, as `PathTrie.find` takes them: exact paths, patterns, prefixes, the longer first. */
+export function compareRoutes(a: TableEntry, b: TableEntry): number {
+  const kind = KINDS.indexOf(a.match?.path) - KINDS.indexOf(b.match?.path);
+  if (kind !== 0) return kind;
+  if (a.match?.path === "regex") {
+    const plain = literalPrefix(b.path).length - literalPrefix(a.path).length;
+    if (plain !== 0) return plain;
+  }
+  const longer = b.path.length - a.path.length;
+  if (longer !== 0) return longer;
+  if (a.path !== b.path) return a.path < b.path ? -1 : 1;
+  return compareEntries(a, b);
+}
+
+const KINDS: readonly (string | undefined)[] = ["exact", "regex", undefined];
 
 function exactOnes({ match }: TableEntry): number {
   const all = CONDITION_PLACES.flatMap((place) => match?.[place] ?? []);

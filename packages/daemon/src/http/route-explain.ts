@@ -1,0 +1,72 @@
+/** Which route a request takes, and why, for who may read it. What he may not read is not there, and answers so. */
+import { targetOf } from "@skerry/core/auth/access.ts";
+import { routeRoutes } from "@skerry/core/contract/api/route.ts";
+import type { Call } from "@skerry/core/contract/dispatch/call.ts";
+import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
+import { SkerryError } from "@skerry/core/domain/errors.ts";
+import { Refusal } from "@skerry/core/gateway/http1/grammar.ts";
+import { askedFor, type Explanation, explain } from "@skerry/core/gateway/routing/explain.ts";
+import type { TableEntry } from "@skerry/core/gateway/table.ts";
+import type { Services } from "./services.ts";
+
+export function routeExplainHandler(services: Services) {
+  return handle.json(routeRoutes.explain, async (call, { body }) => {
+    call.projects();
+    const [, authority = "", target = ""] = /^(?:https?:\/\/)?([^/?#]*)([^#]*)$/i.exec(body.url) ?? [];
+    const lines = (body.headers ?? []).map(({ name, value }) => `${name}: ${value}\r\n`);
+    const text = [body.method, authority, target, ...lines].join("");
+    if (
+      authority === "" ||
+      /[^\t\x20-\xff]|\s/.test(`${body.method}${authority}${target}`) ||
+      /[^\t\r\n\x20-\x7e\x80-\xff]/.test(text)
+    ) {
+      throw invalid("The request cannot be sent so: method, URL and headers are visible text.");
+    }
+    if (body.headers?.some(({ name, value }) => /[\r\n]/.test(name + value) || /^host$/i.test(name))) {
+      throw invalid("A header is one line, and the host is said in the URL.");
+    }
+    const path = target.startsWith("/") ? target : `/${target}`;
+    const asked = askedFor(body.method.toUpperCase(), authority, path, lines.join(""));
+    if (asked instanceof Refusal) throw invalid(`The gateway refuses the request itself: ${asked.message}`);
+    const mayRead = ({ id, project = "" }: TableEntry) => call.allows(call.permission, { project, uid: id });
+    const entries = services.gateway.entriesFor(asked.host);
+    if (!entries.some(mayRead)) call.hide(`route to ${asked.host}`);
+    return toView(services, call, explain(entries, asked, mayRead));
+  });
+}
+
+function invalid(message: string): SkerryError {
+  return new SkerryError("invalid", message, { hint: "Like POST https://app.example.com/api?page=2" });
+}
+
+async function toView(services: Services, call: Call, { steps, refused, entry, rule }: Explanation) {
+  const told = steps.map(({ project: _, ...step }) => step);
+  if (refused !== undefined) {
+    const { status } = new SkerryError(refused.id, refused.message);
+    return {
+      steps: told,
+      outcome: { state: "refused" as const, text: `The gateway answers ${status}: ${refused.message}` },
+    };
+  }
+  const { project = "", name = "" } = entry ?? {};
+  const found = entry && (await services.routes.find(project, name));
+  // It may have gone this moment.
+  if (entry === undefined || found === undefined || !call.allows(call.permission, targetOf.resource(found.route))) {
+    return {
+      steps: told,
+      outcome: { state: "none" as const, text: "No route that you may see takes this request: 404 not_found/route." },
+    };
+  }
+  const { url, ...backend } = services.gateway.statusOf(found.route);
+  const { to } = found.route.spec;
+  const projectName = services.auth.projects.find(project)?.meta.name;
+  return {
+    steps: told,
+    outcome: {
+      state: "route" as const,
+      text: `The route ${name} takes it (${rule}), and leads to ${to}.`,
+      ...{ route: name, url, to, backend, ...(rule === undefined ? {} : { rule }) },
+      ...(projectName === undefined ? {} : { project: projectName }),
+    },
+  };
+}
