@@ -82,10 +82,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
 
   begin(): void {
     const { limits, stats, table } = this.#context;
-    const { target } = this.head;
-    const query = target.indexOf("?");
-    const path = target === "*" ? "/" : query < 0 ? target : target.slice(0, query);
-    const found = table.find(this.head.host, path);
+    const found = table.find(this.head);
     if (stats.inFlight > limits.maxInFlight) this.#answerOwn(OVERLOADED);
     else if (this.head.hops >= limits.maxHops) this.#answerOwn(LOOP);
     else if (found === undefined) this.#answerOwn(NO_ROUTE);

@@ -45,10 +45,29 @@ test("each step says what it was about, and why it did not win", () => {
     "- route post: it takes POST, not GET",
     '- route v2: the header x-api is "v1", not "v2"',
     "* route api: longest prefix",
-    "- route root: it would take it too: all paths",
+    "- route root: it would take it too; api comes first: its path is longer",
     "  route : 2 more of the host take other paths",
     "api: longest prefix",
   ]);
+  const why = (url: string, lines: string, method: string) =>
+    told(explain(ENTRIES, asked(url, lines, method), () => true)).filter((line) => line.includes("comes first"));
+  deepEqual(why("app.example/api", "X-Api: v2\r\n", "POST"), [
+    "- route v2: it would take it too; post comes first: it asks for a method",
+    "- route api: it would take it too; post comes first: it asks for a method",
+    "- route root: it would take it too; post comes first: its path is longer",
+  ]);
+  equal(
+    why("app.example/api", "X-Api: v2\r\n", "GET")[0],
+    "- route api: it would take it too; v2 comes first: it asks for more headers",
+  );
+  equal(
+    why("app.example/api/v1/users", "", "GET")[0],
+    "- route api: it would take it too; users comes first: a pattern comes before a prefix",
+  );
+  equal(
+    why("app.example/favicon.ico", "", "GET")[0],
+    "- route root: it would take it too; icon comes first: its path is exact",
+  );
   deepEqual(told(explain(ENTRIES, asked("x.example/favicon.ico"), () => true)), [
     "- host x.example: no route leads from this name itself",
     "* host *.example: 1 route; it alone decides about the rest",
@@ -82,7 +101,7 @@ test("the first in the order of all that misses nothing is the one that the tabl
       for (const lines of ["", "X-Api: v2\r\n"]) {
         const request = asked(`app.example${path}`, lines, method);
         const { steps, entry: found } = explain(ENTRIES, request, () => true);
-        equal(found, compileTable(ENTRIES).route(request));
+        equal(found, compileTable(ENTRIES).find(request));
         const takes = steps.filter(
           ({ about, verdict, why }) => about === "route" && (verdict === "wins" || why.startsWith("it would")),
         );

@@ -4,6 +4,7 @@
  */
 import { namesAbove } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
+import { CONDITION_PLACES } from "../../domain/route-match.ts";
 import { Refusal } from "../http1/grammar.ts";
 import { HeadReader } from "../http1/head-reader.ts";
 import { parseRequestHead, type RequestHead } from "../http1/request-head.ts";
@@ -12,6 +13,8 @@ import { type Asked, Facts } from "./asked.ts";
 import { compareRoutes, type Demand, isMet, toCandidate } from "./candidate.ts";
 import { generousReadings, isOdd } from "./path-reading.ts";
 import { compileTable } from "./route-table.ts";
+
+const NOUNS = { headers: "header", query: "query parameter", cookies: "cookie" } as const;
 
 export interface Step {
   readonly about: "request" | "host" | "path" | "route";
@@ -55,7 +58,7 @@ export function explain(
   const steps: Step[] = [];
   const path = pathOf(asked);
   const readable = entries.filter(mayRead);
-  const found = compileTable(entries).route(asked);
+  const found = compileTable(entries).find(asked);
   const host = explainHost(readable, asked.host, steps);
   if (isOdd(path)) explainReading(path, found instanceof Refusal, steps);
   if (found instanceof Refusal) return { steps, refused: found };
@@ -142,7 +145,7 @@ function explainRoutes(
     if (missing === undefined && entry !== winner) alike++;
     if (entry !== winner && steps.length >= LIMITS.gateway.maxExplainSteps) untold++;
     else if (entry === winner) steps.push({ ...about, verdict: "wins", why: ruleOf(entry) });
-    else steps.push({ ...about, verdict: "no", why: missing ?? `it would take it too: ${ruleOf(entry)}` });
+    else steps.push({ ...about, verdict: "no", why: missing ?? afterWinner(entry, winner) });
   }
   if (elsewhere > 0)
     steps.push({
@@ -154,11 +157,27 @@ function explainRoutes(
   return alike === 0;
 }
 
+/** Which rule of the order has decided between the two: `compareRoutes`, in words. */
+function afterWinner(entry: TableEntry, winner: TableEntry | undefined): string {
+  if (winner === undefined) return "it would take it, if another did not";
+  const [one, other] = [winner.match ?? {}, entry.match ?? {}];
+  const named = `${winner.name ?? winner.id} comes first`;
+  if (one.path !== other.path)
+    return `it would take it too; ${named}: ${one.path === "exact" ? "its path is exact" : "a pattern comes before a prefix"}`;
+  if (winner.path !== entry.path)
+    return `it would take it too; ${named}: its ${one.path === "regex" ? "pattern says more" : "path is longer"}`;
+  if (one.methods !== undefined && other.methods === undefined)
+    return `it would take it too; ${named}: it asks for a method`;
+  const more = CONDITION_PLACES.find((place) => one[place]?.length !== other[place]?.length);
+  if (more !== undefined) return `it would take it too; ${named}: it asks for more ${NOUNS[more]}s`;
+  return `it would take it too; ${named}: it asks for as much, and their names decide`;
+}
+
 function takesPath(entry: TableEntry, path: string): boolean {
   const { match: _, ...plain } = entry;
   const kind = entry.match?.path;
   const bare = kind === undefined ? plain : { ...plain, match: { path: kind } };
-  return compileTable([bare]).route({ host: entry.host, method: "GET", target: path, lines: "" }) === bare;
+  return compileTable([bare]).find({ host: entry.host, method: "GET", target: path, lines: "" }) === bare;
 }
 
 /** Why the route does not take it, though it takes its path. */
@@ -169,8 +188,6 @@ function whatMisses(entry: TableEntry, facts: Facts): string | undefined {
   const demand = demands.find((one) => !isMet(one, facts));
   return demand === undefined ? undefined : `${nounOf(demand)} ${describe(demand, facts)}`;
 }
-
-const NOUNS = { headers: "header", query: "query parameter", cookies: "cookie" } as const;
 
 function nounOf({ place, condition }: Demand): string {
   return `the ${NOUNS[place]} ${condition.name}`;

@@ -21,7 +21,7 @@ function ask(target: string, more: Partial<Asked> = {}): Asked {
 }
 
 function nameOf(table: RouteTable, asked: Asked): string | undefined {
-  const found = table.route(asked);
+  const found = table.find(asked);
   return found instanceof Refusal ? `refused ${found.id}` : found?.name;
 }
 

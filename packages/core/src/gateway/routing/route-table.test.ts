@@ -12,7 +12,7 @@ function entry(id: string, host: string, path: string): TableEntry {
 }
 
 function idOf(table: RouteTable, host: string, path: string): string | undefined {
-  const found = table.find(host, path);
+  const found = table.find({ host, target: path, method: "GET", lines: "" });
   return found instanceof Refusal ? `refused ${found.id}` : found?.id;
 }
 

@@ -52,7 +52,7 @@ export class RouteTable {
    * that has won alone decides about the rest; see `PathTrie.find` and `compareEntries`. A refusal when the upstream may
    * read the path as one that takes another route.
    */
-  route(asked: Asked): TableEntry | Refusal | undefined {
+  find(asked: Asked): TableEntry | Refusal | undefined {
     const { host, target } = asked;
     const query = target.indexOf("?");
     const path = target === "*" ? "/" : query < 0 ? target : target.slice(0, query);
@@ -62,11 +62,6 @@ export class RouteTable {
     if (readings === undefined) return AMBIGUOUS;
     const found = routes && take(routes, path, asked);
     return readings.every((reading) => (routes && take(routes, reading, asked)) === found) ? found : AMBIGUOUS;
-  }
-
-  /** The same for a request of which no more is known. */
-  find(host: string, path: string): TableEntry | Refusal | undefined {
-    return this.route({ host, target: path, method: "GET", lines: "" });
   }
 
   /** The host of the routes that serve this name: the name itself, or a wildcard; undefined when there is none. */
