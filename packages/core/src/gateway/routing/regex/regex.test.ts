@@ -105,6 +105,8 @@ test("patterns that hang others read each character once, or are refused", () =>
     "((a{100}){100}){100}",
     "((((){100}){100}){100}){100}",
     ".*[^/]*a.{60}",
+    // Small when it is made, and costly to make.
+    `^${"(.?){90}".repeat(5)}$`,
   ]) {
     throws(() => new Regex(source), /too large|larger than a pattern may have/, source);
   }
