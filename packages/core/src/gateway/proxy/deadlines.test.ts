@@ -232,3 +232,16 @@ test("a drain that is given up cuts what is left", async () => {
   await drained;
   equal(await client.untilClosed(), "");
 });
+
+test("a drain that is given up also cuts one that is just being closed", async () => {
+  let hasEnded = false;
+  const drain = async (): Promise<void> => {
+    await world.proxy.drain(AbortSignal.abort());
+    hasEnded = true;
+  };
+  // When the request has ended, and the connection's end is under way.
+  await using world = await ProxyWorld.start({}, { onRequest: () => queueMicrotask(() => void drain()) });
+  const client = await world.connect();
+  client.write("GET / HTTP/1.1\r\nHost: nobody.example\r\nConnection: close\r\n\r\n");
+  await until(() => hasEnded, "the drain's end");
+});

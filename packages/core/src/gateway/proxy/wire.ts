@@ -162,7 +162,9 @@ export class Wire {
   /** Ends so that the peer sees an error, where the kind of socket can (TCP). */
   reset(): void {
     if (this.socket.destroyed) return;
-    if (this.#isEncrypted || this.socket.remoteAddress === undefined) this.socket.destroy();
+    // While it is being shut down the kernel's handle takes no reset, and Node would never close it.
+    const isEnding = this.socket.writableEnded;
+    if (isEnding || this.#isEncrypted || this.socket.remoteAddress === undefined) this.socket.destroy();
     else this.socket.resetAndDestroy();
   }
 
