@@ -43,6 +43,8 @@ const CASES: Readonly<Record<string, Case>> = {
   "container-get": { argv: ["container", "get", "web"] },
   "container-stats": { argv: ["container", "stats", "web"] },
   "container-stats-all": { argv: ["container", "stats"] },
+  "gateway-log": { argv: ["gateway", "log"] },
+  "gateway-log-json": { argv: ["gateway", "log", "-o", "json"] },
   "route-ls-narrow": { argv: ["route", "ls"], tty: { columns: 80 }, env: { NO_COLOR: "1" } },
   "image-ls-table": { argv: ["image", "ls"] },
   "run-help": { argv: ["run", "-h"] },

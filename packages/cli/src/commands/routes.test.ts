@@ -36,6 +36,7 @@ const CALLS = [
   "certificate create app --cert - --key /etc/hostname",
   "certificate update app --cert -",
   "certificate rm app",
+  "gateway log",
   "ca export",
   "run site:2 --name web",
   "ps",

@@ -82,6 +82,7 @@ export const ENTRIES: readonly Entry[] = [
   command("certificate update", "Put another certificate in its place", () => import("./certificate/update.ts")),
   ...resource("certificate", "Remove certificates, with their keys"),
 
+  command("gateway log", "Show the requests that the gateway has served", () => import("./gateway/log.ts")),
   command("ca export", "Print the certificate that clients of the gateway must trust", () => import("./ca/export.ts")),
 
   command("container stats", "Show what containers use now", () => import("./container/stats.ts")),

@@ -186,6 +186,12 @@ const STORAGE = {
   ],
 };
 
+const ACCESS_LOG = `${[
+  '{"time":"2026-11-22T01:02:03.045Z","id":"a.1","route":"u","name":"app","project":"p","client":"192.0.2.7","protocol":"HTTP/1.1","method":"GET","host":"app.example.com","path":"/a/\\u001b[2Jb","status":200,"bytesIn":0,"bytesOut":420,"durationUs":1234,"upstreamUs":900,"upstream":"10.0.0.1:80"}',
+  '{"time":"2026-11-22T01:02:04.000Z","id":"a.2","client":"192.0.2.7","protocol":"HTTP/1.1","method":"","host":"","path":"","status":400,"bytesIn":0,"bytesOut":90,"durationUs":0,"error":"invalid"}',
+  '{"time":"2026-11-22T01:02:05.000Z","dropped":12}',
+].join("\n")}\n`;
+
 const list = (items: readonly unknown[]) => () => ({ items, revision: 42 });
 const get = (items: readonly { meta: { name: string } }[]) => (request: { params: Readonly<Record<string, string>> }) =>
   items.find(({ meta: { name } }) => name === request.params["name"]) ??
@@ -202,6 +208,7 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   ["container.update", () => CONTAINERS[0]],
   ["container.delete", () => undefined],
   ["container.logs", () => "GET / 200"],
+  ["gateway.log", () => Buffer.from(ACCESS_LOG)],
   ["container.files.read", () => MOTD],
   ["container.files.write", () => ({ files: 1, sizeBytes: 6 })],
   [

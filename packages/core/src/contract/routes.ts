@@ -2,6 +2,7 @@
  * Every route of the API with its schemas. The server, OpenAPI and the permission matrix walk it; clients import single
  * resources, without schemas.
  */
+import { accessLogRoutes } from "./api/access-log.ts";
 import { backupRoutes } from "./api/backup.ts";
 import { bucketRoutes } from "./api/bucket.ts";
 import { certificateRoutes } from "./api/certificate.ts";
@@ -17,6 +18,7 @@ import { tokenRoutes } from "./api/token.ts";
 import { userRoutes } from "./api/user.ts";
 import { volumeRoutes } from "./api/volume.ts";
 import type { Route, RouteSchemas, ServedRoute } from "./route.ts";
+import { accessLogSchemas } from "./schema/access-log.ts";
 import { backupSchemas } from "./schema/backup.ts";
 import { bucketSchemas } from "./schema/bucket.ts";
 import { certificateSchemas } from "./schema/certificate.ts";
@@ -43,6 +45,7 @@ export const ROUTES: readonly ServedRoute[] = [
   serve(routeRoutes, routeSchemas),
   serve(authorityRoutes, authoritySchemas),
   serve(certificateRoutes, certificateSchemas),
+  serve(accessLogRoutes, accessLogSchemas),
   serve(containerRoutes, containerSchemas),
   serve(imageRoutes, imageSchemas),
   serve(volumeRoutes, volumeSchemas),

@@ -228,6 +228,14 @@ export const GATEWAY_LIMITS = {
     maxLoggedPath: 2048,
     /** Longest line of the access log; a piece that is longer is no line. */
     maxAccessLineBytes: 16 * KiB,
+    /** Most lines of the access log that are looked for in its past, and the bytes of each worker that are looked at for them. */
+    maxAccessTail: 10_000,
+    /** @see maxAccessTail */
+    maxAccessScanBytes: 64 * MiB,
+    /** Time between two looks for new lines while somebody follows the access log. */
+    accessFollowMs: 250,
+    /** Bytes of one worker's lines that a follower takes at a look. The rest comes with the next one, at once. */
+    accessFollowBytes: 256 * KiB,
     /** A worker that ends waits so long for the access log. */
     accessCloseMs: 1 * second,
     /** Connections that wait to be accepted by one worker. Beyond: the kernel refuses them. */

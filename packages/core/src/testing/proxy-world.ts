@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from "node:net";
 import { LIMITS } from "../domain/limits.ts";
+import { GATEWAY_ERRORS } from "../gateway/errors.ts";
 import type { Http2Limits, ProxyLimits, ProxyOptions } from "../gateway/proxy/context.ts";
 import { createProxy, type DataPath } from "../gateway/proxy/proxy.ts";
 import type { RequestRecord } from "../gateway/proxy/records.ts";
@@ -111,10 +112,13 @@ export class ProxyWorld implements AsyncDisposable {
     socket.once("close", () => this.#sockets.delete(socket));
   }
 
+  /** @throws when a request ended for a reason that the table does not have. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.proxy.drain(AbortSignal.abort());
     for (const socket of this.#sockets) socket.destroy();
     for (const server of this.#servers.values()) server.close();
+    const unknown = this.records.find(({ error }) => error !== undefined && !Object.hasOwn(GATEWAY_ERRORS, error));
+    if (unknown !== undefined) throw new Error(`no reason of GATEWAY_ERRORS: ${unknown.error}`);
   }
 }
 

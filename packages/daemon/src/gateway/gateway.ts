@@ -12,7 +12,7 @@ import type { Store } from "@skerry/core/domain/store.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { Authority } from "@skerry/core/gateway/authority.ts";
 import { ServedCertificates } from "@skerry/core/gateway/certificates/served.ts";
-import type { HostPort } from "@skerry/core/gateway/control.ts";
+import type { GivenCertificate, HostPort } from "@skerry/core/gateway/control.ts";
 import type { L4Counters } from "@skerry/core/gateway/l4/entry.ts";
 import { LiveTable, type TableChange } from "@skerry/core/gateway/live-table.ts";
 import type { TableEntry, Upstream } from "@skerry/core/gateway/table.ts";
@@ -75,6 +75,8 @@ export interface Gateway extends AsyncDisposable {
   entriesFor(host: string): readonly TableEntry[];
   /** Whether no route leads to the address but those of who may use any. */
   isGuarded(ip: string): boolean;
+  /** Absent: requests are not logged. */
+  readonly accessLogDirectory: string | undefined;
   /** What is not as it should be, in sentences. */
   problems(): readonly string[];
   /** What will not be as it should be soon, or needs somebody: in sentences. */
@@ -139,6 +141,17 @@ function statusOf(
   return { url, state: "down", reason: upstream.reason ?? "it has no backend" };
 }
 
+/** The project's own for a host, else one of our authority's; none for a name without a route. */
+function certificateSource(authority: Authority, certificates: ServedCertificates, table: LiveTable, address: string) {
+  return async (host: string): Promise<GivenCertificate | undefined> => {
+    if (host === "") return authority.issue(DEFAULT_NAME, ...addressesAt(address));
+    const project = table.projectOf(host);
+    if (project === undefined) return undefined;
+    const apart = host.startsWith("*.") ? { apart: certificates.namesBelow(project, host) } : {};
+    return { ...(certificates.find(project, host) ?? (await authority.issue(host))), ...apart };
+  };
+}
+
 /** @throws what keeps it from listening. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await using parts = new AsyncDisposableStack();
@@ -162,13 +175,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     fleet = parts.use(
       new Fleet({
         ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks], l4 },
-        certificateFor: async (host) => {
-          if (host === "") return authority.issue(DEFAULT_NAME, ...addressesAt(https.host));
-          const project = table.projectOf(host);
-          if (project === undefined) return undefined;
-          const apart = host.startsWith("*.") ? { apart: certificates.namesBelow(project, host) } : {};
-          return { ...(certificates.find(project, host) ?? (await authority.issue(host))), ...apart };
-        },
+        certificateFor: certificateSource(authority, certificates, table, https.host),
       }),
     );
     await fleet.start();
@@ -199,6 +206,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     portRule: (port) => portRuleOf(options, port),
     entriesFor: (host) => table.entriesFor(host),
     isGuarded,
+    accessLogDirectory: options.accessLog?.directory,
     problems: () => running?.problems() ?? [],
     warnings: () => certificates.warnings(),
     authorityCertificate: () => authority.certificate(),

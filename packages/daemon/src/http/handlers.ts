@@ -1,4 +1,5 @@
 import type { Handlers } from "@skerry/core/contract/dispatch/dispatcher.ts";
+import { accessLogHandlers } from "./access-log.ts";
 import { backupHandlers } from "./backup.ts";
 import { bucketHandlers } from "./bucket.ts";
 import { certificateHandlers } from "./certificate.ts";
@@ -28,6 +29,7 @@ export function createHandlers(services: Services): Handlers {
     ...bindingHandlers(services),
     ...routeHandlers(services),
     ...certificateHandlers(services),
+    ...accessLogHandlers(services),
     ...containerHandlers(services),
     ...containerFileHandlers(services),
     ...imageHandlers(services),

@@ -99,7 +99,7 @@ export function routeHandlers(services: Services) {
 }
 
 /** The route, when the route's permission holds on it. @throws what hides or forbids it. */
-async function openRoute(services: Services, call: Call, name: string, inProject?: string): Promise<RouteEntry> {
+export async function openRoute(services: Services, call: Call, name: string, inProject?: string): Promise<RouteEntry> {
   call.target = `route/${name}`;
   const project = projectOf(services, call, inProject) ?? call.principal.projectUid;
   const found = await services.routes.find(project, name);

@@ -151,6 +151,7 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     ghost: ["route"],
     input: ({ route }) => ({ body: { method: "GET", url: `http://${route}.example.com/` } }),
   },
+  "gateway.log": { ghost: ["route", "project"], input: ({ route, project }) => ({ query: { route, project } }) },
   "route.update": {
     ghost: ["route", "project"],
     input: (s) => ({ ...byRoute(s), body: { labels: LABELS } }),

@@ -17,7 +17,7 @@ import {
   SLOW_UPSTREAM,
 } from "./own-errors.ts";
 import type { ConnectionTaker, Member, UpstreamPools } from "./pool.ts";
-import { countRequest, type GatewayError, type RequestRecord } from "./records.ts";
+import { countRequest, type RequestRecord } from "./records.ts";
 import type { AnswerTaker, ClientSide, UpstreamSide } from "./sides.ts";
 
 /** RFC 9110 9.2.2: asking twice is asking once. */
@@ -302,7 +302,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     upstream?.abandon();
   }
 
-  #cut(error: GatewayError): void {
+  #cut(error: RequestRecord["error"]): void {
     this.#end(error);
     this.#client.cut();
   }
@@ -315,7 +315,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   }
 
   /** Once, however it ends. */
-  #end(error: GatewayError | undefined): void {
+  #end(error: RequestRecord["error"]): void {
     this.#phase = "over";
     const { options, stats } = this.#context;
     const { peer } = this.#client;

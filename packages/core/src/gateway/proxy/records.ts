@@ -2,9 +2,6 @@
 import type { ErrorId } from "../../domain/errors.ts";
 import type { Peer } from "./peer.ts";
 
-/** `code/reason` of an own answer or of a connection that was cut; `aborted` when the client went away. */
-export type GatewayError = ErrorId | "aborted";
-
 export interface RequestRecord {
   readonly id: string;
   /** Uid of the route; undefined when none was found. */
@@ -29,7 +26,7 @@ export interface RequestRecord {
   /** For the log only, never for a client. */
   readonly upstream: string | undefined;
   /** Why it is no answer of the upstream, or not all of it. */
-  readonly error: GatewayError | undefined;
+  readonly error: ErrorId | "aborted" | undefined;
 }
 
 /** Upper bounds of the latency buckets; one more bucket holds what is slower. */

@@ -1,0 +1,154 @@
+/** Each way in which a request can fail gives a status and a reason of the table. */
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ProxyWorld, type RawClient, until } from "../testing/proxy-world.ts";
+import { GATEWAY_ERRORS, type GatewayError } from "./errors.ts";
+import type { ProxyLimits } from "./proxy/context.ts";
+
+const HOST = "Host: app.example\r\n";
+const LAST = `${HOST}Connection: close\r\n\r\n`;
+const GET = `GET / HTTP/1.1\r\n${LAST}`;
+
+interface Failure {
+  readonly what: string;
+  readonly error: GatewayError;
+  /** Where it is not that of the table: the answer had begun. */
+  readonly status?: number;
+  readonly limits?: Partial<ProxyLimits>;
+  /** What the upstream sends for a request; undefined: nothing. */
+  readonly upstream?: (world: ProxyWorld) => Promise<unknown>;
+  readonly request?: string;
+  readonly client?: (client: RawClient) => void;
+}
+
+const answers = (text: string | undefined) => (world: ProxyWorld) => world.upstream(() => text);
+const closedPort = async (world: ProxyWorld) => {
+  const port = await world.listen(() => undefined);
+  world.stopListening(port);
+  world.route(port);
+};
+
+const FAILURES: readonly Failure[] = [
+  { what: "no HTTP", error: "invalid", request: "HELLO\r\n\r\n" },
+  {
+    what: "two lengths",
+    error: "invalid",
+    request: `POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n${LAST}`,
+  },
+  { what: "an ambiguous path", error: "invalid", request: `GET /a/..%2fb HTTP/1.1\r\n${LAST}` },
+  {
+    what: "a bad chunk of a request",
+    error: "invalid",
+    request: `POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n${HOST}\r\nx\r\n`,
+    upstream: answers(undefined),
+  },
+  { what: "CONNECT", error: "invalid/method", request: `CONNECT app.example:443 HTTP/1.1\r\n${LAST}` },
+  { what: "a long target", error: "invalid/target", request: `GET /${"x".repeat(9000)} HTTP/1.1\r\n${LAST}` },
+  { what: "many headers", error: "invalid/headers", request: `GET / HTTP/1.1\r\n${"X: 1\r\n".repeat(200)}${LAST}` },
+  { what: "an address that is guarded", error: "forbidden/upstream", upstream: restricted },
+  { what: "no route", error: "not_found/route", request: "GET / HTTP/1.1\r\nHost: other.example\r\n\r\n" },
+  { what: "too many in flight", error: "exhausted/overload", limits: { maxInFlight: 0 }, upstream: answers("") },
+  {
+    what: "too many for one upstream",
+    error: "exhausted/overload",
+    limits: { maxUpstreamConnections: 0, maxWaiting: 0 },
+    upstream: answers(""),
+  },
+  { what: "no backend", error: "unavailable/upstream", upstream: async (world) => world.routeTo([]) },
+  { what: "a route to itself", error: "unavailable/upstream", upstream: async (world) => world.route(world.port) },
+  { what: "a closed port", error: "unavailable/upstream", upstream: closedPort },
+  { what: "an answer that is not HTTP", error: "unavailable/upstream", upstream: answers("220 mail\r\n\r\n") },
+  {
+    what: "an answer without an end",
+    error: "unavailable/upstream",
+    status: 200,
+    upstream: (world) =>
+      world.upstream((_, socket) => {
+        socket.end("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort");
+        return undefined;
+      }),
+  },
+  {
+    what: "an upstream that hangs up",
+    error: "unavailable/upstream",
+    upstream: (world) =>
+      world.upstream((_, socket) => {
+        socket.destroy();
+        return undefined;
+      }),
+  },
+  {
+    what: "no connection in time",
+    error: "unavailable/timeout",
+    limits: { connectionMs: 20, maxUpstreamConnections: 0 },
+    upstream: answers(""),
+  },
+  {
+    what: "no answer in time",
+    error: "unavailable/timeout",
+    limits: { upstreamHeadMs: 20 },
+    upstream: answers(undefined),
+  },
+  {
+    what: "a body that stands still",
+    error: "unavailable/timeout",
+    status: 200,
+    limits: { upstreamBodyIdleMs: 20 },
+    upstream: answers("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"),
+  },
+  {
+    what: "a tunnel in which nothing goes",
+    error: "unavailable/timeout",
+    status: 101,
+    limits: { tunnelIdleMs: 20 },
+    request: `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+    upstream: answers("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+  },
+  {
+    what: "a client that goes away",
+    error: "aborted",
+    upstream: answers(undefined),
+    client: (client) => client.socket.resetAndDestroy(),
+  },
+  {
+    what: "a client whose body stands still",
+    error: "aborted",
+    limits: { clientBodyIdleMs: 20 },
+    request: `POST / HTTP/1.1\r\nContent-Length: 9\r\n${HOST}\r\nshort`,
+    upstream: answers(undefined),
+  },
+];
+
+async function restricted(world: ProxyWorld): Promise<void> {
+  const port = await world.listen(() => undefined);
+  world.routeTo([{ kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "" }], { reach: "restricted" });
+}
+
+for (const { what, error, status, limits, upstream, request = GET, client } of FAILURES) {
+  test(`${what}: ${error}`, async () => {
+    await using world = await ProxyWorld.start(limits);
+    await upstream?.(world);
+    const connection = await world.connect();
+    connection.write(request);
+    if (client !== undefined) {
+      await until(() => world.proxy.stats().inFlight > 0, "it is in flight");
+      client(connection);
+    }
+    await until(() => world.records.length > 0, "a record");
+    // A route to itself has a record for each time that it came; the first is the last that was told of.
+    const told = world.records.map((record) => `${record.status} ${record.error}`);
+    equal(told[0], `${status ?? GATEWAY_ERRORS[error].status} ${error}`);
+  });
+}
+
+test("no reason of the table is without a way to it, and the documentation has them all", () => {
+  const ways = new Set<string>(FAILURES.map(({ error }) => error));
+  deepEqual([...ways].toSorted(), Object.keys(GATEWAY_ERRORS).toSorted());
+  const page = readFileSync(join(import.meta.dirname, "../../../../docs/operations.md"), "utf8");
+  for (const [error, { status, means }] of Object.entries(GATEWAY_ERRORS)) {
+    const row = `| \`${error}\` | ${status === 0 ? "none" : status} | ${means} |`;
+    ok(page.includes(row), `docs/operations.md lacks the row\n${row}`);
+  }
+});

@@ -1,0 +1,31 @@
+/**
+ * Every reason that the gateway gives for a request that got no whole answer of its upstream: `error` in the access log, and
+ * `code/reason` of its own answers. A closed table; docs/operations.md has it for people, and a test keeps both equal.
+ */
+
+interface GatewayErrorRow {
+  /** Of the answer. A connection that is cut within an answer has the status that the upstream gave; 0: none was sent. */
+  readonly status: number;
+  readonly means: string;
+}
+
+export const GATEWAY_ERRORS = {
+  invalid: { status: 400, means: "The request is not HTTP, or its path could be read as another route's." },
+  "invalid/method": { status: 405, means: "CONNECT or TRACE was asked for." },
+  "invalid/target": { status: 414, means: "The target of the request exceeds the limit." },
+  "invalid/headers": { status: 431, means: "The head or the trailers of the request exceed a limit." },
+  "forbidden/upstream": { status: 403, means: "The route leads to an address that its project may not reach." },
+  "not_found/route": { status: 404, means: "No route leads from this host and path." },
+  "exhausted/overload": { status: 503, means: "Too many requests are in flight, or wait for this upstream." },
+  "unavailable/upstream": {
+    status: 502,
+    means: "The upstream is missing, refused the connection, broke off, or its answer was not HTTP.",
+  },
+  "unavailable/timeout": {
+    status: 504,
+    means: "The upstream took no connection, did not answer, or stood still for too long; so did a tunnel.",
+  },
+  aborted: { status: 0, means: "The client went away, or took nothing for too long, before the answer's end." },
+} as const satisfies Readonly<Record<string, GatewayErrorRow>>;
+
+export type GatewayError = keyof typeof GATEWAY_ERRORS;
