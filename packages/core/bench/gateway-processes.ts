@@ -74,7 +74,7 @@ async function takesConnections(port: number): Promise<boolean> {
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess): Promise<void> {
   const program = children.get(child);
   children.delete(child);
   if (child.exitCode !== null || child.signalCode !== null) return;

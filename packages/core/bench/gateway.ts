@@ -1,60 +1,28 @@
 /**
  * The gateway beside nginx (as it comes, and with large buffers), HAProxy and Caddy: each one process on one core, the
  * same upstream and load on the other, taking turns in a new order each round. Needs `apt-get install nginx-light
- * libnginx-mod-stream haproxy caddy wrk nghttp2-client openssl`; peers that are missing are left out. The last line is one
+ * libnginx-mod-stream haproxy caddy wrk nghttp2-client openssl gcc`; peers that are missing are left out. The last line is one
  * line of JSON. `npm run bench:gateway [-- ROUNDS] [--only ROW] [--log-cost]`; the last one adds ours without an access log.
  *
  * `req/s` is what came through; `req/cpu-s` counts only the time that the proxy's own process was on the core, and
  * holds also when others use the machine, or when the load could not ask for more.
  */
-import type { ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { finish, type Row, row, shuffled } from "./figures.ts";
-import { PEERS, type Ports, upstreamProgram } from "./gateway-peers.ts";
-import { cpuSeconds, endAll, freePort, isInstalled, OTHER_CORE, PROXY_CORE, start } from "./gateway-processes.ts";
+import { type Contender, startAll } from "./gateway-contenders.ts";
+import { measureLatency } from "./gateway-latency.ts";
+import { measureMemory } from "./gateway-memory.ts";
+import { cpuSeconds, endAll } from "./gateway-processes.ts";
 import { type BenchRow, ROWS } from "./gateway-rows.ts";
-import { ownProgram } from "./gateway-worker.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { only: { type: "string" }, "log-cost": { type: "boolean", default: false } },
 });
 const ROUNDS = Number(positionals[0] ?? 5);
-
-interface Contender {
-  readonly name: string;
-  readonly child: ChildProcess;
-  readonly ports: Ports;
-}
-
-async function startAll(folder: string): Promise<Contender[]> {
-  const upstream = await freePort();
-  await start(await upstreamProgram(join(folder, "upstream"), upstream), OTHER_CORE, upstream);
-  const portsOf = async (): Promise<Ports> => {
-    return { plain: await freePort(), tls: await freePort(), tcp: await freePort(), upstream };
-  };
-  const contenders: Contender[] = [];
-  for (const [name, logFolder] of [
-    ["ours", join(folder, "ours")],
-    ...(values["log-cost"] ? [["ours-unlogged", undefined] as const] : []),
-  ] as const) {
-    const ports = await portsOf();
-    contenders.push({ name, ports, child: await start(ownProgram(ports, logFolder), PROXY_CORE, ports.plain) });
-  }
-  for (const [name, { command, make }] of Object.entries(PEERS)) {
-    if (!(await isInstalled(command))) {
-      console.log(`${name} is not installed: left out`);
-      continue;
-    }
-    const ports = await portsOf();
-    const child = await start(await make(join(folder, name), ports), PROXY_CORE, ports.plain);
-    contenders.push({ name, child, ports });
-  }
-  return contenders;
-}
 
 /** Those that take part; none when ours does not. */
 async function takePart(all: readonly Contender[], { name: rowName, leftOut }: BenchRow): Promise<Contender[]> {
@@ -101,16 +69,22 @@ const interrupted = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(name, () => interrupted.abort(new Error(`interrupted by ${name}`)));
 }
-const chosen = ROWS.filter(({ name }) => values.only === undefined || name === values.only);
-if (chosen.length === 0) throw new Error(`rows are ${ROWS.map(({ name }) => name).join(", ")}`);
+const NAMES = [...ROWS.map(({ name }) => name), "p99-70", "mem-1k"];
+const chosen = NAMES.filter((name) => values.only === undefined || name === values.only);
+if (chosen.length === 0) throw new Error(`rows are ${NAMES.join(", ")}`);
 const folder = await mkdtemp(join(tmpdir(), "skerry-bench-gateway-"));
 try {
-  const contenders = await startAll(folder);
+  const { signal } = interrupted;
+  const contenders = await startAll(folder, values["log-cost"]);
   const rows: Row[] = [];
-  for (const one of chosen) {
-    interrupted.signal.throwIfAborted();
+  for (const name of chosen) {
+    signal.throwIfAborted();
+    const one = ROWS.find((known) => known.name === name);
+    if (name === "p99-70") rows.push(...(await measureLatency(contenders, ROUNDS, signal, folder)));
+    else if (name === "mem-1k") rows.push(...(await measureMemory(contenders, ROUNDS, signal)));
+    if (one === undefined) continue;
     const taking = await takePart(contenders, one);
-    if (taking.length > 0) rows.push(...(await measure(taking, one, interrupted.signal)));
+    if (taking.length > 0) rows.push(...(await measure(taking, one, signal)));
   }
   finish("gateway", rows);
 } catch (error) {
