@@ -1,12 +1,16 @@
 /** Routes below HTTP through the real daemon: ports that come and go, killed workers, a killed daemon. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
+import { promisify } from "node:util";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
@@ -98,6 +102,57 @@ test("a port leads to a backend as soon as the route is answered, on every worke
     await client.call(routeRoutes.delete, { params });
     assert.equal(await ask(port, "x"), "");
   }
+});
+
+/** What curl prints. */
+async function curl(...args: string[]): Promise<string> {
+  return (await promisify(execFile)("curl", ["-sS", "-k", "--max-time", "10", ...args])).stdout;
+}
+
+/** The name in the certificate that a handshake gets. */
+async function certificateAt(port: number, servername: string): Promise<string> {
+  const socket = connectTls({ host: "127.0.0.1", port, servername, rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const { subjectaltname = "" } = socket.getPeerCertificate();
+  socket.destroy();
+  return subjectaltname;
+}
+
+test("a name's TLS goes through unread, and SSH, TLS and HTTP share a port", async () => {
+  const tls = (name: string) => readFile(new URL(`../../../fixtures/gateway/tls/${name}`, import.meta.url), "utf8");
+  const secure = createTlsServer({ cert: await tls("certificate.pem"), key: await tls("key.pem") }, (socket) =>
+    socket.end(),
+  );
+  secure.on("tlsClientError", () => undefined);
+  secure.listen(0, "127.0.0.1");
+  await once(secure, "listening");
+  const web = createHttpServer((request, response) => response.end(`hello ${request.headers.host}`));
+  web.listen(0, "127.0.0.1");
+  await once(web, "listening");
+  const sshd = await serve(0, (socket) => void socket.write("SSH-2.0-backend\r\n", () => socket.pipe(socket)));
+  await using daemon = await start("tls");
+  const client = daemon.client(await daemon.login());
+  const port = await freePort();
+  const secureTo = `tcp://127.0.0.1:${portOf(secure)}`;
+  const httpsPort = Number(new URL(daemon.httpsUrl ?? "").port);
+  await client.call(routeRoutes.create, {
+    body: { spec: { host: "web.example.com", to: `http://127.0.0.1:${portOf(web as unknown as Server)}` } },
+  });
+  const { status } = await create(client, "tls://upstream.example", secureTo);
+  assert.equal(status?.url, `tls://upstream.example:${httpsPort}`);
+  await create(client, `tls://other.example:${port}`, secureTo);
+  await create(client, `ssh://:${port}`, `tcp://127.0.0.1:${portOf(sshd)}`);
+  assert.equal(await certificateAt(httpsPort, "upstream.example"), "DNS:upstream.example");
+  assert.equal(await certificateAt(httpsPort, "web.example.com"), "DNS:web.example.com");
+  assert.equal(await certificateAt(port, "other.example"), "DNS:upstream.example");
+  for (const at of [httpsPort, port]) {
+    const url = `https://web.example.com:${at}/`;
+    assert.equal(await curl("--resolve", `web.example.com:${at}:127.0.0.1`, url), `hello web.example.com:${at}`);
+  }
+  assert.equal(await curl("-H", "Host: web.example.com", `http://127.0.0.1:${port}/`), "hello web.example.com");
+  assert.equal(await ask(port, "SSH-2.0-client\r\n"), "SSH-2.0-backend\r\nSSH-2.0-client\r\n");
+  for (const server of [secure, web, sshd]) server.close();
+  web.closeAllConnections();
 });
 
 test("a port that another program has is told, and had when it is free", async () => {

@@ -132,6 +132,14 @@ export const GATEWAY_LIMITS = {
     bulkBufferBytes: 128 * KiB,
     /** Buffers for those. Beyond: what they read is copied. */
     maxBulkBuffers: 256,
+    /** Bytes of a ClientHello, and records that it is spread over. Beyond: whoever ends TLS says what is wrong. */
+    maxHelloBytes: 16 * KiB,
+    /** @see maxHelloBytes */
+    maxHelloRecords: 32,
+    /** On a port of several protocols: who says nothing for so long waits for the server to speak. */
+    silenceMs: 1 * second,
+    /** What is spoken there must be known within this. */
+    detectMs: 10 * second,
     /** Addresses of one name that are tried. */
     maxAddresses: 4,
     /** The next address of a name is tried beside the one that has not answered after this. */

@@ -22,6 +22,10 @@ export class L4World implements AsyncDisposable {
       nameLimits: LIMITS.proxy,
       isOwnAddress: () => false,
       onSweep: () => undefined,
+      onHttp: (socket) => this.#answer(socket, "own http "),
+      onTls: (socket) => this.#answer(socket, "own tls "),
+      servedAs: () => undefined,
+      httpsPort: 0,
       ...options,
     });
   }
@@ -30,6 +34,13 @@ export class L4World implements AsyncDisposable {
     const world = new L4World(limits, options);
     world.port = await world.listen((socket) => world.path.accept(socket, world.port));
     return world;
+  }
+
+  /** In the place of the gateway's own HTTP and TLS: says which, and what it heard. */
+  #answer(socket: Socket, who: string): void {
+    socket.on("data", (bytes: Buffer) => socket.write(Buffer.concat([Buffer.from(who), bytes])));
+    socket.on("end", () => socket.end());
+    socket.resume();
   }
 
   /** A server for raw sockets on a free port, which is returned; all is closed at the end. */

@@ -69,8 +69,8 @@ export interface Gateway extends AsyncDisposable {
   /** Resolves when the change of a route, or a certificate, that made `revision` is in force. @throws `unavailable/timeout`. */
   activated(revision: number, kind?: "route" | "certificate"): Promise<void>;
   statusOf(route: Route): RouteStatus;
-  /** Whether a port is open to every project (`any`), to who may use any port, or is one of our own. */
-  portRule(port: number): "any" | "guarded" | "own";
+  /** Whether a port is open to every project (`any`), to who may use any port, or is one of our own. On `https` ssh may come too. */
+  portRule(port: number): "any" | "guarded" | "https" | "own";
   /** All that may decide about requests to this host name. */
   entriesFor(host: string): readonly TableEntry[];
   /** Whether no route leads to the address but those of who may use any. */
@@ -99,8 +99,9 @@ function addressesAt(host: string): readonly string[] {
 /** Machines with containers have hundreds. */
 const MAX_ADDRESSES = 32;
 
-function portRuleOf({ apiPort, http, https, ports }: GatewayOptions, port: number): "any" | "guarded" | "own" {
-  if ([apiPort, http.port, https.port].includes(port)) return "own";
+function portRuleOf({ apiPort, http, https, ports }: GatewayOptions, port: number): ReturnType<Gateway["portRule"]> {
+  if (port === https.port) return "https";
+  if ([apiPort, http.port].includes(port)) return "own";
   const [from = 0, to = 0] = ports.split("-").map(Number);
   return port >= from && port <= to ? "any" : "guarded";
 }
@@ -110,6 +111,7 @@ function openTables(
   options: GatewayOptions & { readonly certificates: ServedCertificates },
   parts: AsyncDisposableStack,
   publish: (change: Parameters<Fleet["publish"]>[0]) => boolean,
+  httpsPort: () => number,
 ): { table: LiveTable; l4: L4Control } {
   const onChange = (change: TableChange): void => {
     if (publish(change)) l4.update(change.remove);
@@ -120,6 +122,7 @@ function openTables(
       ...options,
       entries: () => table.l4,
       entry: (uid) => table.l4Entry(uid),
+      httpsPort,
       publish: (ports) => publish({ put: [], putL4: [], remove: [], ports }),
     }),
   );
@@ -164,10 +167,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       log.error({ error, certificate: meta.uid }, "gateway: a certificate cannot be used"),
   });
   let fleet: Fleet | undefined;
-  const { table, l4 } = openTables({ ...options, certificates }, parts, (change) => {
+  const publish = (change: Parameters<Fleet["publish"]>[0]): boolean => {
     fleet?.publish(change);
     return fleet !== undefined;
-  });
+  };
+  const { table, l4 } = openTables({ ...options, certificates }, parts, publish, () => fleet?.httpsPort ?? https.port);
   await table.start();
   if (workers > 0) {
     parts.use(await startSites({ objects, log, socketPath: sitesSocket }));

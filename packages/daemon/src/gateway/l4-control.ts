@@ -12,6 +12,10 @@ export interface L4ControlOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly http: HostPort;
+  /** Our own, where `ssh` may come too. */
+  readonly https: HostPort;
+  /** As it turned out to be. */
+  readonly httpsPort: () => number;
   readonly entries: () => readonly L4Entry[];
   readonly entry: (uid: string) => L4Entry | undefined;
   readonly publish: (ports: readonly string[]) => void;
@@ -88,7 +92,7 @@ export class L4Control implements FleetL4, AsyncDisposable {
     const down = (reason: string) => ({ ...shared, state: "down" as const, reason });
     if (!isServed) return down("this node runs no gateway workers");
     if (entry === undefined) return down("it is not in force yet");
-    const port = portOfListener(listener);
+    const port = this.#portOf(listener);
     const problem = port === undefined ? undefined : this.#ports.problemOf(port);
     if (problem !== undefined) return down(problem);
     if (entry.backends.length === 0) return down(entry.reason ?? "it has no backend");
@@ -100,7 +104,14 @@ export class L4Control implements FleetL4, AsyncDisposable {
   }
 
   #wanted(): ReadonlySet<string> {
-    return new Set(this.entries().flatMap((entry) => portOfListener(entry) ?? []));
+    return new Set(this.entries().flatMap((entry) => this.#portOf(entry) ?? []));
+  }
+
+  /** That must be listened on for it. */
+  #portOf(listener: Listener): string | undefined {
+    return listener.protocol !== "udp" && listener.port === this.#options.https.port
+      ? undefined
+      : portOfListener(listener);
   }
 
   #trafficOf(uid: string): L4Counters {
@@ -113,6 +124,6 @@ export class L4Control implements FleetL4, AsyncDisposable {
     const at = this.#options.http.host;
     const isAll = at === "0.0.0.0" || at === "::";
     const name = host !== "" ? host : isAll ? "" : at.includes(":") ? `[${at}]` : at;
-    return `${protocol}://${name}:${port}`;
+    return `${protocol}://${name}:${port === 0 ? this.#options.httpsPort() : port}`;
   }
 }

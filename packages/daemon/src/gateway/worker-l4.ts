@@ -1,5 +1,5 @@
 /** Routes below HTTP in a worker: the ports that they name, and the data path behind them. */
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { FromWorker } from "@skerry/core/gateway/control.ts";
 import type { L4Counters, L4Entry } from "@skerry/core/gateway/l4/entry.ts";
@@ -10,6 +10,11 @@ export interface WorkerL4Options {
   readonly host: string;
   readonly isOwnAddress: (ip: string) => boolean;
   readonly onSweep: () => void;
+  /** As `L4Options`. */
+  readonly onHttp: (socket: Socket) => void;
+  readonly onTls: (socket: Socket) => void;
+  readonly servedAs: (name: string) => string | undefined;
+  readonly httpsPort: number;
   readonly tell: (message: FromWorker) => void;
 }
 
@@ -24,13 +29,18 @@ export class WorkerL4 {
 
   constructor(options: WorkerL4Options) {
     this.#options = options;
-    const { isOwnAddress, onSweep } = options;
     const limits = { limits: LIMITS.l4, nameLimits: LIMITS.proxy };
-    this.#path = new L4Path({ ...limits, isOwnAddress, onSweep, monotonicMs: () => performance.now() });
+    this.#path = new L4Path({ ...options, ...limits, monotonicMs: () => performance.now() });
   }
 
   apply(put: readonly L4Entry[], removedIds: readonly string[]): void {
     this.#path.apply(put, removedIds);
+  }
+
+  /** A connection on the gateway's HTTPS port. */
+  acceptSecure(socket: Socket): void {
+    socket.on("error", () => socket.destroy());
+    this.#path.acceptSecure(socket);
   }
 
   /** These and no others. Resolves when each listens, or has been told why it does not. */
@@ -76,6 +86,8 @@ export class WorkerL4 {
       socket.on("error", () => socket.destroy());
       this.#path.accept(socket, port);
     });
+    // Also those that went on to our own HTTP and TLS.
+    server.maxConnections = LIMITS.l4.maxConnections;
     this.#servers.set(named, server);
     return new Promise((resolve) => {
       server.once("error", (error: NodeJS.ErrnoException) => {

@@ -60,7 +60,12 @@ function serve(message: Start): () => Promise<void> {
   log?.setRoutes(entries, []);
   accessLog = log;
   const isOwnAddress = createGuard(networks);
-  const below = new WorkerL4({ host: http.host, isOwnAddress, onSweep: reportSoon, tell });
+  const below = new WorkerL4({
+    ...{ host: http.host, httpsPort: https.port, isOwnAddress, onSweep: reportSoon, tell },
+    onHttp: (socket) => serving.accept(socket, false),
+    onTls: (socket) => secure.emit("connection", socket),
+    servedAs: (name) => table?.servedAs(name),
+  });
   below.apply(message.l4, []);
   l4 = below;
   const serving = createProxy({
@@ -89,17 +94,20 @@ function serve(message: Start): () => Promise<void> {
     serverFor: (certificate) => createHandshakes(certificate, handshakes),
   });
   const secure = createTlsListener(certificates);
+  // Names that are passed on unread are found before the handshake.
+  const front = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => below.acceptSecure(socket));
+  front.maxConnections = secure.maxConnections;
   return async () => {
     for (const [what, server, address] of [
       ["http", plain, http],
-      ["https", secure, https],
+      ["https", front, https],
     ] as const) {
       const code = await listen(server, address);
       if (code !== undefined) return tell({ type: "failed", what, code });
       servers.push(server);
     }
     await below.listenOn(message.ports);
-    tell({ type: "listening", httpPort: portOf(plain), httpsPort: portOf(secure) });
+    tell({ type: "listening", httpPort: portOf(plain), httpsPort: portOf(front) });
     tell({ type: "running", generation });
   };
 }

@@ -98,20 +98,18 @@ export function assertMayTake(call: Call, gateway: Gateway, project: string, { h
   if (host !== "" && needsOperator(host)) assertMay(call, project, ANY_HOST, `the host ${host}`);
   if (listen === undefined) return;
   const { protocol, port } = parseListener(listen);
-  if (protocol !== "tcp") {
-    throw new SkerryError("unsupported", `Routes of ${protocol} are not there yet.`, { hint: "Use tcp://:PORT." });
+  if (protocol === "udp") {
+    throw new SkerryError("unsupported", "Routes of udp are not there yet.", { hint: "Use tcp://:PORT." });
   }
-  switch (gateway.portRule(port)) {
-    case "own":
-      throw new SkerryError("invalid", `The port ${port} is one that Skerry itself answers on.`, {
-        hint: "Choose another port.",
-        details: { field: "listen" },
-      });
-    case "guarded":
-      assertMay(call, project, ANY_PORT, `the port ${port}`);
-      break;
-    default:
+  if (port === 0) return;
+  const rule = gateway.portRule(port);
+  if (rule === "own" || (rule === "https" && protocol !== "ssh")) {
+    throw new SkerryError("invalid", `The port ${port} is one that Skerry itself answers on.`, {
+      hint: protocol === "tls" ? `Leave it out: tls://${host} is on the port of HTTPS.` : "Choose another port.",
+      details: { field: "listen" },
+    });
   }
+  if (rule !== "any") assertMay(call, project, ANY_PORT, `the port ${port}`);
 }
 
 /** Where a route leads. */

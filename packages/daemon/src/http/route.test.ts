@@ -292,6 +292,15 @@ describe("routes", () => {
     assert.equal(taken.status, 409);
     assert.doesNotMatch(JSON.stringify({ ...taken, message: taken.message }), /mia|tcp-20000/);
     await at(cluster.admin, 5432);
+    const tls = (client: Client, listen: string) =>
+      client.call(routeRoutes.create, { body: { spec: { listen, to: "tcp://198.51.100.1:1" } } });
+    assert.equal((await refusal(tls(mia, "ssh://:8443"))).status, 403);
+    await tls(cluster.admin, "ssh://:8443");
+    assert.ok(isError(await refusal(tls(cluster.admin, "tls://own.example.com:8443")), "invalid"));
+    // The gateway's own port needs no permission, a name of many does.
+    await tls(mia, "tls://own.example.com");
+    assert.equal((await refusal(tls(zoe, "tls://x.own.example.com"))).status, 409);
+    assert.equal((await refusal(tls(mia, "tls://*.own.example.com"))).status, 403);
     for (const port of [8080, 8443]) assert.ok(isError(await refusal(at(cluster.admin, port)), "invalid"), `${port}`);
     for (const to of ["tcp://127.0.0.1:7400", "tcp://localhost:1", "tcp://[::1]:1", "tcp://10.199.0.1:1"]) {
       const error = await refusal(at(mia, 20_500, to));

@@ -8,7 +8,7 @@ import { PROTOCOL_OPTION } from "./protocol.ts";
 import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
-  usage: "HOST[/PATH] | tcp://:PORT",
+  usage: "HOST[/PATH] | LISTENER",
   args: [1, 1],
   options: {
     to: {
@@ -29,6 +29,8 @@ export default defineCommand({
     ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
     ["route create grpc.example.com --to container/api:50051 --protocol h2", "a program that speaks gRPC"],
     ["route create tcp://:20432 --to container/db:5432", "a port, and whatever is spoken there"],
+    ["route create tls://db.example.com --to container/db:5432", "TLS that the container itself ends"],
+    ["route create ssh://:20022 --to container/git:22", "SSH beside HTTP and TLS on one port"],
   ],
   details:
     "The host name, and all below it, belong to your project from then on, until its last route goes. Of several routes " +

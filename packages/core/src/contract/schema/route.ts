@@ -32,7 +32,9 @@ const spec = z.strictObject({
     .string()
     .max(300)
     .optional()
-    .describe("Instead of host and path, below HTTP: tcp://:PORT; cannot be changed"),
+    .describe(
+      "Instead of host and path, below HTTP: tcp://:PORT, ssh://:PORT, tls://HOST or tls://HOST:PORT; cannot be changed",
+    ),
   to: z
     .string()
     .max(2048)

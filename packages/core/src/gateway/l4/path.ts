@@ -7,9 +7,11 @@ import { type BufferLimits, RelayBuffers } from "./buffers.ts";
 import type { DialWorld } from "./dial.ts";
 import { emptyCounters, type L4Counters, type L4Entry } from "./entry.ts";
 import { Relay, type RelayLimits, type RelayWorld } from "./relay.ts";
-import { L4Table } from "./table.ts";
+import type { Early } from "./side.ts";
+import { type Sniffed, Sniffer, type SniffLimits } from "./sniff.ts";
+import { L4Table, type PortRoutes } from "./table.ts";
 
-export interface L4Limits extends BufferLimits, RelayLimits {
+export interface L4Limits extends BufferLimits, RelayLimits, SniffLimits {
   readonly maxConnections: number;
   readonly maxRouteConnections: number;
   readonly maxAddresses: number;
@@ -25,6 +27,13 @@ export interface L4Options {
   readonly isOwnAddress: (ip: string) => boolean;
   /** Now and then while something happens, and once after it. */
   readonly onSweep: () => void;
+  /** The gateway's own HTTP and TLS take a connection, with what was read of it put back. */
+  readonly onHttp: (socket: Socket) => void;
+  readonly onTls: (socket: Socket) => void;
+  /** The host of the HTTP routes that serve a name. */
+  readonly servedAs: (name: string) => string | undefined;
+  /** The gateway's own, as it is set. */
+  readonly httpsPort: number;
   /** Tests: another than the system's. */
   readonly resolve?: Resolve;
 }
@@ -42,6 +51,7 @@ export class L4Path implements RelayWorld {
   readonly #options: L4Options;
   readonly #table = new L4Table();
   readonly #relays = new Set<Relay>();
+  readonly #sniffers = new Set<Sniffer>();
   readonly #states = new Map<string, RouteState>();
   readonly #deadlines = new Deadlines();
   readonly #sweeper: Sweeper;
@@ -78,18 +88,70 @@ export class L4Path implements RelayWorld {
 
   /** A connection on a port of routes. A plain socket that is given is empty afterwards. */
   accept(socket: Socket, port: number): void {
-    const { tcp } = this.#table.tcp(port);
-    if (tcp === undefined || this.#isDraining) socket.resetAndDestroy();
-    else this.relay(tcp, socket);
+    const routes = this.#table.tcp(port);
+    if (this.#isDraining) socket.resetAndDestroy();
+    else if (routes.ssh !== undefined || routes.tls.size > 0) this.#sniff(socket, routes);
+    else if (routes.tcp === undefined) socket.resetAndDestroy();
+    else this.#relay(routes.tcp, socket);
+  }
+
+  /** The same on the gateway's HTTPS port. */
+  acceptSecure(socket: Socket): void {
+    const { tls } = this.#table.tcp(0);
+    const { httpsPort, onTls } = this.#options;
+    const { ssh } = this.#table.tcp(httpsPort);
+    // Plain HTTP there is answered as TLS answers it.
+    if (tls.size === 0 && ssh === undefined) onTls(socket);
+    else if (this.#isDraining) socket.resetAndDestroy();
+    else this.#sniff(socket, { tcp: undefined, ssh, tls });
+  }
+
+  #sniff(socket: Socket, routes: PortRoutes): void {
+    if (this.#isFull) {
+      socket.resetAndDestroy();
+      return;
+    }
+    const sniffer = new Sniffer(this, socket, (sniffed) => {
+      this.#sniffers.delete(sniffer);
+      if (sniffed !== undefined) this.#decide(socket, routes, sniffed);
+      this.#checkEmpty();
+    });
+    this.#sniffers.add(sniffer);
+  }
+
+  #decide(socket: Socket, routes: PortRoutes, { spoken, early, hasEnded }: Sniffed): void {
+    const { onHttp, onTls, servedAs } = this.#options;
+    const relay = (entry: L4Entry | undefined): void => {
+      if (entry === undefined) socket.resetAndDestroy();
+      else this.#relay(entry, socket, { bytes: early, hasEnded });
+    };
+    const handOver = (take: (socket: Socket) => void): void => {
+      socket.unshift(early);
+      take(socket);
+    };
+    if (spoken === "http") handOver(onHttp);
+    // Some SSH clients wait for the server's banner.
+    else if (spoken === "silence") relay(routes.tcp ?? routes.ssh);
+    else if (spoken === "ssh") relay(routes.ssh ?? routes.tcp);
+    else if (spoken === "other") relay(routes.tcp);
+    else {
+      const { serverName: name } = spoken;
+      const entry = name === undefined ? undefined : L4Table.tlsRoute(routes, name, servedAs(name));
+      if (entry === undefined) handOver(onTls);
+      else relay(entry);
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.#relays.size + this.#sniffers.size >= this.limits.maxConnections;
   }
 
   /** Passes it on to a backend of the route. `early`: what was read of it already. */
-  relay(entry: L4Entry, socket: Socket, early?: Buffer): void {
+  #relay(entry: L4Entry, socket: Socket, early?: Early): void {
     const state = this.#state(entry.id);
     const { counters } = state;
     const backend = entry.backends[state.turn++ % Math.max(1, entry.backends.length)];
-    const { maxConnections, maxRouteConnections } = this.limits;
-    const isFull = this.#relays.size >= maxConnections || counters.open >= maxRouteConnections;
+    const isFull = this.#isFull || counters.open >= this.limits.maxRouteConnections;
     if (isFull || backend === undefined) {
       counters[isFull ? "refused" : "failed"]++;
       void this.coarseMs; // who counts hears of it
@@ -105,7 +167,11 @@ export class L4Path implements RelayWorld {
   onGone(relay: Relay): void {
     this.#relays.delete(relay);
     void this.coarseMs;
-    if (this.#relays.size === 0) this.#onEmpty?.();
+    this.#checkEmpty();
+  }
+
+  #checkEmpty(): void {
+    if (this.#relays.size + this.#sniffers.size === 0) this.#onEmpty?.();
   }
 
   /** By route, since the start. */
@@ -121,10 +187,11 @@ export class L4Path implements RelayWorld {
     });
     const cut = (): void => {
       for (const relay of this.#relays) relay.onBroken();
+      for (const sniffer of this.#sniffers) sniffer.cut();
     };
     signal.addEventListener("abort", cut, { once: true });
     if (signal.aborted) cut();
-    if (this.#relays.size > 0) await empty;
+    if (this.#relays.size + this.#sniffers.size > 0) await empty;
     signal.removeEventListener("abort", cut);
     this.#sweeper.stop();
   }

@@ -9,7 +9,7 @@ import { type Attempt, firstMade } from "../proxy/first.ts";
 import type { RelayBuffers } from "./buffers.ts";
 import { addressesOf, type DialWorld, openTcp } from "./dial.ts";
 import type { L4Backend, L4Counters, L4Entry } from "./entry.ts";
-import { Side, type SideOwner } from "./side.ts";
+import { type Early, Side, type SideOwner } from "./side.ts";
 
 export interface RelayLimits {
   readonly bulkReadBytes: number;
@@ -94,13 +94,13 @@ export class Relay implements SideOwner {
   #lastMs = Number.POSITIVE_INFINITY;
 
   /** `early`: what was read of it already. */
-  constructor(world: RelayWorld, entry: L4Entry, counters: L4Counters, socket: Socket, early?: Buffer) {
+  constructor(world: RelayWorld, entry: L4Entry, counters: L4Counters, socket: Socket, early?: Early) {
     this.#world = world;
     this.entry = entry;
     this.#counters = counters;
     counters.connections++;
     counters.open++;
-    counters.bytesIn += early?.length ?? 0;
+    counters.bytesIn += early?.bytes.length ?? 0;
     this.deadlineMs = world.coarseMs + world.limits.connectMs;
     const make = (onread: OnReadOpts): Socket => adopt(socket, onread);
     this.#client = new Side(this, world.buffers, world.limits.bulkReadBytes, make, early);

@@ -14,6 +14,12 @@ export interface SideOwner {
   onBroken(): void;
 }
 
+/** What was read of a connection before: to find out what is spoken on it. */
+export interface Early {
+  readonly bytes: Buffer;
+  readonly hasEnded: boolean;
+}
+
 /** Node's own sockets take the encoding `buffer` for bytes. */
 const BYTES = "buffer" as BufferEncoding;
 const nothing = (): void => undefined;
@@ -44,12 +50,13 @@ export class Side {
     buffers: RelayBuffers,
     bulkReadBytes: number,
     make: (onread: OnReadOpts) => Socket,
-    early?: Buffer,
+    early?: Early,
   ) {
     this.#owner = owner;
     this.#buffers = buffers;
     this.#bulkReadBytes = bulkReadBytes;
-    this.#held = early;
+    this.#held = early?.bytes;
+    this.#endsUnheard = early?.hasEnded === true;
     this.socket = make({
       buffer: () => this.#nextBuffer(),
       callback: (count, buffer) => this.#take(count, buffer as Buffer),

@@ -31,6 +31,22 @@ export class L4Table {
     return this.#tcp.get(port) ?? NONE;
   }
 
+  /**
+   * The route for a name in a handshake; undefined: none, or one of HTTP is nearer to it. `ownHost` is the host of the HTTP
+   * routes that serve the name. An exact one wins over a wildcard, a longer wildcard over a shorter one.
+   */
+  static tlsRoute(routes: PortRoutes, name: string, ownHost: string | undefined): L4Entry | undefined {
+    const exact = routes.tls.get(name);
+    if (exact !== undefined || ownHost === name) return exact;
+    for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
+      const wildcard = `*${name.slice(dot)}`;
+      const found = routes.tls.get(wildcard);
+      if (found !== undefined) return found;
+      if (ownHost === wildcard) return undefined;
+    }
+    return undefined;
+  }
+
   udp(port: number): L4Entry | undefined {
     return this.#udp.get(port);
   }
