@@ -62,7 +62,7 @@ export const DRIVERS: readonly Driver[] = [
   },
   {
     path: `${CORE}/gateway/l4/dial.ts`,
-    may: ["node:net"],
+    may: ["node:dgram", "node:net"],
     reason: "the same for routes below HTTP",
   },
   {

@@ -1,6 +1,7 @@
 /** Routes below HTTP through the real daemon: ports that come and go, killed workers, a killed daemon. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { createSocket, type RemoteInfo } from "node:dgram";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
@@ -153,6 +154,36 @@ test("a name's TLS goes through unread, and SSH, TLS and HTTP share a port", asy
   assert.equal(await ask(port, "SSH-2.0-client\r\n"), "SSH-2.0-backend\r\nSSH-2.0-client\r\n");
   for (const server of [secure, web, sshd]) server.close();
   web.closeAllConnections();
+});
+
+test("UDP: a client stays one client of the backend, whichever worker has it", async () => {
+  const opened = async (onMessage: (bytes: Buffer, from: RemoteInfo) => void) => {
+    const socket = createSocket("udp4", onMessage);
+    socket.bind(0, "127.0.0.1");
+    await once(socket, "listening");
+    return socket;
+  };
+  const answers = await opened((bytes, from) => answers.send(`${from.port} ${bytes}`, from.port, from.address));
+  await using daemon = await start("udp");
+  const client = daemon.client(await daemon.login());
+  const port = await freePort();
+  const { status } = await create(client, `udp://:${port}`, `udp://127.0.0.1:${answers.address().port}`);
+  assert.equal(status?.url, `udp://127.0.0.1:${port}`);
+  const clients = await Promise.all(
+    Array.from({ length: 8 }, async (_, n) => {
+      const own: string[] = [];
+      return { own, n, socket: await opened((bytes) => own.push(bytes.toString())) };
+    }),
+  );
+  for (let round = 0; round < 3; round++) {
+    for (const { socket, n } of clients) socket.send(`${n}`, port, "127.0.0.1");
+    await until("all are answered", () => clients.every(({ own }) => own.length === round + 1));
+  }
+  for (const { own, n } of clients) {
+    assert.equal(new Set(own).size, 1, `client ${n} was several to the backend: ${own}`);
+    assert.ok(own[0]?.endsWith(` ${n}`));
+  }
+  for (const { socket } of [...clients, { socket: answers }]) socket.close();
 });
 
 test("a port that another program has is told, and had when it is free", async () => {

@@ -132,6 +132,16 @@ export const GATEWAY_LIMITS = {
     bulkBufferBytes: 128 * KiB,
     /** Buffers for those. Beyond: what they read is copied. */
     maxBulkBuffers: 256,
+    /** Sessions of UDP. Beyond: the oldest that had no answer gives way, else the datagram is dropped. */
+    maxSessions: 4096,
+    /** Of them, through one route. */
+    maxRouteSessions: 3072,
+    /** A session without an answer goes after this. */
+    unansweredMs: 30 * second,
+    /** One through which nothing goes for so long. */
+    sessionIdleMs: 2 * minute,
+    /** Datagrams of one session that wait for the backend's name. Beyond: dropped. */
+    maxEarlyDatagrams: 8,
     /** Bytes of a ClientHello, and records that it is spread over. Beyond: whoever ends TLS says what is wrong. */
     maxHelloBytes: 16 * KiB,
     /** @see maxHelloBytes */

@@ -306,4 +306,5 @@ assertLimit(
   "a certificate is renewed while it holds",
 );
 assertLimit(LIMITS.l4.bulkReadBytes < LIMITS.l4.sharedBufferBytes, "a connection that carries much is noticed");
+assertLimit(LIMITS.l4.maxRouteSessions < LIMITS.l4.maxSessions, "one route leaves sessions to others");
 assertLimit(LIMITS.l4.maxRouteConnections < LIMITS.l4.maxConnections, "one route leaves connections to others");

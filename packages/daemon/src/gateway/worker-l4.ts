@@ -1,4 +1,5 @@
 /** Routes below HTTP in a worker: the ports that they name, and the data path behind them. */
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { FromWorker } from "@skerry/core/gateway/control.ts";
@@ -22,7 +23,7 @@ export class WorkerL4 {
   readonly #options: WorkerL4Options;
   readonly #path: L4Path;
   /** By port, `tcp/5432`. */
-  readonly #servers = new Map<string, Server>();
+  readonly #servers = new Map<string, { close(): void }>();
   #settling: Promise<void> = Promise.resolve();
   /** As last told, by route. */
   readonly #told = new Map<string, string>();
@@ -79,10 +80,36 @@ export class WorkerL4 {
     await this.#path.drain(signal);
   }
 
-  /** Each worker binds it itself: the kernel spreads connections. */
+  /** Each worker binds it itself: the kernel spreads connections, and datagrams by who sends them. */
   #open(named: string): Promise<void> {
-    const port = Number(named.split("/")[1]);
-    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    const [protocol, port] = named.split("/");
+    return protocol === "udp" ? this.#openUdp(named, Number(port)) : this.#openTcp(named, Number(port));
+  }
+
+  #openUdp(named: string, port: number): Promise<void> {
+    const { host } = this.#options;
+    const socket = createSocket({ type: host.includes(":") ? "udp6" : "udp4", reusePort: true });
+    socket.on("message", (bytes, from) => this.#path.takeDatagram(socket, port, from, bytes));
+    this.#servers.set(named, socket);
+    return new Promise((resolve) => {
+      socket.once("listening", () => resolve());
+      socket.on("error", (error: NodeJS.ErrnoException) => {
+        // One that has listened goes on.
+        if (this.#servers.get(named) !== socket || isBound(socket)) return;
+        this.#failed(named, error);
+        resolve();
+      });
+      socket.bind({ address: host, port });
+    });
+  }
+
+  #failed(named: string, { code }: NodeJS.ErrnoException): void {
+    this.#servers.delete(named);
+    this.#options.tell({ type: "port", port: named, code: code ?? "unknown" });
+  }
+
+  #openTcp(named: string, port: number): Promise<void> {
+    const server: Server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
       socket.on("error", () => socket.destroy());
       this.#path.accept(socket, port);
     });
@@ -91,12 +118,19 @@ export class WorkerL4 {
     this.#servers.set(named, server);
     return new Promise((resolve) => {
       server.once("error", (error: NodeJS.ErrnoException) => {
-        this.#servers.delete(named);
-        this.#options.tell({ type: "port", port: named, code: error.code ?? "unknown" });
+        this.#failed(named, error);
         resolve();
       });
       const { host } = this.#options;
       server.listen({ host, port, reusePort: true, backlog: LIMITS.gateway.backlog }, () => resolve());
     });
+  }
+}
+
+function isBound(socket: UdpSocket): boolean {
+  try {
+    return socket.address().port > 0;
+  } catch {
+    return false;
   }
 }

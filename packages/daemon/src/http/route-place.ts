@@ -93,16 +93,14 @@ export function movesPlace(place: Place, { host, path, match, listen }: PlaceTex
   return listen !== undefined && formatListener(parseListener(listen)) !== place.listen;
 }
 
-/** Whether who asks may take it. @throws `forbidden`, `invalid` (a port of our own), `unsupported`. */
+/** Whether who asks may take it. @throws `forbidden`, `invalid` (a port of our own). */
 export function assertMayTake(call: Call, gateway: Gateway, project: string, { host, listen }: Place): void {
   if (host !== "" && needsOperator(host)) assertMay(call, project, ANY_HOST, `the host ${host}`);
   if (listen === undefined) return;
   const { protocol, port } = parseListener(listen);
-  if (protocol === "udp") {
-    throw new SkerryError("unsupported", "Routes of udp are not there yet.", { hint: "Use tcp://:PORT." });
-  }
   if (port === 0) return;
-  const rule = gateway.portRule(port);
+  // Ours are all TCP.
+  const rule = protocol === "udp" && gateway.portRule(port) !== "any" ? "guarded" : gateway.portRule(port);
   if (rule === "own" || (rule === "https" && protocol !== "ssh")) {
     throw new SkerryError("invalid", `The port ${port} is one that Skerry itself answers on.`, {
       hint: protocol === "tls" ? `Leave it out: tls://${host} is on the port of HTTPS.` : "Choose another port.",

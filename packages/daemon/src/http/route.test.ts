@@ -281,6 +281,8 @@ describe("routes", () => {
   });
 
   test("take a port of the open range; others need a permission, another project's is a conflict that names nobody", async () => {
+    const below = (client: Client, listen: string, to = "udp://198.51.100.1:1") =>
+      client.call(routeRoutes.create, { body: { spec: { listen, to } } });
     const at = (client: Client, port: number, to = "tcp://198.51.100.1:1") =>
       client.call(routeRoutes.create, { body: { spec: { listen: `tcp://:${port}`, to } } });
     for (const port of [19_999, 21_000, 5432, 22]) {
@@ -292,6 +294,9 @@ describe("routes", () => {
     assert.equal(taken.status, 409);
     assert.doesNotMatch(JSON.stringify({ ...taken, message: taken.message }), /mia|tcp-20000/);
     await at(cluster.admin, 5432);
+    await below(zoe, "udp://:20000");
+    assert.equal((await refusal(below(zoe, "udp://:53"))).status, 403);
+    assert.ok(isError(await refusal(below(zoe, "udp://:20001", "tcp://198.51.100.1:1")), "invalid"));
     const tls = (client: Client, listen: string) =>
       client.call(routeRoutes.create, { body: { spec: { listen, to: "tcp://198.51.100.1:1" } } });
     assert.equal((await refusal(tls(mia, "ssh://:8443"))).status, 403);

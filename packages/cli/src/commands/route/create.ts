@@ -30,6 +30,7 @@ export default defineCommand({
     ["route create grpc.example.com --to container/api:50051 --protocol h2", "a program that speaks gRPC"],
     ["route create tcp://:20432 --to container/db:5432", "a port, and whatever is spoken there"],
     ["route create tls://db.example.com --to container/db:5432", "TLS that the container itself ends"],
+    ["route create udp://:20053 --to udp://10.0.0.2:53", "datagrams; answers find back"],
     ["route create ssh://:20022 --to container/git:22", "SSH beside HTTP and TLS on one port"],
   ],
   details:

@@ -33,7 +33,7 @@ const spec = z.strictObject({
     .max(300)
     .optional()
     .describe(
-      "Instead of host and path, below HTTP: tcp://:PORT, ssh://:PORT, tls://HOST or tls://HOST:PORT; cannot be changed",
+      "Instead of host and path, below HTTP: tcp://:PORT, udp://:PORT, ssh://:PORT, tls://HOST or tls://HOST:PORT; cannot be changed",
     ),
   to: z
     .string()

@@ -1,4 +1,5 @@
 /** Connects relays to backends: resolves, checks every address, connects to one that was checked. */
+import { createSocket } from "node:dgram";
 import { createConnection, isIP, type OnReadOpts, type Socket } from "node:net";
 import { isGuardedAddress } from "../../domain/addresses.ts";
 import { SkerryError } from "../../domain/errors.ts";
@@ -32,4 +33,39 @@ function allowed(found: readonly string[], reach: "any" | "restricted", world: D
 /** Not yet connected. `address` comes from `addressesOf`: nothing is resolved again. */
 export function openTcp(address: string, port: number, onread: OnReadOpts): Socket {
   return createConnection({ host: address, port, allowHalfOpen: true, noDelay: true, onread });
+}
+
+export interface UdpSocket {
+  send(bytes: Uint8Array): void;
+  close(): void;
+}
+
+export interface UdpTaker {
+  onOpen(): void;
+  onDatagram(bytes: Buffer): void;
+  /** Also when nobody listens there, as far as the other machine says so. The socket is closed by the caller. */
+  onError(): void;
+}
+
+/** Connected to the one address: what comes from elsewhere is not heard. `address` comes from `addressesOf`. */
+export function openUdp(address: string, port: number, isV6: boolean, taker: UdpTaker): UdpSocket {
+  const socket = createSocket({ type: isV6 ? "udp6" : "udp4" });
+  let isOpen = true;
+  const close = (): void => {
+    if (isOpen) socket.close();
+    isOpen = false;
+  };
+  socket.on("error", () => {
+    taker.onError();
+    close();
+  });
+  socket.on("message", (bytes) => taker.onDatagram(bytes));
+  socket.on("connect", () => taker.onOpen());
+  socket.connect(port, address);
+  return {
+    send(bytes) {
+      if (isOpen) socket.send(bytes, (error) => error && isOpen && taker.onError());
+    },
+    close,
+  };
 }

@@ -10,8 +10,9 @@ import { Relay, type RelayLimits, type RelayWorld } from "./relay.ts";
 import type { Early } from "./side.ts";
 import { type Sniffed, Sniffer, type SniffLimits } from "./sniff.ts";
 import { L4Table, type PortRoutes } from "./table.ts";
+import { type UdpLimits, type UdpListener, type UdpPeer, UdpSessions } from "./udp.ts";
 
-export interface L4Limits extends BufferLimits, RelayLimits, SniffLimits {
+export interface L4Limits extends BufferLimits, RelayLimits, SniffLimits, UdpLimits {
   readonly maxConnections: number;
   readonly maxRouteConnections: number;
   readonly maxAddresses: number;
@@ -52,6 +53,7 @@ export class L4Path implements RelayWorld {
   readonly #table = new L4Table();
   readonly #relays = new Set<Relay>();
   readonly #sniffers = new Set<Sniffer>();
+  readonly #sessions = new UdpSessions(this);
   readonly #states = new Map<string, RouteState>();
   readonly #deadlines = new Deadlines();
   readonly #sweeper: Sweeper;
@@ -83,6 +85,7 @@ export class L4Path implements RelayWorld {
     this.#table.apply(put, removedIds);
     const gone = new Set(removedIds.filter((id) => this.#table.get(id) === undefined));
     for (const relay of this.#relays) if (gone.has(relay.entry.id)) relay.endWithin(this.limits.drainMs);
+    this.#sessions.endWithin(gone, this.limits.drainMs);
     this.#forget();
   }
 
@@ -93,6 +96,13 @@ export class L4Path implements RelayWorld {
     else if (routes.ssh !== undefined || routes.tls.size > 0) this.#sniff(socket, routes);
     else if (routes.tcp === undefined) socket.resetAndDestroy();
     else this.#relay(routes.tcp, socket);
+  }
+
+  /** A datagram on a port of routes. `bytes` are its own. */
+  takeDatagram(listener: UdpListener, port: number, from: UdpPeer, bytes: Buffer): void {
+    const entry = this.#table.udp(port);
+    if (entry === undefined || this.#isDraining) return;
+    this.#sessions.take(entry, this.#state(entry.id).counters, listener, from, bytes);
   }
 
   /** The same on the gateway's HTTPS port. */
@@ -193,6 +203,7 @@ export class L4Path implements RelayWorld {
     if (signal.aborted) cut();
     if (this.#relays.size + this.#sniffers.size > 0) await empty;
     signal.removeEventListener("abort", cut);
+    this.#sessions.close();
     this.#sweeper.stop();
   }
 
@@ -217,7 +228,7 @@ export class L4Path implements RelayWorld {
       if (nowMs > relay.deadlineMs) relay.onDeadline();
       nextMs = Math.min(nextMs, relay.deadlineMs);
     }
-    nextMs = Math.min(nextMs, this.#deadlines.sweep(nowMs));
+    nextMs = Math.min(nextMs, this.#deadlines.sweep(nowMs), this.#sessions.sweep(nowMs));
     this.#options.onSweep();
     return nextMs;
   }
