@@ -62,7 +62,7 @@ export function ownProgram(ports: Ports, logFolder: string | undefined, expectsF
         type: "start",
         http: { host: "127.0.0.1", port: ports.plain },
         https: { host: "127.0.0.1", port: ports.tls },
-        ...{ generation: 0, entries: entries(ports.upstream), l4: [], ports: [], guarded: [] },
+        ...{ generation: 0, entries: entries(ports.upstream), l4: [], ports: [], guarded: [], announcers: [] },
         ...(logFolder === undefined ? {} : { accessLog: { directory: logFolder, file: "access.log", ...LOG } }),
         ...{ ticketSecret: randomBytes(32).toString("base64"), tlsMinVersion: "1.2" },
       });

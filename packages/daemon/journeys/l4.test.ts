@@ -186,6 +186,46 @@ test("UDP: a client stays one client of the backend, whichever worker has it", a
   for (const { socket } of [...clients, { socket: answers }]) socket.close();
 });
 
+test("a proxy in front says who asks, and must; the backend hears it", async () => {
+  const web = createHttpServer((request, response) => response.end(`from ${request.headers["x-forwarded-for"]}`));
+  web.listen(0, "127.0.0.1");
+  await once(web, "listening");
+  await using daemon = await start("announced", ["--gateway-proxy-protocol-from", "127.0.0.1"]);
+  const client = daemon.client(await daemon.login());
+  const port = await freePort();
+  const webTo = `http://127.0.0.1:${portOf(web as unknown as Server)}`;
+  await client.call(routeRoutes.create, { body: { spec: { host: "web.example.com", to: webTo } } });
+  await client.call(routeRoutes.create, { body: { spec: { listen: `tcp://:${port}`, to, proxyProtocol: "v1" } } });
+  const head = "PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n";
+  const httpPort = Number(new URL(daemon.httpUrl ?? "").port);
+  const httpsPort = Number(new URL(daemon.httpsUrl ?? "").port);
+  const request = "GET / HTTP/1.1\r\nHost: web.example.com\r\nConnection: close\r\n\r\n";
+  assert.match(await ask(httpPort, `${head}${request}`), /from 192\.0\.2\.7$/);
+  assert.equal(await ask(httpPort, request), "", "who does not say it is not heard");
+  const secure = await curl(
+    "--haproxy-protocol",
+    "--resolve",
+    `web.example.com:${httpsPort}:127.0.0.1`,
+    "-w",
+    "%{http_code}",
+    `https://web.example.com:${httpsPort}/`,
+  );
+  assert.equal(secure, "from 127.0.0.1200");
+  const raw = createConnection({ host: "127.0.0.1", port: httpsPort });
+  raw.write(head);
+  const tls = connectTls({ socket: raw, servername: "web.example.com", rejectUnauthorized: false });
+  let answer = "";
+  tls.on("data", (bytes: Buffer) => {
+    answer += bytes.toString();
+  });
+  tls.write(request);
+  await once(tls, "close");
+  assert.match(answer, /from 192\.0\.2\.7$/);
+  assert.equal(await ask(port, `${head}hi`), `PROXY TCP4 192.0.2.7 127.0.0.1 4711 ${port}\r\nhi`);
+  web.close();
+  web.closeAllConnections();
+});
+
 test("a port that another program has is told, and had when it is free", async () => {
   await using daemon = await start("taken");
   const client = daemon.client(await daemon.login());

@@ -184,14 +184,10 @@ async function openServices(
   await buckets.resume();
   const routes = new RouteService({ ...world, store });
   const certificates = new CertificateService({ ...world, store, sealer: await openSecrets(store, data) });
-  const { api, http, https } = config.listen;
-  const { gatewayDirectory: directory, sitesSocket } = data;
+  const { endpoints: containers } = compute;
+  const keyOf: GatewayOptions["keyOf"] = (one) => certificates.keyOf(one);
   const gateway = parts.use(
-    await startGateway({
-      ...{ ...world, store, objects, cluster, directory, sitesSocket, http, https, ...config.gateway },
-      ...{ containers: compute.endpoints, containerNetworks: config.engine.pool, apiPort: api.port },
-      ...{ keyOf: (one) => certificates.keyOf(one), ...accessLogOf(options) },
-    }),
+    await startGateway({ ...world, store, objects, cluster, containers, keyOf, ...gatewaySettings(options) }),
   );
 
   const jobs = parts.use(createJobRunner({ ...world, onChange: feeds.jobs.tell }));
@@ -217,9 +213,15 @@ async function openServices(
   return { services, pressure, firstStart: first };
 }
 
-function accessLogOf({ config, data }: NodeOptions): Pick<GatewayOptions, "accessLog"> {
+function gatewaySettings({ config, data }: NodeOptions) {
+  const { api, http, https } = config.listen;
+  const { gatewayDirectory: directory, sitesSocket } = data;
   const share = accessShareOf(config.gateway["access-log"]);
-  return share === undefined ? {} : { accessLog: { directory: data.accessLogDirectory, share } };
+  return {
+    ...{ ...config.gateway, http, https, apiPort: api.port, directory, sitesSocket },
+    containerNetworks: config.engine.pool,
+    ...(share === undefined ? {} : { accessLog: { directory: data.accessLogDirectory, share } }),
+  };
 }
 
 /** Asks no engine: there may be none, and everything else works without. */

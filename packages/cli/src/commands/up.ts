@@ -31,6 +31,7 @@ export const up: PassThrough = {
     "gateway-tls-min": { ...value("The oldest version of TLS for the gateway's clients"), choices: ["1.2", "1.3"] },
     "gateway-ports": value("Ports on which every project may publish TCP and UDP"),
     "gateway-access-log": value("Requests in the access log: all, errors, a share like 5%, or off"),
+    "gateway-proxy-protocol-from": { type: "array", describe: "Networks of proxies in front of the gateway" },
     "engine-socket": value("The socket of Docker, which runs the containers"),
     "engine-pool": value("Range of addresses of the containers' networks"),
     "engine-publish": value("Where published ports of containers answer"),

@@ -153,7 +153,7 @@ function bindingOf({ name, labels, spec, ...rest }: Record<string, unknown>, val
   };
 }
 
-type RouteSpec = Readonly<{ host?: string; path?: string; listen?: string; to: string }>;
+type RouteSpec = Readonly<{ host?: string; path?: string; listen?: string; proxyProtocol?: string; to: string }>;
 
 /** As the cloud keeps it, so that what is the same is seen to be the same. */
 function canonicalRoute(spec: RouteSpec, value: Record<string, unknown>, fail: Fail): Record<string, unknown> {

@@ -42,6 +42,7 @@ function comparable(field: string, value: unknown): unknown {
   // What stands between the certificates of a file is for people.
   if (field === "certificate" && typeof value === "string") return value.match(PEM)?.join("").replace(/\s/g, "");
   if (field === "match") return comparableMatch(value);
+  if (field === "proxyProtocol") return value ?? "none";
   if ((field !== "volumes" && field !== "publish") || !Array.isArray(value)) return value;
   return value.map(canonical).sort();
 }

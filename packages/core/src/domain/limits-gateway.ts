@@ -142,6 +142,10 @@ export const GATEWAY_LIMITS = {
     sessionIdleMs: 2 * minute,
     /** Datagrams of one session that wait for the backend's name. Beyond: dropped. */
     maxEarlyDatagrams: 8,
+    /** Bytes of the PROXY protocol's head, with its extensions. Beyond: the connection is reset. */
+    maxProxyHeaderBytes: 2 * KiB,
+    /** It must be there within this. */
+    proxyHeaderMs: 5 * second,
     /** Bytes of a ClientHello, and records that it is spread over. Beyond: whoever ends TLS says what is wrong. */
     maxHelloBytes: 16 * KiB,
     /** @see maxHelloBytes */

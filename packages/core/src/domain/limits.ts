@@ -226,6 +226,8 @@ export const LIMITS = {
   config: {
     /** Largest configuration file. Beyond: `invalid/too-large`. */
     maxFileBytes: 64 * KiB,
+    /** Networks in one setting. Beyond: `invalid`. */
+    maxNetworks: 64,
     /** Directories for storage. Beyond: `invalid`. */
     maxStorageDirectories: 64,
   },

@@ -37,6 +37,8 @@ export type ToWorker =
       readonly l4: readonly L4Entry[];
       /** Those of routes below HTTP, at the address of `http`: `tcp/5432`. */
       readonly ports: readonly string[];
+      /** Networks whose connections begin with the PROXY protocol. */
+      readonly announcers: readonly string[];
       /** Networks that routes of restricted reach must not lead to, besides those that are guarded anyway; `10.199.0.0/16`. */
       readonly guarded: readonly string[];
       /** Absent: no request is logged. As `AccessLog` takes it. */

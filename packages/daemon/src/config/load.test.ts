@@ -36,6 +36,7 @@ describe("precedence", () => {
     "gateway.tlsMinVersion": ["1.3", "1.2", "1.3"],
     "gateway.ports": ["1-2", "3-4", "5-6"],
     "gateway.access-log": ["errors", "off", "12.5%"],
+    "gateway.proxyProtocolFrom": ["10.1.0.0/16", "10.2.0.0/16", "fd00::/8"],
     "storage.directories": ["/sf", "/sv", "/sc"],
     "engine.socket": ["/ef", "/ev", "/ec"],
     "engine.pool": ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"],

@@ -41,6 +41,7 @@ export interface Config {
     readonly tlsMinVersion: TlsVersion;
     readonly ports: string;
     readonly "access-log": string;
+    readonly proxyProtocolFrom: readonly string[];
   };
   /** Empty: directories of our own under the data directory. */
   readonly storage: { readonly directories: readonly string[] };
@@ -135,6 +136,7 @@ function nest(values: Values, sources: Config["sources"], file: string | undefin
       tlsMinVersion: values["gateway.tlsMinVersion"],
       ports: values["gateway.ports"],
       "access-log": values["gateway.access-log"],
+      proxyProtocolFrom: values["gateway.proxyProtocolFrom"],
     },
     storage: { directories: values["storage.directories"] },
     engine: { socket: values["engine.socket"], pool: values["engine.pool"], publish: values["engine.publish"] },

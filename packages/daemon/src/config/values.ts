@@ -150,6 +150,21 @@ export function portRangeOf(written: Written): string {
   throw refusal(written.place, `${quoted(text)} is not a range of ports.`, "Write one like 20000-20999.");
 }
 
+/** Networks, `10.0.0.0/8` or `fd00::/8`; an address alone is a network of one. */
+export function networksOf(written: Written): readonly string[] {
+  const items = Array.isArray(written.value) ? (written.value as readonly Written[]) : [written];
+  const most = LIMITS.config.maxNetworks;
+  if (items.length > most) throw refusal(written.place, `more than ${most} networks are given.`, "Give fewer.");
+  return items.map((item) => {
+    const text = textOf(item);
+    const [address = "", bits, ...more] = text.split("/");
+    const width = isIPv4(address) ? 32 : isIPv6(address) && !address.includes("%") ? 128 : -1;
+    const isGood = width > 0 && more.length === 0 && (bits === undefined || /^\d{1,3}$/.test(bits));
+    if (isGood && Number(bits ?? width) <= width) return `${address}/${Number(bits ?? width)}`;
+    throw refusal(item.place, `${quoted(text)} is not a network.`, "Write one like 10.0.0.0/8 or fd00::/8.");
+  });
+}
+
 export function nodeNameOf(written: Written): string {
   const text = textOf(written);
   try {

@@ -18,6 +18,7 @@ import type { TableEntry } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import { assertFree, portError } from "./ports.ts";
 import { TrafficCounts } from "./traffic-counts.ts";
+import { exited, send } from "./worker-process.ts";
 
 const { activateMs, lagMs, startMs } = LIMITS.gateway;
 /** Those of `LIMITS.gateway` that tests shorten. */
@@ -52,6 +53,8 @@ export interface FleetOptions {
   readonly entries: () => readonly TableEntry[];
   /** Routes below HTTP. */
   readonly l4?: FleetL4;
+  /** As in the message `start`. */
+  readonly announcers?: readonly string[];
   /** Absent: the name has no route, and gets no certificate. `""`: no name was given. */
   readonly certificateFor: (host: string) => Promise<GivenCertificate | undefined>;
   /** Tests: others. */
@@ -170,7 +173,7 @@ export class Fleet implements AsyncDisposable {
       if (signal.aborted) return;
       for (const member of this.#members) {
         if (!member.hasServed) continue;
-        if (member.unanswered++ < this.#limits.maxUnanswered) send(member, { type: "ping" });
+        if (member.unanswered++ < this.#limits.maxUnanswered) send(member.child, { type: "ping" });
         else {
           log.error({ worker: member.child.pid }, "a gateway worker does not answer and is replaced");
           member.child.kill("SIGKILL");
@@ -184,7 +187,7 @@ export class Fleet implements AsyncDisposable {
     this.#generation++;
     if (change.forget !== undefined) this.#forgotten++;
     const message: ToWorker = { type: "delta", generation: this.#generation, ...change };
-    for (const member of this.#members) send(member, message); // one that is starting has its snapshot first
+    for (const member of this.#members) send(member.child, message); // one that is starting has its snapshot first
     const serving = [...this.#members].filter(({ running }) => running >= 0);
     if (serving.length > 0) void this.#replaceLaggards(serving, this.#generation);
     return this.#generation;
@@ -214,7 +217,7 @@ export class Fleet implements AsyncDisposable {
   async drain(withinMs: number): Promise<void> {
     this.#stop.abort();
     const ended = [...this.#members].map(({ child }) => exited(child));
-    for (const member of this.#members) send(member, { type: "drain", withinMs });
+    for (const member of this.#members) send(member.child, { type: "drain", withinMs });
     await Promise.race([Promise.all(ended), this.#options.clock.sleep(withinMs)]);
   }
 
@@ -244,7 +247,7 @@ export class Fleet implements AsyncDisposable {
     child.on("message", (message: FromWorker) => this.#take(member, message, serving));
     child.once("exit", () => serving.reject(new SkerryError("unavailable", "A gateway worker ended at its start.")));
     const ports = this.#ports;
-    send(member, {
+    send(member.child, {
       type: "start",
       http: { host: http.host, port: ports.http },
       https: { host: https.host, port: ports.https },
@@ -252,6 +255,7 @@ export class Fleet implements AsyncDisposable {
       entries: entries(),
       l4: l4?.entries() ?? [],
       ports: l4?.ports() ?? [],
+      announcers: this.#options.announcers ?? [],
       guarded: this.#options.guarded,
       ticketSecret: this.#ticketSecret,
       tlsMinVersion: this.#options.tlsMinVersion,
@@ -339,7 +343,7 @@ export class Fleet implements AsyncDisposable {
         return undefined;
       });
     } while (forgotten !== this.#forgotten);
-    send(member, { type: "certificate", host, ...(certificate === undefined ? {} : { certificate }) });
+    send(member.child, { type: "certificate", host, ...(certificate === undefined ? {} : { certificate }) });
   }
 
   #gone(member: Member, status: number | null, signal: NodeJS.Signals | null): void {
@@ -386,14 +390,4 @@ export class Fleet implements AsyncDisposable {
       child.kill("SIGKILL");
     }
   }
-}
-
-function send(member: Member, message: ToWorker): void {
-  // What is not delivered is found by the exit that follows.
-  if (member.child.connected) member.child.send(message, () => undefined);
-}
-
-function exited(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve) => child.once("exit", () => resolve()));
 }

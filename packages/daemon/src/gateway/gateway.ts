@@ -52,6 +52,8 @@ export interface GatewayOptions {
   readonly ports: string;
   /** PEM of the key. @throws `internal/corrupt`. */
   readonly keyOf: (certificate: StoredCertificate) => string;
+  /** Networks of proxies in front of it. */
+  readonly proxyProtocolFrom: readonly string[];
 }
 
 export interface RouteStatus {
@@ -179,6 +181,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     fleet = parts.use(
       new Fleet({
         ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks], l4 },
+        announcers: options.proxyProtocolFrom,
         certificateFor: certificateSource(authority, certificates, table, https.host),
       }),
     );

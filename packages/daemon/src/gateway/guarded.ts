@@ -2,13 +2,27 @@
 import { BlockList, isIP } from "node:net";
 import { createOwnAddresses } from "@skerry/core/platform/own-addresses.ts";
 
-/** @param networks of the containers, each `ADDRESS/BITS` */
-export function createGuard(networks: readonly string[]): (ip: string) => boolean {
-  const containers = new BlockList();
+/** Whether an address, also one that is mapped into IPv6, is in one of the networks, each `ADDRESS/BITS`. */
+export function createNetworks(networks: readonly string[]): (ip: string) => boolean {
+  const list = listOf(networks);
+  return (ip) => {
+    const plain = ip.replace(/^::ffff:(?=\d+\.)/i, "");
+    return isIP(plain) !== 0 && list.check(plain, familyOf(plain));
+  };
+}
+
+function listOf(networks: readonly string[]): BlockList {
+  const list = new BlockList();
   for (const network of networks) {
     const [address = "", prefix] = network.split("/");
-    containers.addSubnet(address, Number(prefix), familyOf(address));
+    list.addSubnet(address, Number(prefix), familyOf(address));
   }
+  return list;
+}
+
+/** @param networks of the containers, each `ADDRESS/BITS` */
+export function createGuard(networks: readonly string[]): (ip: string) => boolean {
+  const containers = listOf(networks);
   const isOwn = createOwnAddresses(() => performance.now());
   return (ip) => containers.check(ip, familyOf(ip)) || isOwn(ip);
 }

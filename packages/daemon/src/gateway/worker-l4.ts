@@ -16,6 +16,7 @@ export interface WorkerL4Options {
   readonly onTls: (socket: Socket) => void;
   readonly servedAs: (name: string) => string | undefined;
   readonly httpsPort: number;
+  readonly isAnnouncer: ((ip: string) => boolean) | undefined;
   readonly tell: (message: FromWorker) => void;
 }
 
@@ -42,6 +43,12 @@ export class WorkerL4 {
   acceptSecure(socket: Socket): void {
     socket.on("error", () => socket.destroy());
     this.#path.acceptSecure(socket);
+  }
+
+  /** The same on its HTTP port. */
+  acceptPlain(socket: Socket): void {
+    socket.on("error", () => socket.destroy());
+    this.#path.acceptPlain(socket);
   }
 
   /** These and no others. Resolves when each listens, or has been told why it does not. */

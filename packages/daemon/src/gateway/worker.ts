@@ -8,6 +8,7 @@ import { isError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { AccessLog } from "@skerry/core/gateway/access/access-log.ts";
 import type { FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
+import { inheritClient } from "@skerry/core/gateway/l4/announced.ts";
 import { createProxy } from "@skerry/core/gateway/proxy/proxy.ts";
 import type { RequestRecord } from "@skerry/core/gateway/proxy/records.ts";
 import { checkSockets } from "@skerry/core/gateway/proxy/socket-check.ts";
@@ -15,7 +16,7 @@ import { compileTable, type RouteTable } from "@skerry/core/gateway/routing/rout
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
 import { realDisk as disk } from "@skerry/core/platform/disk.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
-import { createGuard } from "./guarded.ts";
+import { createGuard, createNetworks } from "./guarded.ts";
 import { Certificates } from "./worker-certificates.ts";
 import { WorkerL4 } from "./worker-l4.ts";
 import { createHandshakes, createTlsListener } from "./worker-tls.ts";
@@ -65,6 +66,7 @@ function serve(message: Start): () => Promise<void> {
     onHttp: (socket) => serving.accept(socket, false),
     onTls: (socket) => secure.emit("connection", socket),
     servedAs: (name) => table?.servedAs(name),
+    isAnnouncer: message.announcers.length === 0 ? undefined : createNetworks(message.announcers),
   });
   below.apply(message.l4, []);
   l4 = below;
@@ -81,11 +83,14 @@ function serve(message: Start): () => Promise<void> {
   });
   serving.setTable(table);
   proxy = serving;
-  const plain = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => serving.accept(socket, false));
+  const plain = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => below.acceptPlain(socket));
   const handshakes = {
     ticketSecret: Buffer.from(ticketSecret, "base64"),
     minVersion: tlsMinVersion,
-    accept: (socket: TLSSocket) => serving.accept(socket, true),
+    accept: (socket: TLSSocket) => {
+      inheritClient(socket);
+      serving.accept(socket, true);
+    },
   };
   certificates = new Certificates({
     nowMs: () => performance.now(),

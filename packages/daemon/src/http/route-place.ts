@@ -80,6 +80,18 @@ export function requestsOf(spec: Pick<PlaceText, "path" | "match">): {
   return { path, match };
 }
 
+type Told = "v1" | "v2" | "none" | undefined;
+
+/** Whether the backend is told who asks. @throws `invalid` where it cannot be. */
+export function readTold(told: Told, { listen }: Place): Told {
+  if (told === undefined || told === "none") return told;
+  if (listen !== undefined && parseListener(listen).protocol !== "udp") return told;
+  throw new SkerryError("invalid", "The PROXY protocol goes with routes of tcp, tls and ssh alone.", {
+    hint: listen === undefined ? "Backends of HTTP are told in X-Forwarded-For." : "Leave it out.",
+    details: { field: "proxyProtocol" },
+  });
+}
+
 export function placeText({ host, path, listen }: Place): string {
   return listen ?? `${host}${path}`;
 }

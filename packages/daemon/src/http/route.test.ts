@@ -266,7 +266,11 @@ describe("routes", () => {
     for (const spec of [{ listen: "tcp://:20101" }, { host: "a.example.com" }, { path: "/" }]) {
       assert.ok(isError(await refusal(update(spec)), "invalid"), JSON.stringify(spec));
     }
+    const told = async (proxyProtocol: string) => (await update({ proxyProtocol })).spec.proxyProtocol;
+    assert.deepEqual([await told("v2"), await told("v1"), await told("none")], ["v2", "v1", undefined]);
     const bad = [
+      { listen: "udp://:20102", to: "udp://198.51.100.1:1", proxyProtocol: "v2" as const },
+      { host: "a.example.com", to: "http://198.51.100.1", proxyProtocol: "v1" as const },
       { to: "tcp://198.51.100.1:1" },
       { host: "a.example.com", listen: "tcp://:20102", to: "tcp://198.51.100.1:1" },
       { listen: "tcp://:20102", path: "/x", to: "tcp://198.51.100.1:1" },

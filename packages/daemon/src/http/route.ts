@@ -3,8 +3,9 @@ import { authorityRoutes, type RouteView, routeRoutes } from "@skerry/core/contr
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
+import type { Route } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
-import { type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
+import { type RouteChange, type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
 import { openBucketFor } from "./bucket.ts";
 import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
@@ -17,6 +18,7 @@ import {
   placeText,
   readDestination,
   readPlace,
+  readTold,
   requestsOf,
 } from "./route-place.ts";
 import type { Services } from "./services.ts";
@@ -50,8 +52,9 @@ export function routeHandlers(services: Services) {
       const { protocol } = body.spec;
       assertHttp(protocol, place.listen);
       const target = await checkTarget(services, call, project, body.spec.to, place.listen);
+      const told = readTold(body.spec.proxyProtocol, place);
       const created = await routes.create({
-        ...{ ...place, project, ...target },
+        ...{ ...place, project, ...target, ...(told && told !== "none" && { proxyProtocol: told }) },
         projectName: services.auth.projects.find(project)?.meta.name ?? "",
         ...(protocol === undefined ? {} : { protocol }),
         ...(body.name === undefined ? {} : { name: body.name }),
@@ -63,25 +66,8 @@ export function routeHandlers(services: Services) {
 
     handle.json(routeRoutes.update, async (call, { params, query, body }) => {
       const { route } = await openRoute(services, call, params.name, query.project);
-      const { project } = route.meta;
-      const { path, match, to, protocol } = body.spec ?? {};
-      if (movesPlace(route.spec, body.spec ?? {})) {
-        throw new SkerryError("invalid", "The host, or the listener, of a route does not change.", {
-          hint: "Create another route, then remove this one.",
-          details: { field: "host" },
-        });
-      }
-      const { listen } = route.spec;
-      const hasMoved = path !== undefined || match !== undefined;
-      assertHttp(protocol, listen);
-      const target = to === undefined ? undefined : await checkTarget(services, call, project, to, listen);
-      const updated = await routes.update(project, params.name, {
-        ...(target === undefined ? {} : { target }),
-        ...(protocol === undefined ? {} : { protocol }),
-        ...(hasMoved ? { place: requestsOf({ ...route.spec, ...body.spec }) } : {}),
-        ...(body.labels === undefined ? {} : { labels: body.labels }),
-        ...(body.revision === undefined ? {} : { revision: body.revision }),
-      });
+      const change = await changeOf(services, call, route, body);
+      const updated = await routes.update(route.meta.project, params.name, change);
       await gateway.activated(updated.revision);
       return toView(services, updated);
     }),
@@ -96,6 +82,44 @@ export function routeHandlers(services: Services) {
 
     handle.json(authorityRoutes.get, async () => ({ certificate: await gateway.authorityCertificate() })),
   ];
+}
+
+/** What a call says of a route that is there. */
+interface Said {
+  readonly spec?:
+    | (Parameters<typeof movesPlace>[1] & {
+        readonly to?: string | undefined;
+        readonly protocol?: RouteChange["protocol"] | undefined;
+        readonly proxyProtocol?: Parameters<typeof readTold>[0];
+      })
+    | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly revision?: number | undefined;
+}
+
+/** @throws `invalid`, and as `checkTarget`. */
+async function changeOf(services: Services, call: Call, route: Route, said: Said): Promise<RouteChange> {
+  const { spec = {}, labels, revision } = said;
+  if (movesPlace(route.spec, spec)) {
+    throw new SkerryError("invalid", "The host, or the listener, of a route does not change.", {
+      hint: "Create another route, then remove this one.",
+      details: { field: "host" },
+    });
+  }
+  const { path, match, to, protocol } = spec;
+  const { listen } = route.spec;
+  const hasMoved = path !== undefined || match !== undefined;
+  assertHttp(protocol, listen);
+  const target = to === undefined ? undefined : await checkTarget(services, call, route.meta.project, to, listen);
+  const told = readTold(spec.proxyProtocol, route.spec);
+  return {
+    ...(told === undefined ? {} : { proxyProtocol: told }),
+    ...(target === undefined ? {} : { target }),
+    ...(protocol === undefined ? {} : { protocol }),
+    ...(hasMoved ? { place: requestsOf({ ...route.spec, ...spec }) } : {}),
+    ...(labels === undefined ? {} : { labels }),
+    ...(revision === undefined ? {} : { revision }),
+  };
 }
 
 /** The route, when the route's permission holds on it. @throws what hides or forbids it. */
@@ -148,12 +172,13 @@ async function checkTarget(
 }
 
 function toView(services: Services, { route, revision }: RouteEntry, current = true) {
-  const { host, path, match, to, listen, protocol } = route.spec;
+  const { host, path, match, to, listen, protocol, proxyProtocol } = route.spec;
   const said = {
     ...(match === undefined ? {} : { match: match as MatchView }),
     ...(protocol === undefined ? {} : { protocol }),
   };
-  const spec = listen === undefined ? { host, path, to, ...said } : { listen, to };
+  const spec =
+    listen === undefined ? { host, path, to, ...said } : { listen, to, ...(proxyProtocol && { proxyProtocol }) };
   const view = { kind: "route" as const, meta: viewMeta(services, route.meta, revision), spec };
   return current ? { ...view, status: services.gateway.statusOf(route) } : view;
 }

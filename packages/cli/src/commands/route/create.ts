@@ -17,6 +17,11 @@ export default defineCommand({
         "http(s):// or h2c://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
     },
     protocol: PROTOCOL_OPTION,
+    "proxy-protocol": {
+      type: "string",
+      choices: ["v1", "v2"],
+      describe: "Tell the backend who asks, in the PROXY protocol (below HTTP)",
+    },
     name: { type: "string", describe: "Name of the route (default: made of host and path)" },
     ...MATCH_OPTIONS,
     ...LABEL_OPTION,
@@ -40,7 +45,7 @@ export default defineCommand({
     "bucket shows all of it to everybody, also of a private one: index.html for a folder, 404.html for what is not there.",
   takesProject: true,
   async run(invocation, { args, flags }) {
-    const { to, name, label, protocol } = flags;
+    const { to, name, label, protocol, "proxy-protocol": told } = flags;
     if (to === undefined) {
       throw new SkerryError("invalid", "--to is missing: where does the route lead?", {
         hint: "Like this: skerry route create app.example.com --to container/web:80",
@@ -66,6 +71,7 @@ export default defineCommand({
           ...(path === undefined ? {} : { path }),
           ...(match === undefined ? {} : { match }),
           ...(protocol === undefined ? {} : { protocol }),
+          ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" }),
         },
       },
       signal: invocation.signal,

@@ -20,12 +20,17 @@ export default defineCommand({
     ...MATCH_OPTIONS,
     "match-all": { type: "boolean", describe: "Ask for nothing but the path, besides what is said here" },
     protocol: PROTOCOL_OPTION,
+    "proxy-protocol": {
+      type: "string",
+      choices: ["v1", "v2", "none"],
+      describe: "Tell the backend who asks, in the PROXY protocol (below HTTP)",
+    },
     ...LABEL_CHANGE_OPTION,
   },
   example: "route update app-example-com --to container/web-2:80",
   takesProject: true,
   async run(invocation, { args, flags }) {
-    const { label, to, protocol } = flags;
+    const { label, to, protocol, "proxy-protocol": told } = flags;
     const said = readMatch(flags);
     if (flags.path !== undefined && said.path !== undefined) {
       throw new SkerryError("invalid", "--path, --path-exact and --path-regex exclude each other.", {
@@ -33,9 +38,13 @@ export default defineCommand({
       });
     }
     const hasMoved = flags.path !== undefined || said.match !== undefined || flags["match-all"];
-    if (label.length === 0 && to === undefined && protocol === undefined && !hasMoved) {
+    const changed = {
+      ...specOf(to, protocol),
+      ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" | "none" }),
+    };
+    if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --to, --protocol, --label, --path or what it asks for.",
+        hint: "Say --to, --protocol, --proxy-protocol, --label, --path or what it asks for.",
       });
     }
     const [name = ""] = args;
@@ -51,9 +60,9 @@ export default defineCommand({
     const route = await client.call(routeRoutes.update, {
       ...named,
       body: {
-        ...(to === undefined && protocol === undefined && !hasMoved
+        ...(Object.keys(changed).length === 0 && !hasMoved
           ? {}
-          : { spec: { ...specOf(to, protocol), ...placeOf(before, said, flags) } }),
+          : { spec: { ...changed, ...placeOf(before, said, flags) } }),
         // Labels, and what it asks for, are replaced as a whole: what somebody else changes meanwhile must not be lost.
         ...(before === undefined
           ? {}

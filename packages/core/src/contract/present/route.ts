@@ -8,6 +8,7 @@ export const routePresentation: Presentation<RouteView> = {
   nameOf: ({ meta }) => meta.name,
   leaveOut: ["LABELS", "AGE", "MATCH", "PROJECT", "TO"],
   facts: [
+    { title: "PROXY PROTOCOL", value: ({ spec }) => spec.proxyProtocol ?? [] },
     { title: "CONNECTIONS", value: ({ status }) => connectionsOf(status) },
     { title: "TRAFFIC", value: ({ status }) => trafficOf(status) },
   ],

@@ -35,6 +35,10 @@ const spec = z.strictObject({
     .describe(
       "Instead of host and path, below HTTP: tcp://:PORT, udp://:PORT, ssh://:PORT, tls://HOST or tls://HOST:PORT; cannot be changed",
     ),
+  proxyProtocol: z
+    .enum(["v1", "v2", "none"])
+    .optional()
+    .describe("With a listener, not udp: how the backend is told who asks; default none"),
   to: z
     .string()
     .max(2048)

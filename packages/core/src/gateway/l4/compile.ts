@@ -8,7 +8,11 @@ import type { L4Entry } from "./entry.ts";
 export function compileListener({ meta, spec }: Route, lookups: Pick<Lookups, "container">): L4Entry {
   const { protocol, host, port } = parseListener(spec.listen ?? "");
   const target = parseListenerTarget(spec.to, protocol);
-  const entry = { ...{ id: meta.uid, protocol, host, port }, reach: spec.anyUpstream ? "any" : "restricted" } as const;
+  const { proxyProtocol } = spec;
+  const entry = {
+    ...{ id: meta.uid, protocol, host, port, ...(proxyProtocol && { proxyProtocol }) },
+    reach: spec.anyUpstream ? "any" : "restricted",
+  } as const;
   if (target.kind === "address") return { ...entry, backends: [{ host: target.host, port: target.port }] };
   const found = lookups.container(meta.project, target.name);
   if (found === undefined) return { ...entry, backends: [], reason: `there is no container ${target.name}` };

@@ -1,4 +1,5 @@
 /** What a gateway worker knows of routes below HTTP. Plain data: it crosses the control pipe as JSON. */
+import type { ProxyVersion } from "../../domain/gateway.ts";
 import type { ListenerProtocol } from "../../domain/listeners.ts";
 
 export interface L4Backend {
@@ -19,6 +20,8 @@ export interface L4Entry {
   readonly backends: readonly L4Backend[];
   /** Why there are none, for the route's status. */
   readonly reason?: string;
+  /** The backend is told who asks. */
+  readonly proxyProtocol?: ProxyVersion;
   /** As of an upstream: `restricted` is checked after resolution, at each connect. */
   readonly reach: "any" | "restricted";
 }

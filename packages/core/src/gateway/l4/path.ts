@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { Deadlines } from "../proxy/deadlines.ts";
 import { type NameLimits, Names, type Resolve } from "../proxy/names.ts";
 import { Sweeper } from "../proxy/sweeper.ts";
+import { Announced, type AnnouncedLimits } from "./announced.ts";
 import { type BufferLimits, RelayBuffers } from "./buffers.ts";
 import type { DialWorld } from "./dial.ts";
 import { emptyCounters, type L4Counters, type L4Entry } from "./entry.ts";
@@ -12,7 +13,7 @@ import { type Sniffed, Sniffer, type SniffLimits } from "./sniff.ts";
 import { L4Table, type PortRoutes } from "./table.ts";
 import { type UdpLimits, type UdpListener, type UdpPeer, UdpSessions } from "./udp.ts";
 
-export interface L4Limits extends BufferLimits, RelayLimits, SniffLimits, UdpLimits {
+export interface L4Limits extends BufferLimits, RelayLimits, SniffLimits, UdpLimits, AnnouncedLimits {
   readonly maxConnections: number;
   readonly maxRouteConnections: number;
   readonly maxAddresses: number;
@@ -35,6 +36,8 @@ export interface L4Options {
   readonly servedAs: (name: string) => string | undefined;
   /** The gateway's own, as it is set. */
   readonly httpsPort: number;
+  /** Whose connections begin with the PROXY protocol; undefined: nobody's. */
+  readonly isAnnouncer?: ((ip: string) => boolean) | undefined;
   /** Tests: another than the system's. */
   readonly resolve?: Resolve;
 }
@@ -52,7 +55,8 @@ export class L4Path implements RelayWorld {
   readonly #options: L4Options;
   readonly #table = new L4Table();
   readonly #relays = new Set<Relay>();
-  readonly #sniffers = new Set<Sniffer>();
+  /** Those of which it is not yet known where they go. */
+  readonly #waiting = new Set<{ cut(): void }>();
   readonly #sessions = new UdpSessions(this);
   readonly #states = new Map<string, RouteState>();
   readonly #deadlines = new Deadlines();
@@ -91,6 +95,47 @@ export class L4Path implements RelayWorld {
 
   /** A connection on a port of routes. A plain socket that is given is empty afterwards. */
   accept(socket: Socket, port: number): void {
+    this.#enter(socket, () => this.#acceptAt(socket, port));
+  }
+
+  /** The same on the gateway's HTTPS port. */
+  acceptSecure(socket: Socket): void {
+    this.#enter(socket, () => this.#acceptSecure(socket));
+  }
+
+  /** The same on the gateway's HTTP port. */
+  acceptPlain(socket: Socket): void {
+    this.#enter(socket, () => this.#options.onHttp(socket));
+  }
+
+  /** When it is known whose connection it is. */
+  #enter(socket: Socket, go: () => void): void {
+    const { isAnnouncer } = this.#options;
+    if (isAnnouncer === undefined || !isAnnouncer(socket.remoteAddress ?? "")) {
+      go();
+      return;
+    }
+    this.#wait(socket, (done) => {
+      return new Announced(this, socket, (isAnnounced) => {
+        done();
+        if (isAnnounced) go();
+      });
+    });
+  }
+
+  #wait(socket: Socket, begin: (done: () => void) => { cut(): void }): void {
+    if (this.#isFull || this.#isDraining) {
+      socket.resetAndDestroy();
+      return;
+    }
+    const waiting = begin(() => {
+      this.#waiting.delete(waiting);
+      this.#checkEmpty();
+    });
+    this.#waiting.add(waiting);
+  }
+
+  #acceptAt(socket: Socket, port: number): void {
     const routes = this.#table.tcp(port);
     if (this.#isDraining) socket.resetAndDestroy();
     else if (routes.ssh !== undefined || routes.tls.size > 0) this.#sniff(socket, routes);
@@ -105,8 +150,7 @@ export class L4Path implements RelayWorld {
     this.#sessions.take(entry, this.#state(entry.id).counters, listener, from, bytes);
   }
 
-  /** The same on the gateway's HTTPS port. */
-  acceptSecure(socket: Socket): void {
+  #acceptSecure(socket: Socket): void {
     const { tls } = this.#table.tcp(0);
     const { httpsPort, onTls } = this.#options;
     const { ssh } = this.#table.tcp(httpsPort);
@@ -117,16 +161,12 @@ export class L4Path implements RelayWorld {
   }
 
   #sniff(socket: Socket, routes: PortRoutes): void {
-    if (this.#isFull) {
-      socket.resetAndDestroy();
-      return;
-    }
-    const sniffer = new Sniffer(this, socket, (sniffed) => {
-      this.#sniffers.delete(sniffer);
-      if (sniffed !== undefined) this.#decide(socket, routes, sniffed);
-      this.#checkEmpty();
+    this.#wait(socket, (done) => {
+      return new Sniffer(this, socket, (sniffed) => {
+        if (sniffed !== undefined) this.#decide(socket, routes, sniffed);
+        done();
+      });
     });
-    this.#sniffers.add(sniffer);
   }
 
   #decide(socket: Socket, routes: PortRoutes, { spoken, early, hasEnded }: Sniffed): void {
@@ -153,7 +193,7 @@ export class L4Path implements RelayWorld {
   }
 
   get #isFull(): boolean {
-    return this.#relays.size + this.#sniffers.size >= this.limits.maxConnections;
+    return this.#relays.size + this.#waiting.size >= this.limits.maxConnections;
   }
 
   /** Passes it on to a backend of the route. `early`: what was read of it already. */
@@ -169,7 +209,9 @@ export class L4Path implements RelayWorld {
       return;
     }
     if (socket.destroyed) return;
-    const relay = new Relay(this, entry, counters, socket, early);
+    const putBack = early === undefined ? (socket.read() as Buffer | null) : null;
+    const first = putBack === null ? early : { bytes: putBack, hasEnded: false };
+    const relay = new Relay(this, entry, counters, socket, first);
     this.#relays.add(relay);
     relay.connectTo(backend);
   }
@@ -181,7 +223,7 @@ export class L4Path implements RelayWorld {
   }
 
   #checkEmpty(): void {
-    if (this.#relays.size + this.#sniffers.size === 0) this.#onEmpty?.();
+    if (this.#relays.size + this.#waiting.size === 0) this.#onEmpty?.();
   }
 
   /** By route, since the start. */
@@ -197,11 +239,11 @@ export class L4Path implements RelayWorld {
     });
     const cut = (): void => {
       for (const relay of this.#relays) relay.onBroken();
-      for (const sniffer of this.#sniffers) sniffer.cut();
+      for (const waiting of this.#waiting) waiting.cut();
     };
     signal.addEventListener("abort", cut, { once: true });
     if (signal.aborted) cut();
-    if (this.#relays.size + this.#sniffers.size > 0) await empty;
+    if (this.#relays.size + this.#waiting.size > 0) await empty;
     signal.removeEventListener("abort", cut);
     this.#sessions.close();
     this.#sweeper.stop();

@@ -9,6 +9,7 @@ import { type Attempt, firstMade } from "../proxy/first.ts";
 import type { RelayBuffers } from "./buffers.ts";
 import { addressesOf, type DialWorld, openTcp } from "./dial.ts";
 import type { L4Backend, L4Counters, L4Entry } from "./entry.ts";
+import { writeProxyHeader } from "./proxy-header.ts";
 import { type Early, Side, type SideOwner } from "./side.ts";
 
 export interface RelayLimits {
@@ -102,8 +103,9 @@ export class Relay implements SideOwner {
     counters.open++;
     counters.bytesIn += early?.bytes.length ?? 0;
     this.deadlineMs = world.coarseMs + world.limits.connectMs;
+    const announced = announce(entry, socket, early);
     const make = (onread: OnReadOpts): Socket => adopt(socket, onread);
-    this.#client = new Side(this, world.buffers, world.limits.bulkReadBytes, make, early);
+    this.#client = new Side(this, world.buffers, world.limits.bulkReadBytes, make, announced);
   }
 
   onBytes(side: Side, count: number): void {
@@ -204,6 +206,17 @@ export class Relay implements SideOwner {
     counters.open--;
     this.#world.onGone(this);
   }
+}
+
+/** What goes to the backend first: who asks, when it is told, and what was read before. */
+function announce({ proxyProtocol }: L4Entry, socket: Socket, early: Early | undefined): Early | undefined {
+  if (proxyProtocol === undefined) return early;
+  const plain = (address: string | undefined) => (address ?? "0.0.0.0").replace(/^::ffff:(?=\d+\.)/i, "");
+  const client = { address: plain(socket.remoteAddress), port: socket.remotePort ?? 0 };
+  const here = { address: plain(socket.localAddress), port: socket.localPort ?? 0 };
+  const header = writeProxyHeader(proxyProtocol, client, here);
+  if (early === undefined) return { bytes: header, hasEnded: false };
+  return { bytes: Buffer.concat([header, early.bytes]), hasEnded: early.hasEnded };
 }
 
 const NOT_MADE = new SkerryError("unavailable/upstream", "The backend did not take the connection.");

@@ -40,6 +40,8 @@ export class Sniffer {
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
     socket.on("close", this.#onClose);
+    // What was put back is heard too.
+    socket.resume();
   }
 
   /** It is not wanted any more. */
