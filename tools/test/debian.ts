@@ -17,6 +17,8 @@ const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: "curl", program: "curl", reason: "speaks to the API as people do" },
   { name: "docker.io", program: "dockerd", reason: "runs the containers of tests, beside any engine that is here" },
   { name: "iptables", program: "iptables", reason: "keeps containers away from the machine" },
+  { name: "nftables", program: "nft", reason: "forwards ports in the kernel" },
+  { name: "iproute2", program: "ip", reason: "makes the networks in which that is tested" },
   { name: "busybox-static", program: "busybox", reason: "is what the containers of tests are made of" },
   { name: "tmux", program: "tmux", reason: "gives the CLI a real terminal" },
   { name: "zsh", program: "zsh", reason: "completes skerry's words" },

@@ -32,6 +32,7 @@ export const up: PassThrough = {
     "gateway-ports": value("Ports on which every project may publish TCP and UDP"),
     "gateway-access-log": value("Requests in the access log: all, errors, a share like 5%, or off"),
     "gateway-proxy-protocol-from": { type: "array", describe: "Networks of proxies in front of the gateway" },
+    "gateway-in-kernel": { ...value("Whether nftables forwards TCP and UDP"), choices: ["auto", "never"] },
     "engine-socket": value("The socket of Docker, which runs the containers"),
     "engine-pool": value("Range of addresses of the containers' networks"),
     "engine-publish": value("Where published ports of containers answer"),

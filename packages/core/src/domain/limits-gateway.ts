@@ -168,6 +168,14 @@ export const GATEWAY_LIMITS = {
     drainMs: 30 * second,
     /** Time between two looks at what is overdue. */
     sweepEveryMs: 250,
+    /** Time between two looks at what the kernel may forward, and has. */
+    kernelLookMs: 5 * second,
+    /** A call of nft must be over by then. */
+    kernelCallMs: 5 * second,
+    /** Of what it prints. */
+    maxKernelAnswerBytes: 4 * MiB,
+    /** Routes that are gone whose connections the kernel ends. The oldest is forgotten. */
+    maxEndedRoutes: 64,
     /** A port that cannot be had is tried again after this. */
     retryPortMs: 2 * second,
   },

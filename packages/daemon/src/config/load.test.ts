@@ -37,6 +37,7 @@ describe("precedence", () => {
     "gateway.ports": ["1-2", "3-4", "5-6"],
     "gateway.access-log": ["errors", "off", "12.5%"],
     "gateway.proxyProtocolFrom": ["10.1.0.0/16", "10.2.0.0/16", "fd00::/8"],
+    "gateway.inKernel": ["never", "auto", "never"],
     "storage.directories": ["/sf", "/sv", "/sc"],
     "engine.socket": ["/ef", "/ev", "/ec"],
     "engine.pool": ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"],

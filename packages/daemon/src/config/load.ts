@@ -8,6 +8,7 @@ import { readConfigFile } from "./file.ts";
 import {
   CONFIG_FLAG,
   CONFIG_VARIABLE,
+  type InKernel,
   type LogFormat,
   type LogLevel,
   OTHER_VARIABLES,
@@ -42,6 +43,7 @@ export interface Config {
     readonly ports: string;
     readonly "access-log": string;
     readonly proxyProtocolFrom: readonly string[];
+    readonly inKernel: InKernel;
   };
   /** Empty: directories of our own under the data directory. */
   readonly storage: { readonly directories: readonly string[] };
@@ -137,6 +139,7 @@ function nest(values: Values, sources: Config["sources"], file: string | undefin
       ports: values["gateway.ports"],
       "access-log": values["gateway.access-log"],
       proxyProtocolFrom: values["gateway.proxyProtocolFrom"],
+      inKernel: values["gateway.inKernel"],
     },
     storage: { directories: values["storage.directories"] },
     engine: { socket: values["engine.socket"], pool: values["engine.pool"], publish: values["engine.publish"] },

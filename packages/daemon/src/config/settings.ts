@@ -27,6 +27,9 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+const IN_KERNEL = ["auto", "never"] as const;
+export type InKernel = (typeof IN_KERNEL)[number];
+
 /** What defaults depend on. */
 export interface Surroundings {
   readonly homeDir: string;
@@ -153,6 +156,16 @@ export const SETTINGS = {
     parse: networksOf,
     fallback: () => [],
     fallbackText: "none",
+  }),
+  "gateway.inKernel": setting<InKernel>({
+    flag: "gateway-in-kernel",
+    variable: "SKERRY_GATEWAY_IN_KERNEL",
+    argument: IN_KERNEL.join("|"),
+    summary: "whether nftables forwards TCP and UDP routes where the machine allows it",
+    reload: "restart",
+    parse: (written) => choiceOf(written, IN_KERNEL),
+    fallback: () => "auto",
+    fallbackText: "auto",
   }),
   "storage.directories": setting<readonly string[]>({
     flag: "storage-dir",

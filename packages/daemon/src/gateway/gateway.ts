@@ -1,6 +1,7 @@
 /** The gateway of a node: live table, workers, certificates and static sites, wired together. */
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
+import { BRIDGE_PREFIX } from "@skerry/core/compute/names.ts";
 import { isGuardedAddress } from "@skerry/core/domain/addresses.ts";
 import type { StoredCertificate } from "@skerry/core/domain/certificates.ts";
 import type { ContainerEndpoints } from "@skerry/core/domain/compute.ts";
@@ -20,7 +21,8 @@ import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import { Fleet } from "./fleet.ts";
 import { createGuard } from "./guarded.ts";
-import { L4Control } from "./l4-control.ts";
+import { KernelForwarding } from "./kernel.ts";
+import { L4Control, type L4Status } from "./l4-control.ts";
 import { startSites } from "./sites.ts";
 
 export interface GatewayOptions {
@@ -54,6 +56,8 @@ export interface GatewayOptions {
   readonly keyOf: (certificate: StoredCertificate) => string;
   /** Networks of proxies in front of it. */
   readonly proxyProtocolFrom: readonly string[];
+  /** Whether the kernel may forward. */
+  readonly inKernel: "auto" | "never";
 }
 
 export interface RouteStatus {
@@ -62,6 +66,7 @@ export interface RouteStatus {
   readonly reason?: string;
   /** Of routes below HTTP. */
   readonly traffic?: L4Counters;
+  readonly forwarding?: L4Status["forwarding"];
 }
 
 export interface Gateway extends AsyncDisposable {
@@ -116,12 +121,21 @@ function openTables(
   httpsPort: () => number,
 ): { table: LiveTable; l4: L4Control } {
   const onChange = (change: TableChange): void => {
-    if (publish(change)) l4.update(change.remove);
+    if (publish(change) && change.putL4.length + change.remove.length > 0) l4.update(change.remove);
   };
   const table = parts.use(new LiveTable({ ...options, onChange }));
+  const isOwn = createGuard([options.containerNetworks]);
+  const kernel = parts.use(
+    new KernelForwarding({
+      ...{ ...options, host: options.http.host, bridges: BRIDGE_PREFIX, entries: () => table.l4 },
+      isEnabled: options.inKernel === "auto",
+      hasAnnouncers: options.proxyProtocolFrom.length > 0,
+      isGuarded: (ip) => isGuardedAddress(ip, isOwn),
+    }),
+  );
   const l4 = parts.use(
     new L4Control({
-      ...options,
+      ...{ ...options, kernel },
       entries: () => table.l4,
       entry: (uid) => table.l4Entry(uid),
       httpsPort,

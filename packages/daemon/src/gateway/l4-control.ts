@@ -6,10 +6,12 @@ import type { Logger } from "@skerry/core/domain/telemetry.ts";
 import type { HostPort } from "@skerry/core/gateway/control.ts";
 import { addCounters, emptyCounters, type L4Counters, type L4Entry } from "@skerry/core/gateway/l4/entry.ts";
 import type { FleetL4 } from "./fleet.ts";
+import type { KernelForwarding } from "./kernel.ts";
 import { L4Ports } from "./l4-ports.ts";
 
 export interface L4ControlOptions {
   readonly clock: Clock;
+  readonly kernel: KernelForwarding;
   readonly log: Logger;
   readonly http: HostPort;
   /** Our own, where `ssh` may come too. */
@@ -26,6 +28,8 @@ export interface L4Status {
   readonly state: "ready" | "down";
   readonly reason?: string;
   readonly traffic: L4Counters;
+  /** Who carries the bytes, and why not the kernel. */
+  readonly forwarding: { readonly by: "kernel" | "workers"; readonly reason?: string };
 }
 
 export class L4Control implements FleetL4, AsyncDisposable {
@@ -33,6 +37,7 @@ export class L4Control implements FleetL4, AsyncDisposable {
   readonly #ports: L4Ports;
   /** Of workers that live, by route. */
   readonly #live = new Map<object, Map<string, L4Counters>>();
+  #settling: Promise<void> = Promise.resolve();
   /** Of those that have ended. */
   readonly #ended = new Map<string, L4Counters>();
 
@@ -43,8 +48,9 @@ export class L4Control implements FleetL4, AsyncDisposable {
   }
 
   /** Before the workers start. */
-  start(): Promise<void> {
-    return this.#ports.start();
+  async start(): Promise<void> {
+    await this.#ports.start();
+    await this.#options.kernel.start();
   }
 
   /** Routes have changed. */
@@ -53,11 +59,11 @@ export class L4Control implements FleetL4, AsyncDisposable {
       this.#ended.delete(id);
       for (const counters of this.#live.values()) counters.delete(id);
     }
-    void this.#ports.update();
+    this.#settling = this.#ports.update().then(() => this.#options.kernel.update());
   }
 
   settled(): Promise<void> {
-    return this.#ports.settled();
+    return this.#settling;
   }
 
   entries(): readonly L4Entry[] {
@@ -87,8 +93,10 @@ export class L4Control implements FleetL4, AsyncDisposable {
 
   statusOf({ meta, spec }: Route, isServed: boolean): L4Status {
     const listener = parseListener(spec.listen ?? "");
-    const shared = { url: this.#urlOf(listener), traffic: this.#trafficOf(meta.uid) };
     const entry = this.#options.entry(meta.uid);
+    const reason = entry === undefined ? "it is not in force yet" : this.#options.kernel.whyNot(entry);
+    const forwarding = reason === undefined ? { by: "kernel" as const } : { by: "workers" as const, reason };
+    const shared = { url: this.#urlOf(listener), traffic: this.#trafficOf(meta.uid), forwarding };
     const down = (reason: string) => ({ ...shared, state: "down" as const, reason });
     if (!isServed) return down("this node runs no gateway workers");
     if (entry === undefined) return down("it is not in force yet");
@@ -116,7 +124,8 @@ export class L4Control implements FleetL4, AsyncDisposable {
 
   #trafficOf(uid: string): L4Counters {
     const live = [...this.#live.values()].flatMap((counters) => counters.get(uid) ?? []);
-    return live.reduce(addCounters, this.#ended.get(uid) ?? emptyCounters());
+    const others = addCounters(this.#ended.get(uid) ?? emptyCounters(), this.#options.kernel.countersOf(uid));
+    return live.reduce(addCounters, others);
   }
 
   /** Where it answers on this node. An address that stands for all is left out. */

@@ -9,6 +9,7 @@ export const routePresentation: Presentation<RouteView> = {
   leaveOut: ["LABELS", "AGE", "MATCH", "PROJECT", "TO"],
   facts: [
     { title: "PROXY PROTOCOL", value: ({ spec }) => spec.proxyProtocol ?? [] },
+    { title: "FORWARDED BY", value: ({ status }) => forwarderOf(status) },
     { title: "CONNECTIONS", value: ({ status }) => connectionsOf(status) },
     { title: "TRAFFIC", value: ({ status }) => trafficOf(status) },
   ],
@@ -35,6 +36,12 @@ export const routePresentation: Presentation<RouteView> = {
     labelsColumn,
   ],
 };
+
+function forwarderOf(status: RouteView["status"]): readonly string[] {
+  if (status?.forwarding === undefined) return [];
+  const { by, reason } = status.forwarding;
+  return by === "kernel" ? ["the kernel (nftables)"] : [`the gateway; not the kernel: ${reason ?? "-"}`];
+}
 
 function connectionsOf(status: RouteView["status"]): readonly string[] {
   if (status?.traffic === undefined) return [];

@@ -56,6 +56,10 @@ export const routeSchema = resourceSchema("route", spec).extend({
       url: z.string().describe("Where it answers on this node"),
       state: z.enum(["ready", "down"]),
       reason: z.string().optional().describe("Why it is down"),
+      forwarding: z
+        .object({ by: z.enum(["kernel", "workers"]), reason: z.string().optional().describe("Why not the kernel") })
+        .optional()
+        .describe("Below HTTP: who carries the bytes"),
       traffic: z
         .object({
           connections: z.int().describe("That were taken"),
