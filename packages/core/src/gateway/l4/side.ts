@@ -153,7 +153,8 @@ export class Side {
     if (other === undefined || this.#held !== undefined || this.hasEnded) return;
     this.hasEnded = true;
     this.#owner.onBytes(this, 0);
-    other.end();
+    // The second end, with nothing on its way: closing both says it too, and costs less.
+    if (!other.hasEnded || other.isWriting || this.isWriting) other.end();
     this.#owner.onProgress();
   }
 
