@@ -23,6 +23,11 @@ const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: "tmux", program: "tmux", reason: "gives the CLI a real terminal" },
   { name: "zsh", program: "zsh", reason: "completes skerry's words" },
   { name: "fish", program: "fish", reason: "completes skerry's words" },
+  { name: "openssh-server", program: "sshd", reason: "is what an ssh route leads to", full: true },
+  { name: "openssl", program: "openssl", reason: "shows whose certificate a handshake gets" },
+  { name: "bind9-dnsutils", program: "dig", reason: "asks over a udp route", full: true },
+  { name: "dnsmasq-base", program: "dnsmasq", reason: "answers it", full: true },
+  { name: "iperf3", program: "iperf3", reason: "loads tcp and udp routes", full: true },
   { name: "systemd", program: "systemd-analyze", reason: "reads the unit of skerry service", full: true },
 ];
 
