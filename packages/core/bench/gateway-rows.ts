@@ -1,7 +1,6 @@
 /** The rows of the benchmark: what is asked of each contender, and what is counted. */
 import { BROWSER_HEADS, h2load, handshakes, type Load, speaksH2, wrk } from "./gateway-load.ts";
 import type { Ports } from "./gateway-peers.ts";
-import { NO_TCP } from "./gateway-worker.ts";
 
 export interface BenchRow {
   readonly name: string;
@@ -19,8 +18,7 @@ const http = (path: string, connections: number, args: readonly string[] = []) =
 };
 
 const withoutTcp = (contender: string): string | undefined => {
-  if (contender === "ours") return NO_TCP;
-  return contender === "nginx" || contender === "haproxy" ? undefined : "not a proxy of TCP here";
+  return ["ours", "nginx", "haproxy"].includes(contender) ? undefined : "not a proxy of TCP here";
 };
 
 export const ROWS: readonly BenchRow[] = [

@@ -5,14 +5,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { LIMITS } from "../src/domain/limits.ts";
 import type { FromWorker, ToWorker } from "../src/gateway/control.ts";
+import type { L4Entry } from "../src/gateway/l4/entry.ts";
 import type { TableEntry } from "../src/gateway/table.ts";
 import { CERTIFICATE, KEY, type Ports } from "./gateway-peers.ts";
 import type { Program } from "./gateway-processes.ts";
 
 const WORKER = join(import.meta.dirname, "../../daemon/src/gateway/worker.ts");
-
-/** What keeps our worker from being asked to proxy TCP. */
-export const NO_TCP: string | undefined = "our worker has no TCP routes yet";
 
 const LOG = { fileBytes: LIMITS.gateway.accessLogBytes / LIMITS.gateway.accessFiles, share: 1 };
 
@@ -30,6 +28,11 @@ function entries(upstreamPort: number): readonly TableEntry[] {
     { id: "bench", host: "127.0.0.1", path: "/", upstream },
     { id: "shop", host: "shop.example.com", path: "/shop", upstream },
   ];
+}
+
+function tcpEntry({ tcp, upstream }: Ports): L4Entry {
+  const backends = [{ host: "127.0.0.1", port: upstream }];
+  return { id: "tcp", protocol: "tcp", host: "", port: tcp, backends, reach: "any" };
 }
 
 /** `BENCH_CPU_PROF=FOLDER` leaves a profile there. `logFolder` undefined: without an access log. */
@@ -62,7 +65,8 @@ export function ownProgram(ports: Ports, logFolder: string | undefined, expectsF
         type: "start",
         http: { host: "127.0.0.1", port: ports.plain },
         https: { host: "127.0.0.1", port: ports.tls },
-        ...{ generation: 0, entries: entries(ports.upstream), l4: [], ports: [], guarded: [], announcers: [] },
+        ...{ generation: 0, entries: entries(ports.upstream), guarded: [], announcers: [] },
+        ...{ l4: [tcpEntry(ports)], ports: [`tcp/${ports.tcp}`] },
         ...(logFolder === undefined ? {} : { accessLog: { directory: logFolder, file: "access.log", ...LOG } }),
         ...{ ticketSecret: randomBytes(32).toString("base64"), tlsMinVersion: "1.2" },
       });
