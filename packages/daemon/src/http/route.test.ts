@@ -104,6 +104,19 @@ describe("routes", () => {
     }
   });
 
+  test("of a port keep it when labels and target change, and ask for nothing", async () => {
+    const spec = { listen: "tcp://:20411", to: "tcp://198.51.100.1:5432" };
+    const made = await cluster.admin.call(routeRoutes.create, { body: { name: "port", spec } });
+    const params = { name: "port" };
+    const body = { spec: { to: "tcp://198.51.100.2:5432" }, labels: { a: "b" }, revision: made.meta.revision };
+    assert.equal((await cluster.admin.call(routeRoutes.update, { params, body })).spec.to, "tcp://198.51.100.2:5432");
+    for (const change of [{ match: { methods: ["GET"] } }, { path: "/x" }]) {
+      const refused = await refusal(cluster.admin.call(routeRoutes.update, { params, body: { spec: change } }));
+      assert.ok(isError(refused, "invalid"), refused.message);
+    }
+    await cluster.admin.call(routeRoutes.delete, { params });
+  });
+
   test("are explained to those who may read them, and to others as if there was none", async () => {
     const spec = { host: "e.example.com", to: "http://198.51.100.1" };
     await mia.call(routeRoutes.create, { body: { name: "all", spec } });

@@ -62,7 +62,7 @@ export default defineCommand({
       body: {
         ...(Object.keys(changed).length === 0 && !hasMoved
           ? {}
-          : { spec: { ...changed, ...placeOf(before, said, flags) } }),
+          : { spec: { ...changed, ...placeOf(hasMoved ? before : undefined, said, flags) } }),
         // Labels, and what it asks for, are replaced as a whole: what somebody else changes meanwhile must not be lost.
         ...(before === undefined
           ? {}
