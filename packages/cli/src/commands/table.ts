@@ -75,6 +75,11 @@ export const ENTRIES: readonly Entry[] = [
     "Tell step by step which route a request takes, and why",
     () => import("./route/explain.ts"),
   ),
+  command(
+    "route ticket",
+    "Print a header with which answers say which route has decided",
+    () => import("./route/ticket.ts"),
+  ),
   command("route update", "Change where a route leads, or its labels", () => import("./route/update.ts")),
   ...resource("route", "Remove routes; the last one to a host name frees the name"),
 

@@ -194,6 +194,8 @@ export const GATEWAY_LIMITS = {
     maxConditionName: 64,
     /** Characters of its value. */
     maxConditionValue: 256,
+    /** A ticket for answers that say which route has decided is good for so long. */
+    explainTicketMs: 10 * minute,
     /** Routes that one explanation of a decision tells of, besides the one that has won. */
     maxExplainSteps: 100,
     /** Routes of one project whose path is a pattern: those of a host are tried one after another. Beyond: `exhausted/quota`. */

@@ -43,6 +43,8 @@ export type ToWorker =
       readonly guarded: readonly string[];
       /** Absent: no request is logged. As `AccessLog` takes it. */
       readonly accessLog?: AccessLogPlace & { readonly share: number };
+      /** Base64: what tickets are signed with (routing/ticket.ts). Absent: none is taken. */
+      readonly explainKey?: string | undefined;
       /** Base64: the same for all workers, so that each resumes the TLS sessions of the others. */
       readonly ticketSecret: string;
       /** The oldest version of TLS that clients may use. */

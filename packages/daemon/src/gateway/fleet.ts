@@ -45,6 +45,7 @@ export interface FleetOptions {
   readonly metrics: Metrics;
   /** As in the message `start`. */
   readonly guarded: readonly string[];
+  readonly explainKey?: string;
   /** As in the message `start`. */
   readonly tlsMinVersion: TlsVersion;
   /** Where the workers log requests, and how many of them; absent: nowhere. */
@@ -229,7 +230,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   async #launch(): Promise<void> {
-    const { clock, http, https, entries, l4 } = this.#options;
+    const { clock, http, https, entries, l4, guarded, explainKey, tlsMinVersion } = this.#options;
     // Its stdout is for nobody: what it has to say comes through the pipe.
     const child = fork(fileURLToPath(this.#options.worker ?? WORKER), [], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
@@ -256,9 +257,7 @@ export class Fleet implements AsyncDisposable {
       l4: l4?.entries() ?? [],
       ports: l4?.ports() ?? [],
       announcers: this.#options.announcers ?? [],
-      guarded: this.#options.guarded,
-      ticketSecret: this.#ticketSecret,
-      tlsMinVersion: this.#options.tlsMinVersion,
+      ...{ guarded, explainKey, tlsMinVersion, ticketSecret: this.#ticketSecret },
       ...this.#accessLogOf(slot),
     });
     const deadline = setTimeout(() => child.kill("SIGKILL"), startMs);

@@ -16,6 +16,7 @@ import { ServedCertificates } from "@skerry/core/gateway/certificates/served.ts"
 import type { GivenCertificate, HostPort } from "@skerry/core/gateway/control.ts";
 import type { L4Counters } from "@skerry/core/gateway/l4/entry.ts";
 import { LiveTable, type TableChange } from "@skerry/core/gateway/live-table.ts";
+import { signTicket, TICKET_KEY_BYTES } from "@skerry/core/gateway/routing/ticket.ts";
 import type { TableEntry, Upstream } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
@@ -78,6 +79,8 @@ export interface Gateway extends AsyncDisposable {
   statusOf(route: Route): RouteStatus;
   /** Whether a port is open to every project (`any`), to who may use any port, or is one of our own. On `https` ssh may come too. */
   portRule(port: number): "any" | "guarded" | "https" | "own";
+  /** For requests whose answers are to say which route of the project has decided. */
+  ticketFor(project: string): { readonly ticket: string; readonly untilMs: number };
   /** All that may decide about requests to this host name. */
   entriesFor(host: string): readonly TableEntry[];
   /** Whether no route leads to the address but those of who may use any. */
@@ -171,11 +174,17 @@ function certificateSource(authority: Authority, certificates: ServedCertificate
   };
 }
 
+function ticketFor(clock: Clock, key: Buffer, project: string): ReturnType<Gateway["ticketFor"]> {
+  const untilMs = clock.wallMs() + LIMITS.gateway.explainTicketMs;
+  return { ticket: signTicket(key, project, untilMs), untilMs };
+}
+
 /** @throws what keeps it from listening. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await using parts = new AsyncDisposableStack();
   const { log, objects, sitesSocket, workers, http, https } = options;
   const authority = new Authority(options);
+  const explainKey = Buffer.from(options.random.bytes(TICKET_KEY_BYTES));
   const certificates = new ServedCertificates({
     wallMs: () => options.clock.wallMs(),
     keyOf: options.keyOf,
@@ -196,6 +205,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       new Fleet({
         ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks], l4 },
         announcers: options.proxyProtocolFrom,
+        explainKey: explainKey.toString("base64"),
         certificateFor: certificateSource(authority, certificates, table, https.host),
       }),
     );
@@ -225,6 +235,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return statusOf(route, running?.httpsPort, https.port, table.entry(route.meta.uid)?.upstream);
     },
     portRule: (port) => portRuleOf(options, port),
+    ticketFor: (project) => ticketFor(options.clock, explainKey, project),
     entriesFor: (host) => table.entriesFor(host),
     isGuarded,
     accessLogDirectory: options.accessLog?.directory,

@@ -77,6 +77,7 @@ function serve(message: Start): () => Promise<void> {
       onRequest: onEnd,
       onSweep: reportSoon,
       limits: LIMITS.proxy,
+      ...(message.explainKey === undefined ? {} : { explainKey: Buffer.from(message.explainKey, "base64") }),
     },
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),

@@ -6,10 +6,16 @@ import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { Refusal } from "@skerry/core/gateway/http1/grammar.ts";
 import { askedFor, type Explanation, explain } from "@skerry/core/gateway/routing/explain.ts";
+import { TICKET_HEADER } from "@skerry/core/gateway/routing/ticket.ts";
 import type { TableEntry } from "@skerry/core/gateway/table.ts";
+import { projectOf } from "./meta.ts";
 import type { Services } from "./services.ts";
 
-export function routeExplainHandler(services: Services) {
+export function routeExplainHandlers(services: Services) {
+  return [explainHandler(services), ticketHandler(services)];
+}
+
+function explainHandler(services: Services) {
   return handle.json(routeRoutes.explain, async (call, { body }) => {
     call.projects();
     const [, authority = "", target = ""] = /^(?:https?:\/\/)?([^/?#]*)([^#]*)$/i.exec(body.url) ?? [];
@@ -32,6 +38,15 @@ export function routeExplainHandler(services: Services) {
     const entries = services.gateway.entriesFor(asked.host);
     if (!entries.some(mayRead)) call.hide(`route to ${asked.host}`);
     return toView(services, call, explain(entries, asked, mayRead));
+  });
+}
+
+function ticketHandler(services: Services) {
+  return handle.json(routeRoutes.ticket, async (call, { body }) => {
+    const project = projectOf(services, call, body.project) ?? call.principal.projectUid;
+    call.authorize({ project }, body.project === undefined ? "your project" : `project ${body.project}`);
+    const { ticket, untilMs } = services.gateway.ticketFor(project);
+    return { header: TICKET_HEADER, ticket, expiresAt: new Date(untilMs).toISOString() };
   });
 }
 

@@ -9,7 +9,7 @@ import { type RouteChange, type RouteEntry, toRoute } from "@skerry/core/gateway
 import { openBucketFor } from "./bucket.ts";
 import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
-import { routeExplainHandler } from "./route-explain.ts";
+import { routeExplainHandlers } from "./route-explain.ts";
 import {
   assertMay,
   assertMayTake,
@@ -78,7 +78,7 @@ export function routeHandlers(services: Services) {
       return undefined;
     }),
 
-    routeExplainHandler(services),
+    ...routeExplainHandlers(services),
 
     handle.json(authorityRoutes.get, async () => ({ certificate: await gateway.authorityCertificate() })),
   ];

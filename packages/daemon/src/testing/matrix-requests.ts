@@ -147,6 +147,7 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   },
   "route.list": list(({ meta }, { route }) => meta.name === route),
   "route.get": { ghost: ["route", "project"], input: byRoute },
+  "route.ticket": { ghost: ["project"], input: ({ project }) => ({ body: { project } }) },
   "route.explain": {
     ghost: ["route"],
     input: ({ route }) => ({ body: { method: "GET", url: `http://${route}.example.com/` } }),

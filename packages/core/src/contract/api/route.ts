@@ -12,6 +12,15 @@ export const routeRoutes = defineRoutes<typeof routeSchemas>({
   create: route.create("Publish something under a host name"),
   update: route.update("Change where a route leads, or its labels"),
   delete: route.delete("Delete a route; the last one to a host name frees the name"),
+  ticket: {
+    id: "route.ticket",
+    method: "POST",
+    path: "/v1/routes/ticket",
+    permission: "gateway.routes:read",
+    summary: "Give a ticket with which answers of the gateway say which route of a project has decided",
+    kind: "json",
+    status: 200,
+  },
   explain: {
     id: "route.explain",
     method: "POST",

@@ -89,6 +89,16 @@ export const routeSchemas = {
   }),
   update: route.update(spec.partial()),
   delete: route.delete,
+  ticket: {
+    params: noParams,
+    query: noQuery,
+    body: z.strictObject({ project: z.string().max(64).optional().describe("Name or uid; default: your own") }),
+    output: z.object({
+      header: z.string().describe("Name of the header that is sent with a request"),
+      ticket: z.string().describe("Its value"),
+      expiresAt: z.string(),
+    }),
+  },
   explain: {
     params: noParams,
     query: noQuery,

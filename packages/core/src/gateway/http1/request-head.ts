@@ -29,6 +29,8 @@ export interface RequestHead {
   readonly takesTrailers: boolean;
   /** X-Request-Id as it came, not checked. */
   readonly requestId: string | undefined;
+  /** X-Skerry-Explain as it came, not checked; see routing/ticket.ts. */
+  readonly ticket: string | undefined;
   /** How often it has been through a gateway of this kind. */
   readonly hops: number;
   /** The other headers that are passed on, each line with its end. */
@@ -53,6 +55,7 @@ const UPGRADE = 6;
 export const EXPECT = 7;
 export const REQUEST_ID = 8;
 export const TE = 9;
+export const EXPLAIN = 10;
 export const LOOP = -1;
 
 /** Every header that is not just passed on; so are names that begin with `DROPPED_PREFIX`. */
@@ -68,6 +71,7 @@ export const REQUEST_NAMES = [
   ["connection", CONNECTION],
   ["keep-alive", DROP],
   ["x-request-id", REQUEST_ID],
+  ["x-skerry-explain", EXPLAIN],
   ["content-length", LENGTH],
   ["http2-settings", DROP],
   ["proxy-connection", DROP],
@@ -99,6 +103,7 @@ const said = {
   expectsContinue: false,
   takesTrailers: false,
   requestId: undefined as string | undefined,
+  ticket: undefined as string | undefined,
   hops: 0,
 };
 const fields = new HeadFields({ names: REQUEST_NAMES, droppedPrefix: DROPPED_PREFIX, dropsUnderscores: true, note });
@@ -141,6 +146,7 @@ export function parseRequestHead({ bytes, from, text }: HeadBytes, limits: HeadL
     isUpgrade: isWebSocket(method, isHttp10),
     takesTrailers: said.takesTrailers && !isHttp10,
     requestId: said.requestId,
+    ticket: said.ticket,
     hops: said.hops,
     lines: fields.keptLines(),
   };
@@ -166,6 +172,7 @@ function begin(): void {
   said.expectsContinue = false;
   said.takesTrailers = false;
   said.requestId = undefined;
+  said.ticket = undefined;
   said.hops = 0;
 }
 
@@ -195,6 +202,9 @@ function note(what: number, value: string, isTabbed: boolean): Refusal | undefin
       return undefined;
     case LOOP:
       said.hops += hopsIn(value);
+      return undefined;
+    case EXPLAIN:
+      said.ticket = said.ticket === undefined ? value : "";
       return undefined;
     default:
       // Two ids are none.

@@ -11,6 +11,7 @@ import {
   CHUNKED,
   DROPPED_PREFIX,
   EXPECT,
+  EXPLAIN,
   HOST,
   hopsIn,
   LENGTH,
@@ -61,6 +62,7 @@ const said = {
   expectsContinue: false,
   takesTrailers: false,
   requestId: undefined as string | undefined,
+  ticket: undefined as string | undefined,
   hops: 0,
 };
 
@@ -109,6 +111,7 @@ function begin(): void {
   said.expectsContinue = false;
   said.takesTrailers = false;
   said.requestId = undefined;
+  said.ticket = undefined;
   said.hops = 0;
 }
 
@@ -151,6 +154,9 @@ function note(what: number, value: string): Refusal | Fault | undefined {
       // Two ids are none.
       said.requestId = said.requestId === undefined ? value : "";
       return undefined;
+    case EXPLAIN:
+      said.ticket = said.ticket === undefined ? value : "";
+      return undefined;
     default:
       return BAD_FIELD;
   }
@@ -189,6 +195,7 @@ function whole(lines: string, endsStream: boolean, limits: RequestLimits): Readi
     expectsContinue: said.expectsContinue,
     takesTrailers: said.takesTrailers && !isUpgrade,
     requestId: said.requestId,
+    ticket: said.ticket,
     hops: said.hops,
   };
 }

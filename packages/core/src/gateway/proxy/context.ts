@@ -26,6 +26,8 @@ export interface ProxyOptions {
   readonly onRequest: (record: RequestRecord) => void;
   /** Now and then while something happens, and once after it. */
   readonly onSweep?: () => void;
+  /** Tickets are signed with it; absent: no answer says which route has decided. */
+  readonly explainKey?: Buffer;
   /** Addresses of a name, as the system resolves it. For tests. */
   readonly resolve?: Resolve;
   /** Certificates that https upstreams are verified with besides the system's. */

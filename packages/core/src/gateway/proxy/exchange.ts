@@ -5,6 +5,7 @@ import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { TableEntry } from "../table.ts";
 import type { Context } from "./context.ts";
+import { explained } from "./explained.ts";
 import { errorId, isRequestId } from "./heads.ts";
 import {
   IDLE_TUNNEL,
@@ -173,7 +174,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     this.#phase = "answer";
     this.#headMs = this.#context.options.monotonicMs();
     this.#status = head.status;
-    this.#client.sendHead(head, this.#asChunks);
+    this.#client.sendHead(explained(head, this.head, this.#entry, this.#context.options), this.#asChunks);
   }
 
   onBody(buffer: Buffer, from: number, to: number): void {

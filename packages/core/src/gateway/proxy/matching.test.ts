@@ -6,13 +6,18 @@ import { LIMITS } from "../../domain/limits.ts";
 import type { RouteMatch } from "../../domain/route-match.ts";
 import { ProxyWorld } from "../../testing/proxy-world.ts";
 import { compileTable } from "../routing/route-table.ts";
+import { signTicket } from "../routing/ticket.ts";
 import type { TableEntry } from "../table.ts";
+import type { ProxyOptions } from "./context.ts";
 
 const HOST = "Host: app.example\r\n";
 
 /** Each route leads to an upstream of its own, which answers with the route's name and what it has got. */
-async function startWorld(routes: Readonly<Record<string, { path: string; match?: RouteMatch }>>): Promise<ProxyWorld> {
-  const world = await ProxyWorld.start();
+async function startWorld(
+  routes: Readonly<Record<string, { path: string; match?: RouteMatch }>>,
+  options: Partial<ProxyOptions> = {},
+): Promise<ProxyWorld> {
+  const world = await ProxyWorld.start({}, options);
   const entries: TableEntry[] = [];
   for (const [name, { path, match: asks }] of Object.entries(routes)) {
     const port = await world.listen((socket: Socket) => {
@@ -21,9 +26,10 @@ async function startWorld(routes: Readonly<Record<string, { path: string; match?
         text += bytes.toString("latin1");
         for (let end = text.indexOf("\r\n\r\n"); end >= 0; end = text.indexOf("\r\n\r\n")) {
           const head = text.slice(0, end);
+          seenHead = head;
           text = text.slice(end + 4);
           const body = `<${name} ${/x-api: *(\S*)/i.exec(head)?.[1] ?? "-"}>`;
-          socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+          socket.write(`HTTP/1.1 200 OK\r\nX-Skerry-Route: a lie\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
         }
       });
       socket.on("end", () => socket.end());
@@ -32,6 +38,7 @@ async function startWorld(routes: Readonly<Record<string, { path: string; match?
     entries.push({
       id: name,
       name,
+      project: "mia",
       host: "app.example",
       path,
       ...(asks && { match: asks }),
@@ -41,6 +48,9 @@ async function startWorld(routes: Readonly<Record<string, { path: string; match?
   world.proxy.setTable(compileTable(entries));
   return world;
 }
+
+/** What the upstreams were sent last. */
+let seenHead = "";
 
 const V2 = { headers: [{ name: "x-api", type: "exact", value: "v2" }] } as const;
 
@@ -76,6 +86,43 @@ test("a header that goes no further decides nothing: what is matched is what the
   for (const lines of ["Connection: close, X-Api\r\nX-Api: v2\r\n", "X_Api: v2\r\nConnection: close\r\n"]) {
     match(await world.exchange(`GET / HTTP/1.1\r\n${HOST}${lines}\r\n`), /<all ->/);
   }
+});
+
+test("an answer says which route has decided to who has a ticket of its project, and to nobody else", async () => {
+  const key = Buffer.alloc(32, 1);
+  let nowMs = 1_790_000_000_000;
+  const untilMs = nowMs + LIMITS.gateway.explainTicketMs;
+  await using world = await startWorld(
+    { all: { path: "/" }, v2: { path: "/", match: V2 } },
+    { explainKey: key, wallMs: () => nowMs },
+  );
+  const ask = async (ticket: string, more = "") => {
+    const answer = await world.exchange(
+      `GET / HTTP/1.1\r\n${HOST}X-Skerry-Explain: ${ticket}\r\n${more}Connection: close\r\n\r\n`,
+    );
+    ok(!/x-skerry-explain/i.test(seenHead), `the upstream got the ticket: ${seenHead}`);
+    return [...answer.matchAll(/X-Skerry-Route: (.*)\r\n/g)].map(([, said]) => said);
+  };
+  const good = signTicket(key, "mia", untilMs);
+  deepEqual(await ask(good), ['all; rule="all paths"']);
+  deepEqual(await ask(good, "X-Api: v2\r\n"), ['v2; rule="all paths, headers"']);
+  const tampered = good.replace(/[A-Za-z0-9_-](?=[A-Za-z0-9_-]{42}$)/, (one) => (one === "A" ? "B" : "A"));
+  for (const [what, ticket] of [
+    ["another project's", signTicket(key, "zoe", untilMs)],
+    ["another key's", signTicket(Buffer.alloc(32, 2), "mia", untilMs)],
+    ["longer than any", signTicket(key, "mia", untilMs + 1)],
+    ["over", signTicket(key, "mia", nowMs)],
+    ["changed", tampered],
+    ["another's project", good.replace("mia", "zoe")],
+    ["later", good.replace(/^\d+/, `${untilMs - 1}`)],
+    ["empty", ""],
+    ["long", "x".repeat(2000)],
+    ["two", `${good}\r\nX-Skerry-Explain: ${good}`],
+  ] as const) {
+    deepEqual(await ask(ticket), ["a lie"], what);
+  }
+  nowMs = untilMs;
+  deepEqual(await ask(good), ["a lie"]);
 });
 
 test("a path as long as may be costs a pattern that hangs others nothing", async () => {

@@ -69,7 +69,7 @@ export function explain(
 }
 
 /** How the route has come to win, in a few words: for a header of an answer. */
-function ruleOf({ path, match }: TableEntry, isAlone = true): string {
+export function ruleOf({ path, match }: TableEntry, isAlone = true): string {
   const kind =
     match?.path === "exact"
       ? "exact path"
