@@ -25,7 +25,8 @@ type Answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 /** An upstream that is Node's own server, on a plain connection. */
 async function h2Upstream(world: ProxyWorld, answer: Answer, settings = {}): Promise<Http2Server> {
-  const server = createServer({ settings });
+  // Node counts what it has to send, too.
+  const server = createServer({ settings, maxSessionMemory: 1000 });
   server.on("stream", (stream: ServerHttp2Stream, headers) => {
     stream.on("error", () => undefined);
     answer(stream, headers);
@@ -285,6 +286,34 @@ test("a client that does not read holds no more than the window of its stream, a
   equal((await ask(world, "GET", "/ok")).body.toString(), "ok");
   client.socket.destroy();
   await until(() => world.proxy.stats().inFlight === 0, "the end");
+});
+
+test("what waits for one client is never another's, though all came over one connection", async () => {
+  await using world = await ProxyWorld.start();
+  const sizeBytes = 20_000_000;
+  await h2Upstream(world, (stream, headers) => {
+    stream.respond({ ":status": 200, "content-length": String(sizeBytes) });
+    stream.end(Buffer.alloc(sizeBytes, headers[":path"]?.slice(1)));
+  });
+  const one = async (letter: string): Promise<void> => {
+    const request = httpRequest({
+      port: world.port,
+      path: `/${letter}`,
+      agent: false,
+      headers: { host: "app.example" },
+    });
+    request.end();
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    // More comes than the kernel keeps.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    let count = 0;
+    for await (const part of response) {
+      equal((part as Buffer).toString("latin1").replaceAll(letter, ""), "");
+      count += (part as Buffer).length;
+    }
+    equal(count, sizeBytes);
+  };
+  await Promise.all([..."abc"].map(one));
 });
 
 test("HTTP/2 from end to end: streams both ways at once, and trailers", async () => {
