@@ -149,8 +149,10 @@ export class H2Client implements ConnectionOwner, ProxyClient {
   }
 
   onOver(): void {
-    const { lingerMs } = this.#context.limits;
-    this.#idleUntilMs = this.#context.coarseMs + lingerMs;
+    const { clientReadIdleMs, lingerMs } = this.#context.limits;
+    // What was sent last may still be on its way to one who reads slowly.
+    this.#idleUntilMs = this.#context.coarseMs + (this.wire.isBlocked ? clientReadIdleMs : lingerMs);
+    this.#leftByMs = Number.POSITIVE_INFINITY;
     this.#settledByMs = Number.POSITIVE_INFINITY;
   }
 
