@@ -3,8 +3,11 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { frame, PREFACE } from "../testing/frame-corpus.ts";
 import { ProxyWorld, type RawClient, until } from "../testing/proxy-world.ts";
 import { GATEWAY_ERRORS, type GatewayError } from "./errors.ts";
+import { headersFrame } from "./http2/frames.ts";
+import { encodeField } from "./http2/hpack-encoder.ts";
 import type { ProxyLimits } from "./proxy/context.ts";
 
 const HOST = "Host: app.example\r\n";
@@ -22,6 +25,16 @@ interface Failure {
   readonly request?: string;
   readonly client?: (client: RawClient) => void;
 }
+
+const CONNECT_UDP = [
+  [":method", "CONNECT"],
+  [":protocol", "connect-udp"],
+  [":scheme", "http"],
+  [":path", "/"],
+  [":authority", "app.example"],
+]
+  .map(([name = "", value = ""]) => encodeField(name, value))
+  .join("");
 
 const answers = (text: string | undefined) => (world: ProxyWorld) => world.upstream(() => text);
 const closedPort = async (world: ProxyWorld) => {
@@ -105,6 +118,11 @@ const FAILURES: readonly Failure[] = [
     limits: { tunnelIdleMs: 20 },
     request: `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
     upstream: answers("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+  },
+  {
+    what: "a tunnel for another protocol than WebSocket",
+    error: "unsupported",
+    request: `${PREFACE}${frame(4, 0, 0, "")}${headersFrame(1, CONNECT_UDP, false)}`,
   },
   {
     what: "a client that goes away",

@@ -25,6 +25,7 @@ export const GATEWAY_ERRORS = {
     status: 504,
     means: "The upstream took no connection, did not answer, or stood still for too long; so did a tunnel.",
   },
+  unsupported: { status: 501, means: "A tunnel for another protocol than WebSocket was asked for (HTTP/2)." },
   aborted: { status: 0, means: "The client went away, or took nothing for too long, before the answer's end." },
 } as const satisfies Readonly<Record<string, GatewayErrorRow>>;
 

@@ -2,7 +2,17 @@
 
 /** RFC 9110 6.5.1: framing, routing, authentication, controls, conditions, and how the content is to be read. */
 const NOT_TRAILERS = new Set([
-  ...["age", "authorization", "cache-control", "cdn-loop", "connection", "content-encoding", "content-length"],
+  ...[
+    "age",
+    "authorization",
+    "cache-control",
+    "cdn-loop",
+    "client-cert",
+    "client-cert-chain",
+    "connection",
+    "content-encoding",
+    "content-length",
+  ],
   ...["content-range", "content-type", "cookie", "date", "expect", "expires", "forwarded", "host", "http2-settings"],
   ...["if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "keep-alive", "location"],
   ...["max-forwards", "pragma", "proxy", "proxy-authenticate", "proxy-authorization", "proxy-connection", "range"],
