@@ -54,7 +54,9 @@ async function portOf(
 const latin1 = (bytes: Buffer) => bytes.toString("latin1");
 
 test("the first bytes decide, whole or one at a time; not one of them is lost", async () => {
-  await using world = await portOf(["tcp", "ssh", "tls db.example.com", "tls *.example.com"]);
+  // Bytes decide here, and no clock.
+  const never = { silenceMs: 600_000, detectMs: 600_000 };
+  await using world = await portOf(["tcp", "ssh", "tls db.example.com", "tls *.example.com"], never);
   const rows: [Buffer, string][] = [
     [nameIn("SSH-2.0-client\r\n"), "ssh "],
     [nameIn("GET /x HTTP/1.1\r\n"), "own http "],
