@@ -153,11 +153,17 @@ function bindingOf({ name, labels, spec, ...rest }: Record<string, unknown>, val
   };
 }
 
-type RouteSpec = Readonly<{ host?: string; path?: string; listen?: string; proxyProtocol?: string; to: string }>;
+type RouteSpec = Readonly<{
+  host?: string;
+  path?: string;
+  match?: { readonly path?: "exact" | "regex" };
+  listen?: string;
+  to: string;
+}>;
 
 /** As the cloud keeps it, so that what is the same is seen to be the same. */
 function canonicalRoute(spec: RouteSpec, value: Record<string, unknown>, fail: Fail): Record<string, unknown> {
-  const read = (field: keyof RouteSpec, canonical: (text: string) => string): string => {
+  const read = (field: Exclude<keyof RouteSpec, "match">, canonical: (text: string) => string): string => {
     try {
       return canonical(spec[field] ?? (field === "path" ? "/" : ""));
     } catch (error) {
@@ -169,9 +175,12 @@ function canonicalRoute(spec: RouteSpec, value: Record<string, unknown>, fail: F
     const listen = read("listen", canonicalListener);
     return { ...spec, listen, to: read("to", (to) => canonicalTarget(to, listen)) };
   }
+  const kind = spec.match?.path;
   return {
+    ...spec,
     host: read("host", canonicalHost),
-    path: read("path", canonicalPath),
+    // A pattern that is missing is for the cloud to refuse.
+    ...(kind === "regex" && spec.path === undefined ? {} : { path: read("path", (path) => canonicalPath(path, kind)) }),
     to: read("to", (to) => canonicalTarget(to)),
   };
 }

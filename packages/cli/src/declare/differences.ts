@@ -33,16 +33,20 @@ export function differences(
   return { changes: changesFrom(before, { ...withLabels(labels), spec: changed }), changed };
 }
 
-const PEM = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+const PEM = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
+
+function plainPem(_key: string, value: unknown): unknown {
+  return typeof value === "string" && value.includes("-----") ? value.match(PEM)?.join("").replace(/\s/g, "") : value;
+}
 
 /** In the one spelling of several that mean the same: the order of mounts and ports, an image's own tag, the network that each project has. */
 function comparable(field: string, value: unknown): unknown {
   if (field === "image" && typeof value === "string") return value.includes(":") ? value : `${value}:latest`;
   if (field === "network") return value ?? "default";
   // What stands between the certificates of a file is for people.
-  if (field === "certificate" && typeof value === "string") return value.match(PEM)?.join("").replace(/\s/g, "");
   if (field === "match") return comparableMatch(value);
   if (field === "proxyProtocol") return value ?? "none";
+  if (field === "certificate" || field === "clientTls") return JSON.parse(JSON.stringify(value ?? null), plainPem);
   if ((field !== "volumes" && field !== "publish") || !Array.isArray(value)) return value;
   return value.map(canonical).sort();
 }

@@ -1,5 +1,6 @@
 /** The closed lists of which a person types or sees one, for those who see only the contract. */
 export { CERTIFICATE_USES } from "../domain/certificates.ts";
 export { RESTARTS } from "../domain/compute.ts";
+export { CLIENT_TLS_MODES } from "../domain/gateway.ts";
 export { ACTIONS, PERMISSION_TREE, ROLES } from "../domain/identity.ts";
 export { VISIBILITIES } from "../domain/objects.ts";

@@ -29,12 +29,18 @@ export const ERROR_TABLE = {
       encoding: 415, // a media type or content coding that is not taken
       host: 421, // a Host that is not ours
       target: 414, // the target of the request exceeds its limit
+      misdirected: 421, // the connection's TLS handshake was not made for this host, where that matters
     },
   },
   /** Who asks is not known. */
   unauthenticated: { exit: 4, status: 401, retryable: false, reasons: { expired: 401, revoked: 401 } },
   /** Who asks is known and may not. */
-  forbidden: { exit: 4, status: 403, retryable: false, reasons: { origin: 403, upstream: 403 } },
+  forbidden: {
+    exit: 4,
+    status: 403,
+    retryable: false,
+    reasons: { origin: 403, upstream: 403, "client-certificate": 403 },
+  },
   /** It does not exist, or may not be seen by who asks. */
   not_found: { exit: 5, status: 404, retryable: false, reasons: { route: 404 } },
   /** The state forbids it. */

@@ -31,6 +31,18 @@ export interface RouteSpec {
   readonly listen?: string;
   /** Of a route below HTTP: who asks is told to the backend. */
   readonly proxyProtocol?: ProxyVersion;
+  /** Clients show a certificate. Absent: they need none. */
+  readonly clientTls?: ClientTls;
+}
+
+/** require: without a good certificate 403. request: passed on when there is one. */
+export const CLIENT_TLS_MODES = ["require", "request"] as const;
+export interface ClientTls {
+  readonly mode: (typeof CLIENT_TLS_MODES)[number];
+  /** PEM: the authorities that certificates are of. */
+  readonly ca: string;
+  /** PEM: which certificates are revoked, by each of the authorities. */
+  readonly crl?: string;
 }
 export type Route = Resource<RouteSpec>;
 

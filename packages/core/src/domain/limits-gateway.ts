@@ -298,6 +298,12 @@ export const GATEWAY_LIMITS = {
     maxOcspLength: 32 * KiB,
     /** Host names of one certificate. Beyond: `invalid`. */
     maxCertificateNames: 100,
+    /** Authorities of clients that one route has. Beyond: `invalid`. */
+    maxClientAuthorities: 20,
+    /** Characters of a revocation list. Beyond: `invalid`. */
+    maxCrlLength: 128 * KiB,
+    /** Routes of one host whose authorities change together. Beyond: `conflict`. */
+    maxChangedTogether: 50,
     /** Shorter keys are weak, longer ones cost a server too much. */
     minRsaBits: 2048,
     /** @see minRsaBits */

@@ -4,6 +4,7 @@ import { parseTarget, type Route, spokenWith } from "../domain/gateway.ts";
 import type { Visibility } from "../domain/objects.ts";
 import { assertMatch } from "./routing/patterns.ts";
 import type { TableEntry, Upstream } from "./table.ts";
+import { termsIdOf } from "./tls/peer.ts";
 
 export interface BucketFacts {
   readonly uid: string;
@@ -21,12 +22,13 @@ export interface Lookups {
 
 /** @throws `invalid` when a pattern cannot be read. */
 export function compileRoute({ meta, spec }: Route, lookups: Lookups): TableEntry {
-  const { host, path, match } = spec;
+  const { host, path, match, clientTls } = spec;
   if (match !== undefined) assertMatch(path, match);
   return {
     ...{ id: meta.uid, name: meta.name, project: meta.project, host, path },
     ...(match === undefined ? {} : { match }),
     upstream: compileTarget(meta.project, spec, lookups),
+    ...(clientTls === undefined ? {} : { clientTls: { id: termsIdOf(clientTls), mode: clientTls.mode } }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { AccessLogPlace } from "./access/access-log.ts";
 import type { L4Counters, L4Entry } from "./l4/entry.ts";
 import type { ProxyStats, RequestRecord } from "./proxy/records.ts";
 import type { TableEntry } from "./table.ts";
+import type { ClientTerms } from "./tls/peer.ts";
 import type { TlsVersion } from "./tls/rules.ts";
 
 export interface HostPort {
@@ -24,6 +25,8 @@ export interface GivenCertificate extends Certificate {
   readonly forMs?: number;
   /** Of a wildcard: names below it that have certificates of their own. */
   readonly apart?: readonly string[];
+  /** Absent: clients are asked for no certificate. */
+  readonly clients?: ClientTerms;
 }
 
 export type ToWorker =

@@ -9,6 +9,7 @@ import { GATEWAY_ERRORS, type GatewayError } from "./errors.ts";
 import { headersFrame } from "./http2/frames.ts";
 import { encodeField } from "./http2/hpack-encoder.ts";
 import type { ProxyLimits } from "./proxy/context.ts";
+import { compileTable } from "./routing/route-table.ts";
 
 const HOST = "Host: app.example\r\n";
 const LAST = `${HOST}Connection: close\r\n\r\n`;
@@ -60,6 +61,8 @@ const FAILURES: readonly Failure[] = [
   { what: "CONNECT", error: "invalid/method", request: `CONNECT app.example:443 HTTP/1.1\r\n${LAST}` },
   { what: "a long target", error: "invalid/target", request: `GET /${"x".repeat(9000)} HTTP/1.1\r\n${LAST}` },
   { what: "many headers", error: "invalid/headers", request: `GET / HTTP/1.1\r\n${"X: 1\r\n".repeat(200)}${LAST}` },
+  { what: "TLS for another host", error: "invalid/misdirected", upstream: (world) => known(world, true) },
+  { what: "no certificate", error: "forbidden/client-certificate", upstream: (world) => known(world, false) },
   { what: "an address that is guarded", error: "forbidden/upstream", upstream: restricted },
   { what: "no route", error: "not_found/route", request: "GET / HTTP/1.1\r\nHost: other.example\r\n\r\n" },
   { what: "too many in flight", error: "exhausted/overload", limits: { maxInFlight: 0 }, upstream: answers("") },
@@ -142,6 +145,14 @@ const FAILURES: readonly Failure[] = [
 async function restricted(world: ProxyWorld): Promise<void> {
   const port = await world.listen(() => undefined);
   world.routeTo([{ kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "" }], { reach: "restricted" });
+}
+
+/** A route that wants a certificate; `tls`: connections are taken for ones after a handshake that asked for none. */
+async function known(world: ProxyWorld, tls: boolean): Promise<void> {
+  const clientTls = { id: "terms", mode: "require" } as const;
+  const upstream = { backends: [], reach: "any" } as const;
+  world.proxy.setTable(compileTable([{ id: "known", host: "app.example", path: "/", upstream, clientTls }]));
+  world.port = await world.listen((socket) => world.proxy.accept(socket, tls));
 }
 
 for (const { what, error, status, limits, upstream, request = GET, client } of FAILURES) {

@@ -14,6 +14,14 @@ export const GATEWAY_ERRORS = {
   "invalid/method": { status: 405, means: "CONNECT or TRACE was asked for." },
   "invalid/target": { status: 414, means: "The target of the request exceeds the limit." },
   "invalid/headers": { status: 431, means: "The head or the trailers of the request exceed a limit." },
+  "invalid/misdirected": {
+    status: 421,
+    means: "The TLS connection was made for another host, or before the rules for certificates of clients changed.",
+  },
+  "forbidden/client-certificate": {
+    status: 403,
+    means: "The route wants a certificate of the client, and a good one.",
+  },
   "forbidden/upstream": { status: 403, means: "The route leads to an address that its project may not reach." },
   "not_found/route": { status: 404, means: "No route leads from this host and path." },
   "exhausted/overload": { status: 503, means: "Too many requests are in flight, or wait for this upstream." },

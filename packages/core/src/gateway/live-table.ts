@@ -5,7 +5,7 @@
 import type { StoredCertificate } from "../domain/certificates.ts";
 import type { ContainerEndpoints } from "../domain/compute.ts";
 import { isError, SkerryError } from "../domain/errors.ts";
-import { namesAbove, type Route } from "../domain/gateway.ts";
+import { type ClientTls, namesAbove, type Route } from "../domain/gateway.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Bucket } from "../domain/objects.ts";
 import type { Clock } from "../domain/ports.ts";
@@ -16,6 +16,9 @@ import { type BucketFacts, compileRoute, type Lookups } from "./compile.ts";
 import { compileListener } from "./l4/compile.ts";
 import type { L4Entry } from "./l4/entry.ts";
 import type { TableEntry } from "./table.ts";
+import { ByHost } from "./tls/by-host.ts";
+import { crlUntilMs } from "./tls/client-authorities.ts";
+import { type ClientTerms, termsIdOf } from "./tls/peer.ts";
 
 export interface TableChange {
   readonly put: readonly TableEntry[];
@@ -53,6 +56,7 @@ export class LiveTable implements AsyncDisposable {
   readonly #l4 = new Map<string, L4Entry>();
   /** The entries that lead from each host, as it is written in the route; by id. */
   readonly #hosts = new Map<string, Map<string, TableEntry>>();
+  readonly #clientTls = new ByHost<ClientTls>();
   readonly #bucketsByName = new Map<string, BucketFacts>();
   readonly #seen: Record<FollowedKind, number> = { route: 0, bucket: 0, certificate: 0 };
   readonly #waiters = new Set<() => void>();
@@ -96,6 +100,15 @@ export class LiveTable implements AsyncDisposable {
   /** All that may decide about requests to this host name. */
   entriesFor(host: string): readonly TableEntry[] {
     return hostsFor(host).flatMap((name) => [...(this.#hosts.get(name)?.values() ?? [])]);
+  }
+
+  /** How handshakes for the host ask for certificates; undefined: not at all. */
+  clientTermsOf(host: string): ClientTerms | undefined {
+    const served = hostsFor(host).find((name) => this.#hosts.has(name));
+    const clientTls = served === undefined ? undefined : this.#clientTls.of(served);
+    if (clientTls === undefined) return undefined;
+    const { ca, crl } = clientTls;
+    return { id: termsIdOf(clientTls), ca, ...(crl === undefined ? {} : { crl, crlUntilMs: crlUntilMs(crl) }) };
   }
 
   /** @throws what the store throws. */
@@ -270,6 +283,7 @@ export class LiveTable implements AsyncDisposable {
       this.#l4.delete(uid);
       this.#leave(this.#entries.get(uid));
       this.#entries.delete(uid);
+      this.#clientTls.delete(uid);
     }
     for (const route of routes) {
       try {
@@ -286,6 +300,7 @@ export class LiveTable implements AsyncDisposable {
         this.#leave(before);
         this.#enter(entry);
         this.#entries.set(entry.id, entry);
+        this.#clientTls.put(entry.id, entry.host, route.spec.clientTls);
         put.push(entry);
       } catch (error) {
         this.#options.log.error({ error, route: route.meta.uid }, "gateway: a route cannot be read");

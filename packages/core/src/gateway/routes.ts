@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { SkerryError } from "../domain/errors.ts";
 import {
   assertProtocol,
+  type ClientTls,
   claimedName,
   namesAbove,
   type ProxyVersion,
@@ -22,6 +23,8 @@ import { matchKey, type RouteMatch } from "../domain/route-match.ts";
 import type { Compare, Entry, Json, Op, Store } from "../domain/store.ts";
 import { Turns } from "../domain/turns.ts";
 import { claimPort, releasePort } from "./port-claims.ts";
+import { assertSameTerms, changedTogether, withTls } from "./route-tls.ts";
+import { checkClientTls } from "./tls/client-authorities.ts";
 
 /** A route with the revision of its last change. */
 export interface RouteEntry {
@@ -46,6 +49,8 @@ export interface NewRoute {
   /** Of a route below HTTP, canonical: see `RouteSpec`. */
   readonly listen?: string;
   readonly proxyProtocol?: ProxyVersion;
+  /** Not checked yet. */
+  readonly clientTls?: ClientTls;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -57,6 +62,8 @@ export interface RouteChange {
   readonly proxyProtocol?: ProxyVersion | "none";
   /** Both canonical: all of what tells which requests it takes, but for the host. */
   readonly place?: { readonly path: string; readonly match: RouteMatch | undefined };
+  /** Not checked yet; null: none any more. Other routes of the host that have it get the same authorities. */
+  readonly clientTls?: ClientTls | null;
   readonly labels?: Readonly<Record<string, string>>;
   /** Refuse when the route has changed since. */
   readonly revision?: number;
@@ -100,9 +107,11 @@ export class RouteService {
     assertName(name, "route");
     await this.#assertRoom(project, match);
     const { labels } = input;
+    const clientTls = input.clientTls && checkClientTls(input.clientTls, this.#world.clock.wallMs());
     const meta = newMeta({ name, project, ...(labels === undefined ? {} : { labels }) }, this.#world);
     const below = listen === undefined ? {} : { listen, ...(proxyProtocol && { proxyProtocol }) };
-    const spec = { host, path, ...asMember(match), to, anyUpstream, ...spokenWith(input.protocol), ...below };
+    const plain = { host, path, ...asMember(match), to, anyUpstream, ...spokenWith(input.protocol), ...below };
+    const spec = withTls(plain, clientTls);
     const route: Route = { kind: "route", meta, spec };
     const key = resourceKey("route", project, name);
     const place = placeKey(route.spec);
@@ -116,6 +125,7 @@ export class RouteService {
       if ((await this.#store.get(key)) !== undefined) throw nameTaken(name);
       const claim = await this.#claim(host, project);
       const port = await claimPort(this.#store, portOf(route), project);
+      await assertSameTerms(this.#store, route);
       const { succeeded, revision } = await this.#store.transact({
         compare: [
           { key: owner.key, modRevision: owner.modRevision },
@@ -142,6 +152,8 @@ export class RouteService {
   }
 
   async #update(project: string, name: string, change: RouteChange): Promise<RouteEntry> {
+    const asked = change.clientTls;
+    const clientTls = asked && checkClientTls(asked, this.#world.clock.wallMs());
     for (let attempt = 0; attempt < LIMITS.gateway.maxTransactionAttempts; attempt++) {
       const { route, revision } = await this.#expect(project, name);
       if (change.revision !== undefined && change.revision !== revision) {
@@ -152,13 +164,14 @@ export class RouteService {
       const next: Route = {
         ...route,
         meta: touchMeta(route.meta, this.#world.clock, change.labels),
-        spec: nextSpec(route.spec, change),
+        spec: withTls(nextSpec(route.spec, change), clientTls),
       };
       const key = resourceKey("route", project, name);
       const move = await this.#move(route, next);
+      const others = await changedTogether(this.#store, this.#world.clock, next, clientTls);
       const result = await this.#store.transact({
-        compare: [{ key, modRevision: revision }, ...move.compare],
-        then: [put(key, next, next.meta.labels), ...move.then],
+        compare: [{ key, modRevision: revision }, ...move.compare, ...others.compare],
+        then: [put(key, next, next.meta.labels), ...move.then, ...others.then],
       });
       if (result.succeeded) return { route: next, revision: result.revision };
     }

@@ -1,7 +1,7 @@
 /** What a gateway worker knows: compiled routes and nothing else. Plain data: it crosses the control pipe as JSON. */
-
 import type { UpstreamProtocol } from "../domain/gateway.ts";
 import type { RouteMatch } from "../domain/route-match.ts";
+import type { ClientRule } from "./tls/peer.ts";
 
 export interface TableEntry {
   /** Uid of the route; for logs and to say which route decided. */
@@ -20,6 +20,8 @@ export interface TableEntry {
   /** What else a request must have. Absent: nothing. */
   readonly match?: RouteMatch;
   readonly upstream: Upstream;
+  /** Clients show a certificate. */
+  readonly clientTls?: ClientRule;
 }
 
 export interface Upstream {

@@ -126,7 +126,8 @@ function authorityOf(x509: typeof import("@peculiar/x509"), parts: Parts): TestA
         signingKey: parts.keys.privateKey,
         entries: revoked.map((serialNumber) => ({ serialNumber, revocationDate: new Date() })),
       });
-      return `${made.toString("pem")}\n`;
+      // As openssl names it.
+      return `${made.toString("pem").replaceAll(" CRL-", " X509 CRL-")}\n`;
     },
     async below(name) {
       const keys = await newKeys();

@@ -170,7 +170,9 @@ function certificateSource(authority: Authority, certificates: ServedCertificate
     const project = table.projectOf(host);
     if (project === undefined) return undefined;
     const apart = host.startsWith("*.") ? { apart: certificates.namesBelow(project, host) } : {};
-    return { ...(certificates.find(project, host) ?? (await authority.issue(host))), ...apart };
+    const clients = table.clientTermsOf(host);
+    const made = certificates.find(project, host) ?? (await authority.issue(host));
+    return { ...made, ...apart, ...(clients === undefined ? {} : { clients }) };
   };
 }
 

@@ -6,7 +6,7 @@
 import type { Server } from "node:net";
 import { coversName, nameAbove } from "@skerry/core/domain/certificates.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
-import type { Certificate, GivenCertificate } from "@skerry/core/gateway/control.ts";
+import type { GivenCertificate } from "@skerry/core/gateway/control.ts";
 
 /** How the default certificate is asked for. */
 const DEFAULT_NAME = "";
@@ -34,8 +34,10 @@ export interface CertificatesOptions {
   readonly ask: (name: string) => void;
   /** The host of the routes that serve a name: the name itself or `*.above.it`. */
   readonly servedAs: (name: string) => string | undefined;
+  /** Id of the terms under which the host asks for certificates of clients. */
+  readonly termsOf: (host: string) => string | undefined;
   /** What makes the handshakes with a certificate. */
-  readonly serverFor: (certificate: Certificate) => Server;
+  readonly serverFor: (certificate: GivenCertificate) => Server;
 }
 
 export class Certificates {
@@ -51,16 +53,16 @@ export class Certificates {
 
   /** What makes the handshake for the name that it gives; at once when it is there. Undefined: there is no certificate at all. */
   forHandshake(serverName: string): Server | undefined | Promise<Server | undefined> {
-    const key = this.#keyOf(serverName);
-    const kept = this.#current(key);
+    const name = serverName.toLowerCase().replace(/\.$/, "");
+    const host = NAME.test(name) ? this.#options.servedAs(name) : undefined;
+    const key = this.#keyOf(name, host);
+    const kept = this.#current(key, host);
     if (kept !== undefined) return this.#serverOf(kept);
     return this.#ask(key).then((server) => server ?? (key === DEFAULT_NAME ? undefined : this.forHandshake("")));
   }
 
   /** Under which name the certificate is kept. */
-  #keyOf(serverName: string): string {
-    const name = serverName.toLowerCase().replace(/\.$/, "");
-    const host = NAME.test(name) ? this.#options.servedAs(name) : undefined;
+  #keyOf(name: string, host: string | undefined): string {
     if (host === undefined) return DEFAULT_NAME;
     if (host === name) return host;
     if (nameAbove(name) === host.slice(2)) return this.#kept.get(host)?.certificate.apart?.includes(name) ? name : host;
@@ -68,8 +70,11 @@ export class Certificates {
     return this.#kept.has(name) || this.#mayAsk() ? name : DEFAULT_NAME;
   }
 
-  #current(key: string): Kept | undefined {
+  /** Not what is too old, nor what was given under other terms than the routes have now. */
+  #current(key: string, host: string | undefined): Kept | undefined {
     const kept = this.#kept.get(key);
+    const terms = host === undefined || key === DEFAULT_NAME ? undefined : this.#options.termsOf(host);
+    if (kept?.certificate.clients?.id !== terms) return undefined;
     return kept === undefined || this.#options.nowMs() >= kept.untilMs ? undefined : kept;
   }
 

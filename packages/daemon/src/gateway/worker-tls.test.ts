@@ -53,6 +53,7 @@ async function listen(minVersion: TlsVersion = "1.2"): Promise<Listener> {
       if (name === "a.example" || name === "b.example") return name;
       return name.endsWith(".wild.example") ? "*.wild.example" : undefined;
     },
+    termsOf: () => undefined,
     serverFor: (certificate) => {
       const server = createHandshakes(certificate, { ticketSecret, minVersion, accept });
       servers.push(server);

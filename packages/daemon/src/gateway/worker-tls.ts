@@ -6,8 +6,9 @@ import { createHash, hkdfSync } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TlsOptions as NodeTlsOptions, type TLSSocket } from "node:tls";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
-import type { Certificate } from "@skerry/core/gateway/control.ts";
+import type { GivenCertificate } from "@skerry/core/gateway/control.ts";
 import { MORE, NO_TLS, serverNameOf } from "@skerry/core/gateway/tls/client-hello.ts";
+import type { ClientTerms, Shown } from "@skerry/core/gateway/tls/peer.ts";
 import { ALPN_PROTOCOLS, TLS_RULES, TLS_VERSIONS, type TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { Certificates } from "./worker-certificates.ts";
 
@@ -21,20 +22,21 @@ export interface HandshakeOptions {
   readonly ticketSecret: Buffer;
   readonly minVersion: TlsVersion;
   /** After the handshake. */
-  readonly accept: (socket: TLSSocket) => void;
+  readonly accept: (socket: TLSSocket, shown: Shown | undefined) => void;
 }
 
 /** What makes the handshakes for one name. It listens nowhere: sockets are given to it. */
-export function createHandshakes(certificate: Certificate, options: HandshakeOptions): Server {
-  const { certificate: cert, key } = certificate;
+export function createHandshakes(certificate: GivenCertificate, options: HandshakeOptions): Server {
+  const { certificate: cert, key, clients } = certificate;
   const settings: NodeTlsOptions = {
     ...TLS_RULES,
     ...{ cert, key, minVersion: TLS_VERSIONS[options.minVersion] },
     ticketKeys: ticketKeysOf(certificate, options.ticketSecret),
     ALPNProtocols: [...ALPN_PROTOCOLS],
     handshakeTimeout: LIMITS.gateway.handshakeMs,
+    ...(clients === undefined ? {} : clientSettings(clients)),
   };
-  const server = createTlsServer(settings, options.accept);
+  const server = createTlsServer(settings, (socket) => options.accept(socket, clients && shownBy(socket, clients)));
   const { ocsp } = certificate;
   // Only where there is one: each listener makes every handshake dearer.
   if (ocsp !== undefined) server.on("OCSPRequest", (_own, _issuer, give) => give(null, Buffer.from(ocsp, "base64")));
@@ -43,9 +45,28 @@ export function createHandshakes(certificate: Certificate, options: HandshakeOpt
   return server;
 }
 
-/** Sessions end with what they were made under: another certificate takes no ticket of the one before. */
-function ticketKeysOf({ certificate }: Certificate, secret: Buffer): Buffer {
-  const under = createHash("sha256").update(certificate).digest();
+/** A handshake without a good certificate goes on: the answer can say what is wrong, and other routes may need none. */
+function clientSettings({ ca, crl }: ClientTerms): NodeTlsOptions {
+  return {
+    ...{ ca, requestCert: true, rejectUnauthorized: false, allowPartialTrustChain: true },
+    ...(crl === undefined ? {} : { crl }),
+  };
+}
+
+/** A session that was resumed tells the same: its ticket is worth nothing under other terms. */
+function shownBy(socket: TLSSocket, { id, crlUntilMs }: ClientTerms): Shown {
+  const found = socket.authorized ? socket.getPeerX509Certificate() : undefined;
+  if (found === undefined) return { termsId: id, untilMs: 0 };
+  const untilMs = Math.min(Date.parse(found.validTo), crlUntilMs ?? Number.POSITIVE_INFINITY);
+  return { termsId: id, certificate: found.raw, untilMs };
+}
+
+/** Sessions end with what they were made under: another certificate, or other terms, take no ticket of those before. */
+function ticketKeysOf({ certificate, clients }: GivenCertificate, secret: Buffer): Buffer {
+  const under = createHash("sha256")
+    .update(certificate)
+    .update(`\0${clients?.id ?? ""}`)
+    .digest();
   return Buffer.from(hkdfSync("sha256", secret, "", under, TICKET_KEY_BYTES));
 }
 

@@ -13,6 +13,8 @@ import { createProxy } from "@skerry/core/gateway/proxy/proxy.ts";
 import type { RequestRecord } from "@skerry/core/gateway/proxy/records.ts";
 import { checkSockets } from "@skerry/core/gateway/proxy/socket-check.ts";
 import { compileTable, type RouteTable } from "@skerry/core/gateway/routing/route-table.ts";
+import { ByHost } from "@skerry/core/gateway/tls/by-host.ts";
+import type { Shown } from "@skerry/core/gateway/tls/peer.ts";
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
 import { realDisk as disk } from "@skerry/core/platform/disk.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
@@ -41,6 +43,8 @@ let l4: WorkerL4 | undefined;
 let accessLog: AccessLog | undefined;
 
 let certificates: Certificates | undefined;
+/** Ids of the terms under which hosts ask for certificates of clients. */
+const clientTerms = new ByHost<string>();
 
 async function start(message: Start): Promise<void> {
   const served = serve(message);
@@ -57,6 +61,7 @@ async function start(message: Start): Promise<void> {
 function serve(message: Start): () => Promise<void> {
   const { http, https, generation, entries, guarded: networks, ticketSecret, tlsMinVersion } = message;
   table = compileTable(entries);
+  for (const { id, host, clientTls } of entries) clientTerms.put(id, host, clientTls?.id);
   const log = message.accessLog && new AccessLog({ ...message.accessLog, clock, disk, random });
   log?.setRoutes(entries, []);
   accessLog = log;
@@ -88,15 +93,16 @@ function serve(message: Start): () => Promise<void> {
   const handshakes = {
     ticketSecret: Buffer.from(ticketSecret, "base64"),
     minVersion: tlsMinVersion,
-    accept: (socket: TLSSocket) => {
+    accept: (socket: TLSSocket, shown: Shown | undefined) => {
       inheritClient(socket);
-      serving.accept(socket, true);
+      serving.accept(socket, true, shown);
     },
   };
   certificates = new Certificates({
     nowMs: () => performance.now(),
     ask: (host) => tell({ type: "certificate", host }),
     servedAs: (name) => table?.servedAs(name),
+    termsOf: (host) => clientTerms.of(host),
     serverFor: (certificate) => createHandshakes(certificate, handshakes),
   });
   const secure = createTlsListener(certificates);
@@ -155,6 +161,8 @@ async function change(message: Extract<ToWorker, { type: "delta" }>): Promise<vo
   const { generation, put, putL4, remove, ports, forget } = message;
   if (table === undefined) throw new Error("a change came before the start");
   certificates?.forget(forget ?? []);
+  for (const id of remove) clientTerms.delete(id);
+  for (const { id, host, clientTls } of put) clientTerms.put(id, host, clientTls?.id);
   table = table.with(put, remove);
   accessLog?.setRoutes(put, remove);
   proxy?.setTable(table);

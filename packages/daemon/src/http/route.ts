@@ -3,7 +3,7 @@ import { authorityRoutes, type RouteView, routeRoutes } from "@skerry/core/contr
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
-import type { Route } from "@skerry/core/domain/gateway.ts";
+import type { ClientTls, Route } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
 import { type RouteChange, type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
 import { openBucketFor } from "./bucket.ts";
@@ -24,6 +24,7 @@ import {
 import type { Services } from "./services.ts";
 
 type MatchView = NonNullable<RouteView["spec"]["match"]>;
+type ClientTlsView = NonNullable<RouteView["spec"]["clientTls"]>;
 
 const ANY_UPSTREAM: Permission = { root: "gateway", resource: "upstreams", action: "any" };
 const READ_CONTAINERS: Permission = { root: "compute", resource: "containers", action: "read" };
@@ -49,8 +50,8 @@ export function routeHandlers(services: Services) {
       const project = projectOf(services, call, body.project) ?? call.principal.projectUid;
       call.authorize({ project }, body.project === undefined ? "your project" : `project ${body.project}`);
       assertMayTake(call, gateway, project, place);
-      const { protocol } = body.spec;
-      assertHttp(protocol, place.listen);
+      const { protocol, clientTls } = body.spec;
+      assertHttp(body.spec, place.listen);
       const target = await checkTarget(services, call, project, body.spec.to, place.listen);
       const told = readTold(body.spec.proxyProtocol, place);
       const created = await routes.create({
@@ -58,6 +59,7 @@ export function routeHandlers(services: Services) {
         projectName: services.auth.projects.find(project)?.meta.name ?? "",
         ...(protocol === undefined ? {} : { protocol }),
         ...(body.name === undefined ? {} : { name: body.name }),
+        ...(clientTls === undefined ? {} : { clientTls: clientTlsOf(clientTls) }),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
       });
       await gateway.activated(created.revision);
@@ -91,6 +93,7 @@ interface Said {
         readonly to?: string | undefined;
         readonly protocol?: RouteChange["protocol"] | undefined;
         readonly proxyProtocol?: Parameters<typeof readTold>[0];
+        readonly clientTls?: ClientTlsView | null | undefined;
       })
     | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
@@ -106,20 +109,25 @@ async function changeOf(services: Services, call: Call, route: Route, said: Said
       details: { field: "host" },
     });
   }
-  const { path, match, to, protocol } = spec;
+  const { path, match, to, protocol, clientTls } = spec;
   const { listen } = route.spec;
   const hasMoved = path !== undefined || match !== undefined;
-  assertHttp(protocol, listen);
+  assertHttp(spec, listen);
   const target = to === undefined ? undefined : await checkTarget(services, call, route.meta.project, to, listen);
   const told = readTold(spec.proxyProtocol, route.spec);
   return {
     ...(told === undefined ? {} : { proxyProtocol: told }),
     ...(target === undefined ? {} : { target }),
     ...(protocol === undefined ? {} : { protocol }),
+    ...(clientTls === undefined ? {} : { clientTls: clientTls && clientTlsOf(clientTls) }),
     ...(hasMoved ? { place: requestsOf({ ...route.spec, ...spec }) } : {}),
     ...(labels === undefined ? {} : { labels }),
     ...(revision === undefined ? {} : { revision }),
   };
+}
+
+function clientTlsOf({ mode, ca, crl }: ClientTlsView): ClientTls {
+  return { mode, ca, ...(crl === undefined ? {} : { crl }) };
 }
 
 /** The route, when the route's permission holds on it. @throws what hides or forbids it. */
@@ -133,8 +141,18 @@ export async function openRoute(services: Services, call: Call, name: string, in
 }
 
 /** Below HTTP whatever is spoken goes through. @throws `invalid`. */
-function assertHttp(protocol: string | undefined, listen: string | undefined): void {
-  if (protocol === undefined || listen === undefined) return;
+function assertHttp(
+  { protocol, clientTls }: { readonly protocol?: unknown; readonly clientTls?: unknown },
+  listen: string | undefined,
+): void {
+  if (listen === undefined) return;
+  if (clientTls) {
+    throw new SkerryError("invalid", "A route below HTTP asks nobody for a certificate: TLS goes through unread.", {
+      hint: "Leave clientTls out; what it leads to may ask.",
+      details: { field: "spec.clientTls" },
+    });
+  }
+  if (protocol === undefined) return;
   throw new SkerryError(
     "invalid",
     "A route below HTTP has no protocol of its upstream: bytes go through as they are.",
@@ -172,10 +190,11 @@ async function checkTarget(
 }
 
 function toView(services: Services, { route, revision }: RouteEntry, current = true) {
-  const { host, path, match, to, listen, protocol, proxyProtocol } = route.spec;
+  const { host, path, match, to, listen, protocol, proxyProtocol, clientTls } = route.spec;
   const said = {
     ...(match === undefined ? {} : { match: match as MatchView }),
     ...(protocol === undefined ? {} : { protocol }),
+    ...(clientTls === undefined ? {} : { clientTls }),
   };
   const spec =
     listen === undefined ? { host, path, to, ...said } : { listen, to, ...(proxyProtocol && { proxyProtocol }) };

@@ -5,6 +5,7 @@ import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { PROTOCOL_OPTION } from "./protocol.ts";
+import { CLIENT_TLS_OPTIONS, clientTlsOf } from "./tls-flags.ts";
 import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
@@ -24,6 +25,7 @@ export default defineCommand({
     },
     name: { type: "string", describe: "Name of the route (default: made of host and path)" },
     ...MATCH_OPTIONS,
+    ...CLIENT_TLS_OPTIONS,
     ...LABEL_OPTION,
   },
   example: "route create app.example.com --to container/web:80",
@@ -59,6 +61,7 @@ export default defineCommand({
         hint: "Say HOST alone: skerry route create HOST --path-...",
       });
     }
+    const clientTls = await clientTlsOf(invocation, flags);
     const client = await invocation.client();
     const project = await invocation.project();
     const route = await client.call(routeRoutes.create, {
@@ -72,6 +75,7 @@ export default defineCommand({
           ...(match === undefined ? {} : { match }),
           ...(protocol === undefined ? {} : { protocol }),
           ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" }),
+          ...(clientTls ? { clientTls } : {}),
         },
       },
       signal: invocation.signal,

@@ -5,6 +5,7 @@ import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { assertRouteName } from "./name.ts";
 import { PROTOCOL_OPTION, type Protocol } from "./protocol.ts";
+import { CLIENT_TLS_OPTIONS, clientTlsOf, namesClientTls } from "./tls-flags.ts";
 import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
@@ -25,6 +26,7 @@ export default defineCommand({
       choices: ["v1", "v2", "none"],
       describe: "Tell the backend who asks, in the PROXY protocol (below HTTP)",
     },
+    ...CLIENT_TLS_OPTIONS,
     ...LABEL_CHANGE_OPTION,
   },
   example: "route update app-example-com --to container/web-2:80",
@@ -38,13 +40,14 @@ export default defineCommand({
       });
     }
     const hasMoved = flags.path !== undefined || said.match !== undefined || flags["match-all"];
+    const changesTls = namesClientTls(flags);
     const changed = {
       ...specOf(to, protocol),
       ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" | "none" }),
     };
-    if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved) {
+    if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved && !changesTls) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --to, --protocol, --proxy-protocol, --label, --path or what it asks for.",
+        hint: "Say --to, --protocol, --proxy-protocol, --client-ca, --label, --path or what it asks for.",
       });
     }
     const [name = ""] = args;
@@ -56,13 +59,18 @@ export default defineCommand({
       query: project === undefined ? {} : { project },
       signal: invocation.signal,
     };
-    const before = label.length === 0 && !hasMoved ? undefined : await client.call(routeRoutes.get, named);
+    const needsBefore = label.length > 0 || hasMoved || changesTls;
+    const before = needsBefore ? await client.call(routeRoutes.get, named) : undefined;
+    const clientTls = await clientTlsOf(invocation, flags, before?.spec.clientTls);
+    const spec = {
+      ...changed,
+      ...placeOf(hasMoved ? before : undefined, said, flags),
+      ...(clientTls === undefined ? {} : { clientTls }),
+    };
     const route = await client.call(routeRoutes.update, {
       ...named,
       body: {
-        ...(Object.keys(changed).length === 0 && !hasMoved
-          ? {}
-          : { spec: { ...changed, ...placeOf(hasMoved ? before : undefined, said, flags) } }),
+        ...(Object.keys(spec).length === 0 ? {} : { spec }),
         // Labels, and what it asks for, are replaced as a whole: what somebody else changes meanwhile must not be lost.
         ...(before === undefined
           ? {}

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { UPSTREAM_PROTOCOLS } from "../../domain/gateway.ts";
+import { CLIENT_TLS_MODES, UPSTREAM_PROTOCOLS } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { IN_PROJECT, nameSchema, noParams, noQuery, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
 
@@ -18,6 +18,15 @@ const match = z
     cookies: conditions("cookies"),
   })
   .describe("What a request must have besides host and path; replaced as a whole, {} for nothing");
+const clientTls = z
+  .strictObject({
+    mode: z
+      .enum(CLIENT_TLS_MODES)
+      .describe("require: without a good certificate 403; request: passed on when there is one"),
+    ca: z.string().max(LIMITS.gateway.maxChainLength).describe("PEM: the authorities whose certificates count"),
+    crl: z.string().max(LIMITS.gateway.maxCrlLength).optional().describe("PEM: what each of them has revoked"),
+  })
+  .describe("Clients show a certificate; the same for all routes of a host that have it");
 const spec = z.strictObject({
   host: z.string().max(255).optional().describe("Host name, or *.NAME for all below it (operators); cannot be changed"),
   path: z
@@ -49,6 +58,7 @@ const spec = z.strictObject({
     .enum(UPSTREAM_PROTOCOLS)
     .optional()
     .describe("Spoken with what it leads to; auto: HTTP/2 where an https:// upstream offers it, else HTTP/1.1"),
+  clientTls: clientTls.optional(),
 });
 export const routeSchema = resourceSchema("route", spec).extend({
   status: z
@@ -87,7 +97,7 @@ export const routeSchemas = {
     name: nameSchema.optional().describe("Default: made of host and path"),
     spec,
   }),
-  update: route.update(spec.partial()),
+  update: route.update(spec.partial().extend({ clientTls: clientTls.nullable().optional() })),
   delete: route.delete,
   ticket: {
     params: noParams,

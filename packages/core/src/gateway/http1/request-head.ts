@@ -68,6 +68,9 @@ export const REQUEST_NAMES = [
   ["cdn-loop", LOOP],
   ["forwarded", DROP],
   ["x-real-ip", DROP],
+  // RFC 9440: only the gateway says who has shown a certificate.
+  ["client-cert", DROP],
+  ["client-cert-chain", DROP],
   ["connection", CONNECTION],
   ["keep-alive", DROP],
   ["x-request-id", REQUEST_ID],

@@ -4,6 +4,7 @@ import { Refusal } from "../http1/grammar.ts";
 import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { TableEntry } from "../table.ts";
+import { clientCertLine, peerRefusal } from "../tls/peer.ts";
 import type { Context } from "./context.ts";
 import { explained } from "./explained.ts";
 import { errorId, isRequestId } from "./heads.ts";
@@ -90,8 +91,9 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     else if (found instanceof Refusal) this.#answerOwn(new SkerryError(found.id, found.message));
     else {
       this.#entry = found;
-      const { upstream } = found;
-      this.#connect(this.#pools.next(upstream, NONE), false, () => NO_UPSTREAM);
+      const refused = peerRefusal(found.clientTls, this.#client.peer, this.#context.options.wallMs);
+      if (refused !== undefined) this.#answerOwn(refused);
+      else this.#connect(this.#pools.next(found.upstream, NONE), false, () => NO_UPSTREAM);
     }
   }
 
@@ -114,7 +116,8 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     this.#askedMs = this.#context.options.monotonicMs();
     this.#asChunks = client.speaksChunks && upstream.speaksChunks;
     const { backend } = this.#member as Member;
-    const forwarded = client.forwardedFor(this.head.hostHeader);
+    const shown = clientCertLine(this.#entry?.clientTls, client.peer, this.#context.options.wallMs);
+    const forwarded = client.forwardedFor(this.head.hostHeader) + shown;
     upstream.send(this, this.head, { backend, forwarded, id: this.id }, this.#asChunks);
     if (client.isRequestRead) this.#onSent();
     else {

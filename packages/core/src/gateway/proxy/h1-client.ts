@@ -8,11 +8,11 @@ import { HeadReader } from "../http1/head-reader.ts";
 import { CHUNKED, parseRequestHead } from "../http1/request-head.ts";
 import { type ResponseHead, UNTIL_CLOSE } from "../http1/response-head.ts";
 import { PREFACE } from "../http2/protocol.ts";
+import { MISDIRECTED, type Peer } from "../tls/peer.ts";
 import { adopt } from "./adopt.ts";
 import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { type AnswerFacts, chunkOf, forwardedLines, interimHead, lastChunk, ownAnswer, responseHead } from "./heads.ts";
-import { type Peer, peerOf } from "./peer.ts";
 import type { UpstreamPools } from "./pool.ts";
 import { recordRefusal } from "./records.ts";
 import type { ClientSide, ProxyClient } from "./sides.ts";
@@ -35,7 +35,6 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   readonly #onGone: (client: ProxyClient) => void;
   readonly #onHttp2: (client: ClientConnection) => WireOwner;
   readonly peer: Peer;
-  readonly #isSecure: boolean;
   readonly #reader: HeadReader;
   readonly #body: BodyReader;
   #state = AT_HEAD;
@@ -58,7 +57,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
     context: Context,
     pools: UpstreamPools,
     socket: Socket,
-    isSecure: boolean,
+    peer: Peer,
     onGone: (client: ProxyClient) => void,
     onHttp2: (client: ClientConnection) => WireOwner,
   ) {
@@ -66,8 +65,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
     this.#pools = pools;
     this.#context = context;
     this.#onGone = onGone;
-    this.#isSecure = isSecure;
-    this.peer = peerOf(socket, "HTTP/1.1");
+    this.peer = peer;
     this.#reader = new HeadReader(context.limits);
     this.#body = new BodyReader(context.limits);
     this.wire = new Wire(
@@ -114,7 +112,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   forwardedFor(hostHeader: string): string {
     if (hostHeader !== this.#forwardedHost) {
       this.#forwardedHost = hostHeader;
-      this.#forwarded = forwardedLines(this.peer.address, this.#isSecure, hostHeader);
+      this.#forwarded = forwardedLines(this.peer.address, this.peer.tls !== undefined, hostHeader);
     }
     return this.#forwarded;
   }
@@ -301,7 +299,8 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   sendOwn(error: SkerryError): void {
     const exchange = this.#exchange as Exchange;
     this.#answerHead = undefined;
-    this.#closes = this.#mustClose(exchange);
+    // Another connection will do: this one never will.
+    this.#closes = this.#mustClose(exchange) || error === MISDIRECTED;
     this.wire.write(ownAnswer(error, this.#facts(exchange.id, this.#closes), exchange.isHeadRequest));
   }
 

@@ -15,10 +15,10 @@ import {
 } from "../http2/hpack-encoder.ts";
 import { CANCEL, Fault, INTERNAL_ERROR } from "../http2/protocol.ts";
 import type { Http2Stream, StreamOwner } from "../http2/stream.ts";
+import type { Peer } from "../tls/peer.ts";
 import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { ownAnswerParts } from "./heads.ts";
-import type { Peer } from "./peer.ts";
 import type { UpstreamPools } from "./pool.ts";
 import type { ClientSide } from "./sides.ts";
 import { acceptFor, headerOf, newKey, withoutHeader } from "./websocket-key.ts";

@@ -6,10 +6,10 @@ import type { FieldBlock } from "../http2/hpack-decoder.ts";
 import { ENHANCE_YOUR_CALM, Fault, SETTINGS_TIMEOUT } from "../http2/protocol.ts";
 import { readRequest } from "../http2/request-fields.ts";
 import type { Http2Stream } from "../http2/stream.ts";
+import type { Peer } from "../tls/peer.ts";
 import type { Context } from "./context.ts";
 import { H2ClientStream } from "./h2-client-stream.ts";
 import { forwardedLines } from "./heads.ts";
-import { type Peer, peerOf } from "./peer.ts";
 import type { UpstreamPools } from "./pool.ts";
 import { recordRefusal } from "./records.ts";
 import type { ProxyClient } from "./sides.ts";
@@ -26,7 +26,6 @@ export class H2Client implements ConnectionOwner, ProxyClient {
   readonly #pools: UpstreamPools;
   readonly #onGone: (client: ProxyClient) => void;
   readonly peer: Peer;
-  readonly #isSecure: boolean;
   readonly #streams = new Set<H2ClientStream>();
   /** When nothing is open: by then it must be. */
   #idleUntilMs: number;
@@ -40,18 +39,17 @@ export class H2Client implements ConnectionOwner, ProxyClient {
     context: Context,
     pools: UpstreamPools,
     take: (owner: Http2Connection) => Wire,
-    isSecure: boolean,
+    peer: Peer,
     onGone: (client: ProxyClient) => void,
   ) {
     this.#context = context;
     this.#pools = pools;
-    this.#isSecure = isSecure;
     this.#onGone = onGone;
     const { flusher, http2, limits } = context;
     const nowMs = (): number => context.coarseMs;
     this.connection = new Http2Connection(this, { isServer: true, limits: http2, flusher, nowMs });
     this.wire = take(this.connection);
-    this.peer = peerOf(this.wire.socket, "HTTP/2");
+    this.peer = peer;
     this.#idleUntilMs = context.coarseMs + limits.clientHeadMs;
     this.#settledByMs = context.coarseMs + http2.settingsMs;
     this.connection.begin(this.wire);
@@ -98,7 +96,7 @@ export class H2Client implements ConnectionOwner, ProxyClient {
   forwardedFor(hostHeader: string): string {
     if (hostHeader !== this.#forwardedHost) {
       this.#forwardedHost = hostHeader;
-      this.#forwarded = forwardedLines(this.peer.address, this.#isSecure, hostHeader);
+      this.#forwarded = forwardedLines(this.peer.address, this.peer.tls !== undefined, hostHeader);
     }
     return this.#forwarded;
   }

@@ -4,11 +4,13 @@ import type { TLSSocket } from "node:tls";
 import { LIMITS } from "../../domain/limits.ts";
 import { Flusher } from "../http2/flusher.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
+import type { Peer, Shown } from "../tls/peer.ts";
 import type { Context, ProxyOptions } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ClientConnection } from "./h1-client.ts";
 import { H2Client } from "./h2-client.ts";
 import { Names } from "./names.ts";
+import { peerOf } from "./peer.ts";
 import { UpstreamPools } from "./pool.ts";
 import { emptyStats, type ProxyStats } from "./records.ts";
 import type { ProxyClient } from "./sides.ts";
@@ -19,9 +21,9 @@ export interface DataPath {
   /**
    * Takes over a connection that nobody has read from, after the handshake when it is TLS. A plain socket that is given
    * is empty afterwards (see adopt.ts): do not keep it. Its server goes on to count the connection, and should set
-   * `noDelay`.
+   * `noDelay`. `shown`: what the handshake got, where it asked for a certificate.
    */
-  accept(socket: Socket | TLSSocket, tls: boolean): void;
+  accept(socket: Socket | TLSSocket, tls: boolean, shown?: Shown): void;
   /** Holds for requests that come from now on. */
   setTable(table: RouteTable): void;
   /** A copy. */
@@ -74,7 +76,7 @@ class SocketPath implements DataPath {
     this.#sweeper = sweeper;
   }
 
-  accept(socket: Socket | TLSSocket, tls: boolean): void {
+  accept(socket: Socket | TLSSocket, tls: boolean, shown?: Shown): void {
     const { stats, limits, isDraining } = this.#context;
     stats.connectionsTotal++;
     // It went away before: nobody would hear its end.
@@ -85,25 +87,25 @@ class SocketPath implements DataPath {
       return;
     }
     stats.connections++;
-    this.#clients.add(this.#client(socket, tls));
+    this.#clients.add(this.#client(socket, peerOf(socket, tls, shown)));
   }
 
-  #client(socket: Socket | TLSSocket, tls: boolean): ProxyClient {
-    if ("alpnProtocol" in socket && socket.alpnProtocol === "h2") {
+  #client(socket: Socket | TLSSocket, peer: Peer): ProxyClient {
+    if (peer.protocol === "HTTP/2") {
       const take = (owner: WireOwner): Wire =>
         new Wire(
           owner,
           () => this.#context.clientBuffer,
           () => socket,
         );
-      return new H2Client(this.#context, this.#pools, take, tls, this.#onGone);
+      return new H2Client(this.#context, this.#pools, take, peer, this.#onGone);
     }
-    return new ClientConnection(this.#context, this.#pools, socket, tls, this.#onGone, (first) => {
+    return new ClientConnection(this.#context, this.#pools, socket, peer, this.#onGone, (first) => {
       const take = (owner: WireOwner): Wire => {
         first.wire.owner = owner;
         return first.wire;
       };
-      const client = new H2Client(this.#context, this.#pools, take, tls, this.#onGone);
+      const client = new H2Client(this.#context, this.#pools, take, { ...peer, protocol: "HTTP/2" }, this.#onGone);
       this.#clients.delete(first);
       this.#clients.add(client);
       return client.connection;

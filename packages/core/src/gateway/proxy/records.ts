@@ -1,6 +1,6 @@
 /** What the proxy tells about its work. */
 import type { ErrorId } from "../../domain/errors.ts";
-import type { Peer } from "./peer.ts";
+import type { Peer } from "../tls/peer.ts";
 
 export interface RequestRecord {
   readonly id: string;

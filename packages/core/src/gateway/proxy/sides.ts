@@ -6,7 +6,7 @@ import type { SkerryError } from "../../domain/errors.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Backend } from "../table.ts";
-import type { Peer } from "./peer.ts";
+import type { Peer } from "../tls/peer.ts";
 import type { Wire } from "./wire.ts";
 
 /** A client's connection, whatever it speaks. */
