@@ -28,7 +28,7 @@ const PURE_MODULES = new Set(
 const PURE_NAMES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ["node:net", new Set(["isIP", "isIPv4", "isIPv6", "BlockList"])],
   // Reads certificates and keys as OpenSSL does.
-  ["node:tls", new Set(["createSecureContext"])],
+  ["node:tls", new Set(["createSecureContext", "rootCertificates"])],
 ]);
 
 /** npm packages that only compute. Hashing a password takes a random salt: callers give it through the port. */

@@ -4,11 +4,13 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { connect } from "node:tls";
+import { connect, type TLSSocket } from "node:tls";
+import { promisify } from "node:util";
 import { certificateRoutes } from "@skerry/core/contract/api/certificate.ts";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
@@ -160,4 +162,65 @@ test("a rotated certificate is the one of new handshakes, and what is under way 
   assert.ok(ticks > before && !stream.destroyed);
   assert.equal(stream.getPeerCertificate().serialNumber, first);
   stream.destroy();
+});
+
+test("an upstream is verified: self-signed is 502 with its reason, with its authority, name or trust 200", async () => {
+  const own = await makeAuthority("Backends");
+  const { certificate: cert, key } = await own.issue({ names: ["backend.internal"] });
+  const clients = await makeAuthority("Gateways");
+  let reused = 0;
+  const backend = createTlsServer({ cert, key, ca: clients.certificate, requestCert: true, rejectUnauthorized: false });
+  backend.on("secureConnection", (socket) => {
+    if (socket.isSessionReused()) reused++;
+  });
+  backend.on("request", ({ socket }: { socket: TLSSocket & { servername?: string } }, response) => {
+    const subject = socket.getPeerCertificate().subject?.CN ?? "nobody";
+    response.setHeader("connection", "close").end(`${socket.servername} ${socket.authorized ? subject : "nobody"}`);
+  });
+  backend.listen(0, "127.0.0.1");
+  await once(backend, "listening");
+  try {
+    await using daemon = await start("upstreams");
+    const client = daemon.client(await daemon.login());
+    const to = `https://127.0.0.1:${(backend.address() as AddressInfo).port}`;
+    const add = (name: string, upstreamTls?: object) =>
+      client.call(routeRoutes.create, {
+        body: { name, spec: { host: `${name}.example.com`, to, ...(upstreamTls && { upstreamTls }) } } as never,
+      });
+    const ask = async (name: string) => {
+      const args = ["-s", "-w", "%{http_code}", "-H", `Host: ${name}.example.com`, `${daemon.httpUrl}/`];
+      return (await promisify(execFile)("curl", args)).stdout;
+    };
+    await add("trusting", { verify: false });
+    assert.match(await ask("trusting"), /^undefined|^false nobody200$/);
+    await add("plain");
+    const refused = await ask("plain");
+    assert.match(refused, /"reason":"upstream-tls"[\s\S]*502$/);
+    assert.match(refused, /of no authority that is trusted here/);
+    await add("unnamed", { ca: own.certificate });
+    assert.match(await ask("unnamed"), /of another name[\s\S]*502$/);
+    await add("good", { ca: own.certificate, serverName: "backend.internal" });
+    assert.equal(await ask("good"), "backend.internal nobody200");
+    assert.match(await ask("plain"), /502$/, "what others verified otherwise is not shared");
+    assert.equal(await ask("good"), "backend.internal nobody200");
+    for (let n = 0; n < 10 && reused === 0; n++) await ask("good");
+    assert.ok(reused > 0, "sessions go on");
+    const { serial: _, ...spec } = await clients.issue({ subject: "CN=gateway", use: "client" });
+    const shows = { ca: own.certificate, serverName: "backend.internal", clientCertificate: "us" };
+    const made = await add("mutual", shows);
+    assert.deepEqual([made.status?.state, made.status?.reason], ["down", "there is no certificate us"]);
+    await client.call(certificateRoutes.create, { body: { name: "us", spec: { use: "client", ...spec } } });
+    assert.equal(await ask("mutual"), "backend.internal gateway200");
+    assert.equal(await ask("good"), "backend.internal nobody200");
+    await assert.rejects(client.call(certificateRoutes.delete, { params: { name: "us" } }), /The route mutual shows/);
+    await client.call(routeRoutes.update, { params: { name: "mutual" }, body: { spec: { upstreamTls: null } } });
+    await client.call(certificateRoutes.delete, { params: { name: "us" } });
+    await assert.rejects(
+      client.call(routeRoutes.update, { params: { name: "good" }, body: { spec: { to: "http://127.0.0.1:1" } } }),
+      /No TLS is spoken/,
+    );
+  } finally {
+    backend.close();
+    backend.closeAllConnections();
+  }
 });

@@ -46,7 +46,8 @@ function comparable(field: string, value: unknown): unknown {
   // What stands between the certificates of a file is for people.
   if (field === "match") return comparableMatch(value);
   if (field === "proxyProtocol") return value ?? "none";
-  if (field === "certificate" || field === "clientTls") return JSON.parse(JSON.stringify(value ?? null), plainPem);
+  if (field === "certificate" || field === "clientTls" || field === "upstreamTls")
+    return JSON.parse(JSON.stringify(value ?? null), plainPem);
   if ((field !== "volumes" && field !== "publish") || !Array.isArray(value)) return value;
   return value.map(canonical).sort();
 }

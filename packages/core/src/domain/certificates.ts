@@ -16,6 +16,12 @@ export interface CertificateSpec {
 }
 export type StoredCertificate = Resource<CertificateSpec>;
 
+/** A certificate that can be shown: PEM, with those above it behind it. */
+export interface KeyedCertificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** Whether a name of a certificate (`a.example`, `*.example`) is good for a host, or is the host's own wildcard. */
 export function coversName(certified: string, host: string): boolean {
   return (

@@ -68,7 +68,7 @@ export const ERROR_TABLE = {
     exit: 8,
     status: 503,
     retryable: true,
-    reasons: { upstream: 502, timeout: 504, draining: 503, replicas: 503, closed: 503 },
+    reasons: { upstream: 502, "upstream-tls": 502, timeout: 504, draining: 503, replicas: 503, closed: 503 },
   },
   /** This machine or this version cannot do it. */
   unsupported: { exit: 9, status: 501, retryable: false, reasons: { version: 501, platform: 501 } },

@@ -33,6 +33,19 @@ export interface RouteSpec {
   readonly proxyProtocol?: ProxyVersion;
   /** Clients show a certificate. Absent: they need none. */
   readonly clientTls?: ClientTls;
+  /** How the upstream's TLS is spoken. Absent: verified by the name in `to` and the system's authorities. */
+  readonly upstreamTls?: UpstreamTls;
+}
+
+export interface UpstreamTls {
+  /** PEM: authorities instead of the system's. */
+  readonly ca?: string;
+  /** What the upstream is called in its certificate, and in the handshake. Default: as in `to`. */
+  readonly serverName?: string;
+  /** Name of a certificate of the project, of the use `client`. */
+  readonly clientCertificate?: string;
+  /** Whoever answers is taken for the upstream (`gateway.upstreams:any`). */
+  readonly verify?: false;
 }
 
 /** require: without a good certificate 403. request: passed on when there is one. */
@@ -57,7 +70,7 @@ export type RouteTarget =
       readonly port: number;
       readonly basePath: string;
     }
-  | { readonly kind: "container"; readonly name: string; readonly port: number }
+  | { readonly kind: "container"; readonly tls: boolean; readonly name: string; readonly port: number }
   | { readonly kind: "bucket"; readonly name: string };
 
 const LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
@@ -131,15 +144,15 @@ export function canonicalPath(text: string, kind?: RouteMatch["path"]): string {
   return kind === "exact" ? text : path;
 }
 
-/** `http(s)://HOST[:PORT][/BASE]`, `h2c://` likewise, `container/NAME:PORT` or `bucket/NAME`. @throws `invalid`. */
+/** `http(s)://HOST[:PORT][/BASE]`, `h2c://` likewise, `[https+]container/NAME:PORT` or `bucket/NAME`. @throws `invalid`. */
 export function parseTarget(text: string): RouteTarget {
-  const container = /^container\/([^:/]+):(\d{1,5})$/.exec(text);
+  const container = /^(https\+)?container\/([^:/]+):(\d{1,5})$/.exec(text);
   if (container !== null) {
-    const port = Number(container[2]);
+    const port = Number(container[3]);
     if (port < 1 || port > 65_535) throw refusedTarget(text, "a port is 1 to 65535");
-    return { kind: "container", name: named(text, container[1]), port };
+    return { kind: "container", tls: container[1] !== undefined, name: named(text, container[2]), port };
   }
-  const portless = /^container\/([^:/]+)$/.exec(text)?.[1];
+  const portless = /^(?:https\+)?container\/([^:/]+)$/.exec(text)?.[1];
   if (portless !== undefined) {
     throw refusedTarget(text, "the port is missing on which it answers", `Say it: container/${portless}:80`);
   }
@@ -173,7 +186,7 @@ function formatTarget(target: RouteTarget): string {
     case "bucket":
       return `bucket/${target.name}`;
     case "container":
-      return `container/${target.name}:${target.port}`;
+      return `${target.tls ? "https+" : ""}container/${target.name}:${target.port}`;
     case "url": {
       const { tls, h2c, host, port, basePath } = target;
       const authority = `${isIP(host) === 6 ? `[${host}]` : host}${port === (tls ? 443 : 80) ? "" : `:${port}`}`;
@@ -213,7 +226,8 @@ function named(target: string, name: string | undefined): string {
   throw refusedTarget(target, `a name is ${NAME_RULE}`);
 }
 
-const TARGETS_HINT = "Like http://10.0.0.7:3000, https://example.com/base, container/web:80 or bucket/site.";
+const TARGETS_HINT =
+  "Like http://10.0.0.7:3000, https://example.com/base, container/web:80, https+container/web:443 or bucket/site.";
 
 function refusedTarget(text: string, why: string, hint = TARGETS_HINT): SkerryError {
   return new SkerryError("invalid", `${JSON.stringify(text)} is not a target of a route: ${why}.`, {

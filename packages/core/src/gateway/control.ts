@@ -1,4 +1,5 @@
 /** What daemon and gateway workers say to each other over the control pipe (JSON). A worker ends when the pipe closes. */
+import type { KeyedCertificate } from "../domain/certificates.ts";
 import type { AccessLogPlace } from "./access/access-log.ts";
 import type { L4Counters, L4Entry } from "./l4/entry.ts";
 import type { ProxyStats, RequestRecord } from "./proxy/records.ts";
@@ -11,10 +12,7 @@ export interface HostPort {
   readonly port: number;
 }
 
-export interface Certificate {
-  /** PEM: the certificate, then those above it. */
-  readonly certificate: string;
-  readonly key: string;
+export interface Certificate extends KeyedCertificate {
   /** OCSP response that is sent along, DER in base64. */
   readonly ocsp?: string;
 }

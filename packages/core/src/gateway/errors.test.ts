@@ -75,6 +75,7 @@ const FAILURES: readonly Failure[] = [
   { what: "no backend", error: "unavailable/upstream", upstream: async (world) => world.routeTo([]) },
   { what: "a route to itself", error: "unavailable/upstream", upstream: async (world) => world.route(world.port) },
   { what: "a closed port", error: "unavailable/upstream", upstream: closedPort },
+  { what: "no TLS where some is due", error: "unavailable/upstream-tls", upstream: noTls },
   { what: "an answer that is not HTTP", error: "unavailable/upstream", upstream: answers("220 mail\r\n\r\n") },
   {
     what: "an answer without an end",
@@ -141,6 +142,11 @@ const FAILURES: readonly Failure[] = [
     upstream: answers(undefined),
   },
 ];
+
+async function noTls(world: ProxyWorld): Promise<void> {
+  const port = await world.listen((socket) => void socket.end("220 mail\r\n"));
+  world.routeTo([{ kind: "tcp", host: "127.0.0.1", port, tls: true, basePath: "" }]);
+}
 
 async function restricted(world: ProxyWorld): Promise<void> {
   const port = await world.listen(() => undefined);

@@ -29,6 +29,10 @@ export const GATEWAY_ERRORS = {
     status: 502,
     means: "The upstream is missing, refused the connection, broke off, or its answer was not HTTP.",
   },
+  "unavailable/upstream-tls": {
+    status: 502,
+    means: "The TLS handshake with the upstream failed, or its certificate is not one that the route trusts.",
+  },
   "unavailable/timeout": {
     status: 504,
     means: "The upstream took no connection, did not answer, or stood still for too long; so did a tunnel.",

@@ -40,7 +40,7 @@ async function createWorld(t: TestContext) {
   const table = new LiveTable({
     ...{ store, clock, log, sitesSocket: "/run/web.sock" },
     containers,
-    certificates: { keys: [], put: () => [], drop: () => [] },
+    certificates: { keys: [], put: () => [], drop: () => [], clientPair: () => "" },
     onChange: (change) => changes.push(change),
   });
   t.after(() => table[Symbol.asyncDispose]());

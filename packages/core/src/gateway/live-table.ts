@@ -9,6 +9,7 @@ import { type ClientTls, namesAbove, type Route } from "../domain/gateway.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Bucket } from "../domain/objects.ts";
 import type { Clock } from "../domain/ports.ts";
+import { resourceKey } from "../domain/resource.ts";
 import type { Entry, Store, WatchEvent } from "../domain/store.ts";
 import type { Logger } from "../domain/telemetry.ts";
 import type { ServedCertificates } from "./certificates/served.ts";
@@ -37,7 +38,7 @@ export interface LiveTableOptions {
   readonly sitesSocket: string;
   readonly containers: ContainerEndpoints;
   /** Kept as the store has them. */
-  readonly certificates: Pick<ServedCertificates, "put" | "drop" | "keys">;
+  readonly certificates: Pick<ServedCertificates, "put" | "drop" | "keys" | "clientPair">;
   /** Told before `revision` counts as seen. */
   readonly onChange: (change: TableChange) => void;
 }
@@ -68,6 +69,7 @@ export class LiveTable implements AsyncDisposable {
     this.#lookups = {
       bucket: (name) => this.#bucketsByName.get(name),
       container: (project, name) => options.containers.find(project, name),
+      clientCertificate: (project, name) => options.certificates.clientPair(resourceKey("certificate", project, name)),
       sitesSocket: options.sitesSocket,
     };
   }
@@ -117,7 +119,9 @@ export class LiveTable implements AsyncDisposable {
     this.#running = Promise.all(KINDS.map((kind) => this.#follow(kind)));
     this.#following = this.#options.containers.subscribe((project, name) => {
       const target = `container/${name}:`;
-      this.#apply(this.#routesWhere(({ meta, spec }) => meta.project === project && spec.to.startsWith(target)));
+      const leadsThere = ({ meta, spec }: Route) =>
+        meta.project === project && spec.to.replace(/^https\+/, "").startsWith(target);
+      this.#apply(this.#routesWhere(leadsThere));
     });
     this.#recompile(); // what has changed before it was subscribed to
   }
@@ -209,6 +213,7 @@ export class LiveTable implements AsyncDisposable {
       const dropped = gone.flatMap((key) => certificates.drop(key));
       const put = entries.flatMap(({ key, value }) => certificates.put(key, value as unknown as StoredCertificate));
       this.#tell({ forget: [...dropped, ...put] });
+      this.#apply(this.#routesWhere(({ spec }) => spec.upstreamTls?.clientCertificate !== undefined));
     } else {
       this.#buckets.clear();
       this.#bucketsByName.clear();
@@ -225,6 +230,10 @@ export class LiveTable implements AsyncDisposable {
       const isThere = event.type === "put";
       const value = isThere ? (event.entry.value as unknown as StoredCertificate) : undefined;
       this.#tell({ forget: value === undefined ? certificates.drop(key) : certificates.put(key, value) });
+      const shows = ({ meta, spec: { upstreamTls } }: Route) =>
+        upstreamTls?.clientCertificate !== undefined &&
+        resourceKey("certificate", meta.project, upstreamTls.clientCertificate) === key;
+      this.#apply(this.#routesWhere(shows));
       return;
     }
     if (kind === "bucket") {

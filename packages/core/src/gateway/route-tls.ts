@@ -1,6 +1,6 @@
 /** What the routes of one host say of certificates of clients: a handshake has one answer for all of them. */
 import { SkerryError } from "../domain/errors.ts";
-import type { ClientTls, Route, RouteSpec } from "../domain/gateway.ts";
+import type { ClientTls, Route, RouteSpec, UpstreamTls } from "../domain/gateway.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Clock } from "../domain/ports.ts";
 import { resourceKey, touchMeta } from "../domain/resource.ts";
@@ -8,10 +8,12 @@ import type { Compare, Json, Op, Store } from "../domain/store.ts";
 import { termsIdOf } from "./tls/peer.ts";
 
 /** Undefined: as it is; null: without. */
-export function withTls(spec: RouteSpec, clientTls: ClientTls | null | undefined): RouteSpec {
-  if (clientTls === undefined) return spec;
-  const { clientTls: _, ...rest } = spec;
-  return clientTls === null ? rest : { ...rest, clientTls };
+export function withTls(
+  { clientTls: clientBefore, upstreamTls: upstreamBefore, ...spec }: RouteSpec,
+  clientTls: ClientTls | null = clientBefore ?? null,
+  upstreamTls: UpstreamTls | null = upstreamBefore ?? null,
+): RouteSpec {
+  return { ...spec, ...(clientTls && { clientTls }), ...(upstreamTls && { upstreamTls }) };
 }
 
 interface Found {

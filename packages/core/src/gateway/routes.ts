@@ -14,6 +14,7 @@ import {
   routeNameOf,
   spokenWith,
   type UpstreamProtocol,
+  type UpstreamTls,
 } from "../domain/gateway.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { listenerRouteName, parseListener, portOfListener } from "../domain/listeners.ts";
@@ -25,6 +26,7 @@ import { Turns } from "../domain/turns.ts";
 import { claimPort, releasePort } from "./port-claims.ts";
 import { assertSameTerms, changedTogether, withTls } from "./route-tls.ts";
 import { checkClientTls } from "./tls/client-authorities.ts";
+import { assertSpeaksTls, checkUpstreamTls } from "./tls/upstream-rules.ts";
 
 /** A route with the revision of its last change. */
 export interface RouteEntry {
@@ -49,8 +51,9 @@ export interface NewRoute {
   /** Of a route below HTTP, canonical: see `RouteSpec`. */
   readonly listen?: string;
   readonly proxyProtocol?: ProxyVersion;
-  /** Not checked yet. */
-  readonly clientTls?: ClientTls;
+  /** Not checked yet; null is none. */
+  readonly clientTls?: ClientTls | null;
+  readonly upstreamTls?: UpstreamTls | null;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -64,6 +67,8 @@ export interface RouteChange {
   readonly place?: { readonly path: string; readonly match: RouteMatch | undefined };
   /** Not checked yet; null: none any more. Other routes of the host that have it get the same authorities. */
   readonly clientTls?: ClientTls | null;
+  /** Not checked yet; null: as usual. */
+  readonly upstreamTls?: UpstreamTls | null;
   readonly labels?: Readonly<Record<string, string>>;
   /** Refuse when the route has changed since. */
   readonly revision?: number;
@@ -109,9 +114,11 @@ export class RouteService {
     const { labels } = input;
     const clientTls = input.clientTls && checkClientTls(input.clientTls, this.#world.clock.wallMs());
     const meta = newMeta({ name, project, ...(labels === undefined ? {} : { labels }) }, this.#world);
+    const upstreamTls = input.upstreamTls && checkUpstreamTls(input.upstreamTls);
     const below = listen === undefined ? {} : { listen, ...(proxyProtocol && { proxyProtocol }) };
     const plain = { host, path, ...asMember(match), to, anyUpstream, ...spokenWith(input.protocol), ...below };
-    const spec = withTls(plain, clientTls);
+    const spec = withTls(plain, clientTls, upstreamTls);
+    assertSpeaksTls(spec);
     const route: Route = { kind: "route", meta, spec };
     const key = resourceKey("route", project, name);
     const place = placeKey(route.spec);
@@ -154,6 +161,7 @@ export class RouteService {
   async #update(project: string, name: string, change: RouteChange): Promise<RouteEntry> {
     const asked = change.clientTls;
     const clientTls = asked && checkClientTls(asked, this.#world.clock.wallMs());
+    const upstreamTls = change.upstreamTls && (checkUpstreamTls(change.upstreamTls) ?? null);
     for (let attempt = 0; attempt < LIMITS.gateway.maxTransactionAttempts; attempt++) {
       const { route, revision } = await this.#expect(project, name);
       if (change.revision !== undefined && change.revision !== revision) {
@@ -164,8 +172,9 @@ export class RouteService {
       const next: Route = {
         ...route,
         meta: touchMeta(route.meta, this.#world.clock, change.labels),
-        spec: withTls(nextSpec(route.spec, change), clientTls),
+        spec: withTls(nextSpec(route.spec, change), clientTls, upstreamTls),
       };
+      assertSpeaksTls(next.spec);
       const key = resourceKey("route", project, name);
       const move = await this.#move(route, next);
       const others = await changedTogether(this.#store, this.#world.clock, next, clientTls);

@@ -1,4 +1,5 @@
 /** What a gateway worker knows: compiled routes and nothing else. Plain data: it crosses the control pipe as JSON. */
+import type { KeyedCertificate } from "../domain/certificates.ts";
 import type { UpstreamProtocol } from "../domain/gateway.ts";
 import type { RouteMatch } from "../domain/route-match.ts";
 import type { ClientRule } from "./tls/peer.ts";
@@ -51,5 +52,19 @@ export type Backend =
       readonly basePath: string;
       /** What is sent as Host; absent: the client's. */
       readonly hostHeader?: string;
+      /** Absent: verified by `host` and the system's authorities. */
+      readonly tlsRule?: UpstreamTlsRule;
     }
   | { readonly kind: "unix"; readonly path: string; readonly basePath: string };
+
+export interface UpstreamTlsRule {
+  /** Stands for all of it: what was agreed under another rule is not shared. */
+  readonly id: string;
+  /** Absent: `host`. */
+  readonly serverName?: string;
+  /** PEM. Absent: the system's. */
+  readonly ca?: string;
+  readonly verify: boolean;
+  /** What the gateway shows when it is asked. */
+  readonly certificate?: KeyedCertificate;
+}

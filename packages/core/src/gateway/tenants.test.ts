@@ -18,7 +18,12 @@ import type { TableEntry } from "./table.ts";
 
 const RUNS = process.env["SKERRY_TEST_TIER"] === "full" ? 1000 : 60;
 const PROJECTS = ["mia", "zoe", "ann"] as const;
-const lookups = { bucket: () => undefined, container: () => undefined, sitesSocket: "/absent" };
+const lookups = {
+  bucket: () => undefined,
+  clientCertificate: () => "",
+  container: () => undefined,
+  sitesSocket: "/absent",
+};
 
 async function createWorld() {
   const clock = createFakeClock();

@@ -56,6 +56,21 @@ test("what is named within a project is missing in one's own: the answer says ho
   }
 });
 
+test("an upstream that is not verified is for who may reach any, also when a route is led there", async () => {
+  const spec = { host: "blind.example.com", to: "https://there.example", upstreamTls: { verify: false } } as const;
+  const refused = await refusal(mia.call(routeRoutes.create, { body: { spec } }));
+  assert.equal(refused.code, "forbidden");
+  assert.deepEqual(refused.details, { permission: "gateway.upstreams:any" });
+  const made = await cluster.admin.call(routeRoutes.create, { body: { project: "mia", spec } });
+  const change = (changed: object) =>
+    mia.call(routeRoutes.update, { params: { name: made.meta.name }, body: { spec: changed } });
+  assert.equal((await refusal(change({ to: "https://elsewhere.example" }))).code, "forbidden");
+  assert.equal((await refusal(change({ upstreamTls: { verify: false } }))).code, "forbidden");
+  const changed = await change({ to: "https://elsewhere.example", upstreamTls: null });
+  assert.equal(changed.spec.upstreamTls, undefined);
+  await mia.call(routeRoutes.delete, { params: { name: made.meta.name } });
+});
+
 describe("routes", () => {
   test("ask for what is said in one form, and say what they cannot ask for", async () => {
     const to = "http://198.51.100.1";

@@ -3,7 +3,7 @@ import { authorityRoutes, type RouteView, routeRoutes } from "@skerry/core/contr
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
-import type { ClientTls, Route } from "@skerry/core/domain/gateway.ts";
+import type { ClientTls, Route, UpstreamTls } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
 import { type RouteChange, type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
 import { openBucketFor } from "./bucket.ts";
@@ -24,7 +24,6 @@ import {
 import type { Services } from "./services.ts";
 
 type MatchView = NonNullable<RouteView["spec"]["match"]>;
-type ClientTlsView = NonNullable<RouteView["spec"]["clientTls"]>;
 
 const ANY_UPSTREAM: Permission = { root: "gateway", resource: "upstreams", action: "any" };
 const READ_CONTAINERS: Permission = { root: "compute", resource: "containers", action: "read" };
@@ -50,16 +49,17 @@ export function routeHandlers(services: Services) {
       const project = projectOf(services, call, body.project) ?? call.principal.projectUid;
       call.authorize({ project }, body.project === undefined ? "your project" : `project ${body.project}`);
       assertMayTake(call, gateway, project, place);
-      const { protocol, clientTls } = body.spec;
+      const { protocol } = body.spec;
       assertHttp(body.spec, place.listen);
       const target = await checkTarget(services, call, project, body.spec.to, place.listen);
+      assertMayTrust(call, project, body.spec.upstreamTls);
       const told = readTold(body.spec.proxyProtocol, place);
       const created = await routes.create({
         ...{ ...place, project, ...target, ...(told && told !== "none" && { proxyProtocol: told }) },
         projectName: services.auth.projects.find(project)?.meta.name ?? "",
         ...(protocol === undefined ? {} : { protocol }),
         ...(body.name === undefined ? {} : { name: body.name }),
-        ...(clientTls === undefined ? {} : { clientTls: clientTlsOf(clientTls) }),
+        ...tlsOf(body.spec),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
       });
       await gateway.activated(created.revision);
@@ -93,8 +93,7 @@ interface Said {
         readonly to?: string | undefined;
         readonly protocol?: RouteChange["protocol"] | undefined;
         readonly proxyProtocol?: Parameters<typeof readTold>[0];
-        readonly clientTls?: ClientTlsView | null | undefined;
-      })
+      } & TlsParts)
     | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly revision?: number | undefined;
@@ -109,25 +108,52 @@ async function changeOf(services: Services, call: Call, route: Route, said: Said
       details: { field: "host" },
     });
   }
-  const { path, match, to, protocol, clientTls } = spec;
+  const { path, match, to, protocol } = spec;
   const { listen } = route.spec;
   const hasMoved = path !== undefined || match !== undefined;
   assertHttp(spec, listen);
   const target = to === undefined ? undefined : await checkTarget(services, call, route.meta.project, to, listen);
+  assertMayTrust(call, route.meta.project, trustAfter(spec, route.spec));
   const told = readTold(spec.proxyProtocol, route.spec);
   return {
     ...(told === undefined ? {} : { proxyProtocol: told }),
     ...(target === undefined ? {} : { target }),
     ...(protocol === undefined ? {} : { protocol }),
-    ...(clientTls === undefined ? {} : { clientTls: clientTls && clientTlsOf(clientTls) }),
+    ...tlsOf(spec),
     ...(hasMoved ? { place: requestsOf({ ...route.spec, ...spec }) } : {}),
     ...(labels === undefined ? {} : { labels }),
     ...(revision === undefined ? {} : { revision }),
   };
 }
 
-function clientTlsOf({ mode, ca, crl }: ClientTlsView): ClientTls {
-  return { mode, ca, ...(crl === undefined ? {} : { crl }) };
+interface TlsParts {
+  readonly clientTls?: RouteView["spec"]["clientTls"] | null;
+  readonly upstreamTls?: RouteView["spec"]["upstreamTls"] | null;
+}
+
+/** What is said of TLS, without what is not. */
+function tlsOf<T extends TlsParts>({ clientTls, upstreamTls }: T): Pick<RouteChange, "clientTls" | "upstreamTls"> {
+  return {
+    ...(clientTls === undefined ? {} : { clientTls: clientTls && (withoutUndefined(clientTls) as ClientTls) }),
+    ...(upstreamTls === undefined
+      ? {}
+      : { upstreamTls: upstreamTls && (withoutUndefined(upstreamTls) as UpstreamTls) }),
+  };
+}
+
+function withoutUndefined(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+/** What is said of the upstream when it, or where it leads, changes: unverified, another place would be another one. */
+function trustAfter({ to, upstreamTls }: TlsParts & { readonly to?: string | undefined }, before: TlsParts) {
+  if (upstreamTls !== undefined) return upstreamTls;
+  return to === undefined ? undefined : before.upstreamTls;
+}
+
+/** Not to verify whom one sends to is for who may reach any. @throws `forbidden`. */
+function assertMayTrust(call: Call, project: string, upstreamTls: TlsParts["upstreamTls"]): void {
+  if (upstreamTls?.verify === false) assertMay(call, project, ANY_UPSTREAM, "an upstream that is not verified");
 }
 
 /** The route, when the route's permission holds on it. @throws what hides or forbids it. */
@@ -142,14 +168,14 @@ export async function openRoute(services: Services, call: Call, name: string, in
 
 /** Below HTTP whatever is spoken goes through. @throws `invalid`. */
 function assertHttp(
-  { protocol, clientTls }: { readonly protocol?: unknown; readonly clientTls?: unknown },
+  { protocol, clientTls, upstreamTls }: TlsParts & { readonly protocol?: unknown },
   listen: string | undefined,
 ): void {
   if (listen === undefined) return;
-  if (clientTls) {
-    throw new SkerryError("invalid", "A route below HTTP asks nobody for a certificate: TLS goes through unread.", {
-      hint: "Leave clientTls out; what it leads to may ask.",
-      details: { field: "spec.clientTls" },
+  if (clientTls || upstreamTls) {
+    throw new SkerryError("invalid", "A route below HTTP ends no TLS and begins none: bytes go through unread.", {
+      hint: "Leave clientTls and upstreamTls out; what it leads to may ask for certificates.",
+      details: { field: clientTls ? "spec.clientTls" : "spec.upstreamTls" },
     });
   }
   if (protocol === undefined) return;
@@ -190,11 +216,12 @@ async function checkTarget(
 }
 
 function toView(services: Services, { route, revision }: RouteEntry, current = true) {
-  const { host, path, match, to, listen, protocol, proxyProtocol, clientTls } = route.spec;
+  const { host, path, match, to, listen, protocol, proxyProtocol, clientTls, upstreamTls } = route.spec;
   const said = {
     ...(match === undefined ? {} : { match: match as MatchView }),
     ...(protocol === undefined ? {} : { protocol }),
     ...(clientTls === undefined ? {} : { clientTls }),
+    ...(upstreamTls === undefined ? {} : { upstreamTls }),
   };
   const spec =
     listen === undefined ? { host, path, to, ...said } : { listen, to, ...(proxyProtocol && { proxyProtocol }) };

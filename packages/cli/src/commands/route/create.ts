@@ -5,7 +5,7 @@ import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { PROTOCOL_OPTION } from "./protocol.ts";
-import { CLIENT_TLS_OPTIONS, clientTlsOf } from "./tls-flags.ts";
+import { CLIENT_TLS_OPTIONS, clientTlsOf, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "./tls-flags.ts";
 import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
@@ -15,7 +15,7 @@ export default defineCommand({
     to: {
       type: "string",
       describe:
-        "http(s):// or h2c://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
+        "http(s):// or h2c://HOST[:PORT][/BASE], [https+]container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
     },
     protocol: PROTOCOL_OPTION,
     "proxy-protocol": {
@@ -26,6 +26,7 @@ export default defineCommand({
     name: { type: "string", describe: "Name of the route (default: made of host and path)" },
     ...MATCH_OPTIONS,
     ...CLIENT_TLS_OPTIONS,
+    ...UPSTREAM_TLS_OPTIONS,
     ...LABEL_OPTION,
   },
   example: "route create app.example.com --to container/web:80",
@@ -62,6 +63,8 @@ export default defineCommand({
       });
     }
     const clientTls = await clientTlsOf(invocation, flags);
+    const upstreamTls = await upstreamTlsOf(invocation, flags);
+    const tls = { ...(clientTls ? { clientTls } : {}), ...(upstreamTls ? { upstreamTls } : {}) };
     const client = await invocation.client();
     const project = await invocation.project();
     const route = await client.call(routeRoutes.create, {
@@ -75,7 +78,7 @@ export default defineCommand({
           ...(match === undefined ? {} : { match }),
           ...(protocol === undefined ? {} : { protocol }),
           ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" }),
-          ...(clientTls ? { clientTls } : {}),
+          ...tls,
         },
       },
       signal: invocation.signal,

@@ -5,7 +5,7 @@ import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { assertRouteName } from "./name.ts";
 import { PROTOCOL_OPTION, type Protocol } from "./protocol.ts";
-import { CLIENT_TLS_OPTIONS, clientTlsOf, namesClientTls } from "./tls-flags.ts";
+import { CLIENT_TLS_OPTIONS, clientTlsOf, namesTls, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "./tls-flags.ts";
 import { tellWhereItLeads } from "./told.ts";
 
 export default defineCommand({
@@ -15,7 +15,7 @@ export default defineCommand({
     to: {
       type: "string",
       describe:
-        "http(s):// or h2c://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
+        "http(s):// or h2c://HOST[:PORT][/BASE], [https+]container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
     },
     path: { type: "string", describe: "Take everything below this path" },
     ...MATCH_OPTIONS,
@@ -27,6 +27,7 @@ export default defineCommand({
       describe: "Tell the backend who asks, in the PROXY protocol (below HTTP)",
     },
     ...CLIENT_TLS_OPTIONS,
+    ...UPSTREAM_TLS_OPTIONS,
     ...LABEL_CHANGE_OPTION,
   },
   example: "route update app-example-com --to container/web-2:80",
@@ -40,14 +41,14 @@ export default defineCommand({
       });
     }
     const hasMoved = flags.path !== undefined || said.match !== undefined || flags["match-all"];
-    const changesTls = namesClientTls(flags);
+    const changesTls = namesTls(flags);
     const changed = {
       ...specOf(to, protocol),
       ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" | "none" }),
     };
     if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved && !changesTls) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --to, --protocol, --proxy-protocol, --client-ca, --label, --path or what it asks for.",
+        hint: "Say --to, --protocol, --proxy-protocol, --client-ca, --upstream-ca, --label, --path or what it asks for.",
       });
     }
     const [name = ""] = args;
@@ -62,10 +63,12 @@ export default defineCommand({
     const needsBefore = label.length > 0 || hasMoved || changesTls;
     const before = needsBefore ? await client.call(routeRoutes.get, named) : undefined;
     const clientTls = await clientTlsOf(invocation, flags, before?.spec.clientTls);
+    const upstreamTls = await upstreamTlsOf(invocation, flags, before?.spec.upstreamTls);
     const spec = {
       ...changed,
       ...placeOf(hasMoved ? before : undefined, said, flags),
       ...(clientTls === undefined ? {} : { clientTls }),
+      ...(upstreamTls === undefined ? {} : { upstreamTls }),
     };
     const route = await client.call(routeRoutes.update, {
       ...named,

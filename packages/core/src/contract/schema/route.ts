@@ -27,6 +27,14 @@ const clientTls = z
     crl: z.string().max(LIMITS.gateway.maxCrlLength).optional().describe("PEM: what each of them has revoked"),
   })
   .describe("Clients show a certificate; the same for all routes of a host that have it");
+const upstreamTls = z
+  .strictObject({
+    ca: z.string().max(LIMITS.gateway.maxChainLength).optional().describe("PEM: authorities instead of the system's"),
+    serverName: z.string().max(255).optional().describe("What it is called in its certificate; default: as in to"),
+    clientCertificate: nameSchema.optional().describe("Certificate of the project that it is shown (use: client)"),
+    verify: z.literal(false).optional().describe("Whoever answers is taken for it (needs gateway.upstreams:any)"),
+  })
+  .describe("How the upstream's TLS is spoken; it is verified unless this says otherwise");
 const spec = z.strictObject({
   host: z.string().max(255).optional().describe("Host name, or *.NAME for all below it (operators); cannot be changed"),
   path: z
@@ -52,13 +60,14 @@ const spec = z.strictObject({
     .string()
     .max(2048)
     .describe(
-      "Where it leads: http(s)://HOST[:PORT][/BASE], h2c:// likewise, container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT or container/NAME:PORT",
+      "Where it leads: http(s)://HOST[:PORT][/BASE], h2c:// likewise, container/NAME:PORT or bucket/NAME; https+container/... speaks TLS; below HTTP tcp://HOST:PORT or container/NAME:PORT",
     ),
   protocol: z
     .enum(UPSTREAM_PROTOCOLS)
     .optional()
     .describe("Spoken with what it leads to; auto: HTTP/2 where an https:// upstream offers it, else HTTP/1.1"),
   clientTls: clientTls.optional(),
+  upstreamTls: upstreamTls.optional(),
 });
 export const routeSchema = resourceSchema("route", spec).extend({
   status: z
@@ -97,7 +106,11 @@ export const routeSchemas = {
     name: nameSchema.optional().describe("Default: made of host and path"),
     spec,
   }),
-  update: route.update(spec.partial().extend({ clientTls: clientTls.nullable().optional() })),
+  update: route.update(
+    spec
+      .partial()
+      .extend({ clientTls: clientTls.nullable().optional(), upstreamTls: upstreamTls.nullable().optional() }),
+  ),
   delete: route.delete,
   ticket: {
     params: noParams,

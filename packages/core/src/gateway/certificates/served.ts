@@ -98,6 +98,21 @@ export class ServedCertificates {
     }
   }
 
+  /** For upstreams that ask for one; text: why there is none. By key of the store. */
+  clientPair(key: string): Certificate | string {
+    const held = this.#held.get(key);
+    const name = key.slice(key.lastIndexOf("/") + 1);
+    if (held === undefined) return `there is no certificate ${name}`;
+    const { certificate } = held;
+    if (certificate.spec.use !== "client") return `the certificate ${name} is not one of a client`;
+    try {
+      return { certificate: certificate.spec.certificate, key: this.#options.keyOf(certificate) };
+    } catch (error) {
+      this.#options.onUnusable(certificate, error);
+      return `the key of the certificate ${name} does not open`;
+    }
+  }
+
   /** Names one label below a wildcard that are certified by themselves. */
   namesBelow(project: string, wildcard: string): readonly string[] {
     const names: string[] = [];

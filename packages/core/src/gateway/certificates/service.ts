@@ -1,6 +1,7 @@
 /** Certificates in the store: checked before they are written, their keys sealed. */
 import type { CertificateUse, StoredCertificate } from "../../domain/certificates.ts";
 import { SkerryError } from "../../domain/errors.ts";
+import type { Route } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type { Clock, Random, Sealer } from "../../domain/ports.ts";
 import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } from "../../domain/resource.ts";
@@ -123,6 +124,7 @@ export class CertificateService {
   delete(project: string, name: string): Promise<number> {
     return this.#turns.take(project, async () => {
       const { revision } = await this.#expect(project, name);
+      await this.#assertUnused(project, name);
       const key = resourceKey("certificate", project, name);
       const result = await this.#options.store.transact({
         compare: [{ key, modRevision: revision }],
@@ -151,6 +153,17 @@ export class CertificateService {
     const found = await this.find(project, name);
     if (found === undefined) throw new SkerryError("not_found", `There is no certificate ${name}.`);
     return found;
+  }
+
+  /** A route that is made meanwhile says itself what it lacks. */
+  async #assertUnused(project: string, name: string): Promise<void> {
+    const { entries } = await this.#options.store.list({ prefix: `/route/${project}/` });
+    const routes = entries.map(({ value }) => value as unknown as Route);
+    const user = routes.find(({ spec }) => spec.upstreamTls?.clientCertificate === name);
+    if (user === undefined) return;
+    throw new SkerryError("conflict", `The route ${user.meta.name} shows the certificate ${name} to its upstream.`, {
+      hint: `Take it from there first: skerry route update ${user.meta.name} --upstream-tls default`,
+    });
   }
 
   async #assertRoom(project: string): Promise<void> {

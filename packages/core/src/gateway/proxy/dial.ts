@@ -1,10 +1,11 @@
 /** Opens connections to upstreams: resolves, checks every address, connects to one that was checked. */
 import { createConnection, isIP, type OnReadOpts, type Socket } from "node:net";
-import { connect as connectTls, rootCertificates } from "node:tls";
+import { connect as connectTls } from "node:tls";
 import { isGuardedAddress } from "../../domain/addresses.ts";
 import { SkerryError } from "../../domain/errors.ts";
 import type { Backend } from "../table.ts";
 import type { Context, ProxyOptions } from "./context.ts";
+import { keepSession, upstreamTlsOptions } from "./upstream-tls.ts";
 
 export type Reach = "any" | "restricted";
 type TcpBackend = Extract<Backend, { kind: "tcp" }>;
@@ -36,16 +37,9 @@ export function openSocket(
   return openTls(backend, address, options, alpn);
 }
 
-function openTls(backend: TcpBackend, address: string, { upstreamCa }: ProxyOptions, alpn: readonly string[]): Socket {
-  const isName = isIP(backend.host.replace(/^\[(.*)\]$/, "$1")) === 0;
-  const socket = connectTls({
-    host: address,
-    port: backend.port,
-    ALPNProtocols: [...alpn],
-    // Of the name that the route says, not of the address that it led to.
-    ...(isName ? { servername: backend.host } : {}),
-    ...(upstreamCa === undefined ? {} : { ca: [...rootCertificates, ...upstreamCa] }),
-  });
+function openTls(backend: TcpBackend, address: string, options: ProxyOptions, alpn: readonly string[]): Socket {
+  const socket = connectTls({ host: address, port: backend.port, ...upstreamTlsOptions(backend, options, alpn) });
+  keepSession(backend, socket, options);
   socket.setNoDelay(true);
   return socket;
 }

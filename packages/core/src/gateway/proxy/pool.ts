@@ -9,6 +9,7 @@ import { type Attempt, firstMade } from "./first.ts";
 import { type Home, UpstreamConnection } from "./h1-upstream.ts";
 import { H2Upstream, NO_WEBSOCKET, notHttp2, type SharedHome } from "./h2-upstream.ts";
 import type { UpstreamSide } from "./sides.ts";
+import { upstreamTlsError } from "./upstream-tls.ts";
 import { Wire } from "./wire.ts";
 
 /** Who asked for a connection: one of the two is called, once, unless `isGone`. */
@@ -288,10 +289,19 @@ function connectError(cause: (Error & { code?: string }) | undefined): SkerryErr
   const code = cause?.code ?? "";
   let message = "The upstream could not be reached.";
   if (code === "ECONNREFUSED" || code === "ENOENT") message = "The upstream refused the connection.";
-  else if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME|ERR_TLS|ERR_SSL/.test(code)) {
-    message = "The upstream's TLS certificate or handshake is not valid.";
+  else if (cause !== undefined) {
+    const ofTls = upstreamTlsError(cause);
+    if (ofTls !== undefined) return ofTls;
   }
   return new SkerryError("unavailable/upstream", message, { cause, ...CHECK });
+}
+
+/** What was agreed under one rule, or in one protocol, is shared with no other. */
+function tcpKey(
+  { tls, protocol = "auto", host, port, tlsRule }: Extract<Backend, { kind: "tcp" }>,
+  reach: Reach,
+): string {
+  return `${reach} ${tls ? "tls" : "tcp"} ${protocol} ${host} ${port} ${tlsRule?.id ?? ""}`;
 }
 
 /** A backend and its pool. Backends that differ in path or Host only share the pool. */
@@ -334,10 +344,7 @@ export class UpstreamPools {
   }
 
   #poolOf(backend: Backend, reach: Reach): BackendPool {
-    const key =
-      backend.kind === "unix"
-        ? `unix ${backend.path}`
-        : `${reach} ${backend.tls ? "tls" : "tcp"} ${protocolOf(backend)} ${backend.host} ${backend.port}`;
+    const key = backend.kind === "unix" ? `unix ${backend.path}` : tcpKey(backend, reach);
     let pool = this.#byKey.get(key)?.deref();
     if (pool === undefined) {
       pool = new BackendPool(backend, reach, this.#context, (one) => this.#active.add(one));
