@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -138,6 +138,24 @@ test("one that expires falls back to our own authority, and is told of before", 
   await client.call(certificateRoutes.update, { params: { name: "a" }, body: { labels: { still: "changed" } } });
 });
 
+/** Pid of a worker that does not have the connection. */
+async function otherWorker(daemon: DaemonProcess, { localPort }: TLSSocket): Promise<number> {
+  const port = portOf(daemon).toString(16).toUpperCase().padStart(4, "0");
+  const peer = (localPort ?? 0).toString(16).toUpperCase().padStart(4, "0");
+  const table = (await readFile("/proc/net/tcp", "utf8")).split("\n");
+  const inode = table
+    .find((line) => line.includes(`:${port} `) && line.includes(`0100007F:${peer} 01`))
+    ?.trim()
+    .split(/\s+/)[9];
+  const children = (await readFile(`/proc/${daemon.pid}/task/${daemon.pid}/children`, "utf8")).trim().split(" ");
+  for (const pid of children) {
+    const names = await readdir(`/proc/${pid}/fd`);
+    const links = await Promise.all(names.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")));
+    if (!links.includes(`socket:[${inode}]`)) return Number(pid);
+  }
+  throw new Error(`all workers have the connection ${inode}`);
+}
+
 test("a rotated certificate is the one of new handshakes, and what is under way goes on", async () => {
   await using daemon = await start("rotate");
   const client = daemon.client(await daemon.login());
@@ -145,16 +163,23 @@ test("a rotated certificate is the one of new handshakes, and what is under way 
   const first = await addCertificate(client, "a", ["a.example.com"]);
   assert.deepEqual(await serialsOf(daemon, "a.example.com"), [first]);
   const stream = connect({ host: "127.0.0.1", port: portOf(daemon), servername: "a.example.com", ca: ca.certificate });
+  using _ = { [Symbol.dispose]: () => void stream.destroy() };
   await once(stream, "secureConnect");
   stream.write("GET /stream HTTP/1.1\r\nHost: a.example.com\r\n\r\n");
   let ticks = 0;
   stream.on("data", (bytes: Buffer) => {
     ticks += bytes.toString().split("tick").length - 1;
   });
+  const idleWorker = await otherWorker(daemon, stream);
   for (let round = 0; round < 3; round++) {
     const { serial, ...spec } = await ca.issue({ names: ["a.example.com"] });
-    await client.call(certificateRoutes.update, { params: { name: "a" }, body: { spec } });
-    assert.deepEqual(await serialsOf(daemon, "a.example.com"), [serial.toUpperCase()], "when it is answered");
+    const changed = client.call(certificateRoutes.update, { params: { name: "a" }, body: { spec } });
+    // A worker that dies meanwhile is replaced by one that knows the new one alone.
+    if (round === 2) process.kill(idleWorker, "SIGKILL");
+    await changed;
+    // Connections that the dead one had taken are lost with it.
+    const seen = await serialsOf(daemon, "a.example.com").catch(() => serialsOf(daemon, "a.example.com"));
+    assert.deepEqual(seen, [serial.toUpperCase()], "when it is answered");
   }
   const before = ticks;
   await once(stream, "data");

@@ -261,3 +261,26 @@ test("what several documents come to is one stream in each form, and --quiet say
   const quiet = await apply(text, ["--quiet"]);
   assert.deepEqual([quiet.status, quiet.stdout, quiet.stderr], [0, "", ""]);
 });
+
+test("a certificate is compared without what stands around it; its key goes along with it, and is never shown", async () => {
+  const declared = (name: string, middle: string) => `
+kind: certificate
+name: ${name}
+spec:
+  certificate: |
+    subject=CN = app
+    -----BEGIN CERTIFICATE-----
+    ${middle}
+    -----END CERTIFICATE-----
+  key: the-planted-secret
+`;
+  const is = await apply(declared("app", "    ").replace(/\n +\n/g, "\n"));
+  assert.equal(is.stdout, "certificate/app unchanged\n", is.stderr);
+  const dry = await apply(`${declared("app", "AAAA")}---${declared("new", "BBBB")}`, ["--dry-run"]);
+  assert.match(dry.stdout, /certificate\/app.*update[\s\S]*certificate\/new.*create/, dry.stderr);
+  assert.ok(!`${dry.stdout}${dry.stderr}`.includes("planted"));
+  const { changes, stderr } = await apply(declared("app", "AAAA"));
+  const [change] = changes as { route: string; body: { spec: Record<string, string> } }[];
+  assert.equal(change?.route, "certificate.update", stderr);
+  assert.equal(change?.body.spec["key"], "the-planted-secret");
+});

@@ -282,6 +282,8 @@ export const GATEWAY_LIMITS = {
     maxWaitingCertificates: 1000,
     /** Certificates that are kept in memory. The oldest goes. */
     maxCertificates: 10_000,
+    /** Of those, how many one worker holds ready for handshakes, at 35 KB each. The oldest is made anew when it is asked for. */
+    maxHandshakeContexts: 2000,
     /** How long a certificate holds, and how old one may get before another is made. */
     certificateMs: 90 * 24 * hour,
     /** @see certificateMs */

@@ -43,6 +43,8 @@ export interface CertificatesOptions {
 export class Certificates {
   readonly #options: CertificatesOptions;
   readonly #kept = new Map<string, Kept>();
+  /** Those that have a server: it takes ten times the memory of what it is made of. The oldest is first. */
+  readonly #made = new Set<Kept>();
   readonly #waiting = new Map<string, Waiting>();
   #secondMs = 0;
   #askedInSecond = 0;
@@ -58,16 +60,24 @@ export class Certificates {
     const key = this.#keyOf(name, host);
     const kept = this.#current(key, host);
     if (kept !== undefined) return this.#serverOf(kept);
-    return this.#ask(key).then((server) => server ?? (key === DEFAULT_NAME ? undefined : this.forHandshake("")));
+    return this.#ask(key).then((server) => {
+      if (server === undefined) return key === DEFAULT_NAME ? undefined : this.forHandshake("");
+      // Only now it is known which names below a wildcard are certified apart.
+      return this.#isApart(name, host) && key !== name ? this.forHandshake(name) : server;
+    });
   }
 
   /** Under which name the certificate is kept. */
   #keyOf(name: string, host: string | undefined): string {
     if (host === undefined) return DEFAULT_NAME;
     if (host === name) return host;
-    if (nameAbove(name) === host.slice(2)) return this.#kept.get(host)?.certificate.apart?.includes(name) ? name : host;
+    if (nameAbove(name) === host.slice(2)) return this.#isApart(name, host) ? name : host;
     // Two and more labels below a wildcard: no certificate of the wildcard covers it, and anybody can make up many.
     return this.#kept.has(name) || this.#mayAsk() ? name : DEFAULT_NAME;
+  }
+
+  #isApart(name: string, host: string | undefined): boolean {
+    return host !== undefined && this.#kept.get(host)?.certificate.apart?.includes(name) === true;
   }
 
   /** Not what is too old, nor what was given under other terms than the routes have now. */
@@ -79,8 +89,25 @@ export class Certificates {
   }
 
   #serverOf(kept: Kept): Server {
-    kept.server ??= this.#options.serverFor(kept.certificate);
+    if (kept.server === undefined) {
+      kept.server = this.#options.serverFor(kept.certificate);
+      this.#made.add(kept);
+      const [oldest] = this.#made;
+      if (this.#made.size > LIMITS.gateway.maxHandshakeContexts && oldest !== undefined) this.#unmake(oldest);
+    }
     return kept.server;
+  }
+
+  /** Handshakes under way go on. */
+  #unmake(kept: Kept | undefined): void {
+    if (kept === undefined) return;
+    kept.server = undefined;
+    this.#made.delete(kept);
+  }
+
+  #drop(name: string): void {
+    this.#unmake(this.#kept.get(name));
+    this.#kept.delete(name);
   }
 
   /** Undefined when none could be had. */
@@ -109,10 +136,10 @@ export class Certificates {
       const { renewCertificateMs } = LIMITS.gateway;
       const forMs = Math.min(certificate.forMs ?? renewCertificateMs, renewCertificateMs);
       const kept: Kept = { certificate, untilMs: this.#options.nowMs() + forMs, server: undefined };
-      this.#kept.delete(name);
+      this.#drop(name);
       this.#kept.set(name, kept);
       const [oldest] = this.#kept.keys();
-      if (this.#kept.size > LIMITS.gateway.maxCertificates && oldest !== undefined) this.#kept.delete(oldest);
+      if (this.#kept.size > LIMITS.gateway.maxCertificates && oldest !== undefined) this.#drop(oldest);
       // Nobody waits: it was asked for in advance, or too long ago.
       if (waiting !== undefined) server = this.#serverOf(kept);
     }
@@ -123,7 +150,7 @@ export class Certificates {
   forget(names: readonly string[]): void {
     for (const kept of this.#kept.keys()) {
       const isMeant = (name: string) => name === kept || coversName(kept, name) || isBelow(kept, name);
-      if (names.some(isMeant)) this.#kept.delete(kept);
+      if (names.some(isMeant)) this.#drop(kept);
     }
   }
 
