@@ -216,9 +216,10 @@ async function openServices(
 function gatewaySettings({ config, data }: NodeOptions) {
   const { api, http, https } = config.listen;
   const { gatewayDirectory: directory, sitesSocket } = data;
-  const share = accessShareOf(config.gateway["access-log"]);
+  const { accessLog, ...gateway } = config.gateway;
+  const share = accessShareOf(accessLog);
   return {
-    ...{ ...config.gateway, http, https, apiPort: api.port, directory, sitesSocket },
+    ...{ ...gateway, http, https, apiPort: api.port, directory, sitesSocket },
     containerNetworks: config.engine.pool,
     ...(share === undefined ? {} : { accessLog: { directory: data.accessLogDirectory, share } }),
   };

@@ -35,7 +35,7 @@ describe("precedence", () => {
     "gateway.workers": ["1", "0", "3"],
     "gateway.tlsMinVersion": ["1.3", "1.2", "1.3"],
     "gateway.ports": ["1-2", "3-4", "5-6"],
-    "gateway.access-log": ["errors", "off", "12.5%"],
+    "gateway.accessLog": ["errors", "off", "12.5%"],
     "gateway.proxyProtocolFrom": ["10.1.0.0/16", "10.2.0.0/16", "fd00::/8"],
     "gateway.inKernel": ["never", "auto", "never"],
     "storage.directories": ["/sf", "/sv", "/sc"],

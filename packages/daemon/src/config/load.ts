@@ -41,7 +41,7 @@ export interface Config {
     readonly workers: number;
     readonly tlsMinVersion: TlsVersion;
     readonly ports: string;
-    readonly "access-log": string;
+    readonly accessLog: string;
     readonly proxyProtocolFrom: readonly string[];
     readonly inKernel: InKernel;
   };
@@ -137,7 +137,7 @@ function nest(values: Values, sources: Config["sources"], file: string | undefin
       workers: values["gateway.workers"],
       tlsMinVersion: values["gateway.tlsMinVersion"],
       ports: values["gateway.ports"],
-      "access-log": values["gateway.access-log"],
+      accessLog: values["gateway.accessLog"],
       proxyProtocolFrom: values["gateway.proxyProtocolFrom"],
       inKernel: values["gateway.inKernel"],
     },

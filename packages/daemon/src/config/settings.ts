@@ -136,7 +136,7 @@ export const SETTINGS = {
     fallback: () => "20000-20999",
     fallbackText: "20000-20999",
   }),
-  "gateway.access-log": setting<string>({
+  "gateway.accessLog": setting<string>({
     flag: "gateway-access-log",
     variable: "SKERRY_GATEWAY_ACCESS_LOG",
     argument: "all|errors|N%|off",
