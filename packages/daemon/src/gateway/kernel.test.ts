@@ -23,6 +23,8 @@ const runInside: Run = (program, parameters, input = "") =>
       if (error === null) resolve(printed);
       else reject(Object.assign(error, { said }));
     });
+    // One that has ended already says why by its status.
+    child.stdin?.on("error", () => undefined);
     child.stdin?.end(input);
   });
 
