@@ -32,6 +32,8 @@ export const GATEWAY_LIMITS = {
     maxAddresses: 4,
     /** The buffer that all connections of clients read into, one after another. */
     clientBufferBytes: 64 * KiB,
+    /** Buffers like it, each for the body of one request; the bodies beyond are copied. */
+    maxUploadBuffers: 256,
     /** Buffer that one connection to a backend reads into; so much of an answer is on its way at most. */
     upstreamBufferBytes: 64 * KiB,
     /** A body up to this goes to the client in one write with its head. */

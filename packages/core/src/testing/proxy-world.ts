@@ -131,6 +131,17 @@ export async function until(holds: () => boolean, what: string): Promise<void> {
   }
 }
 
+/** Waits until the value has been the same for a while. */
+export async function untilStill(value: () => number): Promise<void> {
+  let last = -1;
+  let since = realClock.monotonicMs();
+  await until(() => {
+    if (value() !== last) since = realClock.monotonicMs();
+    last = value();
+    return realClock.monotonicMs() - since > 200;
+  }, "it stands still");
+}
+
 export interface SeenRequest {
   readonly line: string;
   /** Lower-case names. */

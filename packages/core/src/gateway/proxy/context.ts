@@ -2,6 +2,7 @@
 import type { LIMITS } from "../../domain/limits.ts";
 import type { Random } from "../../domain/ports.ts";
 import type { Flusher } from "../http2/flusher.ts";
+import type { ReadBuffers } from "../read-buffers.ts";
 import type { RouteTable } from "../routing/route-table.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Names, Resolve } from "./names.ts";
@@ -47,8 +48,8 @@ export interface Context {
   isDraining: boolean;
   /** Monotonic time of the last sweep: near enough for deadlines, and free. Reading it keeps the sweeps going. */
   readonly coarseMs: number;
-  /** All plain connections of clients read into it, one after another. */
-  readonly clientBuffer: Buffer;
+  /** All plain connections of clients read into the shared one, one after another, but for bodies. */
+  readonly clientBuffers: ReadBuffers;
   readonly nextRequestId: () => string;
   /** The header Date of this second. */
   readonly dateLine: () => string;

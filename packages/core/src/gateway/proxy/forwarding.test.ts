@@ -203,38 +203,6 @@ test("requests that were pipelined before the client closed its half are all ans
   deepEqual((await client.untilClosed()).match(/(?<=HTTP\/1\.1 )\d+/g), ["200", "404", "404", "200"]);
 });
 
-/** More than the kernel keeps for two sockets: a write of it waits. */
-const LARGE_BYTES = 16 * 1024 * 1024;
-
-test("uploads at once to an upstream that does not read yet do not mix", async () => {
-  await using world = await ProxyWorld.start();
-  const upstreams: Socket[] = [];
-  const got: Buffer[][] = [];
-  world.route(
-    await world.listen((socket) => {
-      upstreams.push(socket.pause());
-      const parts: Buffer[] = [];
-      got.push(parts);
-      socket.on("data", (bytes: Buffer) => parts.push(bytes));
-      socket.pause();
-    }),
-  );
-  const clients = await Promise.all(["a", "b", "c"].map(() => world.connect()));
-  for (const [i, client] of clients.entries()) {
-    client.write(`POST / HTTP/1.1\r\n${HOST}Content-Length: ${LARGE_BYTES}\r\n\r\n`);
-    client.socket.write(Buffer.alloc(LARGE_BYTES, "abc"[i]));
-  }
-  await untilStill(() => clients.reduce((sum, { socket }) => sum + socket.bytesWritten - socket.writableLength, 0));
-  for (const socket of upstreams) socket.resume();
-  const bytesOf = (parts: Buffer[]): Buffer => {
-    const all = Buffer.concat(parts);
-    return all.subarray(all.indexOf("\r\n\r\n") + 4);
-  };
-  await until(() => got.every((parts) => bytesOf(parts).length === LARGE_BYTES), "all has arrived");
-  const letters = got.map((parts) => [...new Set(bytesOf(parts))].map((byte) => String.fromCharCode(byte)).join());
-  deepEqual(letters.toSorted(), ["a", "b", "c"]);
-});
-
 /** A client's socket whose writes wait until they are let go, and then take what the buffers hold. */
 class HeldSocket extends Socket {
   taken = "";
@@ -285,16 +253,6 @@ test("an answer whose end waits for a slow reader does not change when its conne
 });
 
 /** Waits until `value` has stopped to change. */
-async function untilStill(value: () => number): Promise<void> {
-  let last = -1;
-  let since = performance.now();
-  await until(() => {
-    if (value() !== last) since = performance.now();
-    last = value();
-    return performance.now() - since > 200;
-  }, "it stands still");
-}
-
 test("the server that took a connection counts it until its end", async () => {
   await using world = await ProxyWorld.start();
   await world.upstream(() => OK);

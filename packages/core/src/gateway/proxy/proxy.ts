@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { LIMITS } from "../../domain/limits.ts";
 import { Flusher } from "../http2/flusher.ts";
+import { ReadBuffers } from "../read-buffers.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
 import type { Peer, Shown } from "../tls/peer.ts";
 import type { Context, ProxyOptions } from "./context.ts";
@@ -68,7 +69,11 @@ class SocketPath implements DataPath {
       get coarseMs() {
         return sweeper.nowMs;
       },
-      clientBuffer: Buffer.allocUnsafeSlow(options.limits.clientBufferBytes),
+      clientBuffers: new ReadBuffers({
+        sharedBytes: limits.clientBufferBytes,
+        ownBytes: limits.clientBufferBytes,
+        maxOwn: limits.maxUploadBuffers,
+      }),
       nextRequestId: requestIds(options),
       dateLine: dateLines(options.wallMs, () => sweeper.nowMs),
     };
@@ -95,7 +100,7 @@ class SocketPath implements DataPath {
       const take = (owner: WireOwner): Wire =>
         new Wire(
           owner,
-          () => this.#context.clientBuffer,
+          () => this.#context.clientBuffers.shared,
           () => socket,
         );
       return new H2Client(this.#context, this.#pools, take, peer, this.#onGone);

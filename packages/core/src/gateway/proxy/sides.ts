@@ -46,7 +46,7 @@ export interface ClientSide {
   startBody(asChunks: boolean): void;
   pauseBody(): void;
   resumeBody(): void;
-  /** These bytes of the request's body, in a buffer that stays as it is. */
+  /** These bytes of the request's body, in a buffer that stays as it is while the upstream is blocked. */
   lasting(buffer: Buffer, from: number, to: number): Buffer;
   /** 1xx but 101. May be left out. */
   sendInterim(head: ResponseHead): void;
@@ -89,7 +89,7 @@ export interface UpstreamSide {
   readonly isBlocked: boolean;
   /** Begins. `asChunks`: a chunked body comes as it stood on the wire. */
   send(taker: AnswerTaker, head: RequestHead, facts: RequestFacts, asChunks: boolean): void;
-  /** Bytes that stay as they are. */
+  /** Bytes that stay as they are while it is blocked. */
   sendBody(bytes: Buffer): void;
   /** Until `uncork` what is sent may be collected. */
   cork(): void;

@@ -45,9 +45,6 @@ export class Wire {
   bytesIn = 0;
   bytesOut = 0;
 
-  /** Bytes come in a buffer that is used again. */
-  isRecycled = false;
-
   #isPaused = false;
   /** Node was told to read no more. */
   #isStopped = false;
@@ -77,7 +74,6 @@ export class Wire {
     this.#nextBuffer = nextBuffer;
     this.socket = make({
       buffer: () => {
-        this.isRecycled = true;
         this.#buffer = nextBuffer();
         return this.#buffer;
       },
