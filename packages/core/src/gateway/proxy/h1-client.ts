@@ -1,5 +1,4 @@
 /** A client's HTTP/1 connection: requests one after another, each an exchange; what cannot be understood ends it. */
-
 import type { Socket } from "node:net";
 import { SkerryError } from "../../domain/errors.ts";
 import { BodyReader } from "../http1/body-reader.ts";
@@ -74,6 +73,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
       this,
       () => this.#nextBuffer(),
       (onread) => adopt(socket, onread),
+      context.flusher,
     );
     this.setDeadline(context.limits.clientHeadMs);
   }
@@ -280,9 +280,9 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
     const count = to - from;
     // Latin1 maps each byte to one character and back.
     if (count > this.#context.limits.smallBodyBytes) this.#sendLarge(head, buffer.subarray(from, to));
-    else if (this.#makesChunks) wire.write((head ?? "") + chunkOf(latin1(buffer, from, to)));
+    else if (this.#makesChunks) wire.writeSoon((head ?? "") + chunkOf(latin1(buffer, from, to)));
     else if (head === undefined) wire.write(buffer.subarray(from, to));
-    else wire.write(head + latin1(buffer, from, to));
+    else wire.writeSoon(head + latin1(buffer, from, to));
   }
 
   #sendLarge(head: string | undefined, body: Buffer): void {
@@ -297,7 +297,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
 
   flush(): void {
     if (this.#answerHead !== undefined) {
-      this.wire.write(this.#answerHead);
+      this.wire.writeSoon(this.#answerHead);
       this.#answerHead = undefined;
     }
     this.wire.uncork();
@@ -305,7 +305,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
 
   endAnswer(trailers: string): void {
     if (this.#makesChunks) {
-      this.wire.write((this.#answerHead ?? "") + lastChunk(trailers));
+      this.wire.writeSoon((this.#answerHead ?? "") + lastChunk(trailers));
       this.#answerHead = undefined;
     }
     this.flush();
@@ -377,6 +377,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   }
 
   onEnd(): void {
+    this.wire.flush(); // it may not find room
     if (this.#exchange !== undefined) this.#exchange.onClientEnd();
     else if (!this.wire.isBlocked) this.wire.destroy();
   }

@@ -63,7 +63,7 @@ export class UpstreamConnection implements WireOwner, UpstreamSide {
     this.#head = undefined;
     this.#bytesBefore = this.wire.bytesIn;
     this.idleSinceMs = 0;
-    this.wire.write(requestHead(head, facts));
+    this.wire.writeSoon(requestHead(head, facts));
   }
 
   get isBlocked(): boolean {

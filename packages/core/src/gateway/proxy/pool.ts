@@ -229,6 +229,7 @@ export class BackendPool implements Home, SharedHome {
       connection,
       () => reader.nextBuffer(),
       (onread) => openSocket(this.#backend, address, options, onread, alpn),
+      this.#context.flusher,
     );
     connection.wire = wire;
     const isTls = this.#backend.kind === "tcp" && this.#backend.tls;

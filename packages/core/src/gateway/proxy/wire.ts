@@ -4,6 +4,7 @@
  * What was not taken, or comes while reading is paused, is held: at most what one read of the kernel's buffer gave.
  */
 import type { OnReadOpts, Socket } from "node:net";
+import type { Flusher } from "../http2/flusher.ts";
 import { bytesRead, handleOf, type StreamHandle, writeTo } from "./stream-handle.ts";
 
 export interface WireOwner {
@@ -58,6 +59,8 @@ export class Wire {
   #isBroken = false;
   #isCorked = false;
   #queue: (string | Buffer)[] = [];
+  /** Waits for the end of the turn. */
+  #later = "";
   #endsAfterWrites = false;
   readonly #isEncrypted: boolean;
   /** Of a plain socket that is connected. */
@@ -68,8 +71,14 @@ export class Wire {
   readonly #written: Written = (error) => this.#onWritten(error);
   readonly #completed = (status: number): void => this.#onWritten(status < 0 ? FAILED : undefined);
 
-  /** `make` opens the socket; when it uses `onread`, `nextBuffer` gives the buffer for the next read. */
-  constructor(owner: WireOwner, nextBuffer: () => Buffer, make: (onread: OnReadOpts) => Socket) {
+  readonly #flusher: Flusher | undefined;
+
+  /**
+   * `make` opens the socket; when it uses `onread`, `nextBuffer` gives the buffer for the next read. Without a flusher
+   * nothing waits for the end of a turn.
+   */
+  constructor(owner: WireOwner, nextBuffer: () => Buffer, make: (onread: OnReadOpts) => Socket, flusher?: Flusher) {
+    this.#flusher = flusher;
     this.owner = owner;
     this.#nextBuffer = nextBuffer;
     this.socket = make({
@@ -123,11 +132,41 @@ export class Wire {
     if (this.socket.destroyed || this.#isBroken) return;
     this.bytesOut += data.length;
     if (this.#isWriting || this.#isCorked) this.#queue.push(data);
-    else this.#start(data);
+    else if (this.#later === "") this.#start(data);
+    else this.#startBehind(data);
+  }
+
+  /**
+   * Goes at the end of this turn of the loop, or with what is written before that. Writes that follow one another wake who
+   * reads them once; one by one, between reads, they wake him for each.
+   */
+  writeSoon(text: string): void {
+    if (this.#isWriting || this.#isCorked || this.#flusher === undefined) {
+      this.write(text);
+      return;
+    }
+    this.bytesOut += text.length;
+    if (this.#later === "") this.#flusher.add(this);
+    this.#later += text;
+  }
+
+  flush(): void {
+    if (this.#later === "" || this.#isCorked) return;
+    const text = this.#later;
+    this.#later = "";
+    if (!this.socket.destroyed && !this.#isBroken) this.#start(text);
+  }
+
+  #startBehind(data: string | Buffer): void {
+    const text = this.#later;
+    this.#later = "";
+    if (typeof data === "string") this.#start(text + data);
+    else this.#startAll([text, data]);
   }
 
   /** Until `uncork` what is written is collected, and then goes in one call: a body may come in thousands of pieces. */
   cork(): void {
+    this.flush();
     this.#isCorked = true;
   }
 
@@ -142,16 +181,22 @@ export class Wire {
     if (this.socket.destroyed || this.#isBroken) return;
     this.bytesOut += head.length + body.length;
     if (this.#isWriting || this.#isCorked) this.#queue.push(head, body);
-    else this.#startAll([head, body]);
+    else {
+      const text = this.#later + head;
+      this.#later = "";
+      this.#startAll([text, body]);
+    }
   }
 
   /** Sends no more, after what is pending. */
   end(): void {
+    this.flush();
     if (this.#isWriting) this.#endsAfterWrites = true;
     else if (!this.socket.destroyed) this.socket.end();
   }
 
   destroy(): void {
+    this.flush();
     this.socket.destroy();
   }
 
