@@ -47,8 +47,9 @@ export const DRIVERS: readonly Driver[] = [
   },
   {
     path: `${CORE}/gateway/proxy/stream-handle.ts`,
-    may: ["process"],
-    reason: "Node's binding of stream handles: plain sockets are read and written without what is wrapped around them",
+    may: ["node:fs", "process"],
+    reason:
+      "plain sockets are read and written without what is wrapped around them: Node's stream handles, and their descriptors",
   },
   {
     path: `${CORE}/gateway/http2/flusher.ts`,

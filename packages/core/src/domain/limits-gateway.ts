@@ -30,12 +30,12 @@ export const GATEWAY_LIMITS = {
     maxInterims: 16,
     /** Addresses of one name that are tried. More are left out. */
     maxAddresses: 4,
-    /** The buffer that all connections of clients read into, one after another. */
-    clientBufferBytes: 64 * KiB,
-    /** Buffers like it, each for the body of one request; the bodies beyond are copied. */
-    maxUploadBuffers: 256,
-    /** Buffer that one connection to a backend reads into; so much of an answer is on its way at most. */
-    upstreamBufferBytes: 64 * KiB,
+    /** The buffer that all connections read into, one after another; so much of one body is on its way at most. */
+    readBufferBytes: 128 * KiB,
+    /** So much of it is used for an answer whose reader is slow: what he does not take is kept. */
+    slowReadBytes: 32 * KiB,
+    /** Buffers like it that are kept for what was not taken. More are thrown away. */
+    maxSpareBuffers: 64,
     /** A body up to this goes to the client in one write with its head. */
     smallBodyBytes: 8 * KiB,
     /** A request's head must be complete within this from its first byte; the first also from the connection. */

@@ -290,7 +290,7 @@ assertLimit(
 assertLimit(LIMITS.http2.maxStreamWindowBytes <= LIMITS.http2.connectionWindowBytes, "one stream fits a connection");
 assertLimit(LIMITS.http2.maxFields > LIMITS.proxy.maxHeaders, "as many headers as in HTTP/1, and pseudo headers");
 assertLimit(LIMITS.http2.maxListBytes > LIMITS.proxy.maxHeadBytes, "as large a head as in HTTP/1");
-assertLimit(LIMITS.proxy.smallBodyBytes < LIMITS.proxy.upstreamBufferBytes, "a small body fits one read");
+assertLimit(LIMITS.proxy.smallBodyBytes < LIMITS.proxy.slowReadBytes, "a small body fits one read");
 assertLimit(
   LIMITS.backup.frameBytes + 4 * LIMITS.resource.maxBytes <= LIMITS.backup.maxFrameBytes,
   "an entry fits a frame",

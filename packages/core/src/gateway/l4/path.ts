@@ -3,8 +3,8 @@ import type { Socket } from "node:net";
 import { Deadlines } from "../proxy/deadlines.ts";
 import { type NameLimits, Names, type Resolve } from "../proxy/names.ts";
 import { Sweeper } from "../proxy/sweeper.ts";
-import { ReadBuffers } from "../read-buffers.ts";
 import { Announced, type AnnouncedLimits } from "./announced.ts";
+import { type BufferLimits, RelayBuffers } from "./buffers.ts";
 import type { DialWorld } from "./dial.ts";
 import { emptyCounters, type L4Counters, type L4Entry } from "./entry.ts";
 import { Relay, type RelayLimits, type RelayWorld } from "./relay.ts";
@@ -13,10 +13,7 @@ import { type Sniffed, Sniffer, type SniffLimits } from "./sniff.ts";
 import { L4Table, type PortRoutes } from "./table.ts";
 import { type UdpLimits, type UdpListener, type UdpPeer, UdpSessions } from "./udp.ts";
 
-export interface L4Limits extends RelayLimits, SniffLimits, UdpLimits, AnnouncedLimits {
-  readonly sharedBufferBytes: number;
-  readonly bulkBufferBytes: number;
-  readonly maxBulkBuffers: number;
+export interface L4Limits extends BufferLimits, RelayLimits, SniffLimits, UdpLimits, AnnouncedLimits {
   readonly maxConnections: number;
   readonly maxRouteConnections: number;
   readonly maxAddresses: number;
@@ -53,7 +50,7 @@ interface RouteState {
 
 export class L4Path implements RelayWorld {
   readonly limits: L4Limits;
-  readonly buffers: ReadBuffers;
+  readonly buffers: RelayBuffers;
   readonly dial: DialWorld;
   readonly #options: L4Options;
   readonly #table = new L4Table();
@@ -71,10 +68,7 @@ export class L4Path implements RelayWorld {
     const { limits, nameLimits, monotonicMs, resolve, isOwnAddress } = options;
     this.#options = options;
     this.limits = limits;
-    const { sharedBufferBytes, bulkBufferBytes, maxBulkBuffers } = limits;
-    this.buffers = new ReadBuffers({
-      ...{ sharedBytes: sharedBufferBytes, ownBytes: bulkBufferBytes, maxOwn: maxBulkBuffers },
-    });
+    this.buffers = new RelayBuffers(limits);
     this.#sweeper = new Sweeper({ monotonicMs, everyMs: limits.sweepEveryMs, sweep: (nowMs) => this.#sweep(nowMs) });
     const nowMs = () => this.coarseMs;
     const names = new Names({ limits: nameLimits, deadlines: this.#deadlines, nowMs, ...(resolve && { resolve }) });

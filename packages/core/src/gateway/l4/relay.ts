@@ -6,7 +6,7 @@ import type { OnReadOpts, Socket } from "node:net";
 import { SkerryError } from "../../domain/errors.ts";
 import { adopt } from "../proxy/adopt.ts";
 import { type Attempt, firstMade } from "../proxy/first.ts";
-import type { ReadBuffers } from "../read-buffers.ts";
+import type { RelayBuffers } from "./buffers.ts";
 import { addressesOf, type DialWorld, openTcp } from "./dial.ts";
 import type { L4Backend, L4Counters, L4Entry } from "./entry.ts";
 import { writeProxyHeader } from "./proxy-header.ts";
@@ -23,7 +23,7 @@ export interface RelayLimits {
 /** What all relays of a worker share. */
 export interface RelayWorld {
   readonly limits: RelayLimits;
-  readonly buffers: ReadBuffers;
+  readonly buffers: RelayBuffers;
   readonly dial: DialWorld;
   /** Near enough for deadlines, and free. */
   readonly coarseMs: number;

@@ -3,7 +3,7 @@
  * one write to the other side, which is not read from again until the write is done: nothing is buffered but one read.
  */
 import type { OnReadOpts, Socket } from "node:net";
-import type { ReadBuffers } from "../read-buffers.ts";
+import type { RelayBuffers } from "./buffers.ts";
 
 export interface SideOwner {
   /** So many bytes came from it, or moved on. */
@@ -31,7 +31,7 @@ export class Side {
   isWriting = false;
 
   readonly #owner: SideOwner;
-  readonly #buffers: ReadBuffers;
+  readonly #buffers: RelayBuffers;
   readonly #bulkReadBytes: number;
   #other: Side | undefined;
   /** Came when it could not be passed on: at most one read, and what was read to find out what it is. */
@@ -47,7 +47,7 @@ export class Side {
   /** `make` opens the socket, which reads as it is told. */
   constructor(
     owner: SideOwner,
-    buffers: ReadBuffers,
+    buffers: RelayBuffers,
     bulkReadBytes: number,
     make: (onread: OnReadOpts) => Socket,
     early?: Early,
@@ -105,7 +105,7 @@ export class Side {
 
   /** Its buffer serves others. Both sides must be destroyed: no write reads it any more. */
   release(): void {
-    if (this.#own !== undefined) this.#buffers.give(this.#own, true);
+    if (this.#own !== undefined) this.#buffers.give(this.#own);
     this.#own = undefined;
   }
 

@@ -2,7 +2,6 @@
 import type { LIMITS } from "../../domain/limits.ts";
 import type { Random } from "../../domain/ports.ts";
 import type { Flusher } from "../http2/flusher.ts";
-import type { ReadBuffers } from "../read-buffers.ts";
 import type { RouteTable } from "../routing/route-table.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Names, Resolve } from "./names.ts";
@@ -48,8 +47,10 @@ export interface Context {
   isDraining: boolean;
   /** Monotonic time of the last sweep: near enough for deadlines, and free. Reading it keeps the sweeps going. */
   readonly coarseMs: number;
-  /** All plain connections of clients read into the shared one, one after another, but for bodies. */
-  readonly clientBuffers: ReadBuffers;
+  /** All plain connections read into it, one after another: it stays in the processor's cache. */
+  readonly readBuffer: Buffer;
+  /** The beginning of it. */
+  readonly smallReadBuffer: Buffer;
   readonly nextRequestId: () => string;
   /** The header Date of this second. */
   readonly dateLine: () => string;

@@ -147,7 +147,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   sendBody(buffer: Buffer, from: number, to: number): void {
     if (this.#upstream === undefined) return;
     this.#bytesIn += to - from;
-    this.#upstream.sendBody(this.#client.lasting(buffer, from, to));
+    this.#upstream.sendBody(buffer.subarray(from, to));
     if (this.#phase === "send") this.#client.setDeadline(this.#context.limits.clientBodyIdleMs);
   }
 
@@ -189,7 +189,6 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     const upstream = this.#upstream as UpstreamSide;
     if (isLast) {
       client.endAnswer(trailers);
-      if (client.holdsBuffer) upstream.leaveBuffer();
       this.#end(undefined);
       upstream.finish(client.isRequestRead);
       client.onAnswered();
@@ -220,7 +219,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
 
   fromTunnel(buffer: Buffer, from: number, to: number): void {
     const upstream = this.#upstream as UpstreamSide;
-    upstream.sendBody(this.#client.lasting(buffer, from, to));
+    upstream.sendBody(buffer.subarray(from, to));
     if (upstream.isBlocked) this.#client.pauseBody();
     this.#keepTunnel();
   }

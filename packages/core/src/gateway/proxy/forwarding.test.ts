@@ -252,7 +252,6 @@ test("an answer whose end waits for a slow reader does not change when its conne
   equal(slow.taken.slice(slow.taken.indexOf("\r\n\r\n") + 4), "s".repeat(30_000));
 });
 
-/** Waits until `value` has stopped to change. */
 test("the server that took a connection counts it until its end", async () => {
   await using world = await ProxyWorld.start();
   await world.upstream(() => OK);

@@ -50,8 +50,6 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   #closes = false;
   #forwardedHost: string | undefined;
   #forwarded = "";
-  /** What a body is read into. */
-  #ownBuffer: Buffer | undefined;
   readonly #passBody = (buffer: Buffer, from: number, to: number): void => this.#exchange?.sendBody(buffer, from, to);
 
   constructor(
@@ -71,7 +69,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
     this.#body = new BodyReader(context.limits);
     this.wire = new Wire(
       this,
-      () => this.#nextBuffer(),
+      () => context.readBuffer,
       (onread) => adopt(socket, onread),
       context.flusher,
     );
@@ -92,10 +90,6 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
 
   get isBlocked(): boolean {
     return this.wire.isBlocked;
-  }
-
-  get holdsBuffer(): boolean {
-    return this.wire.needsBytes;
   }
 
   get bytesOut(): number {
@@ -237,25 +231,6 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
     this.wire.resume();
   }
 
-  /** Plain connections share one buffer: what may wait in a write is copied out of it. */
-  lasting(buffer: Buffer, from: number, to: number): Buffer {
-    const range = buffer.subarray(from, to);
-    return buffer.buffer === this.#context.clientBuffers.shared.buffer ? Buffer.from(range) : range;
-  }
-
-  /** A body has a buffer of its own while there are some: it is read into again when the upstream has taken what was in it. */
-  #nextBuffer(): Buffer {
-    const { clientBuffers } = this.#context;
-    if (this.#state === IN_BODY) this.#ownBuffer ??= clientBuffers.take();
-    else this.#leaveBuffer(this.#exchange?.takesBody === true);
-    return this.#ownBuffer ?? clientBuffers.shared;
-  }
-
-  #leaveBuffer(isFree: boolean): void {
-    if (this.#ownBuffer !== undefined) this.#context.clientBuffers.give(this.#ownBuffer, isFree);
-    this.#ownBuffer = undefined;
-  }
-
   sendInterim(head: ResponseHead): void {
     this.wire.write(interimHead(head, ""));
   }
@@ -393,7 +368,6 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
 
   onClose(): void {
     this.#onGone(this);
-    this.#leaveBuffer(false);
     this.#exchange?.abort();
     this.#exchange = undefined;
   }

@@ -43,7 +43,8 @@ export class UpstreamConnection implements WireOwner, UpstreamSide {
   /** Of the answer that is waited for. */
   #interims = 0;
   #bytesBefore = 0;
-  #buffer: Buffer | undefined;
+  /** Who waits for the answer takes it slowly: what is read may have to be kept. */
+  #isSlow = false;
   readonly #passBody = (buffer: Buffer, from: number, to: number): void => this.#taker?.onBody(buffer, from, to);
 
   constructor(home: Home, context: Context) {
@@ -60,6 +61,7 @@ export class UpstreamConnection implements WireOwner, UpstreamSide {
     this.#makesChunks = !asChunks && head.bodyBytes === CHUNKED;
     this.#state = AT_HEAD;
     this.#interims = 0;
+    this.#isSlow = false;
     this.#head = undefined;
     this.#bytesBefore = this.wire.bytesIn;
     this.idleSinceMs = 0;
@@ -94,6 +96,7 @@ export class UpstreamConnection implements WireOwner, UpstreamSide {
   }
 
   pause(): void {
+    this.#isSlow = true;
     this.wire.pause();
   }
 
@@ -105,14 +108,8 @@ export class UpstreamConnection implements WireOwner, UpstreamSide {
     this.wire.end();
   }
 
-  /** The buffer that the connection reads into: the same again, unless it was left to a pending write. */
   nextBuffer(): Buffer {
-    this.#buffer ??= Buffer.allocUnsafeSlow(this.#context.limits.upstreamBufferBytes);
-    return this.#buffer;
-  }
-
-  leaveBuffer(): void {
-    this.#buffer = undefined;
+    return this.#isSlow ? this.#context.smallReadBuffer : this.#context.readBuffer;
   }
 
   /** Nobody waits any more: the connection ends. */

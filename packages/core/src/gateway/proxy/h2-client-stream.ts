@@ -87,10 +87,6 @@ export class H2ClientStream implements ClientSide, StreamOwner {
     return this.#stream.isBlocked;
   }
 
-  get holdsBuffer(): boolean {
-    return this.#home.wire.needsBytes;
-  }
-
   get bytesOut(): number {
     return this.#stream.bytesOut;
   }
@@ -168,11 +164,6 @@ export class H2ClientStream implements ClientSide, StreamOwner {
   resumeBody(): void {
     this.#isPaused = false;
     this.#stream.resume();
-  }
-
-  /** What was held lies in a buffer that is used again, too. */
-  lasting(buffer: Buffer, from: number, to: number): Buffer {
-    return Buffer.from(buffer.subarray(from, to));
   }
 
   onReset(): void {

@@ -19,8 +19,6 @@ import type { Wire } from "./wire.ts";
 export interface UpstreamHome {
   readonly wire: Wire;
   readonly connection: Http2Connection;
-  /** A pending write may read the buffer that was given last. */
-  leaveBuffer(): void;
   /** `onReadEnd` is called when all of this read was given. */
   touch(stream: H2UpstreamStream): void;
   /** It may be dead. */
@@ -122,7 +120,6 @@ export class H2UpstreamStream implements UpstreamSide, StreamOwner {
   /** What the client has not taken stays in its buffer: others of the connection go on. */
   pause(): void {
     this.#isPaused = true;
-    this.#home.leaveBuffer();
   }
 
   resume(): void {
@@ -130,10 +127,6 @@ export class H2UpstreamStream implements UpstreamSide, StreamOwner {
     this.#stream?.resume();
     // What was held is all of this read.
     if (this.#isTouched) this.onReadEnd();
-  }
-
-  leaveBuffer(): void {
-    this.#home.leaveBuffer();
   }
 
   finish(isRequestSent: boolean): void {

@@ -25,12 +25,11 @@ export class H2Upstream implements ConnectionOwner {
 
   readonly #home: SharedHome;
   readonly #context: Context;
-  /** Those that got something in this read. */
   #onGreeted: ((connection: H2Upstream) => void) | undefined;
+  /** Those that got something in this read. */
   #touched: H2UpstreamStream[] = [];
   #hasServed = false;
   #isProbing = false;
-  #buffer: Buffer | undefined;
 
   /** `onGreeted` is called when the upstream has said that it speaks HTTP/2. */
   constructor(home: SharedHome, context: Context, onGreeted: (connection: H2Upstream) => void) {
@@ -74,14 +73,8 @@ export class H2Upstream implements ConnectionOwner {
     this.connection.leave();
   }
 
-  /** The buffer that the connection reads into: the same again, unless a pending write reads it. */
   nextBuffer(): Buffer {
-    this.#buffer ??= Buffer.allocUnsafeSlow(this.#context.limits.upstreamBufferBytes);
-    return this.#buffer;
-  }
-
-  leaveBuffer(): void {
-    this.#buffer = undefined;
+    return this.#context.readBuffer;
   }
 
   touch(stream: H2UpstreamStream): void {

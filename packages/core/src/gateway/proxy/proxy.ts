@@ -3,7 +3,6 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { LIMITS } from "../../domain/limits.ts";
 import { Flusher } from "../http2/flusher.ts";
-import { ReadBuffers } from "../read-buffers.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
 import type { Peer, Shown } from "../tls/peer.ts";
 import type { Context, ProxyOptions } from "./context.ts";
@@ -57,6 +56,7 @@ class SocketPath implements DataPath {
   constructor(options: ProxyOptions) {
     const { limits, monotonicMs, resolve } = options;
     const deadlines = new Deadlines();
+    const readBuffer = Buffer.allocUnsafeSlow(limits.readBufferBytes);
     const sweeper = new Sweeper({ monotonicMs, everyMs: limits.sweepEveryMs, sweep: (nowMs) => this.#sweep(nowMs) });
     const names = new Names({ limits, deadlines, nowMs: () => sweeper.nowMs, ...(resolve && { resolve }) });
     this.#context = {
@@ -69,11 +69,7 @@ class SocketPath implements DataPath {
       get coarseMs() {
         return sweeper.nowMs;
       },
-      clientBuffers: new ReadBuffers({
-        sharedBytes: limits.clientBufferBytes,
-        ownBytes: limits.clientBufferBytes,
-        maxOwn: limits.maxUploadBuffers,
-      }),
+      ...{ readBuffer, smallReadBuffer: readBuffer.subarray(0, limits.slowReadBytes) },
       nextRequestId: requestIds(options),
       dateLine: dateLines(options.wallMs, () => sweeper.nowMs),
     };
@@ -100,7 +96,7 @@ class SocketPath implements DataPath {
       const take = (owner: WireOwner): Wire =>
         new Wire(
           owner,
-          () => this.#context.clientBuffers.shared,
+          () => this.#context.readBuffer,
           () => socket,
         );
       return new H2Client(this.#context, this.#pools, take, peer, this.#onGone);

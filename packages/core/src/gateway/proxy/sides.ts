@@ -32,8 +32,6 @@ export interface ClientSide {
   readonly hasEnded: boolean;
   /** What was sent has not gone: no more until `onClientDrain` of the exchange. */
   readonly isBlocked: boolean;
-  /** A pending write reads the buffer that was given to it. */
-  readonly holdsBuffer: boolean;
   /** Bytes sent so far, also of what was before on the same connection. */
   readonly bytesOut: number;
   /** Header lines that say who asks, for this Host. */
@@ -46,8 +44,6 @@ export interface ClientSide {
   startBody(asChunks: boolean): void;
   pauseBody(): void;
   resumeBody(): void;
-  /** These bytes of the request's body, in a buffer that stays as it is while the upstream is blocked. */
-  lasting(buffer: Buffer, from: number, to: number): Buffer;
   /** 1xx but 101. May be left out. */
   sendInterim(head: ResponseHead): void;
   /** Goes out with what follows, or with `flush`. `asChunks`: a chunked body comes as it stood on the wire. */
@@ -89,7 +85,7 @@ export interface UpstreamSide {
   readonly isBlocked: boolean;
   /** Begins. `asChunks`: a chunked body comes as it stood on the wire. */
   send(taker: AnswerTaker, head: RequestHead, facts: RequestFacts, asChunks: boolean): void;
-  /** Bytes that stay as they are while it is blocked. */
+  /** The bytes are used until this returns; while it is corked, until it no longer is. */
   sendBody(bytes: Buffer): void;
   /** Until `uncork` what is sent may be collected. */
   cork(): void;
@@ -99,8 +95,6 @@ export interface UpstreamSide {
   /** Of the answer. */
   pause(): void;
   resume(): void;
-  /** The buffer that was given last is read by a pending write: another is used from now on. */
-  leaveBuffer(): void;
   /** The answer was whole. `isRequestSent`: the request too. */
   finish(isRequestSent: boolean): void;
   /** Nobody waits for the answer any more. */

@@ -2,6 +2,7 @@
  * Node's own handle of a plain socket, written to and read from directly: what `net.Socket` does around each read and write
  * costs a sixth of all CPU in user space of small requests. `socket-check.ts` looks first whether all is as it is known here.
  */
+import { writeSync, writevSync } from "node:fs";
 import type { Socket } from "node:net";
 
 /** What a pending write is known by. Node calls `oncomplete` when it is over. */
@@ -13,13 +14,13 @@ interface WriteRequest {
 
 /** What Node 26 keeps in a socket (StreamBase). Writes give 0, or the negative number of an error. */
 export interface StreamHandle {
+  /** Of the socket; below 0 when it is closed. */
+  readonly fd: number;
   reading: boolean;
   onread: (this: StreamHandle, bytes: unknown) => unknown;
   readStop(): number;
   writeLatin1String(request: WriteRequest, text: string): number;
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
-  /** `chunks` are pairs of data and encoding. */
-  writev(request: WriteRequest, chunks: readonly (string | Buffer)[], areAllBuffers: false): number;
 }
 
 interface StreamBinding {
@@ -50,7 +51,8 @@ export function handleOf(socket: Socket): StreamHandle | undefined {
   const { _handle: handle } = socket as Socket & { _handle: Partial<StreamHandle> | null };
   if (binding === undefined || "encrypted" in socket || typeof handle?.writeLatin1String !== "function")
     return undefined;
-  return typeof handle.onread === "function" && "writev" in handle ? (handle as StreamHandle) : undefined;
+  const isKnown = typeof handle.onread === "function" && typeof handle.fd === "number";
+  return isKnown ? (handle as StreamHandle) : undefined;
 }
 
 /** Bytes of the read that `onread` is told of; 0 or less: the end, or an error. */
@@ -60,21 +62,33 @@ export function bytesRead(): number {
 }
 
 /**
+ * Writes as much as the kernel takes now, and keeps nothing: what is left is the caller's. Gives how many bytes went, or a
+ * negative number: an error. Only while no other write is pending.
+ */
+export function writeNow({ fd }: StreamHandle, parts: readonly (string | Buffer)[]): number {
+  try {
+    if (parts.length === 1) return writeSync(fd, bytesOf(parts[0] as string | Buffer));
+    return writevSync(fd, parts.map(bytesOf));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EAGAIN" ? 0 : -1;
+  }
+}
+
+function bytesOf(part: string | Buffer): Buffer {
+  return typeof part === "string" ? Buffer.from(part, "latin1") : part;
+}
+
+/**
  * Writes; a string is latin1. Gives 0 when all has gone to the kernel, 1 when `oncomplete` will tell, or a negative number:
  * an error.
  */
-export function writeTo(
-  handle: StreamHandle,
-  data: string | Buffer | readonly (string | Buffer)[],
-  oncomplete: (status: number) => void,
-): number {
+export function writeTo(handle: StreamHandle, data: string | Buffer, oncomplete: (status: number) => void): number {
   const { WriteWrap, streamBaseState, kLastWriteWasAsync } = binding as StreamBinding;
   const request = spare ?? new WriteWrap();
   spare = undefined;
   let error: number;
   if (typeof data === "string") error = handle.writeLatin1String(request, data);
-  else if (data instanceof Uint8Array) error = handle.writeBuffer(request, data);
-  else error = handle.writev(request, data, false);
+  else error = handle.writeBuffer(request, data);
   if (error !== 0) return error;
   if (streamBaseState[kLastWriteWasAsync] === 0) {
     spare = request;

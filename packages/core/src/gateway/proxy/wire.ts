@@ -5,7 +5,8 @@
  */
 import type { OnReadOpts, Socket } from "node:net";
 import type { Flusher } from "../http2/flusher.ts";
-import { bytesRead, handleOf, type StreamHandle, writeTo } from "./stream-handle.ts";
+import { freeRest, keepRest } from "./rests.ts";
+import { bytesRead, handleOf, type StreamHandle, writeNow, writeTo } from "./stream-handle.ts";
 
 export interface WireOwner {
   /**
@@ -63,6 +64,8 @@ export class Wire {
   #later = "";
   #endsAfterWrites = false;
   readonly #isEncrypted: boolean;
+  /** What a pending write reads. */
+  #rest: Buffer | undefined;
   /** Of a plain socket that is connected. */
   #handle: StreamHandle | undefined;
   readonly #nextBuffer: () => Buffer;
@@ -98,11 +101,6 @@ export class Wire {
     if (early !== null) process.nextTick(() => this.#push(early));
   }
 
-  /** A pending write reads the bytes that it was given: they must stay as they are. TLS has made others of them at once. */
-  get needsBytes(): boolean {
-    return this.#isWriting && !this.#isEncrypted;
-  }
-
   get isDestroyed(): boolean {
     return this.socket.destroyed;
   }
@@ -127,11 +125,11 @@ export class Wire {
     else this.#pump();
   }
 
-  /** A string is latin1. */
+  /** A string is latin1. Bytes are used until this returns; while it is corked, until it no longer is. */
   write(data: string | Buffer): void {
     if (this.socket.destroyed || this.#isBroken) return;
     this.bytesOut += data.length;
-    if (this.#isWriting || this.#isCorked) this.#queue.push(data);
+    if (this.#isWriting || this.#isCorked) this.#enqueue(data);
     else if (this.#later === "") this.#start(data);
     else this.#startBehind(data);
   }
@@ -157,6 +155,10 @@ export class Wire {
     if (!this.socket.destroyed && !this.#isBroken) this.#start(text);
   }
 
+  #enqueue(data: string | Buffer): void {
+    this.#queue.push(this.#isWriting && typeof data !== "string" ? Buffer.from(data) : data);
+  }
+
   #startBehind(data: string | Buffer): void {
     const text = this.#later;
     this.#later = "";
@@ -180,8 +182,10 @@ export class Wire {
   writeBoth(head: string, body: Buffer): void {
     if (this.socket.destroyed || this.#isBroken) return;
     this.bytesOut += head.length + body.length;
-    if (this.#isWriting || this.#isCorked) this.#queue.push(head, body);
-    else {
+    if (this.#isWriting || this.#isCorked) {
+      this.#queue.push(head);
+      this.#enqueue(body);
+    } else {
       const text = this.#later + head;
       this.#later = "";
       this.#startAll([text, body]);
@@ -236,18 +240,45 @@ export class Wire {
   }
 
   #start(data: string | Buffer): void {
-    if (this.#handle !== undefined) {
-      this.#startHandle(this.#handle, data);
-      return;
+    const handle = this.#handle;
+    if (handle !== undefined && typeof data === "string") this.#startHandle(handle, data);
+    else if (handle !== undefined) this.#startBytes(handle, [data as Buffer]);
+    else {
+      this.#isWriting = true;
+      this.#isInWrite = true;
+      this.socket._write(this.#own(data), typeof data === "string" ? "latin1" : BYTES, this.#written);
+      this.#isInWrite = false;
     }
-    this.#isWriting = true;
-    this.#isInWrite = true;
-    this.socket._write(data, typeof data === "string" ? "latin1" : BYTES, this.#written);
-    this.#isInWrite = false;
   }
 
-  #startHandle(handle: StreamHandle, data: string | Buffer | readonly (string | Buffer)[]): void {
+  /** TLS has made other bytes of them when it returns. */
+  #own(data: string | Buffer): string | Buffer {
+    return typeof data === "string" || this.#isEncrypted ? data : Buffer.from(data);
+  }
+
+  /** What the kernel does not take at once is copied: the buffer that it came in is used again. */
+  #startBytes(handle: StreamHandle, parts: readonly (string | Buffer)[]): void {
     // Corked meanwhile, and gone.
+    if (this.socket.destroyed) return;
+    const taken = writeNow(handle, parts);
+    if (taken < 0) {
+      this.#isInWrite = true;
+      this.#onWritten(FAILED);
+      this.#isInWrite = false;
+      return;
+    }
+    this.#rest = keepRest(parts, taken);
+    if (this.#rest === undefined) return;
+    this.#startHandle(handle, this.#rest);
+    if (!this.#isWriting) this.#freeRest();
+  }
+
+  #freeRest(): void {
+    if (this.#rest !== undefined) freeRest(this.#rest);
+    this.#rest = undefined;
+  }
+
+  #startHandle(handle: StreamHandle, data: string | Buffer): void {
     if (this.socket.destroyed) return;
     const left = writeTo(handle, data, this.#completed);
     if (left === 0) return;
@@ -267,15 +298,12 @@ export class Wire {
 
   #startAll(parts: readonly (string | Buffer)[]): void {
     if (this.#handle !== undefined) {
-      this.#startHandle(
-        this.#handle,
-        parts.flatMap((part) => [part, typeof part === "string" ? "latin1" : "buffer"]),
-      );
+      this.#startBytes(this.#handle, parts);
       return;
     }
-    const chunks = parts.map((chunk) => ({
-      chunk,
-      encoding: typeof chunk === "string" ? ("latin1" as const) : BYTES,
+    const chunks = parts.map((data) => ({
+      chunk: this.#own(data),
+      encoding: typeof data === "string" ? ("latin1" as const) : BYTES,
     }));
     this.#isWriting = true;
     this.#isInWrite = true;
@@ -284,6 +312,7 @@ export class Wire {
   }
 
   #onWritten(error?: Error | null): void {
+    this.#freeRest();
     if (error && this.owner.readsAfterFailedWrite && !this.socket.destroyed) {
       // Blocked from now on; the end of what can be read ends it.
       this.#isBroken = true;
