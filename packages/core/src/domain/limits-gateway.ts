@@ -276,8 +276,10 @@ export const GATEWAY_LIMITS = {
     backlog: 4096,
     /** A TLS handshake must be over by then. */
     handshakeMs: 10 * second,
-    /** Bytes of a ClientHello, with what comes at once behind it. Beyond: the connection is closed. */
-    maxClientHelloBytes: 32 * KiB,
+    /** Bytes of a ClientHello, and records that it is spread over. Beyond: the connection is closed. */
+    maxHelloBytes: 16 * KiB,
+    /** @see maxHelloBytes */
+    maxHelloRecords: 32,
     /** Names two and more labels below a wildcard that one worker asks a certificate for. Beyond: the default one. */
     deepCertificatesPerSecond: 5,
     /** Names whose certificate one worker waits for. Beyond: the handshake gets the default one. */

@@ -7,7 +7,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TlsOptions as NodeTlsOptions, type TLSSocket } from "node:tls";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { GivenCertificate } from "@skerry/core/gateway/control.ts";
-import { MORE, NO_TLS, serverNameOf } from "@skerry/core/gateway/tls/client-hello.ts";
+import { readClientHello } from "@skerry/core/gateway/tls/client-hello.ts";
 import type { ClientTerms, Shown } from "@skerry/core/gateway/tls/peer.ts";
 import { ALPN_PROTOCOLS, TLS_RULES, TLS_VERSIONS, type TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { Certificates } from "./worker-certificates.ts";
@@ -106,11 +106,11 @@ class Arrival {
     const chunk = socket.read() as Buffer | null;
     if (chunk === null) return;
     const bytes = this.#bytes === undefined ? chunk : Buffer.concat([this.#bytes, chunk]);
-    const name = serverNameOf(bytes);
-    if (name === NO_TLS) this.#refuse(bytes);
-    else if (name !== MORE) this.#pass(name, bytes);
-    else if (bytes.length > LIMITS.gateway.maxClientHelloBytes) this.#giveUp();
-    else this.#bytes = bytes;
+    const hello = readClientHello(bytes, LIMITS.gateway);
+    if (hello === "more") this.#bytes = bytes;
+    else if (hello === "none") this.#refuse(bytes);
+    // What cannot be read gets the alert that says so from OpenSSL.
+    else this.#pass(hello === "broken" ? "" : (hello.serverName ?? ""), bytes);
   }
 
   #pass(name: string, bytes: Buffer): void {

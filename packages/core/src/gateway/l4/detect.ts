@@ -1,5 +1,5 @@
 /** What is spoken on a port of several protocols, by the first bytes that the client sends. */
-import { type HelloLimits, readClientHello } from "./client-hello.ts";
+import { type HelloLimits, readClientHello } from "../tls/client-hello.ts";
 
 export type Spoken =
   /** It may become one of several: more must come. */
@@ -26,7 +26,7 @@ export function detect(bytes: Buffer, limits: HelloLimits): Spoken {
     if (bytes.length > 1 && bytes[1] !== 3) return "other";
     const hello = readClientHello(bytes, limits);
     if (hello === "more") return "undecided";
-    return hello === "broken" ? { serverName: undefined } : hello;
+    return typeof hello === "string" ? { serverName: undefined } : hello;
   }
   const ssh = begins(bytes, 0, SSH);
   if (ssh === true) return "ssh";

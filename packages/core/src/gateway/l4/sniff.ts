@@ -1,6 +1,6 @@
 /** Waits for as much of a connection as says what is spoken on it. What was read goes on with the decision. */
 import type { Socket } from "node:net";
-import type { HelloLimits } from "./client-hello.ts";
+import type { HelloLimits } from "../tls/client-hello.ts";
 import { detect, type Spoken } from "./detect.ts";
 
 export interface SniffLimits extends HelloLimits {

@@ -1,85 +1,142 @@
 /**
- * The server name of a TLS ClientHello (RFC 8446 4.1.2, RFC 6066 3), read before the handshake begins, so that all of the
- * handshake, tickets too, runs under the rules of that name. Never throws, whatever the bytes are.
+ * The name that a TLS ClientHello asks for (RFC 8446 4.1.2, RFC 6066 3), read before the handshake begins: to pass it on
+ * unread, or to run all of the handshake, tickets too, under the rules of that name. Read as strictly as it is short: lengths
+ * must fit exactly, and what is not understood is broken. It may come in pieces, and be spread over records (RFC 8446 5.1).
  */
+export interface HelloLimits {
+  /** Bytes of the ClientHello, without the heads of its records. */
+  readonly maxHelloBytes: number;
+  /** Records that it is spread over. */
+  readonly maxHelloRecords: number;
+}
 
-/** The ClientHello has not come to its end. */
-export const MORE = 1;
-/** These bytes begin no TLS handshake. */
-export const NO_TLS = 2;
+export type Hello =
+  /** It goes on. */
+  | "more"
+  /** These bytes begin no TLS handshake, or one that is longer than is taken. */
+  | "none"
+  /** It is whole and not well-formed, or names what is no host: whoever ends TLS says what is wrong. */
+  | "broken"
+  /** Lower case, without a dot at the end; undefined: it names nobody. */
+  | { readonly serverName: string | undefined };
 
-const HANDSHAKE = 22;
+const HANDSHAKE_RECORD = 22;
 const CLIENT_HELLO = 1;
-const RECORD_HEAD_BYTES = 5;
-/** RFC 8446 5.1. */
-const MAX_RECORD_BYTES = 16_384;
-/** Clients cut it in two or three; each costs a look at every byte that comes. */
-const MAX_RECORDS = 32;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
+const MAX_RECORD_BYTES = 16 * 1024;
+const RECORD_HEAD_BYTES = 5;
+const MESSAGE_HEAD_BYTES = 4;
+const RANDOM_BYTES = 32;
 
-/** As it came; `""`: it gives none. */
-export type ServerName = string | typeof MORE | typeof NO_TLS;
-
-/** `bytes` are all that came so far. What lies behind the ClientHello is not looked at. */
-export function serverNameOf(bytes: Buffer): ServerName {
-  const hello = messageIn(bytes);
-  return typeof hello === "number" ? hello : nameIn(hello);
-}
-
-/** The ClientHello without its head; it may come in several records. */
-function messageIn(bytes: Buffer): Buffer | typeof MORE | typeof NO_TLS {
+/** `bytes`: all that has come so far. What lies in records behind the ClientHello is not looked at. Never throws. */
+export function readClientHello(bytes: Buffer, limits: HelloLimits): Hello {
   const parts: Buffer[] = [];
   let have = 0;
-  let need = 4;
-  for (let at = 0; parts.length < MAX_RECORDS; ) {
+  let need = MESSAGE_HEAD_BYTES;
+  let declared = 0;
+  for (let at = 0, records = 0; have < need; records++) {
+    const head = readRecordHead(bytes, at);
+    if (head === "more" || head === "none") return head;
+    if (records === limits.maxHelloRecords) return "none";
+    const part = bytes.subarray(at + RECORD_HEAD_BYTES, at + RECORD_HEAD_BYTES + head);
     // Each byte is looked at as soon as it is there: who speaks something else is not waited for.
-    if (at < bytes.length && bytes[at] !== HANDSHAKE) return NO_TLS;
-    if (at + 1 < bytes.length && bytes[at + 1] !== 3) return NO_TLS;
-    if (at + RECORD_HEAD_BYTES > bytes.length) return MORE;
-    const size = bytes.readUInt16BE(at + 3);
-    if (size === 0 || size > MAX_RECORD_BYTES) return NO_TLS;
-    const record = bytes.subarray(at + RECORD_HEAD_BYTES, at + RECORD_HEAD_BYTES + size);
-    if (have === 0 && record.length > 0 && record[0] !== CLIENT_HELLO) return NO_TLS;
-    parts.push(record);
-    have += record.length;
-    if (have >= need) {
-      const all = parts.length === 1 ? record : Buffer.concat(parts);
-      need = 4 + all.readUIntBE(1, 3);
-      if (have >= need) return all.subarray(4, need);
+    if (have === 0 && part.length > 0 && part[0] !== CLIENT_HELLO) return "none";
+    parts.push(part);
+    have += part.length;
+    at += RECORD_HEAD_BYTES + head;
+    declared += head;
+    if (need === MESSAGE_HEAD_BYTES && have >= MESSAGE_HEAD_BYTES) {
+      const start = parts.length === 1 ? part : Buffer.concat(parts);
+      need += start.readUIntBE(1, 3);
+      if (need - MESSAGE_HEAD_BYTES > limits.maxHelloBytes) return "none";
     }
-    if (record.length < size) return MORE;
-    at += RECORD_HEAD_BYTES + size;
+    // Nothing may follow it before the server has answered.
+    if (have >= MESSAGE_HEAD_BYTES && declared > need) return "broken";
+    if (part.length < head && have < need) return "more";
   }
-  return NO_TLS;
+  const message = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+  const name = readServerName(new Reader(message.subarray(MESSAGE_HEAD_BYTES, need)));
+  return name === BROKEN ? "broken" : { serverName: name };
 }
 
-function nameIn(hello: Buffer): string | typeof NO_TLS {
-  // Version, random, session id.
-  let at = 2 + 32;
-  at += 1 + (hello[at] ?? 0);
-  at += 2 + u16(hello, at); // cipher suites
-  at += 1 + (hello[at] ?? 0); // compression
-  if (at > hello.length) return NO_TLS;
-  const end = Math.min(at + 2 + u16(hello, at), hello.length);
-  at += 2;
-  while (at + 4 <= end) {
-    const kind = u16(hello, at);
-    const size = u16(hello, at + 2);
-    at += 4;
-    if (kind === SERVER_NAME && at + size <= end) return hostName(hello.subarray(at, at + size));
-    at += size;
+/** The length that a record says. */
+function readRecordHead(bytes: Buffer, at: number): number | "more" | "none" {
+  if (at < bytes.length && bytes[at] !== HANDSHAKE_RECORD) return "none";
+  if (at + 1 < bytes.length && bytes[at + 1] !== 3) return "none";
+  if (at + RECORD_HEAD_BYTES > bytes.length) return "more";
+  const length = bytes.readUInt16BE(at + 3);
+  // An empty one is allowed for no handshake.
+  return length === 0 || length > MAX_RECORD_BYTES ? "none" : length;
+}
+
+const BROKEN = Symbol("broken");
+
+/** Reads forward; what goes past the end is broken, and stays so. */
+class Reader {
+  isBroken = false;
+  #at = 0;
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
   }
-  return "";
+
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  take(count: number): Buffer {
+    if (count > this.left) this.isBroken = true;
+    const at = this.#at;
+    this.#at = Math.min(at + count, this.#bytes.length);
+    return this.#bytes.subarray(at, this.#at);
+  }
+
+  number(bytes: 1 | 2): number {
+    const taken = this.take(bytes);
+    return this.isBroken ? 0 : taken.readUIntBE(0, bytes);
+  }
+
+  /** So many bytes as a number before them says. */
+  vector(lengthBytes: 1 | 2): Buffer {
+    return this.take(this.number(lengthBytes));
+  }
 }
 
-/** The list has one name: OpenSSL refuses any other. */
-function hostName(list: Buffer): string {
-  const size = u16(list, 3);
-  if (list.length < 5 || list[2] !== HOST_NAME || 5 + size > list.length) return "";
-  return list.toString("latin1", 5, 5 + size);
+function readServerName(hello: Reader): string | undefined | typeof BROKEN {
+  const isTls = hello.number(1) === 3; // legacy_version
+  hello.take(1 + RANDOM_BYTES);
+  const session = hello.vector(1);
+  const ciphers = hello.vector(2);
+  const compressions = hello.vector(1);
+  const isWellFormed =
+    isTls && session.length <= 32 && ciphers.length >= 2 && ciphers.length % 2 === 0 && compressions.length > 0;
+  if (!isWellFormed || hello.isBroken) return BROKEN;
+  if (hello.left === 0) return undefined; // before TLS 1.2 nothing need follow
+  const extensions = new Reader(hello.vector(2));
+  if (hello.isBroken || hello.left > 0) return BROKEN;
+  let name: string | undefined;
+  const seen = new Set<number>();
+  while (extensions.left > 0) {
+    const type = extensions.number(2);
+    const content = extensions.vector(2);
+    if (extensions.isBroken || seen.has(type)) return BROKEN;
+    seen.add(type);
+    if (type !== SERVER_NAME) continue;
+    name = readNameList(content);
+    if (name === undefined) return BROKEN;
+  }
+  return name;
 }
 
-function u16(bytes: Buffer, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+/** Exactly one host name, as everybody sends it. */
+function readNameList(content: Buffer): string | undefined {
+  const reader = new Reader(content);
+  const list = new Reader(reader.vector(2));
+  const type = list.number(1);
+  const name = list.vector(2);
+  if (reader.isBroken || list.isBroken || reader.left + list.left > 0 || type !== HOST_NAME) return undefined;
+  const text = name.toString("latin1").toLowerCase().replace(/\.$/, "");
+  return text.length <= 253 && /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(text) ? text : undefined;
 }
