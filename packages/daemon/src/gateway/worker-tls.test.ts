@@ -13,6 +13,7 @@ import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Certificate } from "@skerry/core/gateway/control.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import { makeAuthority, type TestAuthority } from "@skerry/core/testing/certificates.ts";
+import { type HelloCase, helloCorpus } from "@skerry/core/testing/edge-corpora.ts";
 import { Certificates } from "./worker-certificates.ts";
 import { createHandshakes, createTlsListener } from "./worker-tls.ts";
 
@@ -164,6 +165,8 @@ test("what is no handshake ends at once, and plain HTTP is told which port it to
   endless.set([22, 3, 1, 64, 0, 1, 255, 255, 255]);
   assert.equal(await say(port, endless, endless, endless), "", "longer than any ClientHello");
   assert.deepEqual(listener.asked, []);
+  const cut = helloCorpus.find(({ name }) => name === "half an extension") as HelloCase;
+  assert.match(await say(port, cut.bytes), /^\x15\x03.\0\x02\x02/, "OpenSSL's alert for a ClientHello that is broken");
   assert.match(await sClient(port, "-servername", "a.example"), /CN = a\.example/);
 });
 

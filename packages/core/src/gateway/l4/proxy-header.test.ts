@@ -1,11 +1,16 @@
 /** The PROXY protocol: what is said and understood, what is refused, and connections that begin with it. */
 import assert from "node:assert/strict";
+import { isIP, SocketAddress } from "node:net";
 import { describe, test } from "node:test";
+import { LIMITS } from "../../domain/limits.ts";
+import { proxyHeaderCorpus } from "../../testing/edge-corpora.ts";
+import { changedBytes, embedded, FUZZ_SEED, fuzzCases } from "../../testing/fuzz.ts";
 import { eventually, L4World } from "../../testing/l4-world.ts";
 import { createSimRandom } from "../../testing/sim-random.ts";
-import { readProxyHeader, writeProxyHeader } from "./proxy-header.ts";
+import { type ProxyHeader, readProxyHeader, writeProxyHeader } from "./proxy-header.ts";
 
-const MAX = 2048;
+const CASES = fuzzCases(20_000);
+const MAX = LIMITS.l4.maxProxyHeaderBytes;
 const read = (bytes: Buffer | string) =>
   readProxyHeader(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes, MAX);
 const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
@@ -40,81 +45,69 @@ describe("what is written is read", () => {
   });
 });
 
-test("who says nothing of a client speaks for himself", () => {
-  const noClient: (Buffer | string)[] = [
-    "PROXY UNKNOWN\r\n",
-    "PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n",
-    v2(0x20, 0, Buffer.alloc(0)),
-    v2(0x20, 0x77, Buffer.alloc(9)),
-    v2(0x21, 0, Buffer.alloc(0)),
-    v2(0x21, 0x31, Buffer.alloc(216)),
-  ];
-  for (const bytes of noClient) assert.deepEqual(read(bytes), { bytes: bytes.length, client: undefined });
-  const extras = v2(0x21, 0x11, Buffer.concat([ADDRESSES, Buffer.from([4, 0, 1, 9, 5, 0, 0])]));
-  assert.deepEqual(read(extras), { bytes: extras.length, client: { address: "192.0.2.7", port: 4711 } });
+/** As the corpus has it. */
+function answer(header: ProxyHeader): unknown {
+  if (typeof header === "string") return header;
+  return header.client === undefined ? "nobody" : { client: header.client.address, port: header.client.port };
+}
+
+describe("the corpus", () => {
+  for (const { name, bytes, ownBytes, says } of proxyHeaderCorpus) {
+    test(`${name}: ${JSON.stringify(says)}`, () => {
+      const whole = read(bytes);
+      assert.deepEqual(answer(whole), says);
+      if (typeof whole === "object") assert.equal(whole.bytes, ownBytes);
+      let before: unknown = "more";
+      for (let to = 0; to <= bytes.length; to++) {
+        const torn = answer(read(Buffer.from(bytes.subarray(0, to))));
+        if (before !== "more") assert.deepEqual(torn, before, `${to} bytes of it`);
+        if (torn !== "more" && torn !== "broken") assert.ok(to >= ownBytes, `${to} bytes of it`);
+        before = torn;
+      }
+    });
+  }
+
+  test("has each answer, and no name twice", () => {
+    const answers = Map.groupBy(proxyHeaderCorpus, ({ says }) => (typeof says === "string" ? says : "client"));
+    for (const what of ["client", "nobody", "more", "broken"] as const)
+      assert.ok((answers.get(what)?.length ?? 0) > 4, what);
+    assert.equal(new Set(proxyHeaderCorpus.map(({ name }) => name)).size, proxyHeaderCorpus.length);
+  });
 });
 
-describe("what is no head is refused", () => {
-  const rows: (Buffer | string)[] = [
-    "GET / HTTP/1.1\r\n",
-    "\x16\x03\x01",
-    "PROXY\r",
-    "proxy TCP4 1.1.1.1 2.2.2.2 1 2\r\n",
-    "PROXY TCP4 1.1.1.1 2.2.2.2 1 2\n",
-    "PROXY TCP4 1.1.1.1 2.2.2.2 1\r\n",
-    "PROXY TCP4 1.1.1.1 2.2.2.2 1 2 3\r\n",
-    "PROXY TCP4  1.1.1.1 2.2.2.2 1 2\r\n",
-    "PROXY TCP4 1.1.1.1 2.2.2.2 1 2 \r\n",
-    "PROXY TCP4 1.1.1.1 2.2.2.2 01 2\r\n",
-    "PROXY TCP4 1.1.1.1 2.2.2.2 65536 2\r\n",
-    "PROXY TCP4 1.1.1.1 2.2.2.2 -1 2\r\n",
-    "PROXY TCP4 1.1.1 2.2.2.2 1 2\r\n",
-    "PROXY TCP4 01.1.1.1 2.2.2.2 1 2\r\n",
-    "PROXY TCP4 ::1 ::2 1 2\r\n",
-    "PROXY TCP6 1.1.1.1 2.2.2.2 1 2\r\n",
-    "PROXY TCP6 fe80::1%eth0 ::2 1 2\r\n",
-    "PROXY UDP4 1.1.1.1 2.2.2.2 1 2\r\n",
-    "PROXY TCP4 1.1.1.1 2.2.2.2 1 2\0\r\n",
-    "PROXY TCP4 1.1.1.1\r2.2.2.2 1 2\r\n",
-    "PROXY UNKNOWNX\r\n",
-    `PROXY UNKNOWN ${"x".repeat(100)}\r\n`,
-    `PROXY ${"x".repeat(120)}`,
-    `${SIGNATURE.slice(0, 5)}x`,
-    v2(0x11, 0x11, ADDRESSES),
-    v2(0x22, 0x11, ADDRESSES),
-    v2(0x21, 0x12, ADDRESSES),
-    v2(0x21, 0x41, ADDRESSES),
-    v2(0x21, 0x11, ADDRESSES.subarray(0, 11)),
-    v2(0x21, 0x21, ADDRESSES),
-    v2(0x21, 0x11, Buffer.alloc(0), 60_000),
-    v2(0x21, 0x11, Buffer.concat([ADDRESSES, Buffer.from([4, 0, 9, 1])])),
-    v2(0x21, 0x11, Buffer.concat([ADDRESSES, Buffer.from([4, 0])])),
-  ];
-  for (const bytes of rows) {
-    test(JSON.stringify(bytes.toString("latin1").slice(0, 60)), () => assert.equal(read(bytes), "broken"));
+test(`${CASES} of them changed at random, seed ${FUZZ_SEED}: never thrown, never read past, a client is an address`, (t) => {
+  const random = createSimRandom(FUZZ_SEED);
+  const corpus = proxyHeaderCorpus.map(({ bytes }) => bytes);
+  const counts = new Map<string, number>();
+  for (let n = 0; n < CASES; n++) {
+    const bytes = changedBytes(random.pick(corpus), corpus, random);
+    const whole = read(embedded(bytes, random));
+    const torn = read(bytes.subarray(0, random.below(bytes.length + 1)));
+    const what = bytes.toString("hex");
+    assert.ok(torn === "more" || JSON.stringify(torn) === JSON.stringify(whole), what);
+    const said = answer(whole);
+    const kind = typeof said === "string" ? said : "client";
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    if (whole === "more") assert.ok(bytes.length < MAX, what);
+    if (typeof whole === "string") continue;
+    assert.ok(whole.bytes > 0 && whole.bytes <= Math.min(bytes.length, MAX), what);
+    if (whole.client === undefined) continue;
+    const { address, port } = whole.client;
+    assert.ok(isIP(address) !== 0 && !address.includes("%") && port >= 0 && port <= 65_535, what);
+    // Told on, it is the same client.
+    const version = random.pick(["v1", "v2"] as const);
+    const told = read(writeProxyHeader(version, whole.client, { address: "10.0.0.1", port: 1 }));
+    assert.ok(typeof told === "object" && told.client !== undefined, what);
+    assert.deepEqual([plain(told.client.address), told.client.port], [plain(address), port], what);
   }
+  t.diagnostic(`fuzz ${CASES} cases: ${JSON.stringify([...counts])}`);
+  for (const what of ["client", "nobody", "more", "broken"]) assert.ok((counts.get(what) ?? 0) > CASES / 100, what);
 });
 
-test("changed at random it is never read past its end, and a client is always an address", () => {
-  const random = createSimRandom(6);
-  const heads = [
-    Buffer.from("PROXY TCP6 2001:db8::7 ::1 4711 443\r\nrest"),
-    v2(0x21, 0x11, ADDRESSES),
-    v2(0x21, 0x21, Buffer.alloc(36, 5)),
-  ];
-  for (let round = 0; round < 20_000; round++) {
-    const bytes = Buffer.from(heads[round % heads.length] as Buffer);
-    for (let n = random.fraction() * 3; n > 0; n--) {
-      bytes[Math.floor(random.fraction() * bytes.length)] = Math.floor(random.fraction() * 256);
-    }
-    const result = read(bytes);
-    if (typeof result === "string") continue;
-    assert.ok(result.bytes <= bytes.length);
-    if (result.client === undefined) continue;
-    assert.match(result.client.address, /^[0-9a-f.:]+$/);
-    assert.ok(result.client.port >= 0 && result.client.port <= 65_535);
-  }
-});
+/** One spelling of each address. */
+function plain(address: string): string {
+  return new SocketAddress({ address, family: isIP(address) === 4 ? "ipv4" : "ipv6" }).address;
+}
 
 const echoed = async (world: L4World) => world.listen((socket) => socket.pipe(socket));
 

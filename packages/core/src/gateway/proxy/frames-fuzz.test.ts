@@ -6,14 +6,14 @@ import { equal, ok } from "node:assert/strict";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { bytesOf, frame, frameCorpus, PREFACE } from "../../testing/frame-corpus.ts";
+import { fuzzCases, FUZZ_SEED as SEED } from "../../testing/fuzz.ts";
 import { ProxyWorld, until } from "../../testing/proxy-world.ts";
 import { RawHttp2 } from "../../testing/raw-http2.ts";
 import { createSimRandom, type SimRandom } from "../../testing/sim-random.ts";
 import { headersFrame } from "../http2/frames.ts";
 import { encodeField, encodeStatus } from "../http2/hpack-encoder.ts";
 
-const CASES = Number(process.env["SKERRY_FUZZ_CASES"] ?? (process.env["SKERRY_TEST_TIER"] === "full" ? 20_000 : 200));
-const SEED = Number(process.env["SKERRY_TEST_SEED"] ?? 1);
+const CASES = fuzzCases(200, 20_000);
 
 const cases = frameCorpus.map(({ send, status }) => ({ text: send.map(bytesOf).join(""), isTaken: status === 200 }));
 const taken = cases.filter(({ isTaken }) => isTaken);
@@ -100,7 +100,7 @@ test(`${CASES} connections of clients, seed ${SEED}`, async (t) => {
   await until(() => client.endedStreams.has(1), "an answer for one that keeps to the rules");
   equal(client.statuses.get(1), 200);
   client.close();
-  t.diagnostic(`${answered} got an answer, ${refused} an error`);
+  t.diagnostic(`fuzz ${CASES} cases: ${answered} got an answer, ${refused} an error`);
   ok(answered > CASES / 20 && refused > CASES / 4, `${answered}, ${refused}`);
 });
 
@@ -133,6 +133,6 @@ test(`${CASES} connections to upstreams, seed ${SEED}`, async (t) => {
     () => world.proxy.stats().inFlight === 0 && world.proxy.stats().upstreamConnections === 0,
     "the end of all",
   );
-  t.diagnostic(JSON.stringify([...statuses]));
+  t.diagnostic(`fuzz ${CASES} cases: ${JSON.stringify([...statuses])}`);
   ok((statuses.get(502) ?? 0) > CASES / 10 && (statuses.get(200) ?? 0) > CASES / 20, JSON.stringify([...statuses]));
 });

@@ -8,6 +8,7 @@ import { createServer, METHODS } from "node:http";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { LIMITS } from "../../domain/limits.ts";
+import { fuzzCases, FUZZ_SEED as SEED } from "../../testing/fuzz.ts";
 import { createSimRandom } from "../../testing/sim-random.ts";
 import { BodyReader } from "../http1/body-reader.ts";
 import { Refusal } from "../http1/grammar.ts";
@@ -15,8 +16,7 @@ import { HeadReader } from "../http1/head-reader.ts";
 import { parseRequestHead, type RequestHead } from "../http1/request-head.ts";
 import { forwardedLines, requestHead } from "./heads.ts";
 
-const CASES = process.env["SKERRY_TEST_TIER"] === "full" ? 400_000 : 20_000;
-const SEED = Number(process.env["SKERRY_TEST_SEED"] ?? 1);
+const CASES = fuzzCases(20_000);
 
 interface Case {
   readonly accept?: object;
@@ -195,6 +195,6 @@ test(`${CASES} requests changed at random, seed ${SEED}`, async (t) => {
     equal(sent.refused, undefined, JSON.stringify(ours.sent));
     deepEqual(sent.requests, [{ method, target: ours.head.target, host, body }], JSON.stringify(ours.sent));
   }
-  t.diagnostic(`${taken} taken, ${bodies} with a body`);
+  t.diagnostic(`fuzz ${CASES} cases: ${taken} taken, ${bodies} with a body`);
   ok(taken > CASES / 10 && bodies > CASES / 60, `${taken} taken, ${bodies} with a body`);
 });

@@ -3,9 +3,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isError, type SkerryError } from "../../../domain/errors.ts";
 import { LIMITS } from "../../../domain/limits.ts";
+import { FUZZ_SEED, fuzzCases } from "../../../testing/fuzz.ts";
 import { Regex } from "./regex.ts";
 
-const RUNS = process.env["SKERRY_TEST_TIER"] === "full" ? 50_000 : 1500;
+const RUNS = fuzzCases(1500, 50_000);
 const LONG = LIMITS.proxy.maxTargetBytes;
 
 /** A text of which each character that is read is counted. */
@@ -41,7 +42,7 @@ const text = fc
   })
   .map((all) => all.join(""));
 
-test("what is taken matches as RegExp does, and is one look a character", () => {
+test("what is taken matches as RegExp does, and is one look a character", (t) => {
   const seen = { taken: 0, refused: 0, matched: 0 };
   fc.assert(
     fc.property(
@@ -75,8 +76,9 @@ test("what is taken matches as RegExp does, and is one look a character", () => 
         }
       },
     ),
-    { numRuns: RUNS },
+    { numRuns: RUNS, seed: FUZZ_SEED },
   );
+  t.diagnostic(`fuzz ${RUNS} cases: ${JSON.stringify(seen)}`);
   ok(seen.taken > RUNS / 2 && seen.matched > RUNS / 2, JSON.stringify(seen));
 });
 
