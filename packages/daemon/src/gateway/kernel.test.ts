@@ -167,5 +167,18 @@ test("where the machine or the setting forbids it, it is said why, and nothing i
   if (trouble === undefined) assert.doesNotMatch(await tables(), /skerry_test/);
 });
 
+test("a change that fails keeps none after it", async () => {
+  let all = () => [entry()];
+  await using kernel = forwarding(() => all(), { isEnabled: false });
+  await kernel.start();
+  all = () => {
+    throw new Error("once");
+  };
+  await kernel.update();
+  all = () => [];
+  await kernel.update();
+  assert.match(kernel.whyNot(UDP) ?? "", /not in force/);
+});
+
 const DROPS = JSON.stringify({ nftables: [{ chain: { hook: "forward", policy: "drop", table: "filter" } }] });
 const ALLOWS = (words: readonly string[]) => (words[0]?.startsWith("/proc") ? "1" : JSON.stringify({ nftables: [] }));

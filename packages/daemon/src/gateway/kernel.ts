@@ -44,6 +44,7 @@ export class KernelForwarding implements AsyncDisposable {
   /** Why none at all is forwarded. */
   #trouble: string | undefined = "it is not in force yet";
   #applied = "";
+  /** Never rejects: what fails is tried again, and keeps nothing after it. */
   #work: Promise<void> = Promise.resolve();
   #loop: Promise<void> = Promise.resolve();
 
@@ -62,7 +63,11 @@ export class KernelForwarding implements AsyncDisposable {
 
   /** Routes have changed. Resolves when the kernel forwards what it may. */
   update(): Promise<void> {
-    this.#work = this.#work.then(() => this.#update());
+    this.#work = this.#work
+      .then(() => this.#update())
+      .catch((error: unknown) => {
+        this.#options.log.error({ error }, "gateway: what the kernel forwards could not be settled; it is tried again");
+      });
     return this.#work;
   }
 

@@ -37,6 +37,7 @@ export class L4Control implements FleetL4, AsyncDisposable {
   readonly #ports: L4Ports;
   /** Of workers that live, by route. */
   readonly #live = new Map<object, Map<string, L4Counters>>();
+  /** Never rejects, as those of which it is made. */
   #settling: Promise<void> = Promise.resolve();
   /** Of those that have ended. */
   readonly #ended = new Map<string, L4Counters>();

@@ -28,7 +28,10 @@ export class L4Ports implements AsyncDisposable {
   /** Port -> the code of what is in the way. */
   readonly #blocked = new Map<string, string>();
   readonly #stop = new AbortController();
+  /** Never rejects: a change that could not be settled must not keep those after it. */
   #settling: Promise<void> = Promise.resolve();
+  /** The last change was not settled, or not told, to its end. */
+  #isBehind = false;
   #isRetrying = false;
   #retries: Promise<void> = Promise.resolve();
 
@@ -53,7 +56,10 @@ export class L4Ports implements AsyncDisposable {
 
   /** Routes have changed. Resolves when it is decided which ports are listened on. */
   update(): Promise<void> {
-    this.#settling = this.#settling.then(() => this.#settle());
+    this.#settling = this.#settling
+      .then(() => this.#settle())
+      .catch((error: unknown) => this.#fallBehind(error))
+      .then(() => this.#retryLater());
     return this.#settling;
   }
 
@@ -66,8 +72,17 @@ export class L4Ports implements AsyncDisposable {
   failed(port: string, code: string): void {
     if (!this.#held.delete(port)) return;
     this.#blocked.set(port, code);
-    this.#options.publish(this.held);
+    try {
+      this.#options.publish(this.held);
+    } catch (error) {
+      this.#fallBehind(error);
+    }
     this.#retryLater();
+  }
+
+  #fallBehind(error: unknown): void {
+    this.#isBehind = true;
+    this.#options.log.error({ error }, "gateway: the ports of routes could not be settled; it is tried again");
   }
 
   /** Why nothing listens there, for people; undefined: something does. */
@@ -89,14 +104,16 @@ export class L4Ports implements AsyncDisposable {
   async #settle(): Promise<void> {
     const { host, wanted, publish, log } = this.#options;
     const wants = wanted();
-    let isChanged = false;
+    let isChanged = this.#isBehind;
+    // Until it is told; it may be that it fails again.
+    this.#isBehind = true;
     for (const port of this.#held) {
       if (!wants.has(port)) isChanged = this.#held.delete(port) || isChanged;
     }
     for (const port of this.#blocked.keys()) if (!wants.has(port)) this.#blocked.delete(port);
     for (const port of wants) {
       if (this.#held.has(port)) continue;
-      const code = this.#held.size >= LIMITS.l4.maxPorts ? TOO_MANY : await isTaken(host, port);
+      const code = this.#held.size >= LIMITS.l4.maxPorts ? TOO_MANY : await isTaken(host, port).catch(codeOf);
       if (code === undefined) {
         this.#held.add(port);
         this.#blocked.delete(port);
@@ -107,11 +124,11 @@ export class L4Ports implements AsyncDisposable {
       }
     }
     if (isChanged) publish(this.held);
-    this.#retryLater();
+    this.#isBehind = false;
   }
 
   #retryLater(): void {
-    if (this.#isRetrying || this.#blocked.size === 0 || this.#stop.signal.aborted) return;
+    if (this.#isRetrying || this.#stop.signal.aborted || (this.#blocked.size === 0 && !this.#isBehind)) return;
     this.#isRetrying = true;
     const { clock, retryPortMs = LIMITS.l4.retryPortMs } = this.#options;
     this.#retries = clock.sleep(retryPortMs, this.#stop.signal).then(
@@ -122,4 +139,9 @@ export class L4Ports implements AsyncDisposable {
       () => undefined,
     );
   }
+}
+
+/** Of what even looking has failed with. */
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? "unknown";
 }

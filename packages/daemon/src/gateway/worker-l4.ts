@@ -25,6 +25,7 @@ export class WorkerL4 {
   readonly #path: L4Path;
   /** By port, `tcp/5432`. */
   readonly #servers = new Map<string, { close(): void }>();
+  /** Never rejects: a port that fails is told, and keeps no other. */
   #settling: Promise<void> = Promise.resolve();
   /** As last told, by route. */
   readonly #told = new Map<string, string>();
@@ -56,10 +57,11 @@ export class WorkerL4 {
     this.#settling = this.#settling.then(async () => {
       for (const [port, server] of this.#servers) {
         if (ports.includes(port)) continue;
-        server.close();
         this.#servers.delete(port);
+        close(server);
       }
-      await Promise.all(ports.filter((port) => !this.#servers.has(port)).map((port) => this.#open(port)));
+      const missing = ports.filter((port) => !this.#servers.has(port));
+      await Promise.all(missing.map((port) => this.#open(port).catch((error) => this.#failed(port, error))));
     });
     return this.#settling;
   }
@@ -83,14 +85,14 @@ export class WorkerL4 {
   }
 
   async drain(signal: AbortSignal): Promise<void> {
-    for (const server of this.#servers.values()) server.close();
+    for (const server of this.#servers.values()) close(server);
     await this.#path.drain(signal);
   }
 
   /** Each worker binds it itself: the kernel spreads connections, and datagrams by who sends them. */
-  #open(named: string): Promise<void> {
+  async #open(named: string): Promise<void> {
     const [protocol, port] = named.split("/");
-    return protocol === "udp" ? this.#openUdp(named, Number(port)) : this.#openTcp(named, Number(port));
+    await (protocol === "udp" ? this.#openUdp(named, Number(port)) : this.#openTcp(named, Number(port)));
   }
 
   #openUdp(named: string, port: number): Promise<void> {
@@ -103,6 +105,7 @@ export class WorkerL4 {
       socket.on("error", (error: NodeJS.ErrnoException) => {
         // One that has listened goes on.
         if (this.#servers.get(named) !== socket || isBound(socket)) return;
+        close(socket);
         this.#failed(named, error);
         resolve();
       });
@@ -131,6 +134,15 @@ export class WorkerL4 {
       const { host } = this.#options;
       server.listen({ host, port, reusePort: true, backlog: LIMITS.gateway.backlog }, () => resolve());
     });
+  }
+}
+
+/** Also one that was never opened, or is closed already. */
+function close(server: { close(): void }): void {
+  try {
+    server.close();
+  } catch {
+    // Then there is nothing to close.
   }
 }
 
