@@ -62,8 +62,18 @@ export const DRIVERS: readonly Driver[] = [
     reason: "one timer for all deadlines of the data path; what time it is comes through a port",
   },
   {
+    path: `${CORE}/gateway/l4/tcp-handle.ts`,
+    may: ["process"],
+    reason: "Node's binding of TCP handles: connections of routes below HTTP have no socket around them",
+  },
+  {
+    path: `${CORE}/gateway/l4/handle-check.ts`,
+    may: ["node:net"],
+    reason: "looks whether those handles are as the data path knows them",
+  },
+  {
     path: `${CORE}/gateway/l4/dial.ts`,
-    may: ["node:dgram", "node:net"],
+    may: ["node:dgram"],
     reason: "the same for routes below HTTP",
   },
   {

@@ -4,6 +4,7 @@ import { type AddressInfo, createConnection, createServer, type Server, type Soc
 import { LIMITS } from "../domain/limits.ts";
 import { emptyCounters, type L4Counters, type L4Entry } from "../gateway/l4/entry.ts";
 import { type L4Limits, type L4Options, L4Path } from "../gateway/l4/path.ts";
+import { interceptAccepts } from "../gateway/l4/tcp-handle.ts";
 import { realClock } from "../platform/clock.ts";
 
 const DEADLINE_MS = 20_000;
@@ -33,6 +34,7 @@ export class L4World implements AsyncDisposable {
   static async start(limits: Partial<L4Limits> = {}, options: Partial<L4Options> = {}): Promise<L4World> {
     const world = new L4World(limits, options);
     world.port = await world.listen((socket) => world.path.accept(socket, world.port));
+    interceptAccepts(world.#servers[0] as Server, (handle) => world.path.acceptHandle(handle, world.port));
     return world;
   }
 

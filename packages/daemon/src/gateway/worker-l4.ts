@@ -5,6 +5,7 @@ import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { FromWorker } from "@skerry/core/gateway/control.ts";
 import type { L4Counters, L4Entry } from "@skerry/core/gateway/l4/entry.ts";
 import { L4Path } from "@skerry/core/gateway/l4/path.ts";
+import { interceptAccepts } from "@skerry/core/gateway/l4/tcp-handle.ts";
 
 export interface WorkerL4Options {
   /** The address of all ports. */
@@ -123,7 +124,7 @@ export class WorkerL4 {
       socket.on("error", () => socket.destroy());
       this.#path.accept(socket, port);
     });
-    // Also those that went on to our own HTTP and TLS.
+    // Of those that went on to our own HTTP and TLS, or are still looked at; the data path counts its own.
     server.maxConnections = LIMITS.l4.maxConnections;
     this.#servers.set(named, server);
     return new Promise((resolve) => {
@@ -132,7 +133,10 @@ export class WorkerL4 {
         resolve();
       });
       const { host } = this.#options;
-      server.listen({ host, port, reusePort: true, backlog: LIMITS.gateway.backlog }, () => resolve());
+      server.listen({ host, port, reusePort: true, backlog: LIMITS.gateway.backlog }, () => {
+        interceptAccepts(server, (handle) => this.#path.acceptHandle(handle, port));
+        resolve();
+      });
     });
   }
 }

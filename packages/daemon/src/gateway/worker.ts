@@ -9,6 +9,7 @@ import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { AccessLog } from "@skerry/core/gateway/access/access-log.ts";
 import type { FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
 import { inheritClient } from "@skerry/core/gateway/l4/announced.ts";
+import { checkHandles } from "@skerry/core/gateway/l4/handle-check.ts";
 import { createProxy } from "@skerry/core/gateway/proxy/proxy.ts";
 import type { RequestRecord } from "@skerry/core/gateway/proxy/records.ts";
 import { checkSockets } from "@skerry/core/gateway/proxy/socket-check.ts";
@@ -50,6 +51,7 @@ async function start(message: Start): Promise<void> {
   const served = serve(message);
   try {
     await checkSockets();
+    await checkHandles(LIMITS.l4, LIMITS.proxy, () => performance.now());
   } catch (error) {
     if (!isError(error, "unsupported")) throw error;
     return tell({ type: "unsupported", message: error.message, hint: error.hint ?? "" });

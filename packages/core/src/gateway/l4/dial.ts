@@ -1,6 +1,6 @@
 /** Connects relays to backends: resolves, checks every address, connects to one that was checked. */
 import { createSocket } from "node:dgram";
-import { createConnection, isIP, type OnReadOpts, type Socket } from "node:net";
+import { isIP } from "node:net";
 import { isGuardedAddress } from "../../domain/addresses.ts";
 import { SkerryError } from "../../domain/errors.ts";
 import type { Names } from "../proxy/names.ts";
@@ -28,11 +28,6 @@ function allowed(found: readonly string[], reach: "any" | "restricted", world: D
   throw new SkerryError("forbidden/upstream", "The route leads to an address that its project may not reach.", {
     hint: "Point the route elsewhere, or ask an admin, who has gateway.upstreams:any.",
   });
-}
-
-/** Not yet connected. `address` comes from `addressesOf`: nothing is resolved again. */
-export function openTcp(address: string, port: number, onread: OnReadOpts): Socket {
-  return createConnection({ host: address, port, allowHalfOpen: true, noDelay: true, onread });
 }
 
 export interface UdpSocket {

@@ -7,10 +7,11 @@ import { Announced, type AnnouncedLimits } from "./announced.ts";
 import { type BufferLimits, RelayBuffers } from "./buffers.ts";
 import type { DialWorld } from "./dial.ts";
 import { emptyCounters, type L4Counters, type L4Entry } from "./entry.ts";
-import { Relay, type RelayLimits, type RelayWorld } from "./relay.ts";
+import { type Accepted, Relay, type RelayLimits, type RelayWorld } from "./relay.ts";
 import type { Early } from "./side.ts";
 import { type Sniffed, Sniffer, type SniffLimits } from "./sniff.ts";
 import { L4Table, type PortRoutes } from "./table.ts";
+import type { TcpHandle } from "./tcp-handle.ts";
 import { type UdpLimits, type UdpListener, type UdpPeer, UdpSessions } from "./udp.ts";
 
 export interface L4Limits extends BufferLimits, RelayLimits, SniffLimits, UdpLimits, AnnouncedLimits {
@@ -91,6 +92,15 @@ export class L4Path implements RelayWorld {
     for (const relay of this.#relays) if (gone.has(relay.entry.id)) relay.endWithin(this.limits.drainMs);
     this.#sessions.endWithin(gone, this.limits.drainMs);
     this.#forget();
+  }
+
+  /** A connection on a port of routes, before a socket was made of it. False: it needs one, and is not taken. */
+  acceptHandle(handle: TcpHandle, port: number): boolean {
+    const { tcp, ssh, tls } = this.#table.tcp(port);
+    const mustLook = ssh !== undefined || tls.size > 0 || this.#options.isAnnouncer !== undefined;
+    if (tcp === undefined || mustLook || this.#isDraining) return false;
+    this.#relay(tcp, handle);
+    return true;
   }
 
   /** A connection on a port of routes. A plain socket that is given is empty afterwards. */
@@ -197,21 +207,21 @@ export class L4Path implements RelayWorld {
   }
 
   /** Passes it on to a backend of the route. `early`: what was read of it already. */
-  #relay(entry: L4Entry, socket: Socket, early?: Early): void {
+  #relay(entry: L4Entry, client: Accepted, early?: Early): void {
     const state = this.#state(entry.id);
     const { counters } = state;
     const backend = entry.backends[state.turn++ % Math.max(1, entry.backends.length)];
     const isFull = this.#isFull || counters.open >= this.limits.maxRouteConnections;
+    const isSocket = "destroyed" in client;
     if (isFull || backend === undefined) {
       counters[isFull ? "refused" : "failed"]++;
       void this.coarseMs; // who counts hears of it
-      socket.resetAndDestroy();
+      if (isSocket) client.resetAndDestroy();
+      else client.reset();
       return;
     }
-    if (socket.destroyed) return;
-    const putBack = early === undefined ? (socket.read() as Buffer | null) : null;
-    const first = putBack === null ? early : { bytes: putBack, hasEnded: false };
-    const relay = new Relay(this, entry, counters, socket, first);
+    if (isSocket && client.destroyed) return;
+    const relay = new Relay(this, entry, counters, client, isSocket ? putBack(client, early) : early);
     this.#relays.add(relay);
     relay.connectTo(backend);
   }
@@ -274,4 +284,12 @@ export class L4Path implements RelayWorld {
     this.#options.onSweep();
     return nextMs;
   }
+}
+
+/** With what still lies in the socket. */
+function putBack(socket: Socket, early: Early | undefined): Early | undefined {
+  const left = socket.read() as Buffer | null;
+  if (left === null) return early;
+  if (early === undefined) return { bytes: left, hasEnded: false };
+  return { bytes: Buffer.concat([early.bytes, left]), hasEnded: early.hasEnded };
 }

@@ -2,15 +2,15 @@
  * A client's connection and the one to its backend, bytes between them both ways. Ends of either side are passed on as
  * they came: a side that sends no more ends that direction alone, a reset resets the other.
  */
-import type { OnReadOpts, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { SkerryError } from "../../domain/errors.ts";
-import { adopt } from "../proxy/adopt.ts";
 import { type Attempt, firstMade } from "../proxy/first.ts";
 import type { RelayBuffers } from "./buffers.ts";
-import { addressesOf, type DialWorld, openTcp } from "./dial.ts";
+import { addressesOf, type DialWorld } from "./dial.ts";
 import type { L4Backend, L4Counters, L4Entry } from "./entry.ts";
 import { writeProxyHeader } from "./proxy-header.ts";
 import { type Early, Side, type SideOwner } from "./side.ts";
+import { type Address, connectTcp, type TcpHandle, takeHandle } from "./tcp-handle.ts";
 
 export interface RelayLimits {
   readonly bulkReadBytes: number;
@@ -32,55 +32,53 @@ export interface RelayWorld {
 }
 
 /** A connection to a backend that is being made. */
-class Dialing implements SideOwner {
-  readonly side: Side;
-  readonly #relay: Relay;
+class Dialing {
   readonly #onMade: (side: Side) => void;
   readonly #onFailed: () => void;
+  readonly #side: Side | undefined;
   #isOver = false;
 
   constructor(
     relay: Relay,
-    world: RelayWorld,
+    { buffers, limits }: RelayWorld,
     address: string,
     port: number,
     onMade: (side: Side) => void,
     onFailed: () => void,
   ) {
-    this.#relay = relay;
     this.#onMade = onMade;
     this.#onFailed = onFailed;
-    this.side = new Side(this, world.buffers, world.limits.bulkReadBytes, (onread) => openTcp(address, port, onread));
-    this.side.socket.once("connect", () => {
-      if (this.#isOver) return;
+    const handle = connectTcp(address, port, (status) => this.#onConnected(status));
+    if (typeof handle === "number") {
       this.#isOver = true;
-      this.#onMade(this.side);
-    });
+      // Who has begun it does not have it yet.
+      process.nextTick(onFailed);
+      return;
+    }
+    this.#side = new Side(relay, buffers, limits.bulkReadBytes, handle, undefined, undefined);
+    // Now already: libuv tells the kernel once less what it waits for.
+    this.#side.open();
   }
 
   callOff(): void {
     this.#isOver = true;
-    this.side.socket.destroy();
+    this.#side?.close(false);
   }
 
-  onBytes(side: Side, count: number): void {
-    this.#relay.onBytes(side, count);
-  }
-
-  onProgress(): void {
-    this.#relay.onProgress();
-  }
-
-  onBroken(): void {
-    if (this.#isOver) {
-      // One that was called off is not the relay's.
-      if (this.#relay.upstream === this.side) this.#relay.onBroken();
-      return;
-    }
+  #onConnected(status: number): void {
+    const side = this.#side;
+    if (this.#isOver || side === undefined) return;
     this.#isOver = true;
-    this.#onFailed();
+    if (status === 0) this.#onMade(side);
+    else {
+      side.close(false);
+      this.#onFailed();
+    }
   }
 }
+
+/** A client's connection: a handle, or a socket that still has its own. */
+export type Accepted = TcpHandle | Socket;
 
 export class Relay implements SideOwner {
   readonly entry: L4Entry;
@@ -95,7 +93,7 @@ export class Relay implements SideOwner {
   #lastMs = Number.POSITIVE_INFINITY;
 
   /** `early`: what was read of it already. */
-  constructor(world: RelayWorld, entry: L4Entry, counters: L4Counters, socket: Socket, early?: Early) {
+  constructor(world: RelayWorld, entry: L4Entry, counters: L4Counters, client: Accepted, early?: Early) {
     this.#world = world;
     this.entry = entry;
     this.#counters = counters;
@@ -103,9 +101,9 @@ export class Relay implements SideOwner {
     counters.open++;
     counters.bytesIn += early?.bytes.length ?? 0;
     this.deadlineMs = world.coarseMs + world.limits.connectMs;
-    const announced = announce(entry, socket, early);
-    const make = (onread: OnReadOpts): Socket => adopt(socket, onread);
-    this.#client = new Side(this, world.buffers, world.limits.bulkReadBytes, make, announced);
+    const announced = announce(entry, client, early);
+    const [handle, shell] = "getpeername" in client ? [client, undefined] : [takeHandle(client), client];
+    this.#client = new Side(this, world.buffers, world.limits.bulkReadBytes, handle, shell, announced);
   }
 
   onBytes(side: Side, count: number): void {
@@ -147,8 +145,11 @@ export class Relay implements SideOwner {
   connectTo(backend: L4Backend): void {
     try {
       const found = addressesOf(backend, this.entry.reach, this.#world.dial);
-      if (found instanceof Promise) this.#dialFirst(found, backend.port);
-      else this.#dialing = this.#open(found[0] as string, backend.port, this.#onMade, this.#onFailed);
+      if (found instanceof Promise) {
+        this.#dialFirst(found, backend.port);
+        // It may take a while: what comes is kept, and an end is heard.
+        this.#client.open();
+      } else this.#dialing = this.#dial(found[0] as string, backend.port, this.#onMade, this.#onFailed);
     } catch {
       // Its status says which addresses a route may not lead to.
       this.#fail();
@@ -158,14 +159,14 @@ export class Relay implements SideOwner {
   #dialFirst(found: Promise<readonly string[]>, port: number): void {
     const attempt = (address: string): Attempt<Side> => {
       const { promise, resolve, reject } = Promise.withResolvers<Side>();
-      const dialing = this.#open(address, port, resolve, () => reject(NOT_MADE));
+      const dialing = this.#dial(address, port, resolve, () => reject(NOT_MADE));
       return { made: promise, callOff: () => dialing.callOff() };
     };
     const later = (run: () => void) => this.#world.later(this.#world.limits.nextAddressMs, run);
     found.then((addresses) => firstMade(addresses, attempt, later)).then(this.#onMade, this.#onFailed);
   }
 
-  #open(address: string, port: number, onMade: (side: Side) => void, onFailed: () => void): Dialing {
+  #dial(address: string, port: number, onMade: (side: Side) => void, onFailed: () => void): Dialing {
     return new Dialing(this, this.#world, address, port, onMade, onFailed);
   }
 
@@ -173,8 +174,8 @@ export class Relay implements SideOwner {
 
   readonly #onMade = (side: Side): void => {
     this.#dialing = undefined;
-    if (this.#isOver || side.socket.destroyed) {
-      side.socket.destroy();
+    if (this.#isOver || side.isClosed) {
+      side.close(false);
       this.#fail();
       return;
     }
@@ -196,11 +197,8 @@ export class Relay implements SideOwner {
     const { upstream } = this;
     const counters = this.#counters;
     this.#dialing?.callOff();
-    for (const side of [this.#client, upstream]) {
-      if (side === undefined || side.socket.destroyed) continue;
-      if (isBroken) side.socket.resetAndDestroy();
-      else side.socket.destroy();
-    }
+    this.#client.close(isBroken);
+    upstream?.close(isBroken);
     this.#client.release();
     upstream?.release();
     counters.open--;
@@ -209,14 +207,31 @@ export class Relay implements SideOwner {
 }
 
 /** What goes to the backend first: who asks, when it is told, and what was read before. */
-function announce({ proxyProtocol }: L4Entry, socket: Socket, early: Early | undefined): Early | undefined {
+function announce({ proxyProtocol }: L4Entry, from: Accepted, early: Early | undefined): Early | undefined {
   if (proxyProtocol === undefined) return early;
-  const plain = (address: string | undefined) => (address ?? "0.0.0.0").replace(/^::ffff:(?=\d+\.)/i, "");
-  const client = { address: plain(socket.remoteAddress), port: socket.remotePort ?? 0 };
-  const here = { address: plain(socket.localAddress), port: socket.localPort ?? 0 };
-  const header = writeProxyHeader(proxyProtocol, client, here);
+  const [client, here] = "getpeername" in from ? endsOfHandle(from) : endsOfSocket(from);
+  const header = writeProxyHeader(proxyProtocol, plain(client), plain(here));
   if (early === undefined) return { bytes: header, hasEnded: false };
   return { bytes: Buffer.concat([header, early.bytes]), hasEnded: early.hasEnded };
+}
+
+function endsOfHandle(handle: TcpHandle): readonly [Partial<Address>, Partial<Address>] {
+  const [client, here]: Partial<Address>[] = [{}, {}];
+  handle.getpeername(client as Partial<Address>);
+  handle.getsockname(here as Partial<Address>);
+  return [client as Partial<Address>, here as Partial<Address>];
+}
+
+function endsOfSocket(socket: Socket): readonly [Partial<Address>, Partial<Address>] {
+  const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = socket;
+  return [
+    { address: remoteAddress, port: remotePort },
+    { address: localAddress, port: localPort },
+  ];
+}
+
+function plain({ address, port = 0 }: Partial<Address>): Address {
+  return { address: (address || "0.0.0.0").replace(/^::ffff:(?=\d+\.)/i, ""), port };
 }
 
 const NOT_MADE = new SkerryError("unavailable/upstream", "The backend did not take the connection.");
