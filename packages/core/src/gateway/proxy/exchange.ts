@@ -3,6 +3,7 @@ import { SkerryError } from "../../domain/errors.ts";
 import { Refusal } from "../http1/grammar.ts";
 import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
+import type { Flushable } from "../http2/flusher.ts";
 import type { TableEntry } from "../table.ts";
 import { clientCertLine, peerRefusal } from "../tls/peer.ts";
 import type { Context } from "./context.ts";
@@ -25,6 +26,9 @@ import type { AnswerTaker, ClientSide, UpstreamSide } from "./sides.ts";
 /** RFC 9110 9.2.2: asking twice is asking once. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
+/** A head that came alone is held so long: in the second turn a reset behind it is read, in the third the socket is closed. */
+const HELD_TURNS = 3;
+
 /** Which sides of a tunnel have sent their last byte. */
 const CLIENT_HALF = 1;
 const UPSTREAM_HALF = 2;
@@ -32,7 +36,7 @@ const UPSTREAM_HALF = 2;
 /** Waits for a connection, then sends, then waits for the answer, then passes it on. */
 type Phase = "connect" | "send" | "wait" | "answer" | "tunnel" | "over";
 
-export class Exchange implements ConnectionTaker, AnswerTaker {
+export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
   readonly head: RequestHead;
   readonly id: string;
   readonly isHeadRequest: boolean;
@@ -55,6 +59,9 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   #hasRetried = false;
   /** Chunked bodies go through as they stand on the wire: both sides speak HTTP/1.1. */
   #asChunks = false;
+  /** Of an answer: the client side has not got it. */
+  #held: ResponseHead | undefined;
+  #turns = 0;
   #status = 0;
   #endedHalves = 0;
 
@@ -176,17 +183,30 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   onHead(head: ResponseHead): void {
     this.#phase = "answer";
     this.#headMs = this.#context.options.monotonicMs();
-    this.#status = head.status;
-    this.#client.sendHead(explained(head, this.head, this.#entry, this.#context.options), this.#asChunks);
+    this.#held = head;
   }
 
   onBody(buffer: Buffer, from: number, to: number): void {
+    if (this.#held !== undefined) this.#sendHead(this.#held);
     this.#client.sendBody(buffer, from, to);
+  }
+
+  #sendHead(head: ResponseHead): void {
+    this.#held = undefined;
+    this.#status = head.status;
+    this.#client.sendHead(explained(head, this.head, this.#entry, this.#context.options), this.#asChunks);
   }
 
   onBatch(isLast: boolean, trailers: string): void {
     const client = this.#client;
     const upstream = this.#upstream as UpstreamSide;
+    if (this.#held !== undefined) {
+      if (!isLast) {
+        this.#holdHead();
+        return;
+      }
+      this.#sendHead(this.#held);
+    }
     if (isLast) {
       client.endAnswer(trailers);
       this.#end(undefined);
@@ -198,6 +218,23 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
     const { clientReadIdleMs, upstreamBodyIdleMs } = this.#context.limits;
     client.setDeadline(client.isBlocked ? clientReadIdleMs : upstreamBodyIdleMs);
     if (client.isBlocked) upstream.pause();
+  }
+
+  /** The head came alone: an upstream that breaks off at once is told of, and a body that comes at once goes with it. */
+  #holdHead(): void {
+    this.#client.setDeadline(this.#context.limits.upstreamBodyIdleMs);
+    this.#turns = 0;
+    this.#context.flusher.add(this);
+  }
+
+  /** At the end of a turn of the loop. After a few the head goes without a body. */
+  flush(): void {
+    if (this.#held === undefined || this.#phase !== "answer") return;
+    if (++this.#turns < HELD_TURNS) this.#context.flusher.add(this);
+    else {
+      this.#sendHead(this.#held);
+      this.onBatch(false, "");
+    }
   }
 
   /** What was written to the client has gone. */
@@ -299,7 +336,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker {
   /** Answers with the error when nothing of an answer was written, else cuts the connection: it must not look whole. */
   #break(error: SkerryError): void {
     const upstream = this.#upstream;
-    const mayAnswer = this.#phase !== "answer" && this.#phase !== "tunnel";
+    const mayAnswer = this.#held !== undefined || (this.#phase !== "answer" && this.#phase !== "tunnel");
     if (mayAnswer) this.#answerOwn(error);
     else this.#cut(errorId(error));
     upstream?.abandon();

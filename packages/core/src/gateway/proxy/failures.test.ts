@@ -195,13 +195,22 @@ test("a request with two framings reaches no upstream", async () => {
   equal(seen.length, 0);
 });
 
-test("bad chunks in an answer cut the client's connection", async () => {
+test("bad chunks in an answer cut the client's connection when it has a part of it, else they become 502", async () => {
   await using world = await ProxyWorld.start();
-  await world.upstream(() => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\nzz\r\n");
+  let upstream: Socket | undefined;
+  const good = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n";
+  await world.upstream((_, socket) => {
+    upstream = socket;
+    return good;
+  });
   const client = await world.connect();
   client.write(GET_LAST);
+  await until(() => client.text.endsWith("part\r\n"), "the first part");
+  upstream?.write("zz\r\n");
   await client.untilClosed();
   equal(client.error, "ECONNRESET");
+  await world.upstream(() => `${good}zz\r\n`);
+  equal(problem(await world.exchange(GET_LAST)).status, 502);
 });
 
 test("a byte behind an answer is nobody's answer", async () => {
