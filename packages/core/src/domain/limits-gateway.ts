@@ -78,7 +78,7 @@ export const GATEWAY_LIMITS = {
     upstreamIdleMs: 4 * second,
     /** A connection to a backend is not used again when it is older: names may have moved. */
     upstreamAgeMs: 5 * minute,
-    /** Who has closed his side waits so long for the beginning of his answer, or for more through a tunnel: he may be gone. */
+    /** Who has closed his side waits so long for the beginning of his answer, or for more through a tunnel. Then he counts as gone. */
     halfClosedMs: 10 * second,
     /** A tunnel (WebSocket) through which nothing goes for so long is cut. */
     tunnelIdleMs: 1 * hour,

@@ -280,7 +280,8 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
   onClientEnd(): void {
     if (this.#phase === "tunnel") this.#endTunnelHalf(CLIENT_HALF, this.#upstream as UpstreamSide);
     else if (!this.#client.isRequestRead) this.#client.destroy();
-    else if (this.#phase === "wait") this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
+    else if (this.#phase === "wait" || this.#phase === "connect")
+      this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
   }
 
   /** Told more than once. */
@@ -314,7 +315,10 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
   }
 
   onDeadline(): void {
+    const isWaiting = this.#phase === "connect" || this.#phase === "wait";
     if (this.#phase === "tunnel") this.#break(IDLE_TUNNEL);
+    // Who has closed his side for so long is gone: nobody is to blame for an answer that came late.
+    else if (isWaiting && this.#client.hasEnded) this.#client.destroy();
     else if (this.#phase === "connect") this.#break(NO_CONNECTION);
     else if (this.#isClientSlow()) this.#client.destroy();
     else this.#break(SLOW_UPSTREAM);

@@ -1,14 +1,19 @@
 /** Connections of which one side has ended, or ends at a bad moment: uploads refused half way, tunnels, drains. */
-import { equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { Socket } from "node:net";
 import { test } from "node:test";
 import { ProxyWorld, until } from "../../testing/proxy-world.ts";
+import { RawHttp2 } from "../../testing/raw-http2.ts";
+import { headersFrame, settingsFrame } from "../http2/frames.ts";
+import { encodeField } from "../http2/hpack-encoder.ts";
+import { PREFACE } from "../http2/protocol.ts";
 
 const HOST = "Host: app.example\r\n";
 const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const REFUSED = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno";
 const SWITCH = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+const PSEUDO = [":method", ":scheme", ":path", ":authority"];
 const UPGRADE = `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
 
 test("an upstream that refuses an upload and resets is still heard", async () => {
@@ -92,20 +97,59 @@ test("a body in tiny pieces costs few writes, both ways", async () => {
   ok(writes < 200, `${writes} writes`);
 });
 
-test("a client that has closed its side holds an upstream for a moment only", async () => {
+/** What the log has of clients that were gone. */
+const GONE = { status: 0, error: "aborted" };
+
+function told(world: ProxyWorld): readonly { readonly status: number; readonly error: string | undefined }[] {
+  return world.records.map(({ status, error }) => ({ status, error }));
+}
+
+test("a client that has closed its side holds an upstream for a moment only, and counts as gone", async () => {
   await using world = await ProxyWorld.start({ halfClosedMs: 50 });
   const seen = await world.upstream(() => undefined);
   const early = await world.connect();
   early.socket.end(GET);
-  await until(() => early.hasEnded, "an answer long before an upstream must begin its own");
-  match(early.text, /^HTTP\/1\.1 504 /);
+  await early.untilClosed();
+  equal(early.text, "");
   const late = await world.connect();
   late.write(GET);
   await until(() => seen.length === 2, "the upstream has the request");
   late.socket.end();
-  await until(() => late.hasEnded, "an answer");
-  match(late.text, /^HTTP\/1\.1 504 /);
+  await late.untilClosed();
+  equal(late.text, "");
   await until(() => world.proxy.stats().upstreamConnections === 0, "the upstream is free");
+  deepEqual(told(world), [GONE, GONE]);
+});
+
+test("so does one that closes its side over HTTP/2, or while it waits for a connection", async () => {
+  await using world = await ProxyWorld.start({ halfClosedMs: 50, maxUpstreamConnections: 1 });
+  const seen = await world.upstream(() => undefined);
+  const holder = await world.connect();
+  holder.write(GET);
+  await until(() => seen.length === 1, "the only connection is used");
+  const waiting = await world.connect();
+  waiting.socket.end(GET);
+  await until(() => world.records.length === 1, "the one that waits");
+  await until(() => waiting.isClosed || waiting.hasEnded, "its connection");
+  holder.socket.destroy();
+  await until(() => world.records.length === 2, "the holder");
+  const raw = await world.connect();
+  const client = new RawHttp2(raw);
+  const block = ["GET", "http", "/", "app.example"].map((value, i) => encodeField(PSEUDO[i] as string, value)).join("");
+  client.write(PREFACE + settingsFrame([]) + headersFrame(1, block, true));
+  await until(() => seen.length === 2, "the upstream has the request");
+  raw.socket.end();
+  await until(() => world.records.length === 3, "the stream");
+  deepEqual(told(world), [GONE, GONE, GONE]);
+  equal(client.statuses.size, 0);
+});
+
+test("a client that has closed its side gets an answer that comes in time", async () => {
+  await using world = await ProxyWorld.start();
+  await world.upstream((_, socket) => void setTimeout(() => socket.write(OK), 100));
+  const client = await world.connect();
+  client.socket.end(GET);
+  match(await client.untilClosed(), /^HTTP\/1\.1 200 [\s\S]*ok$/);
 });
 
 test("a tunnel goes on one way after the other has ended, and not for ever", async () => {
