@@ -7,7 +7,7 @@ import type { Flushable } from "../http2/flusher.ts";
 import type { TableEntry } from "../table.ts";
 import { clientCertLine, peerRefusal } from "../tls/peer.ts";
 import type { Context } from "./context.ts";
-import { explained } from "./explained.ts";
+import { explained, wishesOf } from "./explained.ts";
 import { errorId, isRequestId } from "./heads.ts";
 import {
   IDLE_TUNNEL,
@@ -353,7 +353,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
 
   #answerOwn(error: SkerryError): void {
     this.#status = error.status;
-    this.#client.sendOwn(error);
+    this.#client.sendOwn(error, wishesOf(this.head, this.#entry, this.#context.options));
     this.#end(errorId(error));
     this.#client.onAnswered();
   }

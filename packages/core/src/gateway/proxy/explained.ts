@@ -1,4 +1,4 @@
-/** Answers that say which route has decided, to who may know. */
+/** What an answer says to who asked: which route has decided, when they may know; a page, when they read one. */
 import { withoutNames } from "../http1/field-lines.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
@@ -6,18 +6,38 @@ import { ruleOf } from "../routing/explain.ts";
 import { ROUTE_HEADER, readTicket } from "../routing/ticket.ts";
 import type { TableEntry } from "../table.ts";
 import type { ProxyOptions } from "./context.ts";
+import { prefersPage } from "./error-page.ts";
+import type { Wishes } from "./sides.ts";
 
 const NAMES: ReadonlySet<string> = new Set([ROUTE_HEADER.toLowerCase()]);
 
-/** The head with route and rule, when the request brought a ticket of the route's project; what the upstream says of it goes. */
-export function explained(
-  head: ResponseHead,
+/** How the gateway's own answer to this request is to be. */
+export function wishesOf(request: RequestHead, entry: TableEntry | undefined, options: ProxyOptions): Wishes {
+  return {
+    withoutBody: request.method === "HEAD",
+    asPage: prefersPage(request.lines),
+    lines: routeLine(request, entry, options),
+  };
+}
+
+/** A header line with route and rule, when the request brought a ticket of the route's project; else nothing. */
+function routeLine(
   { ticket }: RequestHead,
   entry: TableEntry | undefined,
   { explainKey, wallMs }: ProxyOptions,
+): string {
+  if (ticket === undefined || explainKey === undefined || entry?.project === undefined) return "";
+  if (readTicket(explainKey, ticket, wallMs()) !== entry.project) return "";
+  return `${ROUTE_HEADER}: ${entry.name ?? entry.id}; rule="${ruleOf(entry)}"\r\n`;
+}
+
+/** The head with that line; what the upstream says of it goes. */
+export function explained(
+  head: ResponseHead,
+  request: RequestHead,
+  entry: TableEntry | undefined,
+  options: ProxyOptions,
 ): ResponseHead {
-  if (ticket === undefined || explainKey === undefined || entry?.project === undefined) return head;
-  if (readTicket(explainKey, ticket, wallMs()) !== entry.project) return head;
-  const line = `${ROUTE_HEADER}: ${entry.name ?? entry.id}; rule="${ruleOf(entry)}"\r\n`;
-  return { ...head, lines: withoutNames(head.lines, NAMES) + line };
+  const line = routeLine(request, entry, options);
+  return line === "" ? head : { ...head, lines: withoutNames(head.lines, NAMES) + line };
 }

@@ -11,10 +11,19 @@ import { MISDIRECTED, type Peer } from "../tls/peer.ts";
 import { adopt } from "./adopt.ts";
 import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
-import { type AnswerFacts, chunkOf, forwardedLines, interimHead, lastChunk, ownAnswer, responseHead } from "./heads.ts";
+import {
+  type AnswerFacts,
+  chunkOf,
+  forwardedLines,
+  interimHead,
+  lastChunk,
+  NO_WISHES,
+  ownAnswer,
+  responseHead,
+} from "./heads.ts";
 import type { UpstreamPools } from "./pool.ts";
 import { recordRefusal } from "./records.ts";
-import type { ClientSide, ProxyClient } from "./sides.ts";
+import type { ClientSide, ProxyClient, Wishes } from "./sides.ts";
 import { Wire, type WireOwner } from "./wire.ts";
 
 const AT_HEAD = 0;
@@ -205,7 +214,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   #refuse(refusal: Refusal, to: number): number {
     const error = new SkerryError(refusal.id, refusal.message);
     const id = this.#context.nextRequestId();
-    const answer = ownAnswer(error, this.#facts(id, true), false);
+    const answer = ownAnswer(error, this.#facts(id, true), NO_WISHES);
     this.wire.write(answer);
     recordRefusal(this.#context, {
       id,
@@ -286,12 +295,12 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
     this.flush();
   }
 
-  sendOwn(error: SkerryError): void {
+  sendOwn(error: SkerryError, wishes: Wishes): void {
     const exchange = this.#exchange as Exchange;
     this.#answerHead = undefined;
     // Another connection will do: this one never will.
     this.#closes = this.#mustClose(exchange) || error === MISDIRECTED;
-    this.wire.write(ownAnswer(error, this.#facts(exchange.id, this.#closes), exchange.isHeadRequest));
+    this.wire.write(ownAnswer(error, this.#facts(exchange.id, this.#closes), wishes));
   }
 
   switchProtocols(head: ResponseHead): void {

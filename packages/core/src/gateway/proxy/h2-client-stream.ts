@@ -20,7 +20,7 @@ import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { ownAnswerParts } from "./heads.ts";
 import type { UpstreamPools } from "./pool.ts";
-import type { ClientSide } from "./sides.ts";
+import type { ClientSide, Wishes } from "./sides.ts";
 import { acceptFor, headerOf, newKey, withoutHeader } from "./websocket-key.ts";
 import type { Wire } from "./wire.ts";
 
@@ -206,14 +206,13 @@ export class H2ClientStream implements ClientSide, StreamOwner {
     else this.#stream.sendTrailers(encodeLines(trailers));
   }
 
-  sendOwn(error: SkerryError): void {
-    const exchange = this.#exchange as Exchange;
-    this.answerOwn(error, exchange.id, exchange.isHeadRequest);
+  sendOwn(error: SkerryError, wishes: Wishes): void {
+    this.answerOwn(error, (this.#exchange as Exchange).id, wishes);
   }
 
-  answerOwn(error: SkerryError, id: string, withoutBody: boolean): void {
+  answerOwn(error: SkerryError, id: string, wishes: Wishes): void {
     const facts = { id, dateLine: this.#context.dateLine(), closes: false };
-    const { status, lines, body } = ownAnswerParts(error, facts, withoutBody);
+    const { status, lines, body } = ownAnswerParts(error, facts, wishes);
     this.#stream.sendHead(encodeStatus(status) + encodeUnique(lines), false);
     const bytes = Buffer.from(body, "latin1");
     this.#stream.sendData(bytes, 0, bytes.length);

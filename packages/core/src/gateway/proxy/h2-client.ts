@@ -9,7 +9,7 @@ import type { Http2Stream } from "../http2/stream.ts";
 import type { Peer } from "../tls/peer.ts";
 import type { Context } from "./context.ts";
 import { H2ClientStream } from "./h2-client-stream.ts";
-import { forwardedLines } from "./heads.ts";
+import { forwardedLines, NO_WISHES } from "./heads.ts";
 import type { UpstreamPools } from "./pool.ts";
 import { recordRefusal } from "./records.ts";
 import type { ProxyClient } from "./sides.ts";
@@ -120,7 +120,7 @@ export class H2Client implements ConnectionOwner, ProxyClient {
     const id = this.#context.nextRequestId();
     const client = new H2ClientStream(this.#context, this, stream);
     this.#streams.add(client);
-    client.answerOwn(error, id, false);
+    client.answerOwn(error, id, NO_WISHES);
     client.close();
     const { bytesOut } = stream;
     recordRefusal(this.#context, { id, peer: this.peer, status: error.status, bytesOut, error: refusal.id });

@@ -3,7 +3,8 @@ import { SkerryError, toProblem } from "../../domain/errors.ts";
 import { CHUNKED, GATEWAY_NAME, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { statusText } from "../http1/status-texts.ts";
-import type { RequestFacts } from "./sides.ts";
+import { errorPage, PAGE_LINES } from "./error-page.ts";
+import type { RequestFacts, Wishes } from "./sides.ts";
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -85,9 +86,12 @@ export function interimHead(head: ResponseHead, id: string): string {
   return `HTTP/1.1${head.statusText}\r\n${head.lines}Connection: Upgrade\r\nUpgrade: websocket\r\nX-Request-Id: ${id}\r\n\r\n`;
 }
 
+/** Of what could not be read as a request. */
+export const NO_WISHES: Wishes = { withoutBody: false, asPage: false, lines: "" };
+
 /** A whole answer of the gateway's own. */
-export function ownAnswer(error: SkerryError, facts: AnswerFacts, withoutBody: boolean): string {
-  const { status, lines, body } = ownAnswerParts(error, facts, withoutBody);
+export function ownAnswer(error: SkerryError, facts: AnswerFacts, wishes: Wishes): string {
+  const { status, lines, body } = ownAnswerParts(error, facts, wishes);
   const end = facts.closes ? "Connection: close\r\n" : "";
   return `HTTP/1.1 ${status} ${statusText(status)}\r\n${lines}${end}\r\n${body}`;
 }
@@ -99,15 +103,22 @@ export interface OwnAnswer {
   readonly body: string;
 }
 
-/** A problem document. It never names upstreams. */
-export function ownAnswerParts(error: SkerryError, { id, dateLine }: AnswerFacts, withoutBody: boolean): OwnAnswer {
+/** A problem document, or a page. It never names upstreams. */
+export function ownAnswerParts(error: SkerryError, { id, dateLine }: AnswerFacts, wishes: Wishes): OwnAnswer {
   const problem = toProblem(new SkerryError(errorId(error), error.message, hintOf(error)), id);
-  // Escaped to ASCII: it is written as latin1.
-  const body = `${JSON.stringify(problem).replace(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
+  const body = wishes.asPage ? errorPage(problem) : `${asciiJson(problem)}\n`;
   const lines =
-    `${dateLine}Content-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n${allow(error)}` +
-    `${retryAfter(error)}Cache-Control: no-store\r\nX-Request-Id: ${id}\r\n`;
-  return { status: error.status, lines, body: withoutBody ? "" : body };
+    `${dateLine}${wishes.asPage ? PAGE_LINES : "Content-Type: application/problem+json\r\n"}Content-Length: ${body.length}\r\n` +
+    `${allow(error)}${retryAfter(error)}Cache-Control: no-store\r\n${wishes.lines}X-Request-Id: ${id}\r\n`;
+  return { status: error.status, lines, body: wishes.withoutBody ? "" : body };
+}
+
+/** Escaped: it is written as latin1. */
+function asciiJson(value: object): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** What is refused is CONNECT and TRACE; others are for the upstream to judge. */

@@ -21,6 +21,15 @@ export interface ProxyClient {
   leave(): void;
 }
 
+/** How an answer of the gateway's own is to be, by what the request says. */
+export interface Wishes {
+  readonly withoutBody: boolean;
+  /** A page for people instead of a problem document. */
+  readonly asPage: boolean;
+  /** Header lines besides. */
+  readonly lines: string;
+}
+
 /** A request of a client: one of many on an HTTP/1 connection, or a stream of an HTTP/2 connection. */
 export interface ClientSide {
   readonly peer: Peer;
@@ -54,7 +63,7 @@ export interface ClientSide {
   /** The whole answer was sent; `trailers` are header lines, empty when they went as chunks. */
   endAnswer(trailers: string): void;
   /** An answer of the gateway's own, whole. */
-  sendOwn(error: SkerryError): void;
+  sendOwn(error: SkerryError, wishes: Wishes): void;
   /** 101: from now on bytes go through `fromTunnel` of the exchange, and `sendBody`. */
   switchProtocols(head: ResponseHead): void;
   /** No more comes through the tunnel from the upstream. */
