@@ -115,6 +115,8 @@ export const GATEWAY_LIMITS = {
     blockMs: 10 * second,
     /** A peer must confirm our settings within this. Beyond: SETTINGS_TIMEOUT. */
     settingsMs: 10 * second,
+    /** An upstream that answers before a request's end resets its stream within this. Then we do. */
+    earlyAnswerMs: 250,
     /** After a GOAWAY streams that were on their way are taken for so long, unless the client says that none are. */
     goAwayMs: 1 * second,
   },

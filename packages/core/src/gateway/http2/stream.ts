@@ -301,6 +301,12 @@ export class Http2Stream {
     this.#closeWhenDone();
   }
 
+  /** What waits is never sent: its peer wants no more of it. */
+  dropWaiting(): void {
+    this.#parts = [];
+    this.#waitingBytes = 0;
+  }
+
   /** Ends it for both sides. What waits is not sent; the owner hears nothing more. */
   reset(code: number): void {
     if (this.isOver) return;
@@ -327,8 +333,7 @@ export class Http2Stream {
   #drop(): void {
     const held = this.#held.count;
     this.isOver = true;
-    this.#parts = [];
-    this.#waitingBytes = 0;
+    this.dropWaiting();
     this.#held.clear();
     if (held > 0) this.#host.giveBack(this, held);
   }

@@ -1,6 +1,6 @@
 /** What must happen by a time, looked at now and then. */
 
-interface Deadline {
+export interface Deadline {
   readonly atMs: number;
   readonly expire: () => void;
 }

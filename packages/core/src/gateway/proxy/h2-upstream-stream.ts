@@ -11,6 +11,7 @@ import { CANCEL, Fault, PROTOCOL_ERROR } from "../http2/protocol.ts";
 import { readResponse } from "../http2/response-fields.ts";
 import type { Http2Stream, StreamOwner } from "../http2/stream.ts";
 import type { Context } from "./context.ts";
+import type { Deadline } from "./deadlines.ts";
 import type { AnswerTaker, RequestFacts, UpstreamSide } from "./sides.ts";
 import { acceptFor, headerOf, withoutHeader } from "./websocket-key.ts";
 import type { Wire } from "./wire.ts";
@@ -49,6 +50,8 @@ export class H2UpstreamStream implements UpstreamSide, StreamOwner {
   /** The client's, of HTTP/1.1. */
   #webSocketKey: string | undefined;
   #bytesBefore = 0;
+  /** After an answer that came before the request's end. */
+  #stop: Deadline | undefined;
 
   constructor(home: UpstreamHome, context: Context, wasKept: boolean) {
     this.#home = home;
@@ -131,7 +134,12 @@ export class H2UpstreamStream implements UpstreamSide, StreamOwner {
 
   finish(isRequestSent: boolean): void {
     this.#taker = undefined;
-    if (!isRequestSent) this.#stream?.reset(CANCEL);
+    const stream = this.#stream;
+    if (isRequestSent || stream === undefined || stream.isOver) return;
+    // It tells in a moment that it needs no more (RFC 9113 8.1). Who resets streams by the thousand is taken for an attacker.
+    stream.dropWaiting();
+    const { coarseMs, deadlines, http2 } = this.#context;
+    this.#stop = deadlines.add(coarseMs + http2.earlyAnswerMs, () => stream.reset(CANCEL));
   }
 
   abandon(): void {
@@ -221,6 +229,7 @@ export class H2UpstreamStream implements UpstreamSide, StreamOwner {
   }
 
   onReset(code: number, isUntouched: boolean): void {
+    if (this.#stop !== undefined) this.#context.deadlines.delete(this.#stop);
     const isGone = this.#home.connection.isOver;
     const message = isGone
       ? "The connection to the upstream broke before its answer's end."
