@@ -14,6 +14,8 @@ export class GatewayWorker implements AsyncDisposable {
   readonly #child: ChildProcess;
   httpPort = 0;
   httpsPort = 0;
+  /** What it told of requests that failed: a few a second. */
+  readonly failures: Extract<FromWorker, { type: "failure" }>["record"][] = [];
 
   private constructor(child: ChildProcess) {
     this.#child = child;
@@ -29,7 +31,8 @@ export class GatewayWorker implements AsyncDisposable {
     const tell = (message: ToWorker): void => void child.send(message, () => undefined);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     child.on("message", (message: FromWorker) => {
-      if (message.type === "certificate") tell({ type: "certificate", host: message.host, certificate: given });
+      if (message.type === "failure") worker.failures.push(message.record);
+      else if (message.type === "certificate") tell({ type: "certificate", host: message.host, certificate: given });
       else if (message.type === "failed" || message.type === "unsupported") reject(new Error(JSON.stringify(message)));
       else if (message.type === "listening") {
         worker.httpPort = message.httpPort;
