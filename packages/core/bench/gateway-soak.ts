@@ -1,12 +1,13 @@
 /**
  * The memory of one worker under churn: connections that come and go, TLS handshakes, slow readers and slow bodies, requests that
- * are given up, errors of clients and of the upstream, tunnels. Prints its resident memory over time and how it slopes
+ * are given up, errors of clients and of the upstream, tunnels, HTTP/2. Prints its resident memory over time and how it slopes
  * after the first third; ends with status 1 when that is too steep (after `VERDICT_MINUTES`), or when a kind never went through.
- * `tools/node --conditions=source packages/core/bench/gateway-soak.ts [MINUTES]`; 30 for a verdict, less for a look.
+ * `tools/node --conditions=source packages/core/bench/gateway-soak.ts [MINUTES [KINDS]]`; 30 for a verdict, less for a look.
  */
 
 import { mkdtempSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
+import { connect as connectHttp2, constants } from "node:http2";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +23,7 @@ const AT_ONCE = 4;
 /** A slope below this is noise of the collector in half an hour. In a few minutes any slope may be. */
 const MOST_MB_PER_HOUR = 10;
 const VERDICT_MINUTES = 20;
+const HTTP2_CANCEL = constants.NGHTTP2_CANCEL;
 const BIG = Buffer.alloc(256 * 1024, "x");
 const KINDS = [
   "small",
@@ -34,8 +36,12 @@ const KINDS = [
   "no route",
   "broken",
   "tunnel",
+  "h2 streams",
+  "h2 given up",
 ] as const;
 type Kind = (typeof KINDS)[number];
+/** To see which one it is that costs memory: some of them, with commas between. */
+const CHOSEN = KINDS.filter((kind) => process.argv[3] === undefined || process.argv[3].split(",").includes(kind));
 
 /** Answers by path; some of it badly. */
 function startUpstream(port: number): Server {
@@ -57,8 +63,8 @@ function startUpstream(port: number): Server {
 const HOST = "Host: 127.0.0.1\r\n";
 const request = (path: string, more = "Connection: close\r\n") => `GET ${path} HTTP/1.1\r\n${HOST}${more}\r\n`;
 
-/** What is sent, and what is done with the connection until it ends. */
-const SENT: Readonly<Record<Kind, string>> = {
+/** What is sent by HTTP/1.1, and what is done with the connection until it ends. */
+const SENT: Readonly<Partial<Record<Kind, string>>> = {
   small: request(`/small?x=${"y".repeat(200)}`),
   tls: request("/small"),
   big: request("/big"),
@@ -71,7 +77,33 @@ const SENT: Readonly<Record<Kind, string>> = {
   tunnel: request("/tunnel", "Connection: Upgrade\r\nUpgrade: websocket\r\n"),
 };
 
+/** A connection of HTTP/2: requests at once, of which those that get no answer are given up, one by one or with it. */
+async function onceHttp2(kind: Kind, ports: { plain: number; tls: number }, signal: AbortSignal): Promise<void> {
+  const isTls = Math.random() < 0.5;
+  const url = isTls ? `https://127.0.0.1:${ports.tls}` : `http://127.0.0.1:${ports.plain}`;
+  const session = connectHttp2(url, { rejectUnauthorized: false });
+  const stop = () => session.destroy();
+  const ended = new Promise<void>((resolve) => session.once("close", () => resolve()));
+  signal.addEventListener("abort", stop, { once: true });
+  session.on("error", stop);
+  session.setTimeout(20_000, stop);
+  const paths =
+    kind === "h2 streams" ? ["/small", "/big", "/small", "/broken", "/big"] : ["/never", "/small", "/never"];
+  const streams = paths.map((path) => {
+    const stream = session.request({ ":path": path, ":authority": "127.0.0.1" });
+    stream.on("error", () => undefined);
+    if (path === "/never") setTimeout(() => stream.close(HTTP2_CANCEL), 50 * Math.random());
+    return new Promise<void>((resolve) => stream.resume().once("close", () => resolve()));
+  });
+  if (Math.random() < 0.2) setTimeout(stop, 30 * Math.random());
+  await Promise.race([Promise.all(streams), ended]);
+  session.close();
+  await ended;
+  signal.removeEventListener("abort", stop);
+}
+
 async function once(kind: Kind, ports: { plain: number; tls: number }, signal: AbortSignal): Promise<void> {
+  if (SENT[kind] === undefined) return onceHttp2(kind, ports, signal);
   const isTls = kind === "tls" || Math.random() < 0.2;
   const socket: Socket = isTls
     ? connectTls({ host: "127.0.0.1", port: ports.tls, rejectUnauthorized: false })
@@ -81,7 +113,7 @@ async function once(kind: Kind, ports: { plain: number; tls: number }, signal: A
   signal.addEventListener("abort", stop, { once: true });
   socket.on("error", stop);
   socket.setTimeout(20_000, stop);
-  socket.write(SENT[kind]);
+  socket.write(SENT[kind] ?? "");
   if (kind === "slow reader") void readSlowly(socket);
   else if (kind === "slow body") void writeSlowly(socket);
   else if (kind === "given up") setTimeout(() => (isTls ? stop() : socket.resetAndDestroy()), 50 * Math.random());
@@ -127,9 +159,9 @@ const server = startUpstream(upstream);
 try {
   const ports = { plain: await freePort(), tls: await freePort(), tcp: 0, upstream };
   const { pid = 0 } = await start(ownProgram(ports, folder, true), PROXY_CORE, ports.plain);
-  const counts = new Map<Kind, number>(KINDS.map((kind) => [kind, 0]));
+  const counts = new Map<Kind, number>(CHOSEN.map((kind) => [kind, 0]));
   const endMs = performance.now() + MINUTES * 60_000;
-  const churn = KINDS.flatMap((kind) =>
+  const churn = CHOSEN.flatMap((kind) =>
     Array.from({ length: AT_ONCE }, async () => {
       while (performance.now() < endMs && !stop.signal.aborted) {
         await once(kind, ports, stop.signal);

@@ -28,6 +28,7 @@ export const ERROR_TABLE = {
       range: 416, // the range lies outside the object
       encoding: 415, // a media type or content coding that is not taken
       host: 421, // a Host that is not ours
+      timeout: 408, // the request did not come to its end in time
       target: 414, // the target of the request exceeds its limit
       misdirected: 421, // the connection's TLS handshake was not made for this host, where that matters
     },

@@ -136,7 +136,7 @@ const FAILURES: readonly Failure[] = [
   },
   {
     what: "a client whose body stands still",
-    error: "aborted",
+    error: "invalid/timeout",
     limits: { clientBodyIdleMs: 20 },
     request: `POST / HTTP/1.1\r\nContent-Length: 9\r\n${HOST}\r\nshort`,
     upstream: answers(undefined),

@@ -12,6 +12,7 @@ interface GatewayErrorRow {
 export const GATEWAY_ERRORS = {
   invalid: { status: 400, means: "The request is not HTTP, or its path could be read as another route's." },
   "invalid/method": { status: 405, means: "CONNECT or TRACE was asked for." },
+  "invalid/timeout": { status: 408, means: "The head of the request took too long, or its body stood still." },
   "invalid/target": { status: 414, means: "The target of the request exceeds the limit." },
   "invalid/headers": { status: 431, means: "The head or the trailers of the request exceed a limit." },
   "invalid/misdirected": {

@@ -98,6 +98,11 @@ export class Http2Stream {
     return true;
   }
 
+  /** What waits goes on only when the peer opens a window. */
+  get waitsForWindow(): boolean {
+    return this.#waitingBytes > 0 && this.#room() <= 0;
+  }
+
   /** Our side has sent its last frame. */
   get isEndSent(): boolean {
     return this.#isEndSent;

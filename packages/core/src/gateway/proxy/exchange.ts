@@ -17,6 +17,7 @@ import {
   NO_UPSTREAM,
   NOT_ASKED,
   OVERLOADED,
+  SLOW_BODY,
   SLOW_UPSTREAM,
 } from "./own-errors.ts";
 import type { ConnectionTaker, Member, UpstreamPools } from "./pool.ts";
@@ -320,13 +321,9 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
     // Who has closed his side for so long is gone: nobody is to blame for an answer that came late.
     else if (isWaiting && this.#client.hasEnded) this.#client.destroy();
     else if (this.#phase === "connect") this.#break(NO_CONNECTION);
-    else if (this.#isClientSlow()) this.#client.destroy();
+    else if (this.#phase === "send" && this.takesBody) this.#break(SLOW_BODY);
+    else if (this.#phase === "answer" && this.#client.isBlocked) this.#client.destroy();
     else this.#break(SLOW_UPSTREAM);
-  }
-
-  #isClientSlow(): boolean {
-    if (this.#phase === "send") return this.takesBody;
-    return this.#phase === "answer" && this.#client.isBlocked;
   }
 
   /** The client is gone. */

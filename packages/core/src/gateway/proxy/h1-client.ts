@@ -11,16 +11,8 @@ import { MISDIRECTED, type Peer } from "../tls/peer.ts";
 import { adopt } from "./adopt.ts";
 import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
-import {
-  type AnswerFacts,
-  chunkOf,
-  forwardedLines,
-  interimHead,
-  lastChunk,
-  NO_WISHES,
-  ownAnswer,
-  responseHead,
-} from "./heads.ts";
+import { type AnswerFacts, chunkOf, forwardedLines, interimHead, lastChunk, ownAnswer, responseHead } from "./heads.ts";
+import { SLOW_HEAD } from "./own-errors.ts";
 import type { UpstreamPools } from "./pool.ts";
 import { recordRefusal } from "./records.ts";
 import type { ClientSide, ProxyClient, Wishes } from "./sides.ts";
@@ -132,6 +124,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
 
   onDeadline(): void {
     if (this.#exchange !== undefined) this.#exchange.onDeadline();
+    else if (this.#state === AT_HEAD && this.#reader.begun && !this.wire.isBlocked) this.#refuse(SLOW_HEAD, 0);
     else this.wire.destroy();
   }
 
@@ -214,15 +207,11 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   #refuse(refusal: Refusal, to: number): number {
     const error = new SkerryError(refusal.id, refusal.message);
     const id = this.#context.nextRequestId();
-    const answer = ownAnswer(error, this.#facts(id, true), NO_WISHES);
+    const { peer } = this;
+    const answer = ownAnswer(error, this.#facts(id, true));
     this.wire.write(answer);
-    recordRefusal(this.#context, {
-      id,
-      peer: this.peer,
-      status: error.status,
-      bytesOut: answer.length,
-      error: refusal.id,
-    });
+    const { status } = error;
+    recordRefusal(this.#context, { id, peer, status, bytesOut: answer.length, error: refusal.id });
     this.#linger();
     return to;
   }

@@ -96,7 +96,12 @@ export class H2ClientStream implements ClientSide, StreamOwner {
   }
 
   setDeadline(inMs: number): void {
-    this.deadlineMs = this.#context.coarseMs + inMs;
+    this.deadlineMs = this.#context.coarseMs + (this.#isStuck ? 0 : inMs);
+  }
+
+  /** A window that the client would have to open, and it sends nothing more. */
+  get #isStuck(): boolean {
+    return this.hasEnded && this.#stream.waitsForWindow;
   }
 
   hurryDeadline(inMs: number): void {
@@ -111,6 +116,7 @@ export class H2ClientStream implements ClientSide, StreamOwner {
   /** Its side of the connection is closed. */
   onConnectionEnd(): void {
     this.#exchange?.onClientEnd();
+    if (this.#isStuck) this.hurryDeadline(0);
   }
 
   // What comes.

@@ -144,6 +144,22 @@ test("so does one that closes its side over HTTP/2, or while it waits for a conn
   equal(client.statuses.size, 0);
 });
 
+test("a client of HTTP/2 that has closed its side, and would have to open a window, holds nothing", async () => {
+  await using world = await ProxyWorld.start();
+  const length = 1_000_000;
+  const head = `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`;
+  await world.upstream(() => head + "x".repeat(length));
+  const raw = await world.connect();
+  const client = new RawHttp2(raw);
+  const block = ["GET", "http", "/", "app.example"].map((value, i) => encodeField(PSEUDO[i] as string, value)).join("");
+  client.write(PREFACE + settingsFrame([]) + headersFrame(1, block, true));
+  await until(() => (client.data.get(1)?.length ?? 0) === 65_535, "all that the window takes");
+  raw.socket.end();
+  // Long before a reader is too slow.
+  await until(() => world.records.length === 1 && world.proxy.stats().upstreamConnections === 0, "it is given up");
+  deepEqual(told(world), [{ status: 200, error: "aborted" }]);
+});
+
 test("a client that has closed its side gets an answer that comes in time", async () => {
   await using world = await ProxyWorld.start();
   await world.upstream((_, socket) => void setTimeout(() => socket.write(OK), 100));

@@ -90,7 +90,7 @@ export function interimHead(head: ResponseHead, id: string): string {
 export const NO_WISHES: Wishes = { withoutBody: false, asPage: false, lines: "" };
 
 /** A whole answer of the gateway's own. */
-export function ownAnswer(error: SkerryError, facts: AnswerFacts, wishes: Wishes): string {
+export function ownAnswer(error: SkerryError, facts: AnswerFacts, wishes = NO_WISHES): string {
   const { status, lines, body } = ownAnswerParts(error, facts, wishes);
   const end = facts.closes ? "Connection: close\r\n" : "";
   return `HTTP/1.1 ${status} ${statusText(status)}\r\n${lines}${end}\r\n${body}`;

@@ -1,5 +1,6 @@
 /** What the gateway itself answers when a request cannot be passed on. Public: they name no upstream. */
 import { SkerryError } from "../../domain/errors.ts";
+import { Refusal } from "../http1/grammar.ts";
 
 /** Why is told to who may read the route: its status says it. */
 export const NO_UPSTREAM = new SkerryError("unavailable/upstream", "The route has no upstream now.");
@@ -7,6 +8,8 @@ export const LOOP = new SkerryError("unavailable/upstream", "The route leads bac
   hint: "Point the route at the program that is to answer.",
 });
 export const NO_ROUTE = new SkerryError("not_found/route", "No route leads from this host and path to an upstream.");
+export const SLOW_HEAD = new Refusal("invalid/timeout", "The head of the request did not come to its end in time.");
+export const SLOW_BODY = new SkerryError("invalid/timeout", "The body of the request stood still for too long.");
 export const OVERLOADED = new SkerryError("exhausted/overload", "The gateway has too many requests in flight.", {
   retryAfterMs: 1000,
   hint: "Try again later.",
