@@ -18,6 +18,7 @@ import type { Store } from "@skerry/core/domain/store.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { CertificateService } from "@skerry/core/gateway/certificates/service.ts";
 import { RouteService } from "@skerry/core/gateway/routes.ts";
+import { UpstreamService } from "@skerry/core/gateway/upstreams/service.ts";
 import { createJobRunner } from "@skerry/core/jobs/runner.ts";
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
 import { createDigestThread } from "@skerry/core/platform/digests.ts";
@@ -137,7 +138,7 @@ interface Opened {
 }
 
 /** Kinds that a project owns: they go before it does. */
-const OWNED_KINDS = ["bucket", "route", "certificate", "container", "volume", "network"] as const;
+const OWNED_KINDS = ["bucket", "route", "upstream", "certificate", "container", "volume", "network"] as const;
 
 async function ownsNothing(store: Store, projectUid: string): Promise<boolean> {
   const first = (kind: string) => store.list({ prefix: `/${kind}/${projectUid}/`, limit: 1 });
@@ -183,6 +184,7 @@ async function openServices(
   const buckets = new BucketService({ ...world, store, index: rehearsals.index(index) });
   await buckets.resume();
   const routes = new RouteService({ ...world, store });
+  const upstreams = new UpstreamService({ ...world, store });
   const certificates = new CertificateService({ ...world, store, sealer: await openSecrets(store, data) });
   const { endpoints: containers } = compute;
   const keyOf: GatewayOptions["keyOf"] = (one) => certificates.keyOf(one);
@@ -198,7 +200,7 @@ async function openServices(
   const findFailure = createFailureCheck({ audit, auth, index, servers, store });
   const services: Services = {
     ...{ audit, auth, backups, buckets, certificates, clock, compute, feeds, gateway, imageLoader, index, jobs },
-    ...{ objects, routes, store },
+    ...{ objects, routes, store, upstreams },
     node: {
       ...{ cluster, name: config.node.name, version: VERSION, startedMs },
       apiUrl: () => phase.apiUrl,

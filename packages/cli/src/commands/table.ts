@@ -83,6 +83,12 @@ export const ENTRIES: readonly Entry[] = [
   command("route update", "Change where a route leads, or its labels", () => import("./route/update.ts")),
   ...resource("route", "Remove routes; the last one to a host name frees the name"),
 
+  command("upstream create", "Put several backends under one name", () => import("./upstream/create.ts")),
+  command("upstream update", "Change backends of an upstream, or its labels", () => import("./upstream/update.ts")),
+  command("upstream drain", "Give a backend no new requests", () => import("./upstream/drain.ts")),
+  command("upstream undrain", "Give a backend requests again", () => import("./upstream/undrain.ts")),
+  ...resource("upstream", "Remove upstreams that no route leads to"),
+
   command("certificate create", "Bring a certificate for hosts of routes", () => import("./certificate/create.ts")),
   command("certificate update", "Put another certificate in its place", () => import("./certificate/update.ts")),
   ...resource("certificate", "Remove certificates, with their keys"),

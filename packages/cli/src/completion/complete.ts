@@ -192,13 +192,15 @@ async function valuesOf(
 
 /** Where a route may lead; the port of a container is still to be typed. */
 async function targets(sources: Sources, globals: GlobalWords): Promise<readonly Candidate[]> {
-  const [containers, buckets] = await Promise.all([
+  const [containers, buckets, upstreams] = await Promise.all([
     sources.names("container", globals),
     sources.names("bucket", globals),
+    sources.names("upstream", globals),
   ]);
   return [
     ...containers.map(({ text }): Candidate => ({ text: `container/${text}:`, open: true })),
     ...buckets.map(({ text }): Candidate => ({ text: `bucket/${text}` })),
+    ...upstreams.map(({ text }): Candidate => ({ text: `upstream/${text}` })),
   ];
 }
 

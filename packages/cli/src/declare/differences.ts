@@ -1,5 +1,5 @@
 /** What differs between what is declared and what is there, field by field. */
-import { canonicalMatch } from "@skerry/core/contract/terms.ts";
+import { canonicalBackends, canonicalMatch } from "@skerry/core/contract/terms.ts";
 import type { Declaration } from "./declaration.ts";
 
 /** One field, by its path: `spec.visibility`, `labels.team`. Absent: it is not there. */
@@ -44,7 +44,9 @@ function comparable(field: string, value: unknown): unknown {
   if (field === "image" && typeof value === "string") return value.includes(":") ? value : `${value}:latest`;
   if (field === "network") return value ?? "default";
   // What stands between the certificates of a file is for people.
-  if (field === "match") return comparableMatch(value);
+  if (field === "match") return asCanonical(canonicalMatch, value);
+  if (field === "backends") return asCanonical(canonicalBackends, value);
+  if (field === "tags" && Array.isArray(value)) return value.map(canonical).sort();
   if (field === "proxyProtocol") return value ?? "none";
   if (field === "certificate" || field === "clientTls" || field === "upstreamTls")
     return JSON.parse(JSON.stringify(value ?? null), plainPem);
@@ -53,9 +55,9 @@ function comparable(field: string, value: unknown): unknown {
 }
 
 /** What cannot be read is left for the cloud to refuse. */
-function comparableMatch(value: unknown): unknown {
+function asCanonical<T>(read: (value: T) => unknown, value: unknown): unknown {
   try {
-    return canonicalMatch(value as Parameters<typeof canonicalMatch>[0]);
+    return read(value as T);
   } catch {
     return value;
   }

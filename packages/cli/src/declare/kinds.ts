@@ -5,6 +5,7 @@ import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
+import { upstreamRoutes } from "@skerry/core/contract/api/upstream.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
 import type { Route } from "@skerry/core/contract/route.ts";
@@ -18,6 +19,7 @@ export const DECLARED_KINDS = [
   "bucket",
   "container",
   "certificate",
+  "upstream",
   "route",
 ] as const;
 export type DeclaredKind = (typeof DECLARED_KINDS)[number];
@@ -90,5 +92,6 @@ export const KIND_RULES: Readonly<Record<DeclaredKind, KindRules>> = {
     secret: ["key"],
     schema: certificateRoutes.create as Route,
   },
+  upstream: { ...(upstreamRoutes as unknown as Routes), ...inProject, schema: upstreamRoutes.create as Route },
   route: { ...(routeRoutes as unknown as Routes), ...inProject, schema: routeRoutes.create as Route },
 };

@@ -89,6 +89,25 @@ const CERTIFICATES = [
     },
   },
 ];
+const UPSTREAMS = [
+  {
+    kind: "upstream",
+    meta: meta("web"),
+    spec: {
+      backends: [
+        { name: "a", to: "http://10.0.0.7:3000", weight: 1, tags: [], drain: false },
+        { name: "b", to: "container/web:80", weight: 2, tags: ["gpu"], drain: true },
+      ],
+    },
+    status: {
+      state: "ready",
+      backends: [
+        { name: "a", state: "ready" },
+        { name: "b", state: "down", reason: "the container web is not \x1b[2Jrunning" },
+      ],
+    },
+  },
+];
 const VOLUMES = [{ kind: "volume", meta: meta("data"), spec: {} }];
 const IMAGES = [
   {
@@ -222,6 +241,11 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   ["network.get", get(NETWORKS)],
   ["network.create", () => NETWORKS[0]],
   ["network.delete", () => undefined],
+  ["upstream.list", list(UPSTREAMS)],
+  ["upstream.get", get(UPSTREAMS)],
+  ["upstream.create", () => UPSTREAMS[0]],
+  ["upstream.update", () => UPSTREAMS[0]],
+  ["upstream.delete", () => undefined],
   ["certificate.list", list(CERTIFICATES)],
   ["certificate.get", get(CERTIFICATES)],
   ["certificate.create", () => CERTIFICATES[0]],

@@ -15,6 +15,7 @@ import { bindingRoutes, projectRoutes } from "./api/project.ts";
 import { authorityRoutes, routeRoutes } from "./api/route.ts";
 import { sessionRoutes } from "./api/session.ts";
 import { tokenRoutes } from "./api/token.ts";
+import { upstreamRoutes } from "./api/upstream.ts";
 import { userRoutes } from "./api/user.ts";
 import { volumeRoutes } from "./api/volume.ts";
 import type { Route, RouteSchemas, ServedRoute } from "./route.ts";
@@ -31,6 +32,7 @@ import { bindingSchemas, projectSchemas } from "./schema/project.ts";
 import { authoritySchemas, routeSchemas } from "./schema/route.ts";
 import { sessionSchemas } from "./schema/session.ts";
 import { tokenSchemas } from "./schema/token.ts";
+import { upstreamSchemas } from "./schema/upstream.ts";
 import { userSchemas } from "./schema/user.ts";
 import { volumeSchemas } from "./schema/volume.ts";
 
@@ -44,6 +46,7 @@ export const ROUTES: readonly ServedRoute[] = [
   serve(bindingRoutes, bindingSchemas),
   serve(routeRoutes, routeSchemas),
   serve(authorityRoutes, authoritySchemas),
+  serve(upstreamRoutes, upstreamSchemas),
   serve(certificateRoutes, certificateSchemas),
   serve(accessLogRoutes, accessLogSchemas),
   serve(containerRoutes, containerSchemas),

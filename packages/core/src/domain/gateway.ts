@@ -35,6 +35,8 @@ export interface RouteSpec {
   readonly clientTls?: ClientTls;
   /** How the upstream's TLS is spoken. Absent: verified by the name in `to` and the system's authorities. */
   readonly upstreamTls?: UpstreamTls;
+  /** With `to: upstream/NAME`: only backends that have all of them. Canonical: `canonicalTags`. */
+  readonly tags?: readonly string[];
 }
 
 export interface UpstreamTls {
@@ -71,7 +73,8 @@ export type RouteTarget =
       readonly basePath: string;
     }
   | { readonly kind: "container"; readonly tls: boolean; readonly name: string; readonly port: number }
-  | { readonly kind: "bucket"; readonly name: string };
+  | { readonly kind: "bucket"; readonly name: string }
+  | { readonly kind: "upstream"; readonly name: string };
 
 const LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 
@@ -144,7 +147,7 @@ export function canonicalPath(text: string, kind?: RouteMatch["path"]): string {
   return kind === "exact" ? text : path;
 }
 
-/** `http(s)://HOST[:PORT][/BASE]`, `h2c://` likewise, `[https+]container/NAME:PORT` or `bucket/NAME`. @throws `invalid`. */
+/** `http(s)://HOST[:PORT][/BASE]`, `h2c://` likewise, `[https+]container/NAME:PORT`, `bucket/NAME` or `upstream/NAME`. @throws `invalid`. */
 export function parseTarget(text: string): RouteTarget {
   const container = /^(https\+)?container\/([^:/]+):(\d{1,5})$/.exec(text);
   if (container !== null) {
@@ -156,11 +159,11 @@ export function parseTarget(text: string): RouteTarget {
   if (portless !== undefined) {
     throw refusedTarget(text, "the port is missing on which it answers", `Say it: container/${portless}:80`);
   }
-  const bucket = /^bucket\/([^:/]+)$/.exec(text);
-  if (bucket !== null) return { kind: "bucket", name: named(text, bucket[1]) };
+  const other = /^(bucket|upstream)\/([^:/]+)$/.exec(text);
+  if (other !== null) return { kind: other[1] as "bucket" | "upstream", name: named(text, other[2]) };
   const h2c = /^h2c:\/\//i.test(text);
   const asUrl = h2c ? `http${text.slice(3)}` : text;
-  if (!/^https?:\/\//i.test(asUrl) || !URL.canParse(asUrl)) throw refusedTarget(text, "it is none of the three kinds");
+  if (!/^https?:\/\//i.test(asUrl) || !URL.canParse(asUrl)) throw refusedTarget(text, "it is none of the four kinds");
   const url = new URL(asUrl);
   if (url.username !== "" || url.password !== "") throw refusedTarget(text, "it has a user or password in it");
   if (url.search !== "" || url.hash !== "" || /[?#]/.test(text))
@@ -184,7 +187,8 @@ export function canonicalTarget(text: string): string {
 function formatTarget(target: RouteTarget): string {
   switch (target.kind) {
     case "bucket":
-      return `bucket/${target.name}`;
+    case "upstream":
+      return `${target.kind}/${target.name}`;
     case "container":
       return `${target.tls ? "https+" : ""}container/${target.name}:${target.port}`;
     case "url": {
@@ -214,6 +218,12 @@ export function spokenWith(protocol: UpstreamProtocol | undefined): { protocol?:
 
 /** What is spoken with an upstream. @throws `invalid` (the route says something else than its target). */
 export function assertProtocol(to: string, protocol: UpstreamProtocol | undefined): void {
+  if (protocol !== undefined && protocol !== "auto" && to.startsWith("upstream/")) {
+    throw new SkerryError("invalid", `The upstream itself says what is spoken with its backends, not the route.`, {
+      hint: `Leave it out here: skerry upstream update ${to.slice("upstream/".length)} --protocol ${protocol}`,
+      details: { field: "protocol" },
+    });
+  }
   if (protocol !== "http/1.1" || !to.startsWith("h2c://")) return;
   throw new SkerryError("invalid", "A route to h2c:// speaks h2, not http/1.1.", {
     hint: "Say http:// instead of h2c://, or leave the protocol out.",
@@ -227,7 +237,7 @@ function named(target: string, name: string | undefined): string {
 }
 
 const TARGETS_HINT =
-  "Like http://10.0.0.7:3000, https://example.com/base, container/web:80, https+container/web:443 or bucket/site.";
+  "Like http://10.0.0.7:3000, https://example.com/base, container/web:80, https+container/web:443, bucket/site or upstream/web.";
 
 function refusedTarget(text: string, why: string, hint = TARGETS_HINT): SkerryError {
   return new SkerryError("invalid", `${JSON.stringify(text)} is not a target of a route: ${why}.`, {

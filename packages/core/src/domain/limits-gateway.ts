@@ -190,6 +190,14 @@ export const GATEWAY_LIMITS = {
     maxRoutePath: 256,
     /** Routes of one project. Beyond: `exhausted/quota`. */
     maxRoutesPerProject: 1000,
+    /** Upstreams of one project. Beyond: `exhausted/quota`. */
+    maxUpstreamsPerProject: 500,
+    /** Backends of one upstream. Beyond, here and below: `invalid`. */
+    maxBackends: 64,
+    /** Weight of a backend. */
+    maxWeight: 1000,
+    /** Tags of a backend, and those that a route asks for. */
+    maxTags: 16,
     /** Headers, query parameters and cookies that one route asks for. Beyond, here and below: `invalid`. */
     maxConditions: 8,
     /** Methods of one route. */

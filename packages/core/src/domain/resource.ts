@@ -12,6 +12,7 @@ export const KINDS = [
   "session",
   "bucket",
   "route",
+  "upstream",
   "certificate",
   "container",
   "volume",

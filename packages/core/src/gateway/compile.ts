@@ -2,10 +2,11 @@
 import { createHash } from "node:crypto";
 import type { KeyedCertificate } from "../domain/certificates.ts";
 import type { ContainerEndpoint } from "../domain/compute.ts";
-import { parseTarget, type Route, type RouteTarget, spokenWith } from "../domain/gateway.ts";
+import { parseTarget, type Route, type RouteSpec, type RouteTarget, spokenWith } from "../domain/gateway.ts";
 import type { Visibility } from "../domain/objects.ts";
+import type { BackendSpec, UpstreamResource, UpstreamSpec } from "../domain/upstreams.ts";
 import { assertMatch } from "./routing/patterns.ts";
-import type { TableEntry, Upstream, UpstreamTlsRule } from "./table.ts";
+import type { Backend, TableEntry, Upstream, UpstreamTlsRule } from "./table.ts";
 import { termsIdOf } from "./tls/peer.ts";
 
 export interface BucketFacts {
@@ -18,6 +19,7 @@ export interface BucketFacts {
 export interface Lookups {
   bucket(name: string): BucketFacts | undefined;
   container(project: string, name: string): ContainerEndpoint | undefined;
+  upstream(project: string, name: string): UpstreamResource | undefined;
   /** Of the use `client`; text: why there is none. */
   clientCertificate(project: string, name: string): KeyedCertificate | string;
   /** The unix socket of the server of static sites. */
@@ -25,70 +27,123 @@ export interface Lookups {
 }
 
 /** @throws `invalid` when a pattern cannot be read. */
-export function compileRoute({ meta, spec }: Route, lookups: Lookups): TableEntry {
+export function compileRoute(route: Route, lookups: Lookups): TableEntry {
+  const { meta, spec } = route;
   const { host, path, match, clientTls } = spec;
   if (match !== undefined) assertMatch(path, match);
   return {
     ...{ id: meta.uid, name: meta.name, project: meta.project, host, path },
     ...(match === undefined ? {} : { match }),
-    upstream: compileTarget(meta.project, spec, lookups),
+    upstream: compileTarget(route, lookups),
     ...(clientTls === undefined ? {} : { clientTls: { id: termsIdOf(clientTls), mode: clientTls.mode } }),
   };
 }
 
-function compileTarget(project: string, spec: Route["spec"], lookups: Lookups): Upstream {
-  const reach = spec.anyUpstream ? "any" : "restricted";
+function compileTarget({ meta, spec }: Route, lookups: Lookups): Upstream {
   const target = parseTarget(spec.to);
-  const tlsRule = compileTls(project, spec, target, lookups);
-  if (typeof tlsRule === "string") return { backends: [], reason: tlsRule, reach };
-  const withRule = tlsRule === undefined ? {} : { tlsRule };
-  switch (target.kind) {
-    case "url": {
-      const { host, port, tls, basePath, h2c } = target;
-      const authority = `${host.includes(":") ? `[${host}]` : host}${port === 443 ? "" : `:${port}`}`;
-      // Who asks for TLS asks for that name; without, the server behind is ours and wants to know what was asked for.
-      return {
-        backends: [
-          {
-            ...{ kind: "tcp", host, port, tls, basePath },
-            ...(tls ? { hostHeader: authority } : {}),
-            ...spokenWith(h2c ? "h2" : spec.protocol),
-            ...withRule,
-          },
-        ],
-        reach,
-      };
-    }
-    case "bucket": {
-      const bucket = lookups.bucket(target.name);
-      // Only what is the project's own, or everyone's.
-      if (bucket === undefined || (bucket.project !== project && bucket.visibility !== "public")) {
-        return { backends: [], reason: `there is no bucket ${target.name}`, reach };
-      }
-      // Only a prefix is a folder; a path that is exact, or of a pattern, is asked for as it is.
-      const basePath = sitePath(bucket.uid, spec.match?.path === undefined ? spec.path : "/");
-      return { backends: [{ kind: "unix", path: lookups.sitesSocket, basePath }], reach };
-    }
-    case "container": {
-      const { name, port, tls } = target;
-      const found = lookups.container(project, name);
-      if (found === undefined) return { backends: [], reason: `there is no container ${name}`, reach };
-      if (found.state === "down") return { backends: [], reason: found.reason, reach };
-      // The address is one that we gave: nobody can make it lead elsewhere.
-      const backend = { kind: "tcp", host: found.address, port, tls, basePath: "", ...withRule } as const;
-      return { backends: [{ ...backend, ...spokenWith(spec.protocol) }], reach: "any" };
-    }
+  if (target.kind === "upstream") return compileUpstream(meta.project, target.name, spec.tags ?? [], lookups);
+  const reach = reachOf(spec);
+  const made =
+    target.kind === "bucket"
+      ? compileSite(meta.project, target.name, spec, lookups)
+      : compileBackend(meta.project, target, spec, lookups);
+  if (typeof made === "string") return { id: meta.uid, backends: [], reason: made, reach };
+  return { id: meta.uid, backends: [made.backend], reach: made.reach ?? reach };
+}
+
+function reachOf({ anyUpstream }: { readonly anyUpstream: boolean }): Upstream["reach"] {
+  return anyUpstream ? "any" : "restricted";
+}
+
+/** What leads nowhere at this moment is left out. */
+function compileUpstream(project: string, name: string, tags: readonly string[], lookups: Lookups): Upstream {
+  const found = lookups.upstream(project, name);
+  if (found === undefined) return { backends: [], reason: `there is no upstream ${name}`, reach: "restricted" };
+  const { meta, spec } = found;
+  const asked = spec.backends.filter((one) => tags.every((tag) => one.tags.includes(tag)));
+  const made = asked.map((one) => compileMember(project, one, spec, lookups));
+  const backends = made.flatMap((one) => (typeof one === "string" ? [] : [one]));
+  const upstream = { id: meta.uid, backends, reach: "restricted" } as const;
+  if (asked.length === 0) {
+    return { ...upstream, reason: `no backend of the upstream ${name} has the tags ${tags.join()}` };
   }
+  if (backends.length === 0) return { ...upstream, reason: `the upstream ${name} has no backend: ${made.join(", ")}` };
+  if (backends.every(({ drain }) => drain)) return { ...upstream, reason: `the upstream ${name} is drained` };
+  return upstream;
+}
+
+/** How each backend is: text is why it leads nowhere at this moment. */
+export function backendsOf({ meta, spec }: UpstreamResource, lookups: Lookups): (Backend | string)[] {
+  return spec.backends.map((one) => compileMember(meta.project, one, spec, lookups));
+}
+
+function compileMember(project: string, one: BackendSpec, spec: UpstreamSpec, lookups: Lookups): Backend | string {
+  const target = parseTarget(one.to);
+  if (target.kind === "bucket" || target.kind === "upstream") return `${one.to} is no place for a backend`;
+  const made = compileBackend(project, target, spec, lookups);
+  if (typeof made === "string") return made;
+  const reach = made.reach ?? reachOf(one);
+  return {
+    ...made.backend,
+    name: one.name,
+    ...(one.weight === 1 ? {} : { weight: one.weight }),
+    ...(one.drain ? { drain: true } : {}),
+    ...(reach === "restricted" ? {} : { reach }),
+  };
+}
+
+/** `reach` where it is not what was asked for; text: why there is none. */
+type Compiled = { readonly backend: Backend; readonly reach?: "any" } | string;
+
+function compileBackend(
+  project: string,
+  target: Extract<RouteTarget, { kind: "url" | "container" }>,
+  spec: Pick<RouteSpec, "protocol" | "upstreamTls">,
+  lookups: Lookups,
+): Compiled {
+  const tlsRule = compileTls(project, spec, target, lookups);
+  if (typeof tlsRule === "string") return tlsRule;
+  const withRule = tlsRule === undefined ? {} : { tlsRule };
+  if (target.kind === "url") {
+    const { host, port, tls, basePath, h2c } = target;
+    const authority = `${host.includes(":") ? `[${host}]` : host}${port === 443 ? "" : `:${port}`}`;
+    // Who asks for TLS asks for that name; without, the server behind is ours and wants to know what was asked for.
+    const backend: Backend = {
+      ...({ kind: "tcp", host, port, tls, basePath } as const),
+      ...(tls ? { hostHeader: authority } : {}),
+      ...spokenWith(h2c ? "h2" : spec.protocol),
+      ...withRule,
+    };
+    return { backend };
+  }
+  const { name, port, tls } = target;
+  const found = lookups.container(project, name);
+  if (found === undefined) return `there is no container ${name}`;
+  if (found.state === "down") return found.reason;
+  // The address is one that we gave: nobody can make it lead elsewhere.
+  const backend = { kind: "tcp", host: found.address, port, tls, basePath: "", ...withRule } as const;
+  return { backend: { ...backend, ...spokenWith(spec.protocol) }, reach: "any" };
+}
+
+function compileSite(project: string, name: string, { match, path }: RouteSpec, lookups: Lookups): Compiled {
+  const bucket = lookups.bucket(name);
+  // Only what is the project's own, or everyone's.
+  if (bucket === undefined || (bucket.project !== project && bucket.visibility !== "public")) {
+    return `there is no bucket ${name}`;
+  }
+  // Only a prefix is a folder; a path that is exact, or of a pattern, is asked for as it is.
+  const basePath = sitePath(bucket.uid, match?.path === undefined ? path : "/");
+  return { backend: { kind: "unix", path: lookups.sitesSocket, basePath } };
 }
 
 /** Undefined: none, or as usual; text: why the upstream cannot be spoken to. */
 function compileTls(
   project: string,
-  { upstreamTls = {} }: Route["spec"],
-  target: RouteTarget,
+  { upstreamTls = {} }: Pick<RouteSpec, "upstreamTls">,
+  target: Extract<RouteTarget, { kind: "url" | "container" }>,
   lookups: Lookups,
 ): UpstreamTlsRule | string | undefined {
-  if (target.kind === "bucket" || !target.tls) return undefined;
+  if (!target.tls) return undefined;
   const { ca, clientCertificate, verify = true } = upstreamTls;
   // A container is called by its name: its address is nobody's to certify.
   const serverName = upstreamTls.serverName ?? (target.kind === "container" ? target.name : undefined);

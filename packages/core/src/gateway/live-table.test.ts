@@ -44,17 +44,18 @@ async function createWorld(t: TestContext) {
     onChange: (change) => changes.push(change),
   });
   t.after(() => table[Symbol.asyncDispose]());
-  const put = async (kind: "route" | "bucket", name: string, value: object, project = "mia") => {
-    const meta = { uid: kind === "route" ? `${project}-${name}` : UID, name, project };
+  const put = async (kind: "route" | "bucket" | "upstream", name: string, value: object, project = "mia") => {
+    const meta = { uid: kind === "bucket" ? UID : `${project}-${name}`, name, project };
     const key = resourceKey(kind, project, name);
     const op = { op: "put", key, value: { kind, meta, spec: value } as never } as const;
     return (await store.transact({ then: [op] })).revision;
   };
   const route = (name: string, to: string, more: Partial<RouteSpec> = {}) =>
     put("route", name, { host: `${name}.example`, path: "/", to, anyUpstream: false, ...more });
-  const remove = async (kind: "route" | "bucket", name: string) =>
+  const remove = async (kind: "route" | "bucket" | "upstream", name: string) =>
     (await store.transact({ then: [{ op: "delete", key: resourceKey(kind, "mia", name) }] })).revision;
-  const settled = (revision: number) => table.settled(revision, AbortSignal.timeout(10_000));
+  const settled = (revision: number, kind: "route" | "upstream" = "route") =>
+    table.settled(revision, AbortSignal.timeout(10_000), kind);
   return { store, table, changes, log, containers, put, route, remove, settled };
 }
 
@@ -73,6 +74,7 @@ test("what is there at the start is there, what changes is told", async (t) => {
     {
       ...{ id: "mia-old", name: "old", project: "mia", host: "old.example", path: "/" },
       upstream: {
+        id: "mia-old",
         backends: [{ kind: "tcp", host: "10.0.0.1", port: 81, tls: false, basePath: "/base" }],
         reach: "restricted",
       },
@@ -140,6 +142,7 @@ test("a route to a container follows it", async (t) => {
   assert.equal(upstream()?.reason, "there is no container web");
   containers.set("mia", "web", { state: "running", address: "10.199.0.2" });
   assert.deepEqual(upstream(), {
+    id: "mia-web",
     backends: [{ kind: "tcp", host: "10.199.0.2", port: 80, tls: false, basePath: "" }],
     reach: "any",
   });
@@ -148,6 +151,46 @@ test("a route to a container follows it", async (t) => {
   assert.equal(changes.length, 1, "other containers change nothing");
   containers.set("mia", "web", { state: "down", reason: "the container web has ended" });
   assert.equal(upstream()?.reason, "the container web has ended");
+});
+
+test("routes to an upstream follow it, its containers, and each backend's own reach", async (t) => {
+  const { table, changes, containers, put, route, remove, settled } = await createWorld(t);
+  const backend = (name: string, to: string, more = {}) => ({
+    ...{ name, to, weight: 1, tags: [], drain: false, anyUpstream: false },
+    ...more,
+  });
+  await table.start();
+  await route("all", "upstream/web");
+  await settled(await route("gpu", "upstream/web", { tags: ["gpu"] }));
+  const upstream = (name = "mia-all") => table.entry(name)?.upstream;
+  assert.deepEqual(upstream(), { backends: [], reason: "there is no upstream web", reach: "restricted" });
+  const a = backend("a", "http://10.0.0.1", { weight: 3, anyUpstream: true });
+  const b = backend("b", "container/web:80", { tags: ["eu", "gpu"] });
+  await put("upstream", "web", { backends: [backend("z", "http://10.9.9.9")] }, "zoe");
+  await settled(await put("upstream", "web", { backends: [a, b] }), "upstream");
+  const compiledA = {
+    ...{ kind: "tcp", host: "10.0.0.1", port: 80, tls: false, basePath: "" },
+    ...{ name: "a", weight: 3, reach: "any" },
+  };
+  assert.deepEqual(upstream(), { id: "mia-web", backends: [compiledA], reach: "restricted" });
+  assert.equal(upstream("mia-gpu")?.reason, "the upstream web has no backend: there is no container web");
+  containers.set("mia", "web", { state: "running", address: "10.199.0.2" });
+  const compiledB = {
+    ...{ kind: "tcp", host: "10.199.0.2", port: 80, tls: false, basePath: "" },
+    ...{ name: "b", reach: "any" },
+  };
+  assert.deepEqual(upstream()?.backends, [compiledA, compiledB]);
+  assert.deepEqual(upstream("mia-gpu")?.backends, [compiledB], "tags leave the others out");
+  changes.length = 0;
+  await settled(await put("upstream", "web", { backends: [a, { ...b, drain: true }] }), "upstream");
+  assert.equal(changes.length, 1, "all routes to it change at once");
+  assert.equal(upstream("mia-gpu")?.reason, "the upstream web is drained");
+  assert.equal(upstream()?.reason, undefined);
+  await settled(await put("upstream", "web", { backends: [{ ...a, anyUpstream: false }] }), "upstream");
+  assert.equal(upstream()?.backends[0]?.reach, undefined, "restricted, as the upstream is");
+  assert.match(upstream("mia-gpu")?.reason ?? "", /no backend of the upstream web has the tags gpu/);
+  await settled(await remove("upstream", "web"), "upstream");
+  assert.equal(upstream()?.reason, "there is no upstream web");
 });
 
 test("a route that cannot be read leads nowhere and harms no other", async (t) => {

@@ -12,11 +12,12 @@ import type { Clock } from "../domain/ports.ts";
 import { resourceKey } from "../domain/resource.ts";
 import type { Entry, Store, WatchEvent } from "../domain/store.ts";
 import type { Logger } from "../domain/telemetry.ts";
+import type { UpstreamResource } from "../domain/upstreams.ts";
 import type { ServedCertificates } from "./certificates/served.ts";
-import { type BucketFacts, compileRoute, type Lookups } from "./compile.ts";
+import { type BucketFacts, backendsOf, compileRoute, type Lookups } from "./compile.ts";
 import { compileListener } from "./l4/compile.ts";
 import type { L4Entry } from "./l4/entry.ts";
-import type { TableEntry } from "./table.ts";
+import type { Backend, TableEntry } from "./table.ts";
 import { ByHost } from "./tls/by-host.ts";
 import { crlUntilMs } from "./tls/client-authorities.ts";
 import { type ClientTerms, termsIdOf } from "./tls/peer.ts";
@@ -43,7 +44,7 @@ export interface LiveTableOptions {
   readonly onChange: (change: TableChange) => void;
 }
 
-const KINDS = ["route", "bucket", "certificate"] as const;
+const KINDS = ["route", "bucket", "certificate", "upstream"] as const;
 type FollowedKind = (typeof KINDS)[number];
 
 export class LiveTable implements AsyncDisposable {
@@ -52,6 +53,8 @@ export class LiveTable implements AsyncDisposable {
   readonly #stop = new AbortController();
   /** By key of the store. */
   #routes = new Map<string, Route>();
+  /** By key of the store. */
+  #upstreams = new Map<string, UpstreamResource>();
   readonly #buckets = new Map<string, BucketFacts & { readonly name: string }>();
   readonly #entries = new Map<string, TableEntry>();
   readonly #l4 = new Map<string, L4Entry>();
@@ -59,7 +62,7 @@ export class LiveTable implements AsyncDisposable {
   readonly #hosts = new Map<string, Map<string, TableEntry>>();
   readonly #clientTls = new ByHost<ClientTls>();
   readonly #bucketsByName = new Map<string, BucketFacts>();
-  readonly #seen: Record<FollowedKind, number> = { route: 0, bucket: 0, certificate: 0 };
+  readonly #seen: Record<FollowedKind, number> = { route: 0, bucket: 0, certificate: 0, upstream: 0 };
   readonly #waiters = new Set<() => void>();
   #running: Promise<unknown> | undefined;
   #following: Disposable | undefined;
@@ -69,6 +72,7 @@ export class LiveTable implements AsyncDisposable {
     this.#lookups = {
       bucket: (name) => this.#bucketsByName.get(name),
       container: (project, name) => options.containers.find(project, name),
+      upstream: (project, name) => this.#upstreams.get(resourceKey("upstream", project, name)),
       clientCertificate: (project, name) => options.certificates.clientPair(resourceKey("certificate", project, name)),
       sitesSocket: options.sitesSocket,
     };
@@ -91,6 +95,11 @@ export class LiveTable implements AsyncDisposable {
   /** What a route is compiled to; by its uid. */
   entry(uid: string): TableEntry | undefined {
     return this.#entries.get(uid);
+  }
+
+  /** What each backend of the upstream is compiled to; text: why it leads nowhere. */
+  backendsOf(upstream: UpstreamResource): readonly (Backend | string)[] {
+    return backendsOf(upstream, this.#lookups);
   }
 
   /** Uid of the project whose routes lead from this host name; undefined: none does. */
@@ -118,16 +127,15 @@ export class LiveTable implements AsyncDisposable {
     for (const kind of KINDS) this.#seen[kind] = await this.#list(kind);
     this.#running = Promise.all(KINDS.map((kind) => this.#follow(kind)));
     this.#following = this.#options.containers.subscribe((project, name) => {
-      const target = `container/${name}:`;
-      const leadsThere = ({ meta, spec }: Route) =>
-        meta.project === project && spec.to.replace(/^https\+/, "").startsWith(target);
+      const isThere = (to: string) => to.replace(/^https\+/, "").startsWith(`container/${name}:`);
+      const leadsThere = (route: Route) => route.meta.project === project && this.#placesOf(route).some(isThere);
       this.#apply(this.#routesWhere(leadsThere));
     });
     this.#recompile(); // what has changed before it was subscribed to
   }
 
   /** Resolves when changes of the kind up to `revision` have been told. Rejects when the signal aborts. */
-  async settled(revision: number, signal: AbortSignal, kind: "route" | "certificate" = "route"): Promise<void> {
+  async settled(revision: number, signal: AbortSignal, kind: FollowedKind = "route"): Promise<void> {
     if (this.#seen[kind] >= revision) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const check = () => {
@@ -213,7 +221,10 @@ export class LiveTable implements AsyncDisposable {
       const dropped = gone.flatMap((key) => certificates.drop(key));
       const put = entries.flatMap(({ key, value }) => certificates.put(key, value as unknown as StoredCertificate));
       this.#tell({ forget: [...dropped, ...put] });
-      this.#apply(this.#routesWhere(({ spec }) => spec.upstreamTls?.clientCertificate !== undefined));
+      this.#apply(this.#routesWhere((route) => this.#shownBy(route) !== undefined));
+    } else if (kind === "upstream") {
+      this.#upstreams = new Map(entries.map(({ key, value }) => [key, value as unknown as UpstreamResource]));
+      this.#apply(this.#routesWhere(({ spec }) => spec.to.startsWith("upstream/")));
     } else {
       this.#buckets.clear();
       this.#bucketsByName.clear();
@@ -230,10 +241,13 @@ export class LiveTable implements AsyncDisposable {
       const isThere = event.type === "put";
       const value = isThere ? (event.entry.value as unknown as StoredCertificate) : undefined;
       this.#tell({ forget: value === undefined ? certificates.drop(key) : certificates.put(key, value) });
-      const shows = ({ meta, spec: { upstreamTls } }: Route) =>
-        upstreamTls?.clientCertificate !== undefined &&
-        resourceKey("certificate", meta.project, upstreamTls.clientCertificate) === key;
-      this.#apply(this.#routesWhere(shows));
+      this.#apply(this.#routesWhere((route) => this.#shownBy(route) === key));
+      return;
+    }
+    if (kind === "upstream") {
+      if (event.type === "put") this.#upstreams.set(key, event.entry.value as unknown as UpstreamResource);
+      else this.#upstreams.delete(key);
+      this.#apply(this.#routesWhere((route) => upstreamKeyOf(route) === key));
       return;
     }
     if (kind === "bucket") {
@@ -253,6 +267,19 @@ export class LiveTable implements AsyncDisposable {
     const route = event.entry.value as unknown as Route;
     this.#routes.set(key, route);
     this.#apply([route], before === undefined || before.meta.uid === route.meta.uid ? [] : [before.meta.uid]);
+  }
+
+  /** Where the route leads, also through an upstream. */
+  #placesOf(route: Route): readonly string[] {
+    const backends = this.#upstreams.get(upstreamKeyOf(route) ?? "")?.spec.backends;
+    return backends?.map(({ to }) => to) ?? [route.spec.to];
+  }
+
+  /** Key of the certificate that it shows to what it leads to. */
+  #shownBy(route: Route): string | undefined {
+    const { upstreamTls } = this.#upstreams.get(upstreamKeyOf(route) ?? "")?.spec ?? route.spec;
+    const name = upstreamTls?.clientCertificate;
+    return name === undefined ? undefined : resourceKey("certificate", route.meta.project, name);
   }
 
   #routesWhere(holds: (route: Route) => boolean): Route[] {
@@ -349,4 +376,9 @@ export class LiveTable implements AsyncDisposable {
 /** The name itself, then the wildcards above it. */
 function hostsFor(host: string): string[] {
   return [host, ...namesAbove(host).map((name) => `*.${name}`)];
+}
+
+function upstreamKeyOf({ meta, spec }: Route): string | undefined {
+  const name = /^upstream\/(.+)$/.exec(spec.to)?.[1];
+  return name === undefined ? undefined : resourceKey("upstream", meta.project, name);
 }

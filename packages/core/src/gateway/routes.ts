@@ -23,6 +23,7 @@ import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } fro
 import { matchKey, type RouteMatch } from "../domain/route-match.ts";
 import type { Compare, Entry, Json, Op, Store } from "../domain/store.ts";
 import { Turns } from "../domain/turns.ts";
+import { assertTagsFit, canonicalTags } from "../domain/upstreams.ts";
 import { claimPort, releasePort } from "./port-claims.ts";
 import { assertSameTerms, changedTogether, withTls } from "./route-tls.ts";
 import { checkClientTls } from "./tls/client-authorities.ts";
@@ -54,6 +55,7 @@ export interface NewRoute {
   /** Not checked yet; null is none. */
   readonly clientTls?: ClientTls | null;
   readonly upstreamTls?: UpstreamTls | null;
+  readonly tags?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -69,6 +71,8 @@ export interface RouteChange {
   readonly clientTls?: ClientTls | null;
   /** Not checked yet; null: as usual. */
   readonly upstreamTls?: UpstreamTls | null;
+  /** Empty: none any more. */
+  readonly tags?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
   /** Refuse when the route has changed since. */
   readonly revision?: number;
@@ -116,7 +120,8 @@ export class RouteService {
     const meta = newMeta({ name, project, ...(labels === undefined ? {} : { labels }) }, this.#world);
     const upstreamTls = input.upstreamTls && checkUpstreamTls(input.upstreamTls);
     const below = listen === undefined ? {} : { listen, ...(proxyProtocol && { proxyProtocol }) };
-    const plain = { host, path, ...asMember(match), to, anyUpstream, ...spokenWith(input.protocol), ...below };
+    const spoken = { ...spokenWith(input.protocol), ...tagsOf(to, input.tags) };
+    const plain = { host, path, ...asMember(match), to, anyUpstream, ...spoken, ...below };
     const spec = withTls(plain, clientTls, upstreamTls);
     assertSpeaksTls(spec);
     const route: Route = { kind: "route", meta, spec };
@@ -320,14 +325,23 @@ function asMember(match: RouteMatch | undefined): { match?: RouteMatch } {
   return match === undefined ? {} : { match };
 }
 
-function nextSpec(spec: Route["spec"], { target, place, proxyProtocol, protocol }: RouteChange): Route["spec"] {
-  const { proxyProtocol: before, protocol: spokenBefore, match, ...rest } = spec;
+/** @throws `invalid`. */
+function tagsOf(to: string, tags: readonly string[] = []): { tags?: readonly string[] } {
+  if (tags.length === 0) return {};
+  assertTagsFit(to, tags);
+  return { tags: canonicalTags(tags) };
+}
+
+function nextSpec(spec: Route["spec"], change: RouteChange): Route["spec"] {
+  const { target, place, proxyProtocol, protocol } = change;
+  const { proxyProtocol: before, protocol: spokenBefore, match, tags, ...rest } = spec;
   const told = proxyProtocol ?? before;
   const spoken = spokenWith(protocol ?? spokenBefore);
   assertProtocol(target?.to ?? spec.to, spoken.protocol);
   const { path, match: next } = place ?? { path: spec.path, match };
   const proxy = told === undefined || told === "none" ? {} : { proxyProtocol: told };
-  return { ...rest, ...target, path, ...asMember(next), ...spoken, ...proxy };
+  const chosen = tagsOf(target?.to ?? spec.to, change.tags ?? tags);
+  return { ...rest, ...target, path, ...asMember(next), ...spoken, ...proxy, ...chosen };
 }
 
 function claimKey(name: string): string {

@@ -26,7 +26,9 @@ export interface TableEntry {
 }
 
 export interface Upstream {
-  /** Taken in turn (round robin). Empty: 502 `unavailable/upstream` that says `reason`. */
+  /** Uid of the upstream, or of the route that leads to one place itself. What is known of backends is kept under it. */
+  readonly id?: string;
+  /** Empty: 502 `unavailable/upstream`; `reason` is for who may read the route. */
   readonly backends: readonly Backend[];
   /** Why there are none, for the answer; e.g. `container web is not running`. */
   readonly reason?: string;
@@ -37,25 +39,43 @@ export interface Upstream {
   readonly reach: "any" | "restricted";
 }
 
-export type Backend =
-  | {
-      readonly kind: "tcp";
-      readonly host: string;
-      readonly port: number;
-      readonly tls: boolean;
-      /**
-       * What is spoken: `h2` on a plain connection without being asked first; `auto`, the default, is what the server chooses
-       * in the TLS handshake, and HTTP/1.1 on a plain connection.
-       */
-      readonly protocol?: UpstreamProtocol;
-      /** Put before the request's target; `""` or `/base`, without a slash at the end. */
-      readonly basePath: string;
-      /** What is sent as Host; absent: the client's. */
-      readonly hostHeader?: string;
-      /** Absent: verified by `host` and the system's authorities. */
-      readonly tlsRule?: UpstreamTlsRule;
-    }
-  | { readonly kind: "unix"; readonly path: string; readonly basePath: string };
+/** What only a backend of several has. */
+interface BackendPlace {
+  /** Its own within the upstream. Absent: it is the only one. */
+  readonly name?: string;
+  /** Absent: 1. */
+  readonly weight?: number;
+  /** It gets no new requests. */
+  readonly drain?: true;
+  /** Absent: as the upstream's. */
+  readonly reach?: Upstream["reach"];
+}
+
+export type Backend = BackendPlace & (TcpPlace | UnixPlace);
+
+interface TcpPlace {
+  readonly kind: "tcp";
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  /**
+   * What is spoken: `h2` on a plain connection without being asked first; `auto`, the default, is what the server chooses
+   * in the TLS handshake, and HTTP/1.1 on a plain connection.
+   */
+  readonly protocol?: UpstreamProtocol;
+  /** Put before the request's target; `""` or `/base`, without a slash at the end. */
+  readonly basePath: string;
+  /** What is sent as Host; absent: the client's. */
+  readonly hostHeader?: string;
+  /** Absent: verified by `host` and the system's authorities. */
+  readonly tlsRule?: UpstreamTlsRule;
+}
+
+interface UnixPlace {
+  readonly kind: "unix";
+  readonly path: string;
+  readonly basePath: string;
+}
 
 export interface UpstreamTlsRule {
   /** Stands for all of it: what was agreed under another rule is not shared. */

@@ -22,6 +22,7 @@ const lookups = {
   bucket: () => undefined,
   clientCertificate: () => "",
   container: () => undefined,
+  upstream: () => undefined,
   sitesSocket: "/absent",
 };
 

@@ -11,13 +11,14 @@ import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Clock, Disk, Random } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
+import type { UpstreamResource } from "@skerry/core/domain/upstreams.ts";
 import { Authority } from "@skerry/core/gateway/authority.ts";
 import { ServedCertificates } from "@skerry/core/gateway/certificates/served.ts";
 import type { GivenCertificate, HostPort } from "@skerry/core/gateway/control.ts";
 import type { L4Counters } from "@skerry/core/gateway/l4/entry.ts";
 import { LiveTable, type TableChange } from "@skerry/core/gateway/live-table.ts";
 import { signTicket, TICKET_KEY_BYTES } from "@skerry/core/gateway/routing/ticket.ts";
-import type { TableEntry, Upstream } from "@skerry/core/gateway/table.ts";
+import type { Backend, TableEntry, Upstream } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import { Fleet } from "./fleet.ts";
@@ -70,13 +71,24 @@ export interface RouteStatus {
   readonly forwarding?: L4Status["forwarding"];
 }
 
+export interface UpstreamStatus {
+  readonly state: "ready" | "down";
+  readonly reason?: string;
+  readonly backends: readonly {
+    readonly name: string;
+    readonly state: "ready" | "draining" | "down";
+    readonly reason?: string;
+  }[];
+}
+
 export interface Gateway extends AsyncDisposable {
   /** Absent: nothing listens. */
   readonly httpUrl: string | undefined;
   readonly httpsUrl: string | undefined;
-  /** Resolves when the change of a route, or a certificate, that made `revision` is in force. @throws `unavailable/timeout`. */
-  activated(revision: number, kind?: "route" | "certificate"): Promise<void>;
+  /** Resolves when the change of a route, or of the kind, that made `revision` is in force. @throws `unavailable/timeout`. */
+  activated(revision: number, kind?: "route" | "certificate" | "upstream"): Promise<void>;
   statusOf(route: Route): RouteStatus;
+  upstreamStatusOf(upstream: UpstreamResource): UpstreamStatus;
   /** Whether a port is open to every project (`any`), to who may use any port, or is one of our own. On `https` ssh may come too. */
   portRule(port: number): "any" | "guarded" | "https" | "own";
   /** For requests whose answers are to say which route of the project has decided. */
@@ -159,8 +171,26 @@ function statusOf(
   const url = `https://${spec.host}${port === 443 || port === 0 ? "" : `:${port}`}${spec.match?.path === "regex" ? "/" : spec.path}`;
   if (running === undefined) return { url, state: "down", reason: "this node runs no gateway workers" };
   if (upstream === undefined) return { url, state: "down", reason: "it is not in force yet" };
-  if (upstream.backends.length > 0) return { url, state: "ready" };
+  if (upstream.backends.length > 0 && upstream.reason === undefined) return { url, state: "ready" };
   return { url, state: "down", reason: upstream.reason ?? "it has no backend" };
+}
+
+/** `backends`: what they are compiled to; undefined: nothing runs here. */
+function upstreamStatusOf(
+  { spec }: UpstreamResource,
+  compiled: readonly (Backend | string)[] | undefined,
+): UpstreamStatus {
+  const backends = spec.backends.map(({ name, drain }, at) => {
+    const made = compiled?.[at];
+    if (typeof made === "string") return { name, state: "down" as const, reason: made };
+    return { name, state: drain ? ("draining" as const) : ("ready" as const) };
+  });
+  if (compiled === undefined) return { state: "down", reason: "this node runs no gateway workers", backends };
+  if (backends.some(({ state }) => state === "ready")) return { state: "ready", backends };
+  const reason = backends.every(({ state }) => state === "draining")
+    ? "all backends are drained"
+    : "no backend is ready";
+  return { state: "down", reason, backends };
 }
 
 /** The project's own for a host, else one of our authority's; none for a name without a route. */
@@ -194,10 +224,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       log.error({ error, certificate: meta.uid }, "gateway: a certificate cannot be used"),
   });
   let fleet: Fleet | undefined;
-  const publish = (change: Parameters<Fleet["publish"]>[0]): boolean => {
-    fleet?.publish(change);
-    return fleet !== undefined;
-  };
+  const publish = (change: Parameters<Fleet["publish"]>[0]): boolean => fleet?.publish(change) !== undefined;
   const { table, l4 } = openTables({ ...options, certificates }, parts, publish, () => fleet?.httpsPort ?? https.port);
   await table.start();
   if (workers > 0) {
@@ -236,6 +263,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (route.spec.listen !== undefined) return l4.statusOf(route, running !== undefined);
       return statusOf(route, running?.httpsPort, https.port, table.entry(route.meta.uid)?.upstream);
     },
+    upstreamStatusOf: (upstream) => upstreamStatusOf(upstream, running && table.backendsOf(upstream)),
     portRule: (port) => portRuleOf(options, port),
     ticketFor: (project) => ticketFor(options.clock, explainKey, project),
     entriesFor: (host) => table.entriesFor(host),

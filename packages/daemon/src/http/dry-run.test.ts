@@ -12,6 +12,7 @@ import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
 import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
+import { upstreamRoutes } from "@skerry/core/contract/api/upstream.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
@@ -93,6 +94,18 @@ const CALLS: readonly (Case & { readonly member: string })[] = [
     member: "not_found",
   },
   {
+    route: upstreamRoutes.create as Route,
+    body: { project: "admin", name: "fresh", spec: { backends: [{ name: "a", to: "http://127.0.0.1:9000" }] } },
+    member: "not_found",
+  },
+  {
+    route: upstreamRoutes.update as Route,
+    params: { name: "had" },
+    query: { project: "admin" },
+    body: { spec: { backends: [{ name: "b", to: "http://127.0.0.1:9001" }] } },
+    member: "not_found",
+  },
+  {
     route: containerRoutes.delete as Route,
     params: { name: "idle" },
     query: { project: "admin" },
@@ -138,6 +151,25 @@ const REFUSED: readonly (Case & { readonly by: "admin" | "member"; readonly erro
     route: certificateRoutes.update as Route,
     params: { name: "had" },
     body: { spec: { certificate: "none" } },
+    error: "invalid",
+  },
+  {
+    by: "admin",
+    route: upstreamRoutes.create as Route,
+    body: { name: "had", spec: { backends: [{ name: "a", to: "http://127.0.0.1:9000" }] } },
+    error: "conflict/exists",
+  },
+  {
+    by: "member",
+    route: upstreamRoutes.create as Route,
+    body: { name: "mine", spec: { backends: [{ name: "a", to: "http://127.0.0.1:9000" }] } },
+    error: "forbidden",
+  },
+  {
+    by: "admin",
+    route: upstreamRoutes.update as Route,
+    params: { name: "had" },
+    body: { spec: { backends: [{ name: "a", to: "bucket/seen" }] } },
     error: "invalid",
   },
   { by: "admin", route: volumeRoutes.create as Route, body: { name: "data" }, error: "conflict/exists" },
@@ -238,6 +270,8 @@ async function prepare(cluster: TestCluster): Promise<Client> {
   await admin.call(networkRoutes.create, { body: { name: "back" } });
   await admin.call(routeRoutes.create, { body: { spec: { host: "old.example", to: "http://127.0.0.1:1" } } });
   await admin.call(certificateRoutes.create, { body: { name: "had", spec: { certificate: CERTIFICATE, key: KEY } } });
+  const backends = [{ name: "a", to: "http://127.0.0.1:1" }];
+  await admin.call(upstreamRoutes.create, { body: { name: "had", spec: { backends } } });
   await member.call(tokenRoutes.create, { body: { name: "had" } });
   await admin.call(containerRoutes.create, { body: { name: "idle", spec: { image: "box", running: false } } });
   for (let tries = 0; tries < 500; tries++) {

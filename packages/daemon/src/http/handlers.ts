@@ -14,6 +14,7 @@ import { routeHandlers } from "./route.ts";
 import type { Services } from "./services.ts";
 import { sessionHandlers } from "./session.ts";
 import { tokenHandlers } from "./token.ts";
+import { upstreamHandlers } from "./upstream.ts";
 import { userHandlers } from "./user.ts";
 import { volumeHandlers } from "./volume.ts";
 
@@ -28,6 +29,7 @@ export function createHandlers(services: Services): Handlers {
     ...projectHandlers(services),
     ...bindingHandlers(services),
     ...routeHandlers(services),
+    ...upstreamHandlers(services),
     ...certificateHandlers(services),
     ...accessLogHandlers(services),
     ...containerHandlers(services),

@@ -126,8 +126,8 @@ export function assertMayTake(call: Call, gateway: Gateway, project: string, { h
 export interface Destination {
   /** Canonical. */
   readonly to: string;
-  readonly kind: "url" | "address" | "container" | "bucket";
-  /** Name of the container or bucket; host of the rest. */
+  readonly kind: "url" | "address" | "container" | "bucket" | "upstream";
+  /** Name of the container, bucket or upstream; host of the rest. */
   readonly name: string;
 }
 

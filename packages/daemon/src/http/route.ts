@@ -25,8 +25,9 @@ import type { Services } from "./services.ts";
 
 type MatchView = NonNullable<RouteView["spec"]["match"]>;
 
-const ANY_UPSTREAM: Permission = { root: "gateway", resource: "upstreams", action: "any" };
-const READ_CONTAINERS: Permission = { root: "compute", resource: "containers", action: "read" };
+export const ANY_UPSTREAM: Permission = { root: "gateway", resource: "upstreams", action: "any" };
+export const READ_CONTAINERS: Permission = { root: "compute", resource: "containers", action: "read" };
+const READ_UPSTREAMS: Permission = { root: "gateway", resource: "upstreams", action: "read" };
 const READ_OBJECTS: Permission = { root: "storage", resource: "objects", action: "read" };
 
 export function routeHandlers(services: Services) {
@@ -60,6 +61,7 @@ export function routeHandlers(services: Services) {
         ...(protocol === undefined ? {} : { protocol }),
         ...(body.name === undefined ? {} : { name: body.name }),
         ...tlsOf(body.spec),
+        ...(body.spec.tags === undefined ? {} : { tags: body.spec.tags }),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
       });
       await gateway.activated(created.revision);
@@ -93,6 +95,7 @@ interface Said {
         readonly to?: string | undefined;
         readonly protocol?: RouteChange["protocol"] | undefined;
         readonly proxyProtocol?: Parameters<typeof readTold>[0];
+        readonly tags?: readonly string[] | undefined;
       } & TlsParts)
     | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
@@ -120,6 +123,7 @@ async function changeOf(services: Services, call: Call, route: Route, said: Said
     ...(target === undefined ? {} : { target }),
     ...(protocol === undefined ? {} : { protocol }),
     ...tlsOf(spec),
+    ...(spec.tags === undefined ? {} : { tags: spec.tags }),
     ...(hasMoved ? { place: requestsOf({ ...route.spec, ...spec }) } : {}),
     ...(labels === undefined ? {} : { labels }),
     ...(revision === undefined ? {} : { revision }),
@@ -141,7 +145,7 @@ function tlsOf<T extends TlsParts>({ clientTls, upstreamTls }: T): Pick<RouteCha
   };
 }
 
-function withoutUndefined(fields: object): object {
+export function withoutUndefined(fields: object): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
@@ -203,6 +207,7 @@ async function checkTarget(
     assertMay(call, project, ANY_UPSTREAM, `the address in ${to}`);
   // Publishing shows what is in it. Containers of that name may come and go: all of the project are meant.
   if (target.kind === "container") assertMay(call, project, READ_CONTAINERS, `the containers of this project`);
+  if (target.kind === "upstream") assertMay(call, project, READ_UPSTREAMS, `the upstreams of this project`);
   if (target.kind === "bucket") {
     const { bucket } = await openBucketFor(services, call, target.name, READ_OBJECTS);
     if (bucket.meta.project !== project && bucket.spec.visibility !== "public") {
@@ -216,12 +221,13 @@ async function checkTarget(
 }
 
 function toView(services: Services, { route, revision }: RouteEntry, current = true) {
-  const { host, path, match, to, listen, protocol, proxyProtocol, clientTls, upstreamTls } = route.spec;
+  const { host, path, match, to, listen, protocol, proxyProtocol, clientTls, upstreamTls, tags } = route.spec;
   const said = {
     ...(match === undefined ? {} : { match: match as MatchView }),
     ...(protocol === undefined ? {} : { protocol }),
     ...(clientTls === undefined ? {} : { clientTls }),
     ...(upstreamTls === undefined ? {} : { upstreamTls }),
+    ...(tags === undefined ? {} : { tags: [...tags] }),
   };
   const spec =
     listen === undefined ? { host, path, to, ...said } : { listen, to, ...(proxyProtocol && { proxyProtocol }) };

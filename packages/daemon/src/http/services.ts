@@ -8,6 +8,7 @@ import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
 import type { CertificateService } from "@skerry/core/gateway/certificates/service.ts";
 import type { RouteService } from "@skerry/core/gateway/routes.ts";
+import type { UpstreamService } from "@skerry/core/gateway/upstreams/service.ts";
 import type { BucketService } from "@skerry/core/storage/buckets.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import type { Backups } from "../backup/create.ts";
@@ -39,6 +40,7 @@ export interface Services {
   readonly objects: ObjectService;
   readonly routes: RouteService;
   readonly store: Store;
+  readonly upstreams: UpstreamService;
   readonly node: NodeFacts;
   readonly renderMetrics: () => Promise<string>;
 }

@@ -12,6 +12,7 @@ import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { tokenRoutes } from "@skerry/core/contract/api/token.ts";
+import { upstreamRoutes } from "@skerry/core/contract/api/upstream.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { volumeRoutes } from "@skerry/core/contract/api/volume.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
@@ -47,6 +48,7 @@ export interface Subject {
   readonly network: string;
   readonly volume: string;
   readonly certificate: string;
+  readonly upstream: string;
 }
 
 /** A user with what it owns, and a token without scopes. */
@@ -77,6 +79,7 @@ const KEY = "thing";
 const NETWORK = "kept-network";
 const VOLUME = "kept-volume";
 const CERTIFICATE = "kept-certificate";
+const UPSTREAM = "kept-upstream";
 const CONTAINER = "kept-container";
 /** Of the engine, for everyone. */
 export const IMAGE = "matrix:latest";
@@ -109,6 +112,7 @@ export async function createCast(cluster: TestCluster): Promise<Cast> {
     await makeNetwork(cluster, project, NETWORK);
     await makeVolume(cluster, project, VOLUME);
     await makeCertificate(cluster, project, CERTIFICATE);
+    await makeUpstream(cluster, project, UPSTREAM);
   }
   const buckets = new Map<string, Subject>();
   for (const name of OWNERS) {
@@ -175,6 +179,11 @@ export async function makeCertificate(cluster: TestCluster, project: string, nam
   await cluster.admin.call(certificateRoutes.create, { body: { name, project, spec } });
 }
 
+export async function makeUpstream(cluster: TestCluster, project: string, name: string): Promise<void> {
+  const spec = { backends: [{ name: "a", to: "http://192.0.2.1" }] };
+  await cluster.admin.call(upstreamRoutes.create, { body: { name, project, spec } });
+}
+
 export async function makeObject(cluster: TestCluster, { bucket, key }: Subject): Promise<void> {
   const bytes = (async function* () {
     yield Buffer.from("what the owner has stored");
@@ -211,6 +220,7 @@ async function makePerson(cluster: TestCluster, name: string, { role, binding }:
     network: NETWORK,
     volume: VOLUME,
     certificate: CERTIFICATE,
+    upstream: UPSTREAM,
     bearer: secret,
     client: cluster.client(secret),
   };
@@ -275,6 +285,7 @@ export async function recordState({ cluster: { admin }, people, buckets }: Cast)
     NETWORK,
     VOLUME,
     CERTIFICATE,
+    UPSTREAM,
     ...[...buckets.values()].map(({ bucket }) => bucket),
   ]);
   const keep = (what: string, { name, project, revision }: { name: string; project: string; revision: number }) => {
@@ -291,6 +302,7 @@ export async function recordState({ cluster: { admin }, people, buckets }: Cast)
   for await (const { meta } of admin.items(networkRoutes.list)) keep("network", meta);
   for await (const { meta } of admin.items(volumeRoutes.list)) keep("volume", meta);
   for await (const { meta } of admin.items(certificateRoutes.list)) keep("certificate", meta);
+  for await (const { meta } of admin.items(upstreamRoutes.list)) keep("upstream", meta);
   for (const { bucket } of buckets.values()) {
     const { items } = await admin.call(objectRoutes.list, { params: { bucket } });
     const object = items.find(({ key }) => key === KEY);

@@ -11,6 +11,7 @@ import {
   makeObject,
   makeRoute,
   makeTwin,
+  makeUpstream,
   makeVolume,
   type Person,
   personOf,
@@ -86,6 +87,11 @@ export async function freshVolume({ cast, subject, made }: Stage): Promise<Fresh
 export async function freshCertificate({ cast, subject, made }: Stage): Promise<Fresh> {
   await makeCertificate(cast.cluster, subject.project, made);
   return { certificate: made };
+}
+
+export async function freshUpstream({ cast, subject, made }: Stage): Promise<Fresh> {
+  await makeUpstream(cast.cluster, subject.project, made);
+  return { upstream: made };
 }
 
 export async function freshImage({ cast, subject, made }: Stage): Promise<Fresh> {

@@ -15,6 +15,7 @@ import {
   freshRoute,
   freshSession,
   freshToken,
+  freshUpstream,
   freshUser,
   freshVolume,
   type Stage,
@@ -34,7 +35,8 @@ type Name =
   | "image"
   | "network"
   | "volume"
-  | "certificate";
+  | "certificate"
+  | "upstream";
 
 interface Input {
   readonly params?: Readonly<Record<string, string>>;
@@ -71,6 +73,7 @@ const byContainer = ({ container, project }: Subject) => ({ params: { name: cont
 const byNetwork = ({ network, project }: Subject) => ({ params: { name: network }, query: { project } });
 const byVolume = ({ volume, project }: Subject) => ({ params: { name: volume }, query: { project } });
 const byCertificate = ({ certificate, project }: Subject) => ({ params: { name: certificate }, query: { project } });
+const byUpstream = ({ upstream, project }: Subject) => ({ params: { name: upstream }, query: { project } });
 const byObject = ({ bucket, key }: Subject) => ({ params: { bucket, key } });
 const LABELS = { touched: "by-the-matrix" };
 
@@ -176,6 +179,21 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     fresh: freshCertificate,
   },
   "certificate.delete": { ghost: ["certificate"], input: byCertificate, fresh: freshCertificate },
+
+  "upstream.create": {
+    ghost: ["project"],
+    input: ({ project }, made) => ({
+      body: { name: made, project, spec: { backends: [{ name: "a", to: "http://192.0.2.1" }] } },
+    }),
+  },
+  "upstream.list": list(({ meta }, { upstream, projectUid }) => meta.name === upstream && meta.project === projectUid),
+  "upstream.get": { ghost: ["upstream"], input: byUpstream },
+  "upstream.update": {
+    ghost: ["upstream"],
+    input: (s) => ({ ...byUpstream(s), body: { labels: LABELS } }),
+    fresh: freshUpstream,
+  },
+  "upstream.delete": { ghost: ["upstream"], input: byUpstream, fresh: freshUpstream },
 
   "bucket.create": {
     ghost: ["project"],

@@ -11,6 +11,7 @@ import { routesScreen } from "./routes.ts";
 import type { Screen } from "./screen.ts";
 import { sessionsScreen } from "./sessions.ts";
 import { tokensScreen } from "./tokens.ts";
+import { upstreamsScreen } from "./upstreams.ts";
 import { networksScreen, volumesScreen } from "./used.ts";
 import { usersScreen } from "./users.ts";
 
@@ -26,6 +27,7 @@ export const ROOT_SCREENS: readonly Screen[] = [
   auditScreen,
   volumesScreen,
   networksScreen,
+  upstreamsScreen,
   certificatesScreen,
   imagesScreen,
   bindingsScreen,

@@ -4,6 +4,7 @@ import type { Descriptor } from "./descriptor.ts";
 const LOADERS = {
   bucket: async () => (await import("../bucket/resource.ts")).bucketResource,
   route: async () => (await import("../route/resource.ts")).routeResource,
+  upstream: async () => (await import("../upstream/resource.ts")).upstreamResource,
   certificate: async () => (await import("../certificate/resource.ts")).certificateResource,
   container: async () => (await import("../container/resource.ts")).containerResource,
   network: async () => (await import("../network/resource.ts")).networkResource,

@@ -4,7 +4,7 @@ import { placeOf } from "@skerry/core/contract/place.ts";
 import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
-import { PROTOCOL_OPTION } from "./protocol.ts";
+import { PROTOCOL_OPTION, TAG_OPTION } from "./protocol.ts";
 import { CLIENT_TLS_OPTIONS, clientTlsOf, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "./tls-flags.ts";
 import { tellWhereItLeads } from "./told.ts";
 
@@ -15,7 +15,7 @@ export default defineCommand({
     to: {
       type: "string",
       describe:
-        "http(s):// or h2c://HOST[:PORT][/BASE], [https+]container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
+        "http(s):// or h2c://HOST[:PORT][/BASE], [https+]container/NAME:PORT, bucket/NAME or upstream/NAME; below HTTP tcp://HOST:PORT",
     },
     protocol: PROTOCOL_OPTION,
     "proxy-protocol": {
@@ -27,6 +27,7 @@ export default defineCommand({
     ...MATCH_OPTIONS,
     ...CLIENT_TLS_OPTIONS,
     ...UPSTREAM_TLS_OPTIONS,
+    tag: TAG_OPTION,
     ...LABEL_OPTION,
   },
   example: "route create app.example.com --to container/web:80",
@@ -35,6 +36,7 @@ export default defineCommand({
     ["route create example.com --path-regex '^/v\\d+/u' --to container/u:80", "by a pattern"],
     ["route create example.com/docs --to bucket/docs", "a static site below a path"],
     ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
+    ["route create gpu.example.com --to upstream/web --tag gpu", "those of several backends that have a tag"],
     ["route create grpc.example.com --to container/api:50051 --protocol h2", "a program that speaks gRPC"],
     ["route create tcp://:20432 --to container/db:5432", "a port, and whatever is spoken there"],
     ["route create tls://db.example.com --to container/db:5432", "TLS that the container itself ends"],
@@ -79,6 +81,7 @@ export default defineCommand({
           ...(protocol === undefined ? {} : { protocol }),
           ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" }),
           ...tls,
+          ...(flags.tag.length === 0 ? {} : { tags: [...flags.tag] }),
         },
       },
       signal: invocation.signal,

@@ -4,7 +4,7 @@ import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { assertRouteName } from "./name.ts";
-import { PROTOCOL_OPTION, type Protocol } from "./protocol.ts";
+import { PROTOCOL_OPTION, type Protocol, TAG_OPTION } from "./protocol.ts";
 import { CLIENT_TLS_OPTIONS, clientTlsOf, namesTls, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "./tls-flags.ts";
 import { tellWhereItLeads } from "./told.ts";
 
@@ -15,7 +15,7 @@ export default defineCommand({
     to: {
       type: "string",
       describe:
-        "http(s):// or h2c://HOST[:PORT][/BASE], [https+]container/NAME:PORT or bucket/NAME; below HTTP tcp://HOST:PORT",
+        "http(s):// or h2c://HOST[:PORT][/BASE], [https+]container/NAME:PORT, bucket/NAME or upstream/NAME; below HTTP tcp://HOST:PORT",
     },
     path: { type: "string", describe: "Take everything below this path" },
     ...MATCH_OPTIONS,
@@ -28,6 +28,7 @@ export default defineCommand({
     },
     ...CLIENT_TLS_OPTIONS,
     ...UPSTREAM_TLS_OPTIONS,
+    tag: { ...TAG_OPTION, describe: `${TAG_OPTION.describe}; none: whichever` },
     ...LABEL_CHANGE_OPTION,
   },
   example: "route update app-example-com --to container/web-2:80",
@@ -45,10 +46,11 @@ export default defineCommand({
     const changed = {
       ...specOf(to, protocol),
       ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" | "none" }),
+      ...(flags.tag.length === 0 ? {} : { tags: flags.tag.filter((tag) => tag !== "none") }),
     };
     if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved && !changesTls) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --to, --protocol, --proxy-protocol, --client-ca, --upstream-ca, --label, --path or what it asks for.",
+        hint: "Say --to, --protocol, --proxy-protocol, --client-ca, --upstream-ca, --label, --tag, --path or what it asks for.",
       });
     }
     const [name = ""] = args;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CLIENT_TLS_MODES, UPSTREAM_PROTOCOLS } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { IN_PROJECT, nameSchema, noParams, noQuery, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
+import { upstreamTls } from "./upstream-tls.ts";
 
 const condition = z.strictObject({
   name: z.string().max(256),
@@ -27,14 +28,6 @@ const clientTls = z
     crl: z.string().max(LIMITS.gateway.maxCrlLength).optional().describe("PEM: what each of them has revoked"),
   })
   .describe("Clients show a certificate; the same for all routes of a host that have it");
-const upstreamTls = z
-  .strictObject({
-    ca: z.string().max(LIMITS.gateway.maxChainLength).optional().describe("PEM: authorities instead of the system's"),
-    serverName: z.string().max(255).optional().describe("What it is called in its certificate; default: as in to"),
-    clientCertificate: nameSchema.optional().describe("Certificate of the project that it is shown (use: client)"),
-    verify: z.literal(false).optional().describe("Whoever answers is taken for it (needs gateway.upstreams:any)"),
-  })
-  .describe("How the upstream's TLS is spoken; it is verified unless this says otherwise");
 const spec = z.strictObject({
   host: z.string().max(255).optional().describe("Host name, or *.NAME for all below it (operators); cannot be changed"),
   path: z
@@ -60,7 +53,7 @@ const spec = z.strictObject({
     .string()
     .max(2048)
     .describe(
-      "Where it leads: http(s)://HOST[:PORT][/BASE], h2c:// likewise, container/NAME:PORT or bucket/NAME; https+container/... speaks TLS; below HTTP tcp://HOST:PORT or container/NAME:PORT",
+      "Where it leads: http(s)://HOST[:PORT][/BASE], h2c:// likewise, container/NAME:PORT, bucket/NAME or upstream/NAME; https+container/... speaks TLS; below HTTP tcp://HOST:PORT or container/NAME:PORT",
     ),
   protocol: z
     .enum(UPSTREAM_PROTOCOLS)
@@ -68,6 +61,11 @@ const spec = z.strictObject({
     .describe("Spoken with what it leads to; auto: HTTP/2 where an https:// upstream offers it, else HTTP/1.1"),
   clientTls: clientTls.optional(),
   upstreamTls: upstreamTls.optional(),
+  tags: z
+    .array(nameSchema)
+    .max(LIMITS.gateway.maxTags)
+    .optional()
+    .describe("With upstream/NAME: only backends that have all of them"),
 });
 export const routeSchema = resourceSchema("route", spec).extend({
   status: z

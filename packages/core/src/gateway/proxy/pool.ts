@@ -328,7 +328,11 @@ export class UpstreamPools {
   next(upstream: Upstream, tried: readonly Member[]): Member | undefined {
     let rotation = this.#rotations.get(upstream);
     if (rotation === undefined) {
-      const members = upstream.backends.map((backend) => ({ backend, pool: this.#poolOf(backend, upstream.reach) }));
+      const taken = upstream.backends.filter(({ drain }) => !drain);
+      const members = taken.map((backend) => ({
+        backend,
+        pool: this.#poolOf(backend, backend.reach ?? upstream.reach),
+      }));
       rotation = { turn: 0, members };
       this.#rotations.set(upstream, rotation);
     }

@@ -26,7 +26,13 @@ export function checkUpstreamTls({ ca, serverName, clientCertificate, verify }: 
 export function assertSpeaksTls({ to, upstreamTls }: RouteSpec): void {
   if (upstreamTls === undefined) return;
   const target = parseTarget(to);
-  if (target.kind !== "bucket" && target.tls) return;
+  if ((target.kind === "url" || target.kind === "container") && target.tls) return;
+  if (target.kind === "upstream") {
+    throw new SkerryError("invalid", "The upstream itself says how TLS is spoken with its backends, not the route.", {
+      hint: `Leave it out here; at the upstream: skerry upstream update ${target.name} --upstream-ca FILE`,
+      details: { field: "spec.upstreamTls" },
+    });
+  }
   throw new SkerryError("invalid", `No TLS is spoken with ${to}: what is said of it would mean nothing.`, {
     hint: "Lead the route to https://... or https+container/NAME:PORT, or take it back: --upstream-tls default",
     details: { field: "spec.upstreamTls" },

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { UPSTREAM_PROTOCOLS } from "../../domain/gateway.ts";
+import { LIMITS } from "../../domain/limits.ts";
+import { IN_PROJECT, nameSchema, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
+import { upstreamTls } from "./upstream-tls.ts";
+
+const { maxBackends, maxWeight, maxTags } = LIMITS.gateway;
+const weight = z.int().min(0).max(maxWeight);
+const tags = z.array(nameSchema).max(maxTags);
+const backend = {
+  name: nameSchema,
+  to: z.string().max(2048).describe("http(s)://HOST[:PORT][/BASE], h2c:// likewise, or [https+]container/NAME:PORT"),
+};
+const backendView = z.object({
+  ...backend,
+  weight: weight.describe("Its share of the requests, beside the weights of the others; 0: none but those that stick"),
+  tags: tags.describe("Routes may ask for backends that have some of them"),
+  drain: z.boolean().describe("It gets no new requests; those that it has come to their end"),
+});
+const backendBody = z.strictObject({
+  ...backend,
+  weight: weight.optional().describe(`0 to ${maxWeight}; default 1`),
+  tags: tags.optional(),
+  drain: z.boolean().optional(),
+});
+const backends = z
+  .array(backendBody)
+  .min(1)
+  .max(maxBackends)
+  .describe("Replaced as a whole; one that keeps name and target keeps what it may reach");
+const shared = {
+  protocol: z
+    .enum(UPSTREAM_PROTOCOLS)
+    .optional()
+    .describe("Spoken with the backends; auto: HTTP/2 where an https:// one offers it, else HTTP/1.1"),
+  upstreamTls: upstreamTls.optional(),
+};
+export const upstreamSchema = resourceSchema(
+  "upstream",
+  z.object({ backends: z.array(backendView), ...shared }),
+).extend({
+  status: z
+    .object({
+      state: z.enum(["ready", "down"]),
+      reason: z.string().optional().describe("Why it is down"),
+      backends: z.array(
+        z.object({
+          name: z.string(),
+          state: z.enum(["ready", "draining", "down"]),
+          reason: z.string().optional().describe("Why it is down"),
+        }),
+      ),
+    })
+    .optional(),
+});
+export type UpstreamView = z.infer<typeof upstreamSchema>;
+
+const one = resourceSchemas({ schema: upstreamSchema, ...IN_PROJECT });
+
+/** What goes in and out, by route. */
+export const upstreamSchemas = {
+  list: one.list,
+  get: one.get,
+  create: one.create({ ...ownedFields, spec: z.strictObject({ backends, ...shared }) }),
+  update: one.update(
+    z.strictObject({
+      ...shared,
+      backends: backends.optional(),
+      upstreamTls: upstreamTls.nullable().optional(),
+    }),
+  ),
+  delete: one.delete,
+};
