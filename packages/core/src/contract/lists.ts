@@ -4,3 +4,4 @@ export { RESTARTS } from "../domain/compute.ts";
 export { CLIENT_TLS_MODES } from "../domain/gateway.ts";
 export { ACTIONS, PERMISSION_TREE, ROLES } from "../domain/identity.ts";
 export { VISIBILITIES } from "../domain/objects.ts";
+export { BALANCE_METHODS, HASH_KEYS } from "../domain/upstreams.ts";

@@ -196,6 +196,8 @@ export const GATEWAY_LIMITS = {
     maxBackends: 64,
     /** Weight of a backend. */
     maxWeight: 1000,
+    /** A cookie by which clients come back lasts so long at most: browsers keep none for longer. */
+    maxStickySeconds: 400 * 24 * 3600,
     /** Tags of a backend, and those that a route asks for. */
     maxTags: 16,
     /** Headers, query parameters and cookies that one route asks for. Beyond, here and below: `invalid`. */

@@ -28,9 +28,33 @@ export interface BackendText {
   readonly drain?: boolean | undefined;
 }
 
+/** How requests are spread. */
+export const BALANCE_METHODS = ["round-robin", "random", "least-connections", "response-time", "hash"] as const;
+export const HASH_KEYS = ["client", "path", "header", "cookie", "query"] as const;
+export interface Balance {
+  readonly method: (typeof BALANCE_METHODS)[number];
+  /** Of `hash`: requests that are alike in it go to one backend. Default: `client`, its address. */
+  readonly on?: (typeof HASH_KEYS)[number];
+  /** Of the header, cookie or query parameter. */
+  readonly name?: string;
+}
+
+/** Clients come back to the backend that they had, by a cookie of ours, or by a header of theirs. */
+export const STICKY_KEYS = ["cookie", "header"] as const;
+export interface StickySpec {
+  readonly by: (typeof STICKY_KEYS)[number];
+  readonly name: string;
+  /** Of the cookie; absent: until the browser is closed. */
+  readonly ttlSeconds?: number;
+}
+
 export interface UpstreamSpec {
   /** In the order in which they were said. */
   readonly backends: readonly BackendSpec[];
+  /** Canonical; absent: round robin. */
+  readonly balance?: Balance;
+  /** Canonical. */
+  readonly sticky?: StickySpec;
   /** Absent: `auto`. */
   readonly protocol?: UpstreamProtocol;
   /** As of a route, for all backends. */
@@ -85,6 +109,50 @@ export function assertBackendsFit({ backends, protocol, upstreamTls }: UpstreamS
   );
 }
 
+/** Undefined: as usual. @throws `invalid`. */
+export function canonicalBalance({ method, on, name }: BalanceText): Balance | undefined {
+  if (method !== "hash") {
+    if (on === undefined && name === undefined) return method === "round-robin" ? undefined : { method };
+    throw refuseField("balance", `Nothing is hashed by ${method}: leave out what it looks at.`);
+  }
+  if (on === undefined || on === "client" || on === "path") {
+    if (name === undefined) return { method, on: on ?? "client" };
+    throw refuseField("balance", `A ${on ?? "client"} has no name.`);
+  }
+  return { method, on, name: canonicalName(on, name ?? "", "balance") };
+}
+
+export interface BalanceText {
+  readonly method: Balance["method"];
+  readonly on?: Balance["on"] | undefined;
+  readonly name?: string | undefined;
+}
+
+export interface StickyText {
+  readonly by: StickySpec["by"];
+  /** Default of a cookie: made of the upstream's name. */
+  readonly name?: string | undefined;
+  readonly ttlSeconds?: number | undefined;
+}
+
+/** `upstream`: its name. @throws `invalid`. */
+export function canonicalSticky({ by, name, ttlSeconds }: StickyText, upstream: string): StickySpec {
+  if (by === "header" && ttlSeconds !== undefined) {
+    throw refuseField("sticky", "Only a cookie of ours comes to its end: a header has no ttlSeconds.");
+  }
+  const told = name ?? (by === "cookie" ? `skerry-${upstream}` : "");
+  return { by, name: canonicalName(by, told, "sticky"), ...(ttlSeconds === undefined ? {} : { ttlSeconds }) };
+}
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+function canonicalName(what: "header" | "cookie" | "query", name: string, field: string): string {
+  const { maxConditionName } = LIMITS.gateway;
+  const isGood = name.length <= maxConditionName && (what === "query" ? /^[^\p{C}]+$/u : TOKEN).test(name);
+  if (isGood) return what === "header" ? name.toLowerCase() : name;
+  throw refuseField(field, `${JSON.stringify(name)} is no name of a ${what === "query" ? "query parameter" : what}.`);
+}
+
 /** Tags choose among the backends of an upstream. @throws `invalid` where there are none. */
 export function assertTagsFit(to: string, tags: readonly string[] | undefined): void {
   if (tags === undefined || to.startsWith("upstream/")) return;
@@ -100,8 +168,12 @@ function speaksTls(to: string): boolean {
 }
 
 function refuse(message: string, hint?: string): SkerryError {
+  return refuseField("backends", message, hint);
+}
+
+function refuseField(field: string, message: string, hint?: string): SkerryError {
   return new SkerryError("invalid", message, {
     ...(hint === undefined ? {} : { hint }),
-    details: { field: "spec.backends" },
+    details: { field: `spec.${field}` },
   });
 }

@@ -63,7 +63,12 @@ function compileUpstream(project: string, name: string, tags: readonly string[],
   const asked = spec.backends.filter((one) => tags.every((tag) => one.tags.includes(tag)));
   const made = asked.map((one) => compileMember(project, one, spec, lookups));
   const backends = made.flatMap((one) => (typeof one === "string" ? [] : [one]));
-  const upstream = { id: meta.uid, backends, reach: "restricted" } as const;
+  const { balance, sticky } = spec;
+  const upstream = {
+    ...({ id: meta.uid, backends, reach: "restricted" } as const),
+    ...(balance === undefined ? {} : { balance }),
+    ...(sticky === undefined ? {} : { sticky }),
+  };
   if (asked.length === 0) {
     return { ...upstream, reason: `no backend of the upstream ${name} has the tags ${tags.join()}` };
   }

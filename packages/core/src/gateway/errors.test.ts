@@ -9,7 +9,6 @@ import { GATEWAY_ERRORS, type GatewayError } from "./errors.ts";
 import { headersFrame } from "./http2/frames.ts";
 import { encodeField } from "./http2/hpack-encoder.ts";
 import type { ProxyLimits } from "./proxy/context.ts";
-import { compileTable } from "./routing/route-table.ts";
 
 const HOST = "Host: app.example\r\n";
 const LAST = `${HOST}Connection: close\r\n\r\n`;
@@ -157,7 +156,7 @@ async function restricted(world: ProxyWorld): Promise<void> {
 async function known(world: ProxyWorld, tls: boolean): Promise<void> {
   const clientTls = { id: "terms", mode: "require" } as const;
   const upstream = { backends: [], reach: "any" } as const;
-  world.proxy.setTable(compileTable([{ id: "known", host: "app.example", path: "/", upstream, clientTls }]));
+  world.setEntries([{ id: "known", host: "app.example", path: "/", upstream, clientTls }]);
   world.port = await world.listen((socket) => world.proxy.accept(socket, tls));
 }
 

@@ -2,6 +2,7 @@
 import type { KeyedCertificate } from "../domain/certificates.ts";
 import type { UpstreamProtocol } from "../domain/gateway.ts";
 import type { RouteMatch } from "../domain/route-match.ts";
+import type { Balance, StickySpec } from "../domain/upstreams.ts";
 import type { ClientRule } from "./tls/peer.ts";
 
 export interface TableEntry {
@@ -37,6 +38,10 @@ export interface Upstream {
    * addresses and the container networks are refused (403 `forbidden/upstream`). `any`: nothing is.
    */
   readonly reach: "any" | "restricted";
+  /** Absent: in turn. */
+  readonly balance?: Balance;
+  /** Absent: each request is for itself. */
+  readonly sticky?: StickySpec;
 }
 
 /** What only a backend of several has. */

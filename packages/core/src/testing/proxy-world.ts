@@ -21,6 +21,7 @@ export class ProxyWorld implements AsyncDisposable {
   port = 0;
   readonly #servers = new Map<number, Server>();
   readonly #sockets = new Set<Socket>();
+  #routes: readonly string[] = [];
 
   private constructor(limits: Partial<ProxyLimits>, options: Partial<ProxyOptions>) {
     this.proxy = createProxy({
@@ -87,7 +88,15 @@ export class ProxyWorld implements AsyncDisposable {
     const upstream: Upstream = { backends, reach: "any", ...rest };
     const hosts = ["app.example", "[::1]"];
     const entries: TableEntry[] = hosts.map((host) => ({ id: `route ${host}`, host, path: "/", upstream }));
-    this.proxy.setTable(compileTable(entries));
+    this.setEntries(entries);
+  }
+
+  /** These routes, and no others. */
+  setEntries(entries: readonly TableEntry[]): void {
+    const ids = entries.map(({ id }) => id);
+    const remove = this.#routes.filter((id) => !ids.includes(id));
+    this.#routes = ids;
+    this.proxy.setTable(compileTable(entries), { put: entries, remove });
   }
 
   /** A raw connection to the proxy. */

@@ -89,7 +89,7 @@ function serve(message: Start): () => Promise<void> {
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),
   });
-  serving.setTable(table);
+  serving.setTable(table, { put: entries, remove: [] });
   proxy = serving;
   const plain = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => below.acceptPlain(socket));
   const handshakes = {
@@ -167,7 +167,7 @@ async function change(message: Extract<ToWorker, { type: "delta" }>): Promise<vo
   for (const { id, host, clientTls } of put) clientTerms.put(id, host, clientTls?.id);
   table = table.with(put, remove);
   accessLog?.setRoutes(put, remove);
-  proxy?.setTable(table);
+  proxy?.setTable(table, { put, remove });
   l4?.apply(putL4, remove);
   // Also those of changes before this one.
   await (ports === undefined ? l4?.settled() : l4?.listenOn(ports));

@@ -7,7 +7,9 @@ import type { Permission } from "@skerry/core/domain/identity.ts";
 import {
   type BackendSpec,
   type BackendText,
+  type BalanceText,
   canonicalBackends,
+  type StickyText,
   type UpstreamSpec,
 } from "@skerry/core/domain/upstreams.ts";
 import { toUpstream, type UpstreamEntry, type UpstreamParts } from "@skerry/core/gateway/upstreams/service.ts";
@@ -86,6 +88,8 @@ async function openUpstream(
 
 interface Said {
   readonly backends?: readonly BackendText[] | undefined;
+  readonly balance?: BalanceText | undefined;
+  readonly sticky?: StickyText | null | undefined;
   readonly protocol?: UpstreamSpec["protocol"] | undefined;
   readonly upstreamTls?: UpstreamView["spec"]["upstreamTls"] | null;
 }
@@ -95,7 +99,7 @@ function partsOf(
   services: Services,
   call: Call,
   project: string,
-  { backends, protocol, upstreamTls }: Said,
+  { backends, balance, sticky, protocol, upstreamTls }: Said,
   before?: UpstreamSpec,
 ): UpstreamParts {
   const made = backends && readBackends(services, call, project, backends, before);
@@ -105,6 +109,8 @@ function partsOf(
   if (trust?.verify === false) assertMay(call, project, ANY_UPSTREAM, "an upstream that is not verified");
   return {
     ...(made === undefined ? {} : { backends: made }),
+    ...(balance === undefined ? {} : { balance }),
+    ...(sticky === undefined ? {} : { sticky }),
     ...(protocol === undefined ? {} : { protocol }),
     ...(upstreamTls === undefined
       ? {}

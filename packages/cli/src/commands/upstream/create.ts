@@ -5,11 +5,18 @@ import { LABEL_OPTION, parseLabels } from "../labels.ts";
 import { PROTOCOL_OPTION } from "../route/protocol.ts";
 import { UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "../route/tls-flags.ts";
 import { BACKEND_OPTION, changeBackends } from "./backends.ts";
+import { BALANCE_OPTIONS, balanceOf } from "./balance.ts";
 
 export default defineCommand({
   usage: "NAME",
   args: [1, 1],
-  options: { ...BACKEND_OPTION, protocol: PROTOCOL_OPTION, ...UPSTREAM_TLS_OPTIONS, ...LABEL_OPTION },
+  options: {
+    ...BACKEND_OPTION,
+    ...BALANCE_OPTIONS,
+    protocol: PROTOCOL_OPTION,
+    ...UPSTREAM_TLS_OPTIONS,
+    ...LABEL_OPTION,
+  },
   example: "upstream create web --backend a=http://a --backend b=container/b:80",
   more: [["upstream create web --backend gpu=http://10.0.0.8,weight=2,tag=gpu", "share and tag"]],
   details:
@@ -24,6 +31,7 @@ export default defineCommand({
       });
     }
     const backends = changeBackends([], flags.backend);
+    const balance = balanceOf(flags);
     const upstreamTls = await upstreamTlsOf(invocation, flags);
     const client = await invocation.client();
     const project = await invocation.project();
@@ -34,6 +42,7 @@ export default defineCommand({
         ...(label.length === 0 ? {} : { labels: parseLabels(label) }),
         spec: {
           backends,
+          ...balance,
           ...(protocol === undefined ? {} : { protocol }),
           ...(upstreamTls ? { upstreamTls } : {}),
         },

@@ -5,6 +5,7 @@ import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
 import { PROTOCOL_OPTION } from "../route/protocol.ts";
 import { namesTls, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "../route/tls-flags.ts";
 import { BACKEND_OPTION, changeBackends } from "./backends.ts";
+import { BALANCE_OPTIONS, balanceOf } from "./balance.ts";
 import { expectBackend } from "./one-backend.ts";
 
 export default defineCommand({
@@ -13,6 +14,8 @@ export default defineCommand({
   options: {
     ...BACKEND_OPTION,
     remove: { type: "array", describe: "Name of a backend that goes; again for more" },
+    ...BALANCE_OPTIONS,
+    "no-sticky": { type: "boolean", describe: "Each request is for itself again" },
     protocol: PROTOCOL_OPTION,
     ...UPSTREAM_TLS_OPTIONS,
     ...LABEL_CHANGE_OPTION,
@@ -25,9 +28,11 @@ export default defineCommand({
   async run(invocation, { args, flags }) {
     const { label, protocol, backend, remove } = flags;
     const changesBackends = backend.length + remove.length > 0;
-    if (!changesBackends && label.length === 0 && protocol === undefined && !namesTls(flags)) {
+    const spread = { ...balanceOf(flags), ...(flags["no-sticky"] ? { sticky: null } : {}) };
+    const changes = changesBackends || Object.keys(spread).length > 0 || protocol !== undefined || namesTls(flags);
+    if (!changes && label.length === 0) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --backend, --remove, --protocol, --upstream-ca or --label.",
+        hint: "Say --backend, --remove, --balance, --sticky-cookie, --protocol, --upstream-ca or --label.",
       });
     }
     const client = await invocation.client();
@@ -43,6 +48,7 @@ export default defineCommand({
     const upstreamTls = await upstreamTlsOf(invocation, flags, before.spec.upstreamTls);
     const spec = {
       ...(changesBackends ? { backends: changeBackends(kept, backend) } : {}),
+      ...spread,
       ...(protocol === undefined ? {} : { protocol }),
       ...(upstreamTls === undefined ? {} : { upstreamTls }),
     };

@@ -6,7 +6,8 @@ import { formatBrief } from "./values.ts";
 export const upstreamPresentation: Presentation<UpstreamView> = {
   kind: "upstream",
   nameOf: ({ meta }) => meta.name,
-  leaveOut: ["LABELS", "AGE", "PROJECT"],
+  leaveOut: ["LABELS", "AGE", "PROJECT", "BALANCE"],
+  facts: [{ title: "STICKY", value: ({ spec }) => formatSticky(spec.sticky) }],
   columns: [
     nameColumn,
     projectColumn,
@@ -16,6 +17,7 @@ export const upstreamPresentation: Presentation<UpstreamView> = {
       enough: 16,
       lines: (view) => view.spec.backends.map((backend) => formatBackend(view, backend)),
     },
+    { title: "BALANCE", cell: ({ spec }) => formatBalance(spec.balance) },
     {
       title: "STATE",
       cell: ({ status }) => formatBrief(stateOf(status)),
@@ -34,6 +36,19 @@ function formatBackend({ status }: UpstreamView, { name, to, weight, tags }: Bac
   const { state = "ready", reason } = status?.backends.find((one) => one.name === name) ?? {};
   const parts = [name, to, ...(weight === 1 ? [] : [`weight ${weight}`]), ...tags];
   return [...parts, ...(state === "ready" ? [] : [reason === undefined ? state : `${state}: ${reason}`])].join("  ");
+}
+
+/** `hash by header x-user` */
+function formatBalance(balance: UpstreamView["spec"]["balance"]): string {
+  if (balance === undefined) return "round-robin";
+  const { method, on, name } = balance;
+  return [method, ...(on === undefined ? [] : ["by", on]), ...(name === undefined ? [] : [name])].join(" ");
+}
+
+function formatSticky(sticky: UpstreamView["spec"]["sticky"]): readonly string[] {
+  if (sticky === undefined) return [];
+  const { by, name = "-", ttlSeconds } = sticky;
+  return [`by the ${by} ${name}${ttlSeconds === undefined ? "" : ` for ${ttlSeconds} s`}`];
 }
 
 function stateOf(status: UpstreamView["status"]): string {

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { UPSTREAM_PROTOCOLS } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
+import { BALANCE_METHODS, HASH_KEYS, STICKY_KEYS } from "../../domain/upstreams.ts";
 import { IN_PROJECT, nameSchema, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
 import { upstreamTls } from "./upstream-tls.ts";
 
-const { maxBackends, maxWeight, maxTags } = LIMITS.gateway;
+const { maxBackends, maxWeight, maxTags, maxConditionName, maxStickySeconds } = LIMITS.gateway;
 const weight = z.int().min(0).max(maxWeight);
 const tags = z.array(nameSchema).max(maxTags);
 const backend = {
@@ -28,7 +29,30 @@ const backends = z
   .min(1)
   .max(maxBackends)
   .describe("Replaced as a whole; one that keeps name and target keeps what it may reach");
+const balance = z
+  .strictObject({
+    method: z.enum(BALANCE_METHODS).describe("Default: round-robin, by weight"),
+    on: z.enum(HASH_KEYS).optional().describe("Of hash: what goes to one backend when it is alike; default client"),
+    name: z.string().max(maxConditionName).optional().describe("Of the header, cookie or query parameter"),
+  })
+  .describe("How requests are spread; each gateway worker counts for itself");
+const sticky = z
+  .strictObject({
+    by: z.enum(STICKY_KEYS),
+    name: z.string().max(maxConditionName).optional().describe("Default of a cookie: skerry-NAME of the upstream"),
+    ttlSeconds: z
+      .int()
+      .min(1)
+      .max(maxStickySeconds)
+      .optional()
+      .describe("Of the cookie; default: until the browser ends"),
+  })
+  .describe(
+    "Clients come back to the backend that they had, while it is there: by a cookie of the gateway's, or a header of theirs",
+  );
 const shared = {
+  balance: balance.optional(),
+  sticky: sticky.optional(),
   protocol: z
     .enum(UPSTREAM_PROTOCOLS)
     .optional()
@@ -66,6 +90,7 @@ export const upstreamSchemas = {
     z.strictObject({
       ...shared,
       backends: backends.optional(),
+      sticky: sticky.nullable().optional(),
       upstreamTls: upstreamTls.nullable().optional(),
     }),
   ),

@@ -6,6 +6,9 @@ import type { ResponseHead } from "../http1/response-head.ts";
 import type { Flushable } from "../http2/flusher.ts";
 import type { TableEntry } from "../table.ts";
 import { clientCertLine, peerRefusal } from "../tls/peer.ts";
+import type { BackendState } from "../upstreams/state.ts";
+import { withStickyCookie } from "../upstreams/sticky.ts";
+import type { Asking, Member } from "./choice.ts";
 import type { Context } from "./context.ts";
 import { explained, wishesOf } from "./explained.ts";
 import { errorId, isRequestId } from "./heads.ts";
@@ -20,9 +23,10 @@ import {
   SLOW_BODY,
   SLOW_UPSTREAM,
 } from "./own-errors.ts";
-import type { ConnectionTaker, Member, UpstreamPools } from "./pool.ts";
+import type { ConnectionTaker } from "./pool.ts";
 import { countRequest, type RequestRecord } from "./records.ts";
 import type { AnswerTaker, ClientSide, UpstreamSide } from "./sides.ts";
+import type { UpstreamPools } from "./upstream-pools.ts";
 
 /** RFC 9110 9.2.2: asking twice is asking once. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
@@ -37,7 +41,7 @@ const UPSTREAM_HALF = 2;
 /** Waits for a connection, then sends, then waits for the answer, then passes it on. */
 type Phase = "connect" | "send" | "wait" | "answer" | "tunnel" | "over";
 
-export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
+export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable {
   readonly head: RequestHead;
   readonly id: string;
   readonly isHeadRequest: boolean;
@@ -53,6 +57,8 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
   #bytesIn = 0;
   #entry: TableEntry | undefined;
   #member: Member | undefined;
+  /** What hears how it goes on with the backend; undefined when it has heard the end. */
+  #told: BackendState | undefined;
   /** Backends that gave no connection. */
   #tried: readonly Member[] = NONE;
   #upstream: UpstreamSide | undefined;
@@ -84,6 +90,10 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
     return this.#phase !== "connect";
   }
 
+  get clientAddress(): string {
+    return this.#client.peer.address;
+  }
+
   /** The request's body may be sent: a connection is there and takes bytes. */
   get takesBody(): boolean {
     if (this.#phase === "connect" || this.#phase === "over") return false;
@@ -101,7 +111,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
       this.#entry = found;
       const refused = peerRefusal(found.clientTls, this.#client.peer, this.#context.options.wallMs);
       if (refused !== undefined) this.#answerOwn(refused);
-      else this.#connect(this.#pools.next(found.upstream, NONE), false, () => NO_UPSTREAM);
+      else this.#connect(this.#pools.choose(found.upstream, this, NONE), false, () => NO_UPSTREAM);
     }
   }
 
@@ -113,6 +123,8 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
     }
     this.#phase = "connect";
     this.#member = member;
+    this.#told = member.state;
+    member.state.begin();
     this.#client.setDeadline(this.#context.limits.connectionMs);
     member.pool.take(this, isFresh);
   }
@@ -137,8 +149,11 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
   /** Nothing was sent: another backend may be asked. */
   onNoConnection(error: SkerryError): void {
     this.#tried = [...this.#tried, this.#member as Member];
+    this.#tellEnd(errorId(error));
     const mayTryAnother = error.code === "unavailable" || error.code === "exhausted";
-    const another = mayTryAnother ? this.#pools.next((this.#entry as TableEntry).upstream, this.#tried) : undefined;
+    const another = mayTryAnother
+      ? this.#pools.choose((this.#entry as TableEntry).upstream, this, this.#tried)
+      : undefined;
     this.#connect(another, false, () => error);
   }
 
@@ -184,7 +199,14 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
   onHead(head: ResponseHead): void {
     this.#phase = "answer";
     this.#headMs = this.#context.options.monotonicMs();
+    this.#told?.answered(head.status, this.#headMs - this.#askedMs, this.#headMs);
     this.#held = head;
+  }
+
+  #stuck(head: ResponseHead): ResponseHead {
+    const sticky = this.#entry?.upstream.sticky;
+    if (sticky === undefined) return head;
+    return withStickyCookie(head, sticky, this.#member?.stickyValue, this.head, this.#client.peer.tls !== undefined);
   }
 
   onBody(buffer: Buffer, from: number, to: number): void {
@@ -195,7 +217,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
   #sendHead(head: ResponseHead): void {
     this.#held = undefined;
     this.#status = head.status;
-    this.#client.sendHead(explained(head, this.head, this.#entry, this.#context.options), this.#asChunks);
+    this.#client.sendHead(explained(this.#stuck(head), this.head, this.#entry, this.#context.options), this.#asChunks);
   }
 
   onBatch(isLast: boolean, trailers: string): void {
@@ -252,7 +274,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
     this.#phase = "tunnel";
     this.#status = 101;
     this.#client.setDeadline(this.#context.limits.tunnelIdleMs);
-    this.#client.switchProtocols(head);
+    this.#client.switchProtocols(this.#stuck(head));
   }
 
   fromTunnel(buffer: Buffer, from: number, to: number): void {
@@ -306,7 +328,8 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
     if (isRepeatable && this.#phase === "wait") {
       this.#hasRetried = true;
       this.#upstream = undefined;
-      this.#connect(this.#pools.next((this.#entry as TableEntry).upstream, NONE), true, () => error);
+      this.#tellEnd(errorId(error));
+      this.#connect(this.#pools.choose((this.#entry as TableEntry).upstream, this, NONE), true, () => error);
     } else this.#break(error);
   }
 
@@ -355,9 +378,15 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Flushable {
     this.#client.onAnswered();
   }
 
+  #tellEnd(error: RequestRecord["error"]): void {
+    this.#told?.end(error, this.#context.coarseMs);
+    this.#told = undefined;
+  }
+
   /** Once, however it ends. */
   #end(error: RequestRecord["error"]): void {
     this.#phase = "over";
+    this.#tellEnd(error);
     const { options, stats } = this.#context;
     const { peer } = this.#client;
     const query = this.head.target.indexOf("?");

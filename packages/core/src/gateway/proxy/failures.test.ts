@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { Socket } from "node:net";
 import { test } from "node:test";
 import { ProxyWorld, until } from "../../testing/proxy-world.ts";
-import { compileTable } from "../routing/route-table.ts";
 
 const HOST = "Host: app.example\r\n";
 const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
@@ -97,7 +96,7 @@ test("a full backend is passed over", async () => {
   let taken = 0;
   const silent = await world.listen(() => taken++);
   const up = await world.listen((socket) => socket.on("data", () => socket.write(OK)));
-  world.route(up, silent);
+  world.route(silent, up);
   const first = await world.connect();
   first.write(GET);
   await until(() => taken === 1, "the silent one has a request");
@@ -107,12 +106,10 @@ test("a full backend is passed over", async () => {
 test("an ambiguous path and a path of another route are not confused", async () => {
   await using world = await ProxyWorld.start();
   const upstream = { backends: [], reach: "any" as const };
-  world.proxy.setTable(
-    compileTable([
-      { id: "a", host: "app.example", path: "/", upstream },
-      { id: "b", host: "app.example", path: "/admin", upstream },
-    ]),
-  );
+  world.setEntries([
+    { id: "a", host: "app.example", path: "/", upstream },
+    { id: "b", host: "app.example", path: "/admin", upstream },
+  ]);
   const answer = await world.exchange(`GET /%61dmin HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);
   deepEqual({ ...problem(answer), detail: "" }, { status: 400, id: "invalid/undefined", detail: "" });
 });

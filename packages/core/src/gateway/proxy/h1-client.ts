@@ -13,9 +13,9 @@ import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { type AnswerFacts, chunkOf, forwardedLines, interimHead, lastChunk, ownAnswer, responseHead } from "./heads.ts";
 import { SLOW_HEAD } from "./own-errors.ts";
-import type { UpstreamPools } from "./pool.ts";
 import { recordRefusal } from "./records.ts";
 import type { ClientSide, ProxyClient, Wishes } from "./sides.ts";
+import type { UpstreamPools } from "./upstream-pools.ts";
 import { Wire, type WireOwner } from "./wire.ts";
 
 const AT_HEAD = 0;

@@ -19,8 +19,8 @@ import type { Peer } from "../tls/peer.ts";
 import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { ownAnswerParts } from "./heads.ts";
-import type { UpstreamPools } from "./pool.ts";
 import type { ClientSide, Wishes } from "./sides.ts";
+import type { UpstreamPools } from "./upstream-pools.ts";
 import { acceptFor, headerOf, newKey, withoutHeader } from "./websocket-key.ts";
 import type { Wire } from "./wire.ts";
 

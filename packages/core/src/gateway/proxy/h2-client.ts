@@ -10,9 +10,9 @@ import type { Peer } from "../tls/peer.ts";
 import type { Context } from "./context.ts";
 import { H2ClientStream } from "./h2-client-stream.ts";
 import { forwardedLines, NO_WISHES } from "./heads.ts";
-import type { UpstreamPools } from "./pool.ts";
 import { recordRefusal } from "./records.ts";
 import type { ProxyClient } from "./sides.ts";
+import type { UpstreamPools } from "./upstream-pools.ts";
 import type { Wire } from "./wire.ts";
 
 const NOT_SETTLED = new Fault(SETTINGS_TIMEOUT, "The settings were not confirmed in time.");

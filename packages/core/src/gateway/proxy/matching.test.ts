@@ -5,7 +5,6 @@ import { test } from "node:test";
 import { LIMITS } from "../../domain/limits.ts";
 import type { RouteMatch } from "../../domain/route-match.ts";
 import { ProxyWorld } from "../../testing/proxy-world.ts";
-import { compileTable } from "../routing/route-table.ts";
 import { signTicket } from "../routing/ticket.ts";
 import type { TableEntry } from "../table.ts";
 import type { ProxyOptions } from "./context.ts";
@@ -45,7 +44,7 @@ async function startWorld(
       upstream: { backends, reach: "any" },
     });
   }
-  world.proxy.setTable(compileTable(entries));
+  world.setEntries(entries);
   return world;
 }
 

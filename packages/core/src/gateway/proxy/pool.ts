@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { SkerryError, toSkerryError } from "../../domain/errors.ts";
 import type { UpstreamProtocol } from "../../domain/gateway.ts";
-import type { Backend, Upstream } from "../table.ts";
+import type { Backend } from "../table.ts";
 import type { Context } from "./context.ts";
 import { addressesOf, nameOf, openSocket, type Reach } from "./dial.ts";
 import { type Attempt, firstMade } from "./first.ts";
@@ -26,6 +26,8 @@ type Connection = UpstreamConnection | H2Upstream;
 
 export class BackendPool implements Home, SharedHome {
   readonly name: string;
+  /** Of all pools: what they share connections by. */
+  readonly key: string;
   /** It could not be connected to: until then others are asked first. */
   avoidUntilMs = 0;
   readonly #backend: Backend;
@@ -46,9 +48,10 @@ export class BackendPool implements Home, SharedHome {
   readonly #onDial: (pool: BackendPool) => void;
 
   /** `onDial` is told before a connection is opened. */
-  constructor(backend: Backend, reach: Reach, context: Context, onDial: (pool: BackendPool) => void) {
+  constructor(backend: Backend, reach: Reach, key: string, context: Context, onDial: (pool: BackendPool) => void) {
     this.#onDial = onDial;
     this.name = nameOf(backend);
+    this.key = key;
     this.#backend = backend;
     this.#isShared = protocolOf(backend) === "h2";
     this.#reach = reach;
@@ -295,81 +298,4 @@ function connectError(cause: (Error & { code?: string }) | undefined): SkerryErr
     if (ofTls !== undefined) return ofTls;
   }
   return new SkerryError("unavailable/upstream", message, { cause, ...CHECK });
-}
-
-/** What was agreed under one rule, or in one protocol, is shared with no other. */
-function tcpKey(
-  { tls, protocol = "auto", host, port, tlsRule }: Extract<Backend, { kind: "tcp" }>,
-  reach: Reach,
-): string {
-  return `${reach} ${tls ? "tls" : "tcp"} ${protocol} ${host} ${port} ${tlsRule?.id ?? ""}`;
-}
-
-/** A backend and its pool. Backends that differ in path or Host only share the pool. */
-export interface Member {
-  readonly backend: Backend;
-  readonly pool: BackendPool;
-}
-
-/** The pools of all backends. Backends of different reach share nothing: their addresses were checked differently. */
-export class UpstreamPools {
-  readonly #context: Context;
-  /** Weak: a pool lives as long as an upstream that has it, or a connection of it. */
-  readonly #byKey = new Map<string, WeakRef<BackendPool>>();
-  /** Those that have, or are about to have, connections. */
-  readonly #active = new Set<BackendPool>();
-  readonly #rotations = new WeakMap<Upstream, { turn: number; readonly members: readonly Member[] }>();
-
-  constructor(context: Context) {
-    this.#context = context;
-  }
-
-  /** The backend whose turn it is, past those that are avoided unless all are; never one of `tried`. */
-  next(upstream: Upstream, tried: readonly Member[]): Member | undefined {
-    let rotation = this.#rotations.get(upstream);
-    if (rotation === undefined) {
-      const taken = upstream.backends.filter(({ drain }) => !drain);
-      const members = taken.map((backend) => ({
-        backend,
-        pool: this.#poolOf(backend, backend.reach ?? upstream.reach),
-      }));
-      rotation = { turn: 0, members };
-      this.#rotations.set(upstream, rotation);
-    }
-    const { members } = rotation;
-    let avoided: Member | undefined;
-    for (let tries = 0; tries < members.length; tries++) {
-      rotation.turn = rotation.turn + 1 < members.length ? rotation.turn + 1 : 0;
-      const member = members[rotation.turn] as Member;
-      if (tried.includes(member)) continue;
-      if (member.pool.avoidUntilMs <= this.#context.coarseMs) return member;
-      avoided ??= member;
-    }
-    return avoided;
-  }
-
-  #poolOf(backend: Backend, reach: Reach): BackendPool {
-    const key = backend.kind === "unix" ? `unix ${backend.path}` : tcpKey(backend, reach);
-    let pool = this.#byKey.get(key)?.deref();
-    if (pool === undefined) {
-      pool = new BackendPool(backend, reach, this.#context, (one) => this.#active.add(one));
-      this.#byKey.set(key, new WeakRef(pool));
-    }
-    return pool;
-  }
-
-  /** Gives when to look again. */
-  sweep(nowMs: number): number {
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (const pool of this.#active) {
-      if (pool.sweep(nowMs)) nextMs = nowMs;
-      if (pool.isEmpty) this.#active.delete(pool);
-    }
-    for (const [key, pool] of this.#byKey) if (pool.deref() === undefined) this.#byKey.delete(key);
-    return nextMs;
-  }
-
-  close(): void {
-    for (const pool of this.#active) pool.close();
-  }
 }

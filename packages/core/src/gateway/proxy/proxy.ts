@@ -5,16 +5,17 @@ import { LIMITS } from "../../domain/limits.ts";
 import { Flusher } from "../http2/flusher.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
 import type { Peer, Shown } from "../tls/peer.ts";
+import type { RoutesChange } from "../upstreams/registry.ts";
 import type { Context, ProxyOptions } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ClientConnection } from "./h1-client.ts";
 import { H2Client } from "./h2-client.ts";
 import { Names } from "./names.ts";
 import { peerOf } from "./peer.ts";
-import { UpstreamPools } from "./pool.ts";
 import { emptyStats, type ProxyStats } from "./records.ts";
 import type { ProxyClient } from "./sides.ts";
 import { Sweeper } from "./sweeper.ts";
+import { UpstreamPools } from "./upstream-pools.ts";
 import { Wire, type WireOwner } from "./wire.ts";
 
 export interface DataPath {
@@ -24,8 +25,8 @@ export interface DataPath {
    * `noDelay`. `shown`: what the handshake got, where it asked for a certificate.
    */
   accept(socket: Socket | TLSSocket, tls: boolean, shown?: Shown): void;
-  /** Holds for requests that come from now on. */
-  setTable(table: RouteTable): void;
+  /** Holds for requests that come from now on. `change`: what differs from the table before; at first, all of it. */
+  setTable(table: RouteTable, change: RoutesChange): void;
   /** A copy. */
   stats(): ProxyStats;
   /**
@@ -127,7 +128,8 @@ class SocketPath implements DataPath {
     return false;
   }
 
-  setTable(table: RouteTable): void {
+  setTable(table: RouteTable, change: RoutesChange): void {
+    this.#pools.apply(change);
     this.#context.table = table;
   }
 

@@ -46,6 +46,8 @@ export interface ProxyStats {
   /** Attempts at upstreams that failed. */
   upstreamErrors: number;
   upstreamConnections: number;
+  /** Circles of consistent hashing that were made. */
+  ringBuilds: number;
   /** Bytes of bodies from clients, and of answers to them, of requests that have ended. */
   bytesIn: number;
   bytesOut: number;
@@ -66,6 +68,7 @@ export function emptyStats(): ProxyStats {
     byClass: [0, 0, 0, 0, 0, 0],
     upstreamErrors: 0,
     upstreamConnections: 0,
+    ringBuilds: 0,
     bytesIn: 0,
     bytesOut: 0,
     latency: new Array(LATENCY_BUCKETS_MS.length + 1).fill(0),

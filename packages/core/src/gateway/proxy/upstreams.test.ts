@@ -10,7 +10,6 @@ import { test } from "node:test";
 import { connect, createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { realClock } from "../../platform/clock.ts";
 import { ProxyWorld, until } from "../../testing/proxy-world.ts";
-import { compileTable } from "../routing/route-table.ts";
 import type { Backend, TableEntry } from "../table.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n\r\n";
@@ -101,11 +100,11 @@ test("routes to one backend share its connections, however long nobody asked", a
     return { id, host, path: "/", upstream: { backends: [backend("127.0.0.1", port)], reach: "any" } };
   };
   const first = entry("a", "app.example");
-  world.proxy.setTable(compileTable([first]));
+  world.setEntries([first]);
   match(await world.exchange(GET), /^HTTP\/1\.1 200/);
   await until(() => world.proxy.stats().upstreamConnections === 0, "the kept connection ends");
   await realClock.sleep(50);
-  world.proxy.setTable(compileTable([first, entry("b", "other.example")]));
+  world.setEntries([first, entry("b", "other.example")]);
   const other = GET.replace("app", "other");
   for (const answer of await Promise.all([GET, other, GET].map((bytes) => world.exchange(bytes)))) {
     match(answer, /^HTTP\/1\.1 200/);

@@ -9,9 +9,14 @@ import { Turns } from "../../domain/turns.ts";
 import {
   assertBackendsFit,
   type BackendSpec,
+  type BalanceText,
+  canonicalBalance,
+  canonicalSticky,
+  type StickyText,
   type UpstreamResource,
   type UpstreamSpec,
 } from "../../domain/upstreams.ts";
+import { isPassedOn } from "../http1/request-head.ts";
 import { checkUpstreamTls } from "../tls/upstream-rules.ts";
 
 export interface UpstreamEntry {
@@ -23,6 +28,8 @@ export interface UpstreamEntry {
 export interface UpstreamParts {
   /** Canonical. */
   readonly backends?: readonly BackendSpec[];
+  readonly balance?: BalanceText;
+  readonly sticky?: StickyText | null;
   readonly protocol?: UpstreamProtocol;
   /** Not checked yet. */
   readonly upstreamTls?: UpstreamTls | null;
@@ -69,7 +76,7 @@ export class UpstreamService {
     const { name, project, labels } = input;
     assertName(name, "upstream");
     const meta = newMeta({ name, project, ...(labels === undefined ? {} : { labels }) }, this.#world);
-    const upstream: UpstreamResource = { kind: "upstream", meta, spec: nextSpec({ backends: [] }, input) };
+    const upstream: UpstreamResource = { kind: "upstream", meta, spec: nextSpec(name, { backends: [] }, input) };
     const key = resourceKey("upstream", project, name);
     const owner = await this.#store.get(resourceKey("project", CLOUD, input.projectName));
     if (owner === undefined || !takesResources(owner, project)) throw noProject(input.projectName);
@@ -93,7 +100,7 @@ export class UpstreamService {
       const { upstream: before, revision } = await this.#expect(project, name);
       if (change.revision !== undefined && change.revision !== revision) throw hasChanged(name);
       const meta = touchMeta(before.meta, this.#world.clock, change.labels);
-      const upstream: UpstreamResource = { ...before, meta, spec: nextSpec(before.spec, change) };
+      const upstream: UpstreamResource = { ...before, meta, spec: nextSpec(name, before.spec, change) };
       const key = resourceKey("upstream", project, name);
       const result = await this.#store.transact({
         compare: [{ key, modRevision: revision }],
@@ -163,16 +170,35 @@ export function toUpstream(entry: Entry): UpstreamEntry {
 }
 
 /** @throws `invalid`. */
-function nextSpec(before: UpstreamSpec, said: UpstreamParts): UpstreamSpec {
+function nextSpec(name: string, before: UpstreamSpec, said: UpstreamParts): UpstreamSpec {
+  const balance = said.balance === undefined ? before.balance : canonicalBalance(said.balance);
+  const sticky = said.sticky === undefined ? before.sticky : said.sticky && canonicalSticky(said.sticky, name);
+  if (balance?.on === "header") assertSeen(balance.name, "balance");
+  if (sticky?.by === "header") assertSeen(sticky.name, "sticky");
   const upstreamTls =
     said.upstreamTls === undefined ? before.upstreamTls : said.upstreamTls && checkUpstreamTls(said.upstreamTls);
   const spec: UpstreamSpec = {
     backends: said.backends ?? before.backends,
+    ...(balance && { balance }),
+    ...(sticky && { sticky }),
     ...spokenWith(said.protocol ?? before.protocol),
     ...(upstreamTls && { upstreamTls }),
   };
   assertBackendsFit(spec);
   return spec;
+}
+
+/** @throws `invalid` for a header that the gateway takes out before it chooses. */
+function assertSeen(header: string | undefined, field: string): void {
+  if (header === undefined || isPassedOn(header)) return;
+  throw new SkerryError(
+    "invalid",
+    `No backend is chosen by the header ${header}: the gateway takes it out, or reads it itself.`,
+    {
+      hint: "Choose a header of your own.",
+      details: { field: `spec.${field}` },
+    },
+  );
 }
 
 function put(key: string, upstream: UpstreamResource): Op {

@@ -1,0 +1,64 @@
+/** The states of all upstreams to which routes of the table lead. */
+import type { TableEntry, Upstream } from "../table.ts";
+import { UpstreamState } from "./state.ts";
+
+/** Routes that have changed. */
+export interface RoutesChange {
+  readonly put: readonly TableEntry[];
+  /** Ids. */
+  readonly remove: readonly string[];
+}
+
+export class UpstreamRegistry {
+  readonly #states = new Map<string, UpstreamState>();
+  /** Id of an upstream -> what each of its routes makes of it, by the route's id. */
+  readonly #views = new Map<string, Map<string, Upstream>>();
+  /** Id of a route -> id of its upstream. */
+  readonly #byRoute = new Map<string, string>();
+
+  /** Of upstreams that have a name; undefined for the rest. */
+  find(id: string): UpstreamState | undefined {
+    return this.#states.get(id);
+  }
+
+  get states(): Iterable<UpstreamState> {
+    return this.#states.values();
+  }
+
+  /** What leads nowhere any more is forgotten. */
+  apply({ put, remove }: RoutesChange): void {
+    const changed = new Set<string>();
+    for (const id of remove) this.#leave(id, changed);
+    for (const { id, upstream } of put) {
+      this.#leave(id, changed);
+      // What a route leads to itself is known by its own id, and is alone.
+      if (upstream.id === undefined || upstream.id === id) continue;
+      this.#byRoute.set(id, upstream.id);
+      const views = this.#views.get(upstream.id) ?? new Map<string, Upstream>();
+      this.#views.set(upstream.id, views.set(id, upstream));
+      changed.add(upstream.id);
+    }
+    for (const id of changed) this.#settle(id);
+  }
+
+  #leave(route: string, changed: Set<string>): void {
+    const id = this.#byRoute.get(route);
+    if (id === undefined) return;
+    this.#byRoute.delete(route);
+    this.#views.get(id)?.delete(route);
+    changed.add(id);
+  }
+
+  #settle(id: string): void {
+    const views = this.#views.get(id);
+    if (views === undefined || views.size === 0) {
+      this.#views.delete(id);
+      this.#states.delete(id);
+      return;
+    }
+    const state = this.#states.get(id) ?? new UpstreamState(id);
+    this.#states.set(id, state);
+    const names = [...views.values()].flatMap(({ backends }) => backends.flatMap(({ name }) => name ?? []));
+    state.keep(new Set(names));
+  }
+}
