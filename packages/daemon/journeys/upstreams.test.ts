@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { upstreamRoutes } from "@skerry/core/contract/api/upstream.ts";
@@ -48,6 +49,8 @@ after(async () => {
   }
   await rm(directory, { recursive: true, force: true });
 });
+
+type Said = Pick<Backend, "name" | "to">;
 
 interface Answer {
   readonly status: number;
@@ -125,6 +128,59 @@ test("a route with a tag reaches none but backends that have it", async () => {
     admin.call(routeRoutes.create, { body: { spec: { host: "x.example", to: "http://127.0.0.1:1", tags: ["gpu"] } } }),
     /leads to none/,
   );
+});
+
+test("who reads an upstream sees what its backends do, and which of them a request may get", async () => {
+  const dead = { name: "dead", to: "http://127.0.0.1:1" };
+  const gone = { name: "gone", to: "container/none:80" };
+  const [a, b, c] = asSaid() as [Said, Said, Said];
+  const said = [a, { ...b, drain: true }, { ...c, tags: ["x"] }, dead, gone];
+  const sticky = { by: "cookie", name: "stay" } as const;
+  const balance = { method: "hash", on: "header", name: "X-User" } as const;
+  await admin.call(upstreamRoutes.create, { body: { name: "seen", spec: { backends: said, sticky, balance } } });
+  await admin.call(routeRoutes.create, { body: { spec: { host: "seen.example", to: "upstream/seen" } } });
+  await admin.call(routeRoutes.create, {
+    body: { spec: { host: "x.seen.example", to: "upstream/seen", tags: ["x"] } },
+  });
+  await count("seen.example", 12);
+  const endMs = performance.now() + 20_000;
+  for (;;) {
+    const { status } = await admin.call(upstreamRoutes.get, { params: { name: "seen" } });
+    const traffic = new Map(status?.backends.map((one) => [one.name, one.traffic]));
+    const [ofA, ofC, ofDead] = ["a", "c", "dead"].map((name) => traffic.get(name));
+    const isTold = ofA !== undefined && ofC !== undefined && ofDead !== undefined;
+    if (isTold && ofA.requests + ofC.requests === 12 && ofA.inFlight + ofC.inFlight === 0) {
+      assert.ok(ofA.ewmaMs > 0);
+      assert.ok(ofDead.failures > 0 && ofDead.failures === ofDead.requests);
+      assert.equal(traffic.get("b"), undefined);
+      break;
+    }
+    assert.ok(performance.now() < endMs, JSON.stringify(status));
+    await sleep(50);
+  }
+  const explain = async (host: string, headers: { name: string; value: string }[] = []) => {
+    const body = { method: "GET", url: `http://${host}/`, headers };
+    return (await admin.call(routeRoutes.explain, { body })).outcome.choice;
+  };
+  const plain = await explain("seen.example", [{ name: "X-User", value: "u1" }]);
+  assert.deepEqual(
+    plain?.backends.map(({ name, eligible, why }) => [name, eligible, why]),
+    [
+      ["a", true, "weight 1"],
+      ["b", false, "it is drained"],
+      ["c", true, "weight 1"],
+      ["dead", true, "weight 1"],
+      ["gone", false, "there is no container none"],
+    ],
+  );
+  assert.match(plain?.how[0] ?? "", /no cookie stay: the answer sets it/);
+  assert.match(plain?.how[1] ?? "", /its header x-user belongs to: (a|c|dead),/);
+  const tagged = await explain("x.seen.example");
+  assert.deepEqual(
+    tagged?.backends.filter(({ eligible }) => eligible).map(({ name }) => name),
+    ["c"],
+  );
+  assert.match(tagged?.backends[0]?.why ?? "", /has not the tag x/);
 });
 
 test("what a member may reach through an upstream is what a route of theirs may", async () => {

@@ -59,6 +59,8 @@ const CASES: Readonly<Record<string, Case>> = {
   "project-ls-table": { argv: ["project", "ls"] },
   "binding-ls-table": { argv: ["binding", "ls", "--project", "web"] },
   "session-ls-table": { argv: ["session", "ls"] },
+  "upstream-get": { argv: ["upstream", "get", "web"] },
+  "upstream-list": { argv: ["upstream", "ls"] },
   "route-explain": { argv: ["route", "explain", "GET", "app.example.com/x", "-H", "X-Api: v1"] },
   "job-ls-table": { argv: ["job", "ls"] },
   "audit-ls-table": { argv: ["audit", "ls"] },

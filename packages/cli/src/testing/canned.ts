@@ -98,11 +98,13 @@ const UPSTREAMS = [
         { name: "a", to: "http://10.0.0.7:3000", weight: 1, tags: [], drain: false },
         { name: "b", to: "container/web:80", weight: 2, tags: ["gpu"], drain: true },
       ],
+      balance: { method: "hash", on: "header", name: "x-user" },
+      sticky: { by: "cookie", name: "skerry-web", ttlSeconds: 3600 },
     },
     status: {
       state: "ready",
       backends: [
-        { name: "a", state: "ready" },
+        { name: "a", state: "ready", traffic: { requests: 1200, failures: 3, inFlight: 2, ewmaMs: 4.5 } },
         { name: "b", state: "down", reason: "the container web is not \x1b[2Jrunning" },
       ],
     },
@@ -171,6 +173,13 @@ const EXPLANATION = {
     ...{ route: "app-example-com", project: "web", rule: "all paths", to: "container/web:80" },
     url: "https://app.example.com:8443/",
     backend: { state: "down", reason: "the container web has\x1b[2J ended" },
+    choice: {
+      backends: [
+        { name: "a", to: "http://10.0.0.7:3000", eligible: true, why: "weight 1" },
+        { name: "b", to: "container/web:80", eligible: false, why: "the container web has\x1b[2J ended" },
+      ],
+      how: ["Chosen is whose turn it is, by weight."],
+    },
   },
 };
 const SESSIONS = [

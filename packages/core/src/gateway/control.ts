@@ -6,6 +6,7 @@ import type { ProxyStats, RequestRecord } from "./proxy/records.ts";
 import type { TableEntry } from "./table.ts";
 import type { ClientTerms } from "./tls/peer.ts";
 import type { TlsVersion } from "./tls/rules.ts";
+import type { UpstreamCounters } from "./upstreams/state.ts";
 
 export interface HostPort {
   readonly host: string;
@@ -80,6 +81,8 @@ export type FromWorker =
   | { readonly type: "port"; readonly port: string; readonly code: string }
   /** What routes below HTTP have carried in it since its start, by uid: those that changed since it last told. */
   | { readonly type: "l4"; readonly counters: Readonly<Record<string, L4Counters>> }
+  /** What is known of backends of upstreams: those that changed since it last told, some of many. */
+  | { readonly type: "upstreams"; readonly counters: UpstreamCounters }
   | { readonly type: "pong" }
   /** Asks for the certificate of a host of routes, or a name below a wildcard; `""`: the default one. */
   | { readonly type: "certificate"; readonly host: string }

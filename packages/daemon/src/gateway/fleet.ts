@@ -11,11 +11,12 @@ import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { accessFileOf } from "@skerry/core/gateway/access/access-log.ts";
 import type { FromWorker, GivenCertificate, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
-import type { L4Counters, L4Entry } from "@skerry/core/gateway/l4/entry.ts";
+
 import type { TableChange } from "@skerry/core/gateway/live-table.ts";
 import { emptyStats, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
 import type { TableEntry } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
+import type { FleetL4, FleetUpstreams } from "./fleet-ears.ts";
 import { assertFree, portError } from "./ports.ts";
 import { TrafficCounts } from "./traffic-counts.ts";
 import { exited, send } from "./worker-process.ts";
@@ -54,6 +55,7 @@ export interface FleetOptions {
   readonly entries: () => readonly TableEntry[];
   /** Routes below HTTP. */
   readonly l4?: FleetL4;
+  readonly upstreams?: FleetUpstreams;
   /** As in the message `start`. */
   readonly announcers?: readonly string[];
   /** Absent: the name has no route, and gets no certificate. `""`: no name was given. */
@@ -61,17 +63,6 @@ export interface FleetOptions {
   /** Tests: others. */
   readonly limits?: Partial<FleetLimits>;
   readonly worker?: URL;
-}
-
-/** What the fleet knows of routes below HTTP, and tells of them. */
-export interface FleetL4 {
-  readonly entries: () => readonly L4Entry[];
-  readonly ports: () => readonly string[];
-  readonly onPort: (port: string, code: string) => void;
-  /** What a worker has carried since its start; `worker` is the same for all that it tells. */
-  readonly onCounters: (worker: object, counters: Readonly<Record<string, L4Counters>>) => void;
-  /** It has ended: it tells no more. */
-  readonly onGone: (worker: object) => void;
 }
 
 interface Member {
@@ -318,6 +309,9 @@ export class Fleet implements AsyncDisposable {
       case "l4":
         this.#options.l4?.onCounters(member, message.counters);
         return;
+      case "upstreams":
+        this.#options.upstreams?.onCounters(member, message.counters);
+        return;
       case "stats":
         this.#counts.take(member.stats, message.stats);
         member.stats = message.stats;
@@ -348,6 +342,7 @@ export class Fleet implements AsyncDisposable {
   #gone(member: Member, status: number | null, signal: NodeJS.Signals | null): void {
     this.#members.delete(member);
     this.#options.l4?.onGone(member);
+    this.#options.upstreams?.onGone(member);
     for (const check of this.#waiters) check();
     const { clock, log } = this.#options;
     if (this.#stop.signal.aborted) return;

@@ -20,12 +20,14 @@ import { LiveTable, type TableChange } from "@skerry/core/gateway/live-table.ts"
 import { signTicket, TICKET_KEY_BYTES } from "@skerry/core/gateway/routing/ticket.ts";
 import type { Backend, TableEntry, Upstream } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
+import type { BackendCounters } from "@skerry/core/gateway/upstreams/state.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import { Fleet } from "./fleet.ts";
 import { createGuard } from "./guarded.ts";
 import { KernelForwarding } from "./kernel.ts";
 import { L4Control, type L4Status } from "./l4-control.ts";
 import { startSites } from "./sites.ts";
+import { UpstreamCounts } from "./upstream-counts.ts";
 
 export interface GatewayOptions {
   readonly clock: Clock;
@@ -78,6 +80,8 @@ export interface UpstreamStatus {
     readonly name: string;
     readonly state: "ready" | "draining" | "down";
     readonly reason?: string;
+    /** Absent: nobody has asked it. */
+    readonly traffic?: BackendCounters;
   }[];
 }
 
@@ -89,6 +93,10 @@ export interface Gateway extends AsyncDisposable {
   activated(revision: number, kind?: "route" | "certificate" | "upstream"): Promise<void>;
   statusOf(route: Route): RouteStatus;
   upstreamStatusOf(upstream: UpstreamResource): UpstreamStatus;
+  /** What each of its backends is compiled to; text: why it leads nowhere. */
+  backendsOf(upstream: UpstreamResource): readonly (Backend | string)[];
+  /** It has been deleted. */
+  forgetUpstream(uid: string): void;
   /** Whether a port is open to every project (`any`), to who may use any port, or is one of our own. On `https` ssh may come too. */
   portRule(port: number): "any" | "guarded" | "https" | "own";
   /** For requests whose answers are to say which route of the project has decided. */
@@ -177,13 +185,16 @@ function statusOf(
 
 /** `backends`: what they are compiled to; undefined: nothing runs here. */
 function upstreamStatusOf(
-  { spec }: UpstreamResource,
+  { meta, spec }: UpstreamResource,
   compiled: readonly (Backend | string)[] | undefined,
+  counts: UpstreamCounts,
 ): UpstreamStatus {
   const backends = spec.backends.map(({ name, drain }, at) => {
     const made = compiled?.[at];
-    if (typeof made === "string") return { name, state: "down" as const, reason: made };
-    return { name, state: drain ? ("draining" as const) : ("ready" as const) };
+    const traffic = counts.of(meta.uid, name);
+    const shown = { name, ...(traffic === undefined ? {} : { traffic }) };
+    if (typeof made === "string") return { ...shown, state: "down" as const, reason: made };
+    return { ...shown, state: drain ? ("draining" as const) : ("ready" as const) };
   });
   if (compiled === undefined) return { state: "down", reason: "this node runs no gateway workers", backends };
   if (backends.some(({ state }) => state === "ready")) return { state: "ready", backends };
@@ -223,6 +234,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onUnusable: ({ meta }, error) =>
       log.error({ error, certificate: meta.uid }, "gateway: a certificate cannot be used"),
   });
+  const upstreams = new UpstreamCounts();
   let fleet: Fleet | undefined;
   const publish = (change: Parameters<Fleet["publish"]>[0]): boolean => fleet?.publish(change) !== undefined;
   const { table, l4 } = openTables({ ...options, certificates }, parts, publish, () => fleet?.httpsPort ?? https.port);
@@ -232,7 +244,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await l4.start();
     fleet = parts.use(
       new Fleet({
-        ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks], l4 },
+        ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks], l4, upstreams },
         announcers: options.proxyProtocolFrom,
         explainKey: explainKey.toString("base64"),
         certificateFor: certificateSource(authority, certificates, table, https.host),
@@ -263,7 +275,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (route.spec.listen !== undefined) return l4.statusOf(route, running !== undefined);
       return statusOf(route, running?.httpsPort, https.port, table.entry(route.meta.uid)?.upstream);
     },
-    upstreamStatusOf: (upstream) => upstreamStatusOf(upstream, running && table.backendsOf(upstream)),
+    upstreamStatusOf: (upstream) => upstreamStatusOf(upstream, running && table.backendsOf(upstream), upstreams),
+    backendsOf: (upstream) => table.backendsOf(upstream),
+    forgetUpstream: (uid) => upstreams.forget(uid),
     portRule: (port) => portRuleOf(options, port),
     ticketFor: (project) => ticketFor(options.clock, explainKey, project),
     entriesFor: (host) => table.entriesFor(host),
@@ -275,8 +289,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     drain: async () => running?.drain(LIMITS.http.drainMs),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
 
-  function authorityOf(host: string, port: number): string {
-    return `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  }
+function authorityOf(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

@@ -5,7 +5,7 @@ import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Logger } from "@skerry/core/domain/telemetry.ts";
 import type { HostPort } from "@skerry/core/gateway/control.ts";
 import { addCounters, emptyCounters, type L4Counters, type L4Entry } from "@skerry/core/gateway/l4/entry.ts";
-import type { FleetL4 } from "./fleet.ts";
+import type { FleetL4 } from "./fleet-ears.ts";
 import type { KernelForwarding } from "./kernel.ts";
 import { L4Ports } from "./l4-ports.ts";
 

@@ -137,6 +137,7 @@ function reportSoon(): void {
     report = undefined;
     failuresLeft = LIMITS.gateway.failuresPerReport;
     if (untold <= MAX_UNTOLD) l4?.report();
+    if (untold <= MAX_UNTOLD) tellUpstreams();
     const stats = proxy && { ...proxy.stats(), accessLogDropped: accessLog?.dropped ?? 0 };
     const text = JSON.stringify(stats);
     // A daemon that does not read hears it later: sums lose nothing.
@@ -145,6 +146,14 @@ function reportSoon(): void {
     tell({ type: "stats", stats });
   }, LIMITS.gateway.reportMs);
   report.unref();
+}
+
+function tellUpstreams(): void {
+  const most = LIMITS.gateway.upstreamsPerReport;
+  const counters = proxy?.upstreamNews(most) ?? {};
+  const count = Object.keys(counters).length;
+  if (count > 0) tell({ type: "upstreams", counters });
+  if (count === most) reportSoon();
 }
 
 function onEnd(record: RequestRecord): void {

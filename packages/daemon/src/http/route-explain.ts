@@ -4,12 +4,18 @@ import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
+import type { Route } from "@skerry/core/domain/gateway.ts";
+import type { Permission } from "@skerry/core/domain/identity.ts";
 import { Refusal } from "@skerry/core/gateway/http1/grammar.ts";
+import type { Asked } from "@skerry/core/gateway/routing/asked.ts";
 import { askedFor, type Explanation, explain } from "@skerry/core/gateway/routing/explain.ts";
 import { TICKET_HEADER } from "@skerry/core/gateway/routing/ticket.ts";
-import type { TableEntry } from "@skerry/core/gateway/table.ts";
+import type { TableEntry, Upstream } from "@skerry/core/gateway/table.ts";
+import { explainChoice } from "@skerry/core/gateway/upstreams/explain.ts";
 import { projectOf } from "./meta.ts";
 import type { Services } from "./services.ts";
+
+export const READ_UPSTREAMS: Permission = { root: "gateway", resource: "upstreams", action: "read" };
 
 export function routeExplainHandlers(services: Services) {
   return [explainHandler(services), ticketHandler(services)];
@@ -37,7 +43,7 @@ function explainHandler(services: Services) {
     const mayRead = ({ id, project = "" }: TableEntry) => call.allows(call.permission, { project, uid: id });
     const entries = services.gateway.entriesFor(asked.host);
     if (!entries.some(mayRead)) call.hide(`route to ${asked.host}`);
-    return toView(services, call, explain(entries, asked, mayRead));
+    return toView(services, call, explain(entries, asked, mayRead), asked);
   });
 }
 
@@ -54,7 +60,8 @@ function invalid(message: string): SkerryError {
   return new SkerryError("invalid", message, { hint: "Like POST https://app.example.com/api?page=2" });
 }
 
-async function toView(services: Services, call: Call, { steps, refused, entry, rule }: Explanation) {
+async function toView(services: Services, call: Call, explanation: Explanation, asked: Asked) {
+  const { steps, refused, entry, rule } = explanation;
   const told = steps.map(({ project: _, ...step }) => step);
   if (refused !== undefined) {
     const { status } = new SkerryError(refused.id, refused.message);
@@ -74,6 +81,7 @@ async function toView(services: Services, call: Call, { steps, refused, entry, r
   }
   const { url, ...backend } = services.gateway.statusOf(found.route);
   const { to } = found.route.spec;
+  const choice = await choiceOf(services, call, found.route, entry.upstream, asked);
   const projectName = services.auth.projects.find(project)?.meta.name;
   return {
     steps: told,
@@ -82,6 +90,17 @@ async function toView(services: Services, call: Call, { steps, refused, entry, r
       text: `The route ${name} takes it (${rule}), and leads to ${to}.`,
       ...{ route: name, url, to, backend, ...(rule === undefined ? {} : { rule }) },
       ...(projectName === undefined ? {} : { project: projectName }),
+      ...(choice === undefined ? {} : { choice }),
     },
   };
+}
+
+/** Undefined: it leads to no upstream that the caller may read. */
+async function choiceOf(services: Services, call: Call, { meta, spec }: Route, compiled: Upstream, asked: Asked) {
+  const name = /^upstream\/(.+)$/.exec(spec.to)?.[1];
+  const found = name === undefined ? undefined : await services.upstreams.find(meta.project, name);
+  if (found === undefined || !call.allows(READ_UPSTREAMS, targetOf.resource(found.upstream))) return undefined;
+  const made = services.gateway.backendsOf(found.upstream);
+  const { backends, how } = explainChoice(found.upstream.spec, made, compiled, spec.tags ?? [], asked);
+  return { backends: [...backends], how: [...how] };
 }

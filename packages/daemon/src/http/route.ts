@@ -9,7 +9,7 @@ import { type RouteChange, type RouteEntry, toRoute } from "@skerry/core/gateway
 import { openBucketFor } from "./bucket.ts";
 import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
-import { routeExplainHandlers } from "./route-explain.ts";
+import { READ_UPSTREAMS, routeExplainHandlers } from "./route-explain.ts";
 import {
   assertMay,
   assertMayTake,
@@ -27,7 +27,6 @@ type MatchView = NonNullable<RouteView["spec"]["match"]>;
 
 export const ANY_UPSTREAM: Permission = { root: "gateway", resource: "upstreams", action: "any" };
 export const READ_CONTAINERS: Permission = { root: "compute", resource: "containers", action: "read" };
-const READ_UPSTREAMS: Permission = { root: "gateway", resource: "upstreams", action: "read" };
 const READ_OBJECTS: Permission = { root: "storage", resource: "objects", action: "read" };
 
 export function routeHandlers(services: Services) {

@@ -66,6 +66,7 @@ export function upstreamHandlers(services: Services) {
       const mayName = (route: Route) => call.allows(READ_ROUTES, targetOf.resource(route));
       const revision = await upstreams.delete(upstream.meta.project, params.name, mayName);
       await gateway.activated(revision, "upstream");
+      gateway.forgetUpstream(upstream.meta.uid);
       return undefined;
     }),
   ];

@@ -35,7 +35,16 @@ export default defineCommand({
       const { state, reason } = outcome.backend ?? {};
       const backend =
         state === "down" ? `  It does not answer now: ${escapeText(reason ?? "nothing is there")}.` : undefined;
-      return [...lines, escapeText(outcome.text), ...(backend === undefined ? [] : [backend]), ""].join("\n");
+      const { backends = [], how = [] } = outcome.choice ?? {};
+      const choice = backends.map(({ name, to, eligible, why }) => {
+        return `${eligible ? MARKS.wins : MARKS.no} backend ${escapeText(name)}: ${escapeText(to)}; ${escapeText(why)}`;
+      });
+      const rules = how.map((rule) => `  ${escapeText(rule)}`);
+      return [
+        ...[...lines, escapeText(outcome.text)],
+        ...(backend === undefined ? [] : [backend]),
+        ...[...choice, ...rules, ""],
+      ].join("\n");
     });
   },
 });

@@ -33,9 +33,20 @@ type BackendView = UpstreamView["spec"]["backends"][number];
 
 /** `a  http://10.0.0.7:3000  weight 2  gpu  draining` */
 function formatBackend({ status }: UpstreamView, { name, to, weight, tags }: BackendView): string {
-  const { state = "ready", reason } = status?.backends.find((one) => one.name === name) ?? {};
+  const { state = "ready", reason, traffic } = status?.backends.find((one) => one.name === name) ?? {};
   const parts = [name, to, ...(weight === 1 ? [] : [`weight ${weight}`]), ...tags];
-  return [...parts, ...(state === "ready" ? [] : [reason === undefined ? state : `${state}: ${reason}`])].join("  ");
+  const how = state === "ready" ? [] : [reason === undefined ? state : `${state}: ${reason}`];
+  return [...parts, ...how, ...(traffic === undefined ? [] : [formatTraffic(traffic)])].join("  ");
+}
+
+type Traffic = NonNullable<NonNullable<UpstreamView["status"]>["backends"][number]["traffic"]>;
+
+function formatTraffic({ requests, failures, inFlight, ewmaMs }: Traffic): string {
+  const parts = [`${requests} requests`];
+  if (failures > 0) parts.push(`${failures} failed`);
+  if (inFlight > 0) parts.push(`${inFlight} in flight`);
+  if (ewmaMs > 0) parts.push(`${ewmaMs} ms`);
+  return parts.join(", ");
 }
 
 /** `hash by header x-user` */

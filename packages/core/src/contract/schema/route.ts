@@ -149,6 +149,13 @@ export const routeSchemas = {
         to: z.string().optional(),
         url: z.string().optional(),
         backend: z.object({ state: z.enum(["ready", "down"]), reason: z.string().optional() }).optional(),
+        choice: z
+          .object({
+            backends: z.array(z.object({ name: z.string(), to: z.string(), eligible: z.boolean(), why: z.string() })),
+            how: z.array(z.string()).describe("How one of them is chosen: rules in the order in which they hold"),
+          })
+          .optional()
+          .describe("Where it leads to an upstream that you may see"),
       }),
     }),
   },

@@ -72,6 +72,15 @@ export const upstreamSchema = resourceSchema(
           name: z.string(),
           state: z.enum(["ready", "draining", "down"]),
           reason: z.string().optional().describe("Why it is down"),
+          traffic: z
+            .object({
+              requests: z.int().describe("That have chosen it"),
+              failures: z.int().describe("Of them, those that got no answer, or not all of it"),
+              inFlight: z.int().describe("Now, or a second ago"),
+              ewmaMs: z.number().describe("Response time, of the last ones most; 0: not known"),
+            })
+            .optional()
+            .describe("Since the daemon's start; absent: nobody has asked it"),
         }),
       ),
     })

@@ -6,6 +6,7 @@ import { Flusher } from "../http2/flusher.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
 import type { Peer, Shown } from "../tls/peer.ts";
 import type { RoutesChange } from "../upstreams/registry.ts";
+import type { UpstreamCounters } from "../upstreams/state.ts";
 import type { Context, ProxyOptions } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ClientConnection } from "./h1-client.ts";
@@ -29,6 +30,8 @@ export interface DataPath {
   setTable(table: RouteTable, change: RoutesChange): void;
   /** A copy. */
   stats(): ProxyStats;
+  /** What is known of backends: what changed since the last call, of so many upstreams at most. */
+  upstreamNews(most: number): UpstreamCounters;
   /**
    * Ends idle connections at once, others with the answer that they wait for. Resolves when no client is left; when
    * `signal` aborts, those that are left are cut. Sockets that are accepted later are closed.
@@ -136,6 +139,10 @@ class SocketPath implements DataPath {
   stats(): ProxyStats {
     const { stats } = this.#context;
     return { ...stats, byClass: [...stats.byClass], latency: [...stats.latency] };
+  }
+
+  upstreamNews(most: number): UpstreamCounters {
+    return this.#pools.registry.news(this.#context.options.monotonicMs(), most);
   }
 
   async drain(signal: AbortSignal): Promise<void> {

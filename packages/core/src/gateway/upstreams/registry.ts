@@ -1,6 +1,6 @@
 /** The states of all upstreams to which routes of the table lead. */
 import type { TableEntry, Upstream } from "../table.ts";
-import { UpstreamState } from "./state.ts";
+import { type BackendCounters, type UpstreamCounters, UpstreamState } from "./state.ts";
 
 /** Routes that have changed. */
 export interface RoutesChange {
@@ -21,8 +21,21 @@ export class UpstreamRegistry {
     return this.#states.get(id);
   }
 
-  get states(): Iterable<UpstreamState> {
-    return this.#states.values();
+  /** What has changed since it was told last, of so many upstreams at most: the rest comes next time. */
+  news(nowMs: number, most: number): UpstreamCounters {
+    const all: Record<string, Record<string, BackendCounters>> = {};
+    let count = 0;
+    for (const [id, state] of this.#states) {
+      if (count === most) break;
+      const news = state.news(nowMs);
+      if (news === undefined) continue;
+      all[id] = news;
+      count++;
+      // Who has been heard comes last.
+      this.#states.delete(id);
+      this.#states.set(id, state);
+    }
+    return all;
   }
 
   /** What leads nowhere any more is forgotten. */

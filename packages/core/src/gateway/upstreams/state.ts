@@ -2,6 +2,19 @@
 import type { ErrorId } from "../../domain/errors.ts";
 import { PeakEwma } from "./peak-ewma.ts";
 
+/** What is told of a backend. */
+export interface BackendCounters {
+  /** Since the worker's start, as `failures`. */
+  readonly requests: number;
+  readonly failures: number;
+  readonly inFlight: number;
+  /** Response time as peak EWMA; 0: not known. */
+  readonly ewmaMs: number;
+}
+
+/** By the upstream's uid, then the backend's name. */
+export type UpstreamCounters = Readonly<Record<string, Readonly<Record<string, BackendCounters>>>>;
+
 export class BackendState {
   /** Absent: the only backend of a route. */
   readonly name: string | undefined;
@@ -13,6 +26,9 @@ export class BackendState {
   requests = 0;
   failures = 0;
   readonly #ewma = new PeakEwma();
+  /** As it was told last. */
+  #toldRequests = 0;
+  #toldInFlight = 0;
 
   constructor(name: string | undefined, place: string) {
     this.name = name;
@@ -41,6 +57,16 @@ export class BackendState {
     return true;
   }
 
+  /** Undefined: as it was told last. */
+  news(nowMs: number): BackendCounters | undefined {
+    const { requests, failures, inFlight } = this;
+    // Each failure ends a request.
+    if (requests === this.#toldRequests && inFlight === this.#toldInFlight) return undefined;
+    this.#toldRequests = requests;
+    this.#toldInFlight = inFlight;
+    return { requests, failures, inFlight, ewmaMs: Math.round(this.ewmaMs(nowMs) * 10) / 10 };
+  }
+
   /** Response time, for who compares; 0: not known. */
   ewmaMs(nowMs: number): number {
     return this.#ewma.at(nowMs);
@@ -60,8 +86,16 @@ export class UpstreamState {
     this.id = id;
   }
 
-  get backends(): Iterable<BackendState> {
-    return this.#backends.values();
+  /** Of backends of which there are some; undefined: of none. */
+  news(nowMs: number): Record<string, BackendCounters> | undefined {
+    let all: Record<string, BackendCounters> | undefined;
+    for (const [name, backend] of this.#backends) {
+      const news = backend.news(nowMs);
+      if (news === undefined) continue;
+      all ??= {};
+      all[name] = news;
+    }
+    return all;
   }
 
   /** Made when it is not known yet. `place`: see `BackendState`. */

@@ -1,0 +1,20 @@
+/** Who hears what workers tell, besides the fleet itself. `worker` is the same for all that one of them tells. */
+import type { L4Counters, L4Entry } from "@skerry/core/gateway/l4/entry.ts";
+import type { UpstreamCounters } from "@skerry/core/gateway/upstreams/state.ts";
+
+/** What the fleet knows of routes below HTTP, and tells of them. */
+export interface FleetL4 {
+  readonly entries: () => readonly L4Entry[];
+  readonly ports: () => readonly string[];
+  readonly onPort: (port: string, code: string) => void;
+  /** What a worker has carried since its start. */
+  readonly onCounters: (worker: object, counters: Readonly<Record<string, L4Counters>>) => void;
+  /** It has ended: it tells no more. */
+  readonly onGone: (worker: object) => void;
+}
+
+/** Of backends of upstreams. */
+export interface FleetUpstreams {
+  readonly onCounters: (worker: object, counters: UpstreamCounters) => void;
+  readonly onGone: (worker: object) => void;
+}
