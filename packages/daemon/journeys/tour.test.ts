@@ -30,7 +30,14 @@ function blocksOf(markdown: string): Block[] {
   }));
 }
 
-const PAGES = ["README.md", "docs/errors.md", "docs/operations.md", "docs/gateway-l4.md", "docs/gateway-tls.md"];
+const PAGES = [
+  "README.md",
+  "docs/errors.md",
+  "docs/operations.md",
+  "docs/gateway-l4.md",
+  "docs/gateway-tls.md",
+  "docs/gateway-traffic.md",
+];
 const pages = await Promise.all(
   PAGES.map(async (page) => {
     const text = await readFile(join(ROOT, page), "utf8");

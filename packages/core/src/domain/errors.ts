@@ -69,7 +69,11 @@ export const ERROR_TABLE = {
     exit: 8,
     status: 503,
     retryable: true,
-    reasons: { upstream: 502, "upstream-tls": 502, timeout: 504, draining: 503, replicas: 503, closed: 503 },
+    reasons: {
+      ...{ upstream: 502, "upstream-tls": 502, timeout: 504, draining: 503, replicas: 503, closed: 503 },
+      // Of an upstream of the gateway, by what took too long.
+      ...{ "connect-timeout": 504, "head-timeout": 504, "body-timeout": 504, "total-timeout": 504 },
+    },
   },
   /** This machine or this version cannot do it. */
   unsupported: { exit: 9, status: 501, retryable: false, reasons: { version: 501, platform: 501 } },

@@ -4,6 +4,7 @@ import { domainToASCII } from "node:url";
 import { SkerryError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import { isName, NAME_RULE, type Resource } from "./resource.ts";
+import type { Delivery } from "./route-delivery.ts";
 import { CONDITION_PLACES, type RouteMatch } from "./route-match.ts";
 
 /** Of the PROXY protocol, which tells a backend who asks. */
@@ -14,7 +15,7 @@ export type ProxyVersion = (typeof PROXY_VERSIONS)[number];
 export const UPSTREAM_PROTOCOLS = ["auto", "http/1.1", "h2"] as const;
 export type UpstreamProtocol = (typeof UPSTREAM_PROTOCOLS)[number];
 
-export interface RouteSpec {
+export interface RouteSpec extends Delivery {
   /** Canonical: `canonicalHost`. */
   readonly host: string;
   /** Canonical: `canonicalPath`; for a pattern as it was written. */

@@ -87,6 +87,15 @@ export const GATEWAY_LIMITS = {
     /** Time between two looks at what is overdue. */
     sweepEveryMs: 250,
   },
+  /** What a route may say of how requests are brought to its upstream. Beyond: `invalid`. */
+  delivery: {
+    /** The shortest timeout: they are looked at now and then. */
+    minTimeoutMs: 50,
+    /** The longest until there is a connection. */
+    maxConnectMs: 10 * second,
+    /** The longest of the others. */
+    maxTimeoutMs: 24 * hour,
+  },
   /** HTTP/2 connections of the data path, of clients and to upstreams. A rule that is broken ends a stream or its connection. */
   http2: {
     /** Streams that a peer may have open at once. Beyond: REFUSED_STREAM. */

@@ -282,6 +282,7 @@ assertLimit(
 );
 assertLimit(LIMITS.index.maxBatchOps <= LIMITS.index.maxGroupOps, "a batch fits a group commit");
 assertLimit(LIMITS.proxy.maxTargetBytes < LIMITS.proxy.maxHeadBytes, "a target fits a head");
+assertLimit(LIMITS.delivery.maxConnectMs <= LIMITS.proxy.connectionMs, "a route does not wait longer to connect");
 assertLimit(LIMITS.proxy.maxUpstreamIdle <= LIMITS.proxy.maxUpstreamConnections, "kept connections are connections");
 assertLimit(
   LIMITS.http2.streamWindowBytes >= 65_535,

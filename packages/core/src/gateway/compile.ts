@@ -4,6 +4,7 @@ import type { KeyedCertificate } from "../domain/certificates.ts";
 import type { ContainerEndpoint } from "../domain/compute.ts";
 import { parseTarget, type Route, type RouteSpec, type RouteTarget, spokenWith } from "../domain/gateway.ts";
 import type { Visibility } from "../domain/objects.ts";
+import { deliveryOf } from "../domain/route-delivery.ts";
 import type { BackendSpec, UpstreamResource, UpstreamSpec } from "../domain/upstreams.ts";
 import { assertMatch } from "./routing/patterns.ts";
 import type { Backend, TableEntry, Upstream, UpstreamTlsRule } from "./table.ts";
@@ -35,6 +36,7 @@ export function compileRoute(route: Route, lookups: Lookups): TableEntry {
     ...{ id: meta.uid, name: meta.name, project: meta.project, host, path },
     ...(match === undefined ? {} : { match }),
     upstream: compileTarget(route, lookups),
+    ...deliveryOf(spec),
     ...(clientTls === undefined ? {} : { clientTls: { id: termsIdOf(clientTls), mode: clientTls.mode } }),
   };
 }

@@ -97,22 +97,35 @@ const FAILURES: readonly Failure[] = [
   },
   {
     what: "no connection in time",
-    error: "unavailable/timeout",
+    error: "unavailable/connect-timeout",
     limits: { connectionMs: 20, maxUpstreamConnections: 0 },
     upstream: answers(""),
   },
   {
     what: "no answer in time",
-    error: "unavailable/timeout",
+    error: "unavailable/head-timeout",
     limits: { upstreamHeadMs: 20 },
     upstream: answers(undefined),
   },
   {
     what: "a body that stands still",
-    error: "unavailable/timeout",
+    error: "unavailable/body-timeout",
     status: 200,
     limits: { upstreamBodyIdleMs: 20 },
     upstream: answers("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"),
+  },
+  {
+    what: "no whole answer in the time that the route gives",
+    error: "unavailable/total-timeout",
+    upstream: async (world) => {
+      const port = await world.listen(() => undefined);
+      world.route(port);
+      world.routeTo(
+        [{ kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "" }],
+        {},
+        { timeouts: { totalMs: 30 } },
+      );
+    },
   },
   {
     what: "a tunnel in which nothing goes",

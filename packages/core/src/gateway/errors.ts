@@ -34,10 +34,14 @@ export const GATEWAY_ERRORS = {
     status: 502,
     means: "The TLS handshake with the upstream failed, or its certificate is not one that the route trusts.",
   },
-  "unavailable/timeout": {
+  "unavailable/connect-timeout": { status: 504, means: "There was no connection to the upstream in time." },
+  "unavailable/head-timeout": { status: 504, means: "The upstream did not begin its answer in time." },
+  "unavailable/body-timeout": {
     status: 504,
-    means: "The upstream took no connection, did not answer, or stood still for too long; so did a tunnel.",
+    means: "The upstream took no more of the request's body, or sent no more of its answer's, for too long.",
   },
+  "unavailable/total-timeout": { status: 504, means: "The answer was not whole within the time that the route gives." },
+  "unavailable/timeout": { status: 504, means: "Nothing went through a tunnel for too long." },
   unsupported: { status: 501, means: "A tunnel for another protocol than WebSocket was asked for (HTTP/2)." },
   aborted: { status: 0, means: "The client went away, or took nothing for too long, before the answer's end." },
 } as const satisfies Readonly<Record<string, GatewayErrorRow>>;

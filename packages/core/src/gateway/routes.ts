@@ -20,6 +20,7 @@ import { LIMITS } from "../domain/limits.ts";
 import { listenerRouteName, parseListener, portOfListener } from "../domain/listeners.ts";
 import type { Clock, Random } from "../domain/ports.ts";
 import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } from "../domain/resource.ts";
+import { checkDelivery, type DeliveryChange, withDelivery } from "../domain/route-delivery.ts";
 import { matchKey, type RouteMatch } from "../domain/route-match.ts";
 import type { Compare, Entry, Json, Op, Store } from "../domain/store.ts";
 import { Turns } from "../domain/turns.ts";
@@ -56,6 +57,8 @@ export interface NewRoute {
   readonly clientTls?: ClientTls | null;
   readonly upstreamTls?: UpstreamTls | null;
   readonly tags?: readonly string[];
+  /** Not checked yet. */
+  readonly delivery?: DeliveryChange;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -73,6 +76,8 @@ export interface RouteChange {
   readonly upstreamTls?: UpstreamTls | null;
   /** Empty: none any more. */
   readonly tags?: readonly string[];
+  /** Not checked yet. */
+  readonly delivery?: DeliveryChange;
   readonly labels?: Readonly<Record<string, string>>;
   /** Refuse when the route has changed since. */
   readonly revision?: number;
@@ -122,7 +127,7 @@ export class RouteService {
     const below = listen === undefined ? {} : { listen, ...(proxyProtocol && { proxyProtocol }) };
     const spoken = { ...spokenWith(input.protocol), ...tagsOf(to, input.tags) };
     const plain = { host, path, ...asMember(match), to, anyUpstream, ...spoken, ...below };
-    const spec = withTls(plain, clientTls, upstreamTls);
+    const spec = withDelivery(withTls(plain, clientTls, upstreamTls), checkDelivery(input.delivery ?? {}));
     assertSpeaksTls(spec);
     const route: Route = { kind: "route", meta, spec };
     const key = resourceKey("route", project, name);
@@ -167,6 +172,7 @@ export class RouteService {
     const asked = change.clientTls;
     const clientTls = asked && checkClientTls(asked, this.#world.clock.wallMs());
     const upstreamTls = change.upstreamTls && (checkUpstreamTls(change.upstreamTls) ?? null);
+    const delivery = checkDelivery(change.delivery ?? {});
     for (let attempt = 0; attempt < LIMITS.gateway.maxTransactionAttempts; attempt++) {
       const { route, revision } = await this.#expect(project, name);
       if (change.revision !== undefined && change.revision !== revision) {
@@ -177,7 +183,7 @@ export class RouteService {
       const next: Route = {
         ...route,
         meta: touchMeta(route.meta, this.#world.clock, change.labels),
-        spec: withTls(nextSpec(route.spec, change), clientTls, upstreamTls),
+        spec: withDelivery(withTls(nextSpec(route.spec, change), clientTls, upstreamTls), delivery),
       };
       assertSpeaksTls(next.spec);
       const key = resourceKey("route", project, name);

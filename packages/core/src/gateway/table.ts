@@ -1,11 +1,12 @@
 /** What a gateway worker knows: compiled routes and nothing else. Plain data: it crosses the control pipe as JSON. */
 import type { KeyedCertificate } from "../domain/certificates.ts";
 import type { UpstreamProtocol } from "../domain/gateway.ts";
+import type { Delivery } from "../domain/route-delivery.ts";
 import type { RouteMatch } from "../domain/route-match.ts";
 import type { Balance, StickySpec } from "../domain/upstreams.ts";
 import type { ClientRule } from "./tls/peer.ts";
 
-export interface TableEntry {
+export interface TableEntry extends Delivery {
   /** Uid of the route; for logs and to say which route decided. */
   readonly id: string;
   /** Of the route; decides between two that are alike in all else (absent: the id does), and stands in the access log. */

@@ -84,10 +84,10 @@ export class ProxyWorld implements AsyncDisposable {
     this.routeTo(ports.map((port) => ({ kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "" })));
   }
 
-  routeTo(backends: readonly Backend[], rest: Partial<Upstream> = {}): void {
+  routeTo(backends: readonly Backend[], rest: Partial<Upstream> = {}, said: Partial<TableEntry> = {}): void {
     const upstream: Upstream = { backends, reach: "any", ...rest };
     const hosts = ["app.example", "[::1]"];
-    const entries: TableEntry[] = hosts.map((host) => ({ id: `route ${host}`, host, path: "/", upstream }));
+    const entries: TableEntry[] = hosts.map((host) => ({ id: `route ${host}`, host, path: "/", upstream, ...said }));
     this.setEntries(entries);
   }
 

@@ -71,6 +71,27 @@ test("an upstream that is not verified is for who may reach any, also when a rou
   await mia.call(routeRoutes.delete, { params: { name: made.meta.name } });
 });
 
+test("timeouts are shown as they were said, replaced as a whole, taken back, and refused where they mean nothing", async () => {
+  const said = { timeouts: { headMs: 5000, totalMs: 30_000 } };
+  const spec = { host: "hasty.example.com", to: "https://there.example", ...said };
+  const made = await mia.call(routeRoutes.create, { body: { spec } });
+  assert.deepEqual(made.spec.timeouts, said.timeouts);
+  const change = (changed: object) =>
+    mia.call(routeRoutes.update, { params: { name: made.meta.name }, body: { spec: changed } });
+  assert.deepEqual((await change({ to: "https://elsewhere.example" })).spec.timeouts, said.timeouts);
+  assert.deepEqual((await change({ timeouts: { bodyMs: 100 } })).spec.timeouts, { bodyMs: 100 });
+  for (const timeouts of [{ headMs: 1 }, { connectMs: 11_000 }, { totalMs: 1e9 }, { headMs: 70.5 }, { sendMs: 100 }]) {
+    assert.equal((await refusal(change({ timeouts }))).code, "invalid", JSON.stringify(timeouts));
+  }
+  assert.equal((await change({ timeouts: {} })).spec.timeouts, undefined);
+  assert.deepEqual((await change({ timeouts: { bodyMs: 100 } })).spec.timeouts, { bodyMs: 100 });
+  assert.equal((await change({ timeouts: null })).spec.timeouts, undefined);
+  const below = { listen: "tcp://:20099", to: "tcp://198.51.100.1:80", ...said };
+  const refused = await refusal(mia.call(routeRoutes.create, { body: { spec: below } }));
+  assert.deepEqual(refused.details, { field: "spec.timeouts" });
+  await mia.call(routeRoutes.delete, { params: { name: made.meta.name } });
+});
+
 describe("routes", () => {
   test("ask for what is said in one form, and say what they cannot ask for", async () => {
     const to = "http://198.51.100.1";

@@ -5,6 +5,7 @@ import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { ClientTls, Route, UpstreamTls } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
+import { type DeliveryChange, deliveryOf } from "@skerry/core/domain/route-delivery.ts";
 import { type RouteChange, type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
 import { openBucketFor } from "./bucket.ts";
 import { type Collection, listHandler } from "./collection.ts";
@@ -61,6 +62,7 @@ export function routeHandlers(services: Services) {
         ...(body.name === undefined ? {} : { name: body.name }),
         ...tlsOf(body.spec),
         ...(body.spec.tags === undefined ? {} : { tags: body.spec.tags }),
+        delivery: deliverySaid(body.spec),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
       });
       await gateway.activated(created.revision);
@@ -95,7 +97,8 @@ interface Said {
         readonly protocol?: RouteChange["protocol"] | undefined;
         readonly proxyProtocol?: Parameters<typeof readTold>[0];
         readonly tags?: readonly string[] | undefined;
-      } & TlsParts)
+      } & TlsParts &
+        DeliveryParts)
     | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly revision?: number | undefined;
@@ -123,11 +126,14 @@ async function changeOf(services: Services, call: Call, route: Route, said: Said
     ...(protocol === undefined ? {} : { protocol }),
     ...tlsOf(spec),
     ...(spec.tags === undefined ? {} : { tags: spec.tags }),
+    delivery: deliverySaid(spec),
     ...(hasMoved ? { place: requestsOf({ ...route.spec, ...spec }) } : {}),
     ...(labels === undefined ? {} : { labels }),
     ...(revision === undefined ? {} : { revision }),
   };
 }
+
+type DeliveryParts = { readonly [K in keyof DeliveryChange]?: RouteView["spec"][K] | null };
 
 interface TlsParts {
   readonly clientTls?: RouteView["spec"]["clientTls"] | null;
@@ -142,6 +148,11 @@ function tlsOf<T extends TlsParts>({ clientTls, upstreamTls }: T): Pick<RouteCha
       ? {}
       : { upstreamTls: upstreamTls && (withoutUndefined(upstreamTls) as UpstreamTls) }),
   };
+}
+
+/** What is said of how requests are brought there. */
+function deliverySaid({ timeouts }: DeliveryParts): DeliveryChange {
+  return timeouts === undefined ? {} : { timeouts: timeouts && withoutUndefined(timeouts) };
 }
 
 export function withoutUndefined(fields: object): object {
@@ -171,10 +182,16 @@ export async function openRoute(services: Services, call: Call, name: string, in
 
 /** Below HTTP whatever is spoken goes through. @throws `invalid`. */
 function assertHttp(
-  { protocol, clientTls, upstreamTls }: TlsParts & { readonly protocol?: unknown },
+  { protocol, clientTls, upstreamTls, timeouts }: TlsParts & DeliveryParts & { readonly protocol?: unknown },
   listen: string | undefined,
 ): void {
   if (listen === undefined) return;
+  if (timeouts) {
+    throw new SkerryError("invalid", "A route below HTTP knows no requests: it has no timeouts for them.", {
+      hint: "Leave timeouts out.",
+      details: { field: "spec.timeouts" },
+    });
+  }
   if (clientTls || upstreamTls) {
     throw new SkerryError("invalid", "A route below HTTP ends no TLS and begins none: bytes go through unread.", {
       hint: "Leave clientTls and upstreamTls out; what it leads to may ask for certificates.",
@@ -227,6 +244,7 @@ function toView(services: Services, { route, revision }: RouteEntry, current = t
     ...(clientTls === undefined ? {} : { clientTls }),
     ...(upstreamTls === undefined ? {} : { upstreamTls }),
     ...(tags === undefined ? {} : { tags: [...tags] }),
+    ...deliveryOf(route.spec),
   };
   const spec =
     listen === undefined ? { host, path, to, ...said } : { listen, to, ...(proxyProtocol && { proxyProtocol }) };

@@ -3,6 +3,7 @@ import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { placeOf } from "@skerry/core/contract/place.ts";
 import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
+import { DELIVERY_OPTIONS, deliveryOf } from "./delivery-flags.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { PROTOCOL_OPTION, TAG_OPTION } from "./protocol.ts";
 import { CLIENT_TLS_OPTIONS, clientTlsOf, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "./tls-flags.ts";
@@ -28,6 +29,7 @@ export default defineCommand({
     ...CLIENT_TLS_OPTIONS,
     ...UPSTREAM_TLS_OPTIONS,
     tag: TAG_OPTION,
+    ...DELIVERY_OPTIONS,
     ...LABEL_OPTION,
   },
   example: "route create app.example.com --to container/web:80",
@@ -38,6 +40,7 @@ export default defineCommand({
     ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
     ["route create gpu.example.com --to upstream/web --tag gpu", "those of several backends that have a tag"],
     ["route create grpc.example.com --to container/api:50051 --protocol h2", "a program that speaks gRPC"],
+    ["route create slow.example.com --to container/web:80 --timeout head=5s", "answers in time, or 504"],
     ["route create tcp://:20432 --to container/db:5432", "a port, and whatever is spoken there"],
     ["route create tls://db.example.com --to container/db:5432", "TLS that the container itself ends"],
     ["route create udp://:20053 --to udp://10.0.0.2:53", "datagrams; answers find back"],
@@ -66,6 +69,7 @@ export default defineCommand({
     }
     const clientTls = await clientTlsOf(invocation, flags);
     const upstreamTls = await upstreamTlsOf(invocation, flags);
+    const { timeouts } = deliveryOf(flags);
     const tls = { ...(clientTls ? { clientTls } : {}), ...(upstreamTls ? { upstreamTls } : {}) };
     const client = await invocation.client();
     const project = await invocation.project();
@@ -82,6 +86,7 @@ export default defineCommand({
           ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" }),
           ...tls,
           ...(flags.tag.length === 0 ? {} : { tags: [...flags.tag] }),
+          ...(timeouts ? { timeouts } : {}),
         },
       },
       signal: invocation.signal,

@@ -2,6 +2,7 @@ import { type RouteView, routeRoutes } from "@skerry/core/contract/api/route.ts"
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { DELIVERY_OPTIONS, deliveryOf, namesDelivery } from "./delivery-flags.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { assertRouteName } from "./name.ts";
 import { PROTOCOL_OPTION, type Protocol, TAG_OPTION } from "./protocol.ts";
@@ -29,6 +30,7 @@ export default defineCommand({
     ...CLIENT_TLS_OPTIONS,
     ...UPSTREAM_TLS_OPTIONS,
     tag: { ...TAG_OPTION, describe: `${TAG_OPTION.describe}; none: whichever` },
+    ...DELIVERY_OPTIONS,
     ...LABEL_CHANGE_OPTION,
   },
   example: "route update app-example-com --to container/web-2:80",
@@ -42,15 +44,15 @@ export default defineCommand({
       });
     }
     const hasMoved = flags.path !== undefined || said.match !== undefined || flags["match-all"];
-    const changesTls = namesTls(flags);
+    const changesParts = namesTls(flags) || namesDelivery(flags);
     const changed = {
       ...specOf(to, protocol),
       ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" | "none" }),
       ...(flags.tag.length === 0 ? {} : { tags: flags.tag.filter((tag) => tag !== "none") }),
     };
-    if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved && !changesTls) {
+    if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved && !changesParts) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --to, --protocol, --proxy-protocol, --client-ca, --upstream-ca, --label, --tag, --path or what it asks for.",
+        hint: "Say --to, --protocol, --proxy-protocol, --client-ca, --upstream-ca, --timeout, --label, --tag, --path or what it asks for.",
       });
     }
     const [name = ""] = args;
@@ -62,7 +64,7 @@ export default defineCommand({
       query: project === undefined ? {} : { project },
       signal: invocation.signal,
     };
-    const needsBefore = label.length > 0 || hasMoved || changesTls;
+    const needsBefore = label.length > 0 || hasMoved || changesParts;
     const before = needsBefore ? await client.call(routeRoutes.get, named) : undefined;
     const clientTls = await clientTlsOf(invocation, flags, before?.spec.clientTls);
     const upstreamTls = await upstreamTlsOf(invocation, flags, before?.spec.upstreamTls);
@@ -71,6 +73,7 @@ export default defineCommand({
       ...placeOf(hasMoved ? before : undefined, said, flags),
       ...(clientTls === undefined ? {} : { clientTls }),
       ...(upstreamTls === undefined ? {} : { upstreamTls }),
+      ...deliveryOf(flags, before?.spec),
     };
     const route = await client.call(routeRoutes.update, {
       ...named,

@@ -9,6 +9,7 @@ export const routePresentation: Presentation<RouteView> = {
   leaveOut: ["LABELS", "AGE", "MATCH", "PROJECT", "TO"],
   facts: [
     { title: "PROXY PROTOCOL", value: ({ spec }) => spec.proxyProtocol ?? [] },
+    { title: "TIMEOUTS", value: ({ spec }) => timeoutsOf(spec.timeouts) },
     { title: "FORWARDED BY", value: ({ status }) => forwarderOf(status) },
     { title: "CONNECTIONS", value: ({ status }) => connectionsOf(status) },
     { title: "TRAFFIC", value: ({ status }) => trafficOf(status) },
@@ -36,6 +37,17 @@ export const routePresentation: Presentation<RouteView> = {
     labelsColumn,
   ],
 };
+
+function timeoutsOf(timeouts: RouteView["spec"]["timeouts"] = {}): readonly string[] {
+  const said = Object.entries(timeouts as Readonly<Record<string, number>>).map(
+    ([name, ms]) => `${name.replace(/Ms$/, "")} ${formatMs(ms)}`,
+  );
+  return said.length === 0 ? [] : [said.join(", ")];
+}
+
+function formatMs(ms: number): string {
+  return ms % 1000 === 0 ? `${ms / 1000} s` : `${ms} ms`;
+}
 
 function forwarderOf(status: RouteView["status"]): readonly string[] {
   if (status?.forwarding === undefined) return [];

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CLIENT_TLS_MODES, UPSTREAM_PROTOCOLS } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { IN_PROJECT, nameSchema, noParams, noQuery, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
+import { deliveryChanges, deliveryFields } from "./route-delivery.ts";
 import { upstreamTls } from "./upstream-tls.ts";
 
 const condition = z.strictObject({
@@ -66,6 +67,7 @@ const spec = z.strictObject({
     .max(LIMITS.gateway.maxTags)
     .optional()
     .describe("With upstream/NAME: only backends that have all of them"),
+  ...deliveryFields,
 });
 export const routeSchema = resourceSchema("route", spec).extend({
   status: z
@@ -105,9 +107,10 @@ export const routeSchemas = {
     spec,
   }),
   update: route.update(
-    spec
-      .partial()
-      .extend({ clientTls: clientTls.nullable().optional(), upstreamTls: upstreamTls.nullable().optional() }),
+    spec.partial().extend({
+      ...{ clientTls: clientTls.nullable().optional(), upstreamTls: upstreamTls.nullable().optional() },
+      ...deliveryChanges,
+    }),
   ),
   delete: route.delete,
   ticket: {

@@ -6,6 +6,7 @@ import type { RouteTable } from "../routing/route-table.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Names, Resolve } from "./names.ts";
 import type { ProxyStats, RequestRecord } from "./records.ts";
+import type { RouteTimes } from "./times.ts";
 
 export type ProxyLimits = { readonly [K in keyof typeof LIMITS.proxy]: number };
 export type Http2Limits = { readonly [K in keyof typeof LIMITS.http2]: number };
@@ -38,6 +39,7 @@ export interface Context {
   readonly options: ProxyOptions;
   readonly limits: ProxyLimits;
   readonly stats: ProxyStats;
+  readonly times: RouteTimes;
   readonly deadlines: Deadlines;
   readonly names: Names;
   readonly http2: Http2Limits;

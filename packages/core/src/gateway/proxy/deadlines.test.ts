@@ -84,7 +84,7 @@ test("an upstream that does not answer becomes 504", async () => {
   const client = await world.connect();
   client.write(GET);
   await until(() => client.text.endsWith("}\n"), "an answer");
-  match(client.text, /^HTTP\/1\.1 504 [\s\S]*"reason":"timeout"/);
+  match(client.text, /^HTTP\/1\.1 504 [\s\S]*"reason":"head-timeout"/);
   await until(() => world.proxy.stats().upstreamConnections === 0, "the upstream's connection ends");
 });
 
@@ -104,7 +104,7 @@ test("an upstream that stops within its body cuts the client's connection", asyn
   client.write(GET);
   match(await client.untilClosed(), /part$/);
   equal(client.error, "ECONNRESET");
-  equal(world.records[0]?.error, "unavailable/timeout");
+  equal(world.records[0]?.error, "unavailable/body-timeout");
 });
 
 test("a client that does not read holds one buffer, not the body, and is cut in time", async () => {
@@ -135,7 +135,7 @@ test("a client that does not read holds one buffer, not the body, and is cut in 
 });
 
 test("an upstream that does not read its request stops the client", async () => {
-  await using world = await ProxyWorld.start({ clientBodyIdleMs: 300 });
+  await using world = await ProxyWorld.start({ upstreamBodyIdleMs: 300 });
   const port = await world.listen((socket) => void socket.pause());
   world.route(port);
   const client = await world.connect();
@@ -154,6 +154,7 @@ test("an upstream that does not read its request stops the client", async () => 
   await until(() => client.text.endsWith("}\n") || client.isClosed, "an answer");
   ok(sentBytes < sizeBytes, `the client could send ${sentBytes}`);
   equal(world.records[0]?.status, 504);
+  equal(world.records[0]?.error, "unavailable/body-timeout");
 });
 
 test("a slow reader of a large body gets all of it", async () => {

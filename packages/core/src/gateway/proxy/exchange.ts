@@ -16,16 +16,19 @@ import {
   IDLE_TUNNEL,
   LOOP,
   NO_CONNECTION,
+  NO_HEAD,
+  NO_PROGRESS,
   NO_ROUTE,
   NO_UPSTREAM,
   NOT_ASKED,
   OVERLOADED,
   SLOW_BODY,
-  SLOW_UPSTREAM,
+  TOO_LONG,
 } from "./own-errors.ts";
 import type { ConnectionTaker } from "./pool.ts";
 import { countRequest, type RequestRecord } from "./records.ts";
 import type { AnswerTaker, ClientSide, UpstreamSide } from "./sides.ts";
+import type { Times } from "./times.ts";
 import type { UpstreamPools } from "./upstream-pools.ts";
 
 /** RFC 9110 9.2.2: asking twice is asking once. */
@@ -63,6 +66,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
   #tried: readonly Member[] = NONE;
   #upstream: UpstreamSide | undefined;
   #phase: Phase = "connect";
+  #times: Times;
   #hasRetried = false;
   /** Chunked bodies go through as they stand on the wire: both sides speak HTTP/1.1. */
   #asChunks = false;
@@ -75,6 +79,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
   constructor(context: Context, pools: UpstreamPools, client: ClientSide, head: RequestHead) {
     this.#pools = pools;
     this.#context = context;
+    this.#times = context.times.usual;
     this.#client = client;
     this.head = head;
     this.id = isRequestId(head.requestId) ? head.requestId : context.nextRequestId();
@@ -109,6 +114,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
     else if (found instanceof Refusal) this.#answerOwn(new SkerryError(found.id, found.message));
     else {
       this.#entry = found;
+      this.#times = this.#context.times.of(found.timeouts);
       const refused = peerRefusal(found.clientTls, this.#client.peer, this.#context.options.wallMs);
       if (refused !== undefined) this.#answerOwn(refused);
       else this.#connect(this.#pools.choose(found.upstream, this, NONE), false, () => NO_UPSTREAM);
@@ -125,7 +131,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
     this.#member = member;
     this.#told = member.state;
     member.state.begin();
-    this.#client.setDeadline(this.#context.limits.connectionMs);
+    this.#wait(this.#times.connectMs);
     member.pool.take(this, isFresh);
   }
 
@@ -141,7 +147,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
     upstream.send(this, this.head, { backend, forwarded, id: this.id }, this.#asChunks);
     if (client.isRequestRead) this.#onSent();
     else {
-      client.setDeadline(this.#context.limits.clientBodyIdleMs);
+      this.#wait(this.#context.limits.clientBodyIdleMs);
       client.startBody(this.#asChunks);
     }
   }
@@ -171,7 +177,8 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
     if (this.#upstream === undefined) return;
     this.#bytesIn += to - from;
     this.#upstream.sendBody(buffer.subarray(from, to));
-    if (this.#phase === "send") this.#client.setDeadline(this.#context.limits.clientBodyIdleMs);
+    if (this.#phase !== "send") return;
+    this.#wait(this.#upstream.isBlocked ? this.#times.bodyMs : this.#context.limits.clientBodyIdleMs);
   }
 
   /** The request's body has been given to its end. `trailers` are header lines, empty when they came as chunks. */
@@ -183,7 +190,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
 
   #onSent(): void {
     this.#phase = "wait";
-    this.#client.setDeadline(this.#context.limits.upstreamHeadMs);
+    this.#wait(this.#times.headMs);
     if (this.#client.hasEnded) this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
   }
 
@@ -238,14 +245,13 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
       return;
     }
     client.flush();
-    const { clientReadIdleMs, upstreamBodyIdleMs } = this.#context.limits;
-    client.setDeadline(client.isBlocked ? clientReadIdleMs : upstreamBodyIdleMs);
+    this.#wait(client.isBlocked ? this.#context.limits.clientReadIdleMs : this.#times.bodyMs);
     if (client.isBlocked) upstream.pause();
   }
 
   /** The head came alone: an upstream that breaks off at once is told of, and a body that comes at once goes with it. */
   #holdHead(): void {
-    this.#client.setDeadline(this.#context.limits.upstreamBodyIdleMs);
+    this.#wait(this.#times.bodyMs);
     this.#turns = 0;
     this.#context.flusher.add(this);
   }
@@ -262,7 +268,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
 
   /** What was written to the client has gone. */
   onClientDrain(): void {
-    if (this.#phase === "answer") this.#client.setDeadline(this.#context.limits.upstreamBodyIdleMs);
+    if (this.#phase === "answer") this.#wait(this.#times.bodyMs);
     this.#upstream?.resume();
   }
 
@@ -343,10 +349,23 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
     if (this.#phase === "tunnel") this.#break(IDLE_TUNNEL);
     // Who has closed his side for so long is gone: nobody is to blame for an answer that came late.
     else if (isWaiting && this.#client.hasEnded) this.#client.destroy();
+    else if (this.#leftMs() <= 0) this.#break(TOO_LONG);
     else if (this.#phase === "connect") this.#break(NO_CONNECTION);
     else if (this.#phase === "send" && this.takesBody) this.#break(SLOW_BODY);
     else if (this.#phase === "answer" && this.#client.isBlocked) this.#client.destroy();
-    else this.#break(SLOW_UPSTREAM);
+    else this.#break(this.#phase === "wait" ? NO_HEAD : NO_PROGRESS);
+  }
+
+  /** Of the time that the route gives for all of it. */
+  #leftMs(): number {
+    return this.#startMs + this.#times.totalMs - this.#context.options.monotonicMs();
+  }
+
+  /** Times that a route gives may be shorter than what the coarse clock is behind. */
+  #wait(forMs: number): void {
+    const { times, options, coarseMs } = this.#context;
+    if (this.#times === times.usual) this.#client.setDeadline(forMs);
+    else this.#client.setDeadline(Math.min(forMs, this.#leftMs()) + options.monotonicMs() - coarseMs);
   }
 
   /** The client is gone. */

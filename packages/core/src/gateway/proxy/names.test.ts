@@ -68,10 +68,10 @@ test("a name is resolved once for all who ask at once, and again after a while",
 
 test("a slow name has an end in time, and holds nobody else's", async () => {
   const world = new World({ maxLookups: 2 });
-  const slow = rejects(world.names.find("slow.example"), { code: "unavailable", reason: "timeout" });
+  const slow = rejects(world.names.find("slow.example"), { code: "unavailable", reason: "connect-timeout" });
   await settle();
-  const again = rejects(world.names.find("slow.example"), { code: "unavailable", reason: "timeout" });
-  const good = rejects(world.names.find("good.example"), { code: "unavailable", reason: "timeout" });
+  const again = rejects(world.names.find("slow.example"), { code: "unavailable", reason: "connect-timeout" });
+  const good = rejects(world.names.find("good.example"), { code: "unavailable", reason: "connect-timeout" });
   await settle();
   deepEqual(world.asked, ["slow.example", "good.example"]);
   await world.pass(lookupMs);

@@ -90,7 +90,7 @@ export class Names {
     return new Promise((resolve, reject) => {
       const late = deadlines.add(nowMs() + patienceMs, () => {
         if (this.#isStillGood(known)) resolve(known.addresses);
-        else reject(new SkerryError("unavailable/timeout", "The upstream's name was not resolved in time."));
+        else reject(new SkerryError("unavailable/connect-timeout", "The upstream's name was not resolved in time."));
       });
       pending.then(
         (addresses) => {

@@ -14,8 +14,16 @@ export const OVERLOADED = new SkerryError("exhausted/overload", "The gateway has
   retryAfterMs: 1000,
   hint: "Try again later.",
 });
-export const NO_CONNECTION = new SkerryError("unavailable/timeout", "No connection to the upstream was made in time.");
-export const SLOW_UPSTREAM = new SkerryError("unavailable/timeout", "The upstream did not answer, or go on, in time.");
+export const NO_CONNECTION = new SkerryError(
+  "unavailable/connect-timeout",
+  "There was no connection to the upstream in time.",
+);
+export const NO_HEAD = new SkerryError("unavailable/head-timeout", "The upstream did not begin its answer in time.");
+export const NO_PROGRESS = new SkerryError("unavailable/body-timeout", "The upstream stood still for too long.");
+export const TOO_LONG = new SkerryError(
+  "unavailable/total-timeout",
+  "The answer was not whole within the time that the route gives.",
+);
 export const IDLE_TUNNEL = new SkerryError("unavailable/timeout", "Nothing went through the tunnel for too long.");
 export const NOT_ASKED = new SkerryError(
   "unavailable/upstream",

@@ -239,7 +239,11 @@ export class BackendPool implements Home, SharedHome {
     const made = new Promise<Connection>((resolve, reject) => {
       let cause: unknown;
       const giveUp = (): void => {
-        cause = new SkerryError("unavailable/timeout", "The upstream did not take the connection in time.", CHECK);
+        cause = new SkerryError(
+          "unavailable/connect-timeout",
+          "The upstream did not take the connection in time.",
+          CHECK,
+        );
         wire.destroy();
       };
       const deadline = this.#context.deadlines.add(this.#context.coarseMs + limits.connectMs, giveUp);

@@ -16,6 +16,7 @@ import { peerOf } from "./peer.ts";
 import { emptyStats, type ProxyStats } from "./records.ts";
 import type { ProxyClient } from "./sides.ts";
 import { Sweeper } from "./sweeper.ts";
+import { RouteTimes } from "./times.ts";
 import { UpstreamPools } from "./upstream-pools.ts";
 import { Wire, type WireOwner } from "./wire.ts";
 
@@ -67,6 +68,7 @@ class SocketPath implements DataPath {
       options,
       limits: options.limits,
       stats: emptyStats(),
+      times: new RouteTimes(options.limits),
       ...{ deadlines, names, flusher: new Flusher(), http2: options.http2 ?? LIMITS.http2 },
       table: compileTable([]),
       isDraining: false,
