@@ -72,6 +72,11 @@ export const DRIVERS: readonly Driver[] = [
     reason: "looks whether those handles are as the data path knows them",
   },
   {
+    path: `${CORE}/gateway/proxy/alarm.ts`,
+    may: ["setTimeout"],
+    reason: "pauses before a request is sent again, which are shorter than a sweep",
+  },
+  {
     path: `${CORE}/gateway/l4/dial.ts`,
     may: ["node:dgram"],
     reason: "the same for routes below HTTP",

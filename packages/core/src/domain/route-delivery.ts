@@ -14,15 +14,33 @@ export interface RouteTimeouts {
   readonly totalMs?: number;
 }
 
+/** What keeps a request from an answer, so that it may be sent again: no connection, one that broke, an answer's status, no head in time. */
+export const RETRY_CAUSES = ["connect", "reset", "502", "503", "504", "timeout"] as const;
+export type RetryCause = (typeof RETRY_CAUSES)[number];
+
+export interface RouteRetries {
+  /** More than the first one. */
+  readonly attempts: number;
+  /** Absent: all but `timeout`. */
+  readonly on?: readonly RetryCause[];
+  /** Requests that are sent again, of those that have come, in each worker. Absent: `LIMITS.delivery.budgetPercent`. */
+  readonly budgetPercent?: number;
+  /** Before the first one there is a random pause up to this. Absent: `LIMITS.delivery.backoffMs`. */
+  readonly backoffMs?: number;
+}
+
 /** What a route says of it. */
 export interface Delivery {
   readonly timeouts?: RouteTimeouts;
+  readonly retries?: RouteRetries;
 }
+
+export const DELIVERY_NAMES = ["timeouts", "retries"] as const satisfies readonly (keyof Delivery)[];
 
 /** A part that is null is as usual again; one that is absent stays. */
 export type DeliveryChange = { readonly [K in keyof Delivery]: Delivery[K] | null | undefined };
 
-const { minTimeoutMs, maxConnectMs, maxTimeoutMs } = LIMITS.delivery;
+const { minTimeoutMs, maxConnectMs, maxTimeoutMs, maxRetries, maxBudgetPercent, maxBackoffMs } = LIMITS.delivery;
 const MOST: Readonly<Record<keyof RouteTimeouts, number>> = {
   connectMs: maxConnectMs,
   headMs: maxTimeoutMs,
@@ -31,8 +49,34 @@ const MOST: Readonly<Record<keyof RouteTimeouts, number>> = {
 };
 
 /** What was said, without what was not. @throws `invalid`. */
-export function checkDelivery({ timeouts }: DeliveryChange): DeliveryChange {
-  return timeouts === undefined ? {} : { timeouts: timeouts && checkTimeouts(timeouts) };
+export function checkDelivery({ timeouts, retries }: DeliveryChange): DeliveryChange {
+  return {
+    ...(timeouts === undefined ? {} : { timeouts: timeouts && checkTimeouts(timeouts) }),
+    ...(retries === undefined ? {} : { retries: retries && checkRetries(retries) }),
+  };
+}
+
+/** Null: none. */
+function checkRetries({ attempts, on, budgetPercent, backoffMs }: RouteRetries): RouteRetries | null {
+  assertWithin("retries.attempts", "attempts", attempts, 0, maxRetries);
+  if (attempts === 0) return null;
+  if (on?.length === 0) throw refuse("retries.on", "Requests are sent again on one cause at least.");
+  for (const cause of on ?? []) {
+    if (!RETRY_CAUSES.includes(cause)) throw refuse("retries.on", `It is one of ${RETRY_CAUSES.join(", ")}.`);
+  }
+  if (budgetPercent !== undefined) assertWithin("retries.budgetPercent", "percent", budgetPercent, 1, maxBudgetPercent);
+  if (backoffMs !== undefined) assertWithin("retries.backoffMs", "milliseconds", backoffMs, 0, maxBackoffMs);
+  return {
+    attempts,
+    ...(on === undefined ? {} : { on: RETRY_CAUSES.filter((cause) => on.includes(cause)) }),
+    ...(budgetPercent === undefined ? {} : { budgetPercent }),
+    ...(backoffMs === undefined ? {} : { backoffMs }),
+  };
+}
+
+function assertWithin(field: string, unit: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw refuse(field, `It is ${least} to ${most} ${unit} here, not ${value}.`);
 }
 
 /** Null: nothing is said. */
@@ -41,9 +85,7 @@ function checkTimeouts(timeouts: RouteTimeouts): RouteTimeouts | null {
   for (const name of Object.keys(MOST) as (keyof RouteTimeouts)[]) {
     const ms = timeouts[name];
     if (ms === undefined) continue;
-    if (!Number.isInteger(ms) || ms < minTimeoutMs || ms > MOST[name]) {
-      throw refuse(`timeouts.${name}`, `A timeout is ${minTimeoutMs} to ${MOST[name]} milliseconds here, not ${ms}.`);
-    }
+    assertWithin(`timeouts.${name}`, "milliseconds", ms, minTimeoutMs, MOST[name]);
     said[name] = ms;
   }
   return Object.keys(said).length === 0 ? null : said;
@@ -51,14 +93,15 @@ function checkTimeouts(timeouts: RouteTimeouts): RouteTimeouts | null {
 
 /** The spec as it is after the change, which was checked. */
 export function withDelivery<S extends Delivery>(spec: S, change: DeliveryChange): S {
-  const { timeouts: before, ...rest } = spec;
-  const timeouts = change.timeouts === undefined ? before : change.timeouts;
-  return { ...(rest as S), ...(timeouts && { timeouts }) };
+  const { timeouts: timeoutsBefore, retries: retriesBefore, ...rest } = spec;
+  const timeouts = change.timeouts === undefined ? timeoutsBefore : change.timeouts;
+  const retries = change.retries === undefined ? retriesBefore : change.retries;
+  return { ...(rest as S), ...(timeouts && { timeouts }), ...(retries && { retries }) };
 }
 
 /** What a spec says of it, and nothing else. */
-export function deliveryOf({ timeouts }: Delivery): Delivery {
-  return { ...(timeouts && { timeouts }) };
+export function deliveryOf({ timeouts, retries }: Delivery): Delivery {
+  return { ...(timeouts && { timeouts }), ...(retries && { retries }) };
 }
 
 function refuse(field: string, message: string): SkerryError {

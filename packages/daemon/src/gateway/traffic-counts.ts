@@ -24,6 +24,8 @@ export class TrafficCounts {
       sum("refused_connections", "Connections closed at once: too many.", (stats) => stats.connectionsRefused),
       sum("upstream_errors", "Attempts at upstreams that failed.", (stats) => stats.upstreamErrors),
       sum("hash_rings", "Circles of consistent hashing that were made.", (stats) => stats.ringBuilds),
+      sum("retries", "Requests that were sent to an upstream again.", (stats) => stats.retries),
+      sum("retries_refused", "Requests that were not: the budget was used up.", (stats) => stats.retriesRefused),
       sum("received_bytes", "Bytes of requests.", (stats) => stats.bytesIn),
       sum("sent_bytes", "Bytes of answers.", (stats) => stats.bytesOut),
       sum("access_log_dropped_lines", "Lines of the access log that were lost.", (stats) => stats.accessLogDropped),

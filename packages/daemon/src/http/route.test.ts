@@ -86,6 +86,13 @@ test("timeouts are shown as they were said, replaced as a whole, taken back, and
   assert.equal((await change({ timeouts: {} })).spec.timeouts, undefined);
   assert.deepEqual((await change({ timeouts: { bodyMs: 100 } })).spec.timeouts, { bodyMs: 100 });
   assert.equal((await change({ timeouts: null })).spec.timeouts, undefined);
+  const retries = { attempts: 2, on: ["timeout", "503"], budgetPercent: 20, backoffMs: 10 };
+  assert.deepEqual((await change({ retries })).spec.retries, { ...retries, on: ["503", "timeout"] });
+  for (const wrong of [{ attempts: 11 }, { on: ["503"] }, { attempts: 1, on: ["500"] }, { attempts: 1, on: [] }]) {
+    assert.equal((await refusal(change({ retries: wrong }))).code, "invalid", JSON.stringify(wrong));
+  }
+  assert.deepEqual((await change({ retries: { attempts: 1 } })).spec.retries, { attempts: 1 });
+  assert.equal((await change({ retries: { attempts: 0 } })).spec.retries, undefined);
   const below = { listen: "tcp://:20099", to: "tcp://198.51.100.1:80", ...said };
   const refused = await refusal(mia.call(routeRoutes.create, { body: { spec: below } }));
   assert.deepEqual(refused.details, { field: "spec.timeouts" });

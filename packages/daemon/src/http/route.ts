@@ -5,7 +5,12 @@ import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { ClientTls, Route, UpstreamTls } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
-import { type DeliveryChange, deliveryOf } from "@skerry/core/domain/route-delivery.ts";
+import {
+  DELIVERY_NAMES,
+  type DeliveryChange,
+  deliveryOf,
+  type RouteRetries,
+} from "@skerry/core/domain/route-delivery.ts";
 import { type RouteChange, type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
 import { openBucketFor } from "./bucket.ts";
 import { type Collection, listHandler } from "./collection.ts";
@@ -151,8 +156,11 @@ function tlsOf<T extends TlsParts>({ clientTls, upstreamTls }: T): Pick<RouteCha
 }
 
 /** What is said of how requests are brought there. */
-function deliverySaid({ timeouts }: DeliveryParts): DeliveryChange {
-  return timeouts === undefined ? {} : { timeouts: timeouts && withoutUndefined(timeouts) };
+function deliverySaid({ timeouts, retries }: DeliveryParts): DeliveryChange {
+  return {
+    ...(timeouts === undefined ? {} : { timeouts: timeouts && withoutUndefined(timeouts) }),
+    ...(retries === undefined ? {} : { retries: retries && (withoutUndefined(retries) as RouteRetries) }),
+  };
 }
 
 export function withoutUndefined(fields: object): object {
@@ -182,14 +190,15 @@ export async function openRoute(services: Services, call: Call, name: string, in
 
 /** Below HTTP whatever is spoken goes through. @throws `invalid`. */
 function assertHttp(
-  { protocol, clientTls, upstreamTls, timeouts }: TlsParts & DeliveryParts & { readonly protocol?: unknown },
+  { protocol, clientTls, upstreamTls, ...said }: TlsParts & DeliveryParts & { readonly protocol?: unknown },
   listen: string | undefined,
 ): void {
   if (listen === undefined) return;
-  if (timeouts) {
-    throw new SkerryError("invalid", "A route below HTTP knows no requests: it has no timeouts for them.", {
-      hint: "Leave timeouts out.",
-      details: { field: "spec.timeouts" },
+  const field = DELIVERY_NAMES.find((name) => said[name]);
+  if (field !== undefined) {
+    throw new SkerryError("invalid", `A route below HTTP knows no requests: it has no ${field} for them.`, {
+      hint: `Leave ${field} out.`,
+      details: { field: `spec.${field}` },
     });
   }
   if (clientTls || upstreamTls) {
@@ -244,7 +253,7 @@ function toView(services: Services, { route, revision }: RouteEntry, current = t
     ...(clientTls === undefined ? {} : { clientTls }),
     ...(upstreamTls === undefined ? {} : { upstreamTls }),
     ...(tags === undefined ? {} : { tags: [...tags] }),
-    ...deliveryOf(route.spec),
+    ...(deliveryOf(route.spec) as Pick<RouteView["spec"], (typeof DELIVERY_NAMES)[number]>),
   };
   const spec =
     listen === undefined ? { host, path, to, ...said } : { listen, to, ...(proxyProtocol && { proxyProtocol }) };

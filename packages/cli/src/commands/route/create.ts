@@ -3,7 +3,7 @@ import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { placeOf } from "@skerry/core/contract/place.ts";
 import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
-import { DELIVERY_OPTIONS, deliveryOf } from "./delivery-flags.ts";
+import { DELIVERY_OPTIONS, newDelivery } from "./delivery-flags.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { PROTOCOL_OPTION, TAG_OPTION } from "./protocol.ts";
 import { CLIENT_TLS_OPTIONS, clientTlsOf, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "./tls-flags.ts";
@@ -69,7 +69,7 @@ export default defineCommand({
     }
     const clientTls = await clientTlsOf(invocation, flags);
     const upstreamTls = await upstreamTlsOf(invocation, flags);
-    const { timeouts } = deliveryOf(flags);
+    const delivery = newDelivery(flags);
     const tls = { ...(clientTls ? { clientTls } : {}), ...(upstreamTls ? { upstreamTls } : {}) };
     const client = await invocation.client();
     const project = await invocation.project();
@@ -86,7 +86,7 @@ export default defineCommand({
           ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" }),
           ...tls,
           ...(flags.tag.length === 0 ? {} : { tags: [...flags.tag] }),
-          ...(timeouts ? { timeouts } : {}),
+          ...delivery,
         },
       },
       signal: invocation.signal,

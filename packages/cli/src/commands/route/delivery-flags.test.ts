@@ -1,8 +1,11 @@
 import { deepEqual, throws } from "node:assert/strict";
 import { test } from "node:test";
 import { isError } from "@skerry/core/contract/errors.ts";
-import { deliveryOf } from "./delivery-flags.ts";
+import { deliveryOf as read } from "./delivery-flags.ts";
 
+const NONE = { retries: undefined, "retry-on": undefined, "retry-budget": undefined, "retry-backoff": undefined };
+const deliveryOf = (flags: Partial<Parameters<typeof read>[0]>, before?: Parameters<typeof read>[1]) =>
+  read({ timeout: [], ...NONE, ...flags }, before);
 const isInvalid = (error: unknown) => isError(error, "invalid");
 
 test("timeouts are said in one flag or several, beside what was there, and taken back", () => {
@@ -17,4 +20,17 @@ test("timeouts are said in one flag or several, beside what was there, and taken
     throws(() => deliveryOf({ timeout: [text] }), isInvalid, text);
   }
   throws(() => deliveryOf({ timeout: ["default", "head=5s"] }), isInvalid);
+});
+
+test("retries are said by their number, the rest beside what was there, and taken back with 0", () => {
+  const before = { retries: { attempts: 1, budgetPercent: 20 } };
+  deepEqual(deliveryOf({ retries: "2", "retry-on": "503, timeout", "retry-backoff": "50ms" }), {
+    retries: { attempts: 2, on: ["503", "timeout"], backoffMs: 50 },
+  });
+  deepEqual(deliveryOf({ "retry-budget": "5%" }, before), { retries: { attempts: 1, budgetPercent: 5 } });
+  deepEqual(deliveryOf({ retries: "3" }, before), { retries: { attempts: 3, budgetPercent: 20 } });
+  deepEqual(deliveryOf({ retries: "0" }, before), { retries: null });
+  for (const flags of [{ retries: "x" }, { "retry-on": "503" }, { retries: "1", "retry-budget": "-1" }]) {
+    throws(() => deliveryOf(flags), isInvalid, JSON.stringify(flags));
+  }
 });

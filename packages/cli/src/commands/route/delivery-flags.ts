@@ -3,6 +3,7 @@ import type { RouteView } from "@skerry/core/contract/api/route.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import type { Flags } from "../command.ts";
 
+type Retries = NonNullable<RouteView["spec"]["retries"]>;
 type Timeouts = NonNullable<RouteView["spec"]["timeouts"]>;
 
 export const DELIVERY_OPTIONS = {
@@ -10,6 +11,16 @@ export const DELIVERY_OPTIONS = {
     type: "array",
     describe: "connect=2s, head=30s, body=30s or total=2m: 504 beyond (again for more); default: as usual",
   },
+  retries: {
+    type: "string",
+    describe: "Send a request again, where it is safe, at most so often (GET, PUT ..., never POST); 0: no more",
+  },
+  "retry-on": {
+    type: "string",
+    describe: "When: connect, reset, 502, 503, 504, timeout (comma between); default: all but timeout",
+  },
+  "retry-budget": { type: "string", describe: "Most that are sent again, in percent of the requests (default 10)" },
+  "retry-backoff": { type: "string", describe: "The random pause before is up to this, then grows (default 25ms)" },
 } as const;
 type DeliveryFlags = Flags<typeof DELIVERY_OPTIONS>;
 
@@ -22,15 +33,54 @@ const FIELDS: Readonly<Record<string, keyof Timeouts>> = {
 
 /** What is not said is not there; null is as usual again. `before`: what the route has. @throws `invalid`. */
 export function deliveryOf(
-  { timeout }: DeliveryFlags,
-  before: Pick<RouteView["spec"], "timeouts"> = {},
-): { readonly timeouts?: Timeouts | null } {
-  return timeout.length === 0 ? {} : { timeouts: timeoutsOf(timeout, before.timeouts) };
+  flags: DeliveryFlags,
+  before: Pick<RouteView["spec"], "timeouts" | "retries"> = {},
+): { readonly timeouts?: Timeouts | null; readonly retries?: Retries | null } {
+  return {
+    ...(flags.timeout.length === 0 ? {} : { timeouts: timeoutsOf(flags.timeout, before.timeouts) }),
+    ...(namesRetries(flags) ? { retries: retriesOf(flags, before.retries) } : {}),
+  };
+}
+
+/** For one that is made: nothing is taken back. */
+export function newDelivery(flags: DeliveryFlags): { readonly timeouts?: Timeouts; readonly retries?: Retries } {
+  const { timeouts, retries } = deliveryOf(flags);
+  return { ...(timeouts && { timeouts }), ...(retries && { retries }) };
 }
 
 /** Whether anything is said of it: what a route has of it is then read first. */
-export function namesDelivery({ timeout }: DeliveryFlags): boolean {
-  return timeout.length > 0;
+export function namesDelivery(flags: DeliveryFlags): boolean {
+  return flags.timeout.length > 0 || namesRetries(flags);
+}
+
+function namesRetries(flags: DeliveryFlags): boolean {
+  return RETRY_FLAGS.some((flag) => flags[flag] !== undefined);
+}
+
+const RETRY_FLAGS = ["retries", "retry-on", "retry-budget", "retry-backoff"] as const;
+
+function retriesOf(flags: DeliveryFlags, before: Retries | undefined): Retries | null {
+  const attempts = flags.retries === undefined ? before?.attempts : wholeNumberOf(flags.retries, "--retries");
+  if (attempts === 0) return null;
+  if (attempts === undefined) {
+    throw new SkerryError("invalid", "--retries is missing: how often is a request sent again at most?", {
+      hint: "Like this: --retries 2",
+    });
+  }
+  const { "retry-on": on, "retry-budget": budget, "retry-backoff": backoff } = flags;
+  return {
+    ...before,
+    attempts,
+    ...(on === undefined ? {} : { on: on.split(",").map((cause) => cause.trim()) as NonNullable<Retries["on"]> }),
+    ...(budget === undefined ? {} : { budgetPercent: wholeNumberOf(budget.replace(/%$/, ""), "--retry-budget") }),
+    ...(backoff === undefined ? {} : { backoffMs: millisecondsOf(backoff, "--retry-backoff") }),
+  };
+}
+
+/** @throws `invalid` */
+function wholeNumberOf(text: string, flag: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new SkerryError("invalid", `${flag}: ${JSON.stringify(text)} is no whole number.`);
 }
 
 function timeoutsOf(texts: readonly string[], before: Timeouts = {}): Timeouts | null {

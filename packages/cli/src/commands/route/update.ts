@@ -52,7 +52,7 @@ export default defineCommand({
     };
     if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved && !changesParts) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --to, --protocol, --proxy-protocol, --client-ca, --upstream-ca, --timeout, --label, --tag, --path or what it asks for.",
+        hint: "Say --to, --protocol, --proxy-protocol, --client-ca, --upstream-ca, --timeout, --retries, --label, --tag, --path or what it asks for.",
       });
     }
     const [name = ""] = args;

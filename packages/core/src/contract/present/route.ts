@@ -10,6 +10,7 @@ export const routePresentation: Presentation<RouteView> = {
   facts: [
     { title: "PROXY PROTOCOL", value: ({ spec }) => spec.proxyProtocol ?? [] },
     { title: "TIMEOUTS", value: ({ spec }) => timeoutsOf(spec.timeouts) },
+    { title: "RETRIES", value: ({ spec }) => retriesOf(spec.retries) },
     { title: "FORWARDED BY", value: ({ status }) => forwarderOf(status) },
     { title: "CONNECTIONS", value: ({ status }) => connectionsOf(status) },
     { title: "TRAFFIC", value: ({ status }) => trafficOf(status) },
@@ -43,6 +44,19 @@ function timeoutsOf(timeouts: RouteView["spec"]["timeouts"] = {}): readonly stri
     ([name, ms]) => `${name.replace(/Ms$/, "")} ${formatMs(ms)}`,
   );
   return said.length === 0 ? [] : [said.join(", ")];
+}
+
+function retriesOf(retries: RouteView["spec"]["retries"]): readonly string[] {
+  if (retries === undefined) return [];
+  const { attempts, on, budgetPercent, backoffMs } = retries;
+  return [
+    [
+      `${attempts} at most`,
+      ...(on === undefined ? [] : [`on ${on.join(", ")}`]),
+      ...(budgetPercent === undefined ? [] : [`budget ${budgetPercent} %`]),
+      ...(backoffMs === undefined ? [] : [`pause ${formatMs(backoffMs)}`]),
+    ].join("; "),
+  ];
 }
 
 function formatMs(ms: number): string {

@@ -4,8 +4,10 @@ import type { Random } from "../../domain/ports.ts";
 import type { Flusher } from "../http2/flusher.ts";
 import type { RouteTable } from "../routing/route-table.ts";
 import type { Deadlines } from "./deadlines.ts";
+import type { KeptBytes } from "./kept-body.ts";
 import type { Names, Resolve } from "./names.ts";
 import type { ProxyStats, RequestRecord } from "./records.ts";
+import type { RouteRepeating } from "./repeating.ts";
 import type { RouteTimes } from "./times.ts";
 
 export type ProxyLimits = { readonly [K in keyof typeof LIMITS.proxy]: number };
@@ -40,6 +42,8 @@ export interface Context {
   readonly limits: ProxyLimits;
   readonly stats: ProxyStats;
   readonly times: RouteTimes;
+  readonly repeating: RouteRepeating;
+  readonly kept: KeptBytes;
   readonly deadlines: Deadlines;
   readonly names: Names;
   readonly http2: Http2Limits;

@@ -8,47 +8,31 @@ import type { TableEntry } from "../table.ts";
 import { clientCertLine, peerRefusal } from "../tls/peer.ts";
 import type { BackendState } from "../upstreams/state.ts";
 import { withStickyCookie } from "../upstreams/sticky.ts";
-import type { Asking, Member } from "./choice.ts";
+import type { Member } from "./choice.ts";
 import type { Context } from "./context.ts";
 import { explained, wishesOf } from "./explained.ts";
 import { errorId, isRequestId } from "./heads.ts";
-import {
-  IDLE_TUNNEL,
-  LOOP,
-  NO_CONNECTION,
-  NO_HEAD,
-  NO_PROGRESS,
-  NO_ROUTE,
-  NO_UPSTREAM,
-  NOT_ASKED,
-  OVERLOADED,
-  SLOW_BODY,
-  TOO_LONG,
-} from "./own-errors.ts";
-import type { ConnectionTaker } from "./pool.ts";
+import { IDEMPOTENT } from "./methods.ts";
+import { LOOP, NO_ROUTE, NO_UPSTREAM, NOT_ASKED, OVERLOADED, SLOW_BODY, TOO_LATE, TOO_LONG } from "./own-errors.ts";
+import { type Asker, PersistentUpstream } from "./persistent.ts";
 import { countRequest, type RequestRecord } from "./records.ts";
-import type { AnswerTaker, ClientSide, UpstreamSide } from "./sides.ts";
+import type { ClientSide, UpstreamSide } from "./sides.ts";
 import type { Times } from "./times.ts";
+import { Tunnel } from "./tunnel.ts";
 import type { UpstreamPools } from "./upstream-pools.ts";
-
-/** RFC 9110 9.2.2: asking twice is asking once. */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
 /** A head that came alone is held so long: in the second turn a reset behind it is read, in the third the socket is closed. */
 const HELD_TURNS = 3;
 
-/** Which sides of a tunnel have sent their last byte. */
-const CLIENT_HALF = 1;
-const UPSTREAM_HALF = 2;
-
 /** Waits for a connection, then sends, then waits for the answer, then passes it on. */
 type Phase = "connect" | "send" | "wait" | "answer" | "tunnel" | "over";
 
-export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable {
+export class Exchange implements Asker, Flushable {
   readonly head: RequestHead;
   readonly id: string;
   readonly isHeadRequest: boolean;
   readonly isUpgrade: boolean;
+  times: Times;
 
   readonly #context: Context;
   readonly #pools: UpstreamPools;
@@ -65,8 +49,8 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
   /** Backends that gave no connection. */
   #tried: readonly Member[] = NONE;
   #upstream: UpstreamSide | undefined;
+  #persistent: PersistentUpstream | undefined;
   #phase: Phase = "connect";
-  #times: Times;
   #hasRetried = false;
   /** Chunked bodies go through as they stand on the wire: both sides speak HTTP/1.1. */
   #asChunks = false;
@@ -74,12 +58,12 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
   #held: ResponseHead | undefined;
   #turns = 0;
   #status = 0;
-  #endedHalves = 0;
+  #tunnel: Tunnel | undefined;
 
   constructor(context: Context, pools: UpstreamPools, client: ClientSide, head: RequestHead) {
     this.#pools = pools;
     this.#context = context;
-    this.#times = context.times.usual;
+    this.times = context.times.usual;
     this.#client = client;
     this.head = head;
     this.id = isRequestId(head.requestId) ? head.requestId : context.nextRequestId();
@@ -114,7 +98,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
     else if (found instanceof Refusal) this.#answerOwn(new SkerryError(found.id, found.message));
     else {
       this.#entry = found;
-      this.#times = this.#context.times.of(found.timeouts);
+      this.times = this.#context.times.of(found.timeouts);
       const refused = peerRefusal(found.clientTls, this.#client.peer, this.#context.options.wallMs);
       if (refused !== undefined) this.#answerOwn(refused);
       else this.#connect(this.#pools.choose(found.upstream, this, NONE), false, () => NO_UPSTREAM);
@@ -129,10 +113,17 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
     }
     this.#phase = "connect";
     this.#member = member;
-    this.#told = member.state;
-    member.state.begin();
-    this.#wait(this.#times.connectMs);
-    member.pool.take(this, isFresh);
+    this.#wait(this.times.connectMs);
+    const rules = this.#context.repeating.of(this.#entry as TableEntry);
+    if (rules === undefined) {
+      this.#told = member.state;
+      member.state.begin();
+      member.pool.take(this, isFresh);
+    } else {
+      this.#persistent = new PersistentUpstream(this.#context, this.#pools, this, this.#entry as TableEntry, rules);
+      this.#upstream = this.#persistent;
+      this.#persistent.begin(member);
+    }
   }
 
   onConnection(upstream: UpstreamSide): void {
@@ -178,7 +169,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
     this.#bytesIn += to - from;
     this.#upstream.sendBody(buffer.subarray(from, to));
     if (this.#phase !== "send") return;
-    this.#wait(this.#upstream.isBlocked ? this.#times.bodyMs : this.#context.limits.clientBodyIdleMs);
+    this.#wait(this.#upstream.isBlocked ? this.times.bodyMs : this.#context.limits.clientBodyIdleMs);
   }
 
   /** The request's body has been given to its end. `trailers` are header lines, empty when they came as chunks. */
@@ -190,7 +181,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
 
   #onSent(): void {
     this.#phase = "wait";
-    this.#wait(this.#times.headMs);
+    this.#wait(this.times.headMs);
     if (this.#client.hasEnded) this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
   }
 
@@ -245,13 +236,13 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
       return;
     }
     client.flush();
-    this.#wait(client.isBlocked ? this.#context.limits.clientReadIdleMs : this.#times.bodyMs);
+    this.#wait(client.isBlocked ? this.#context.limits.clientReadIdleMs : this.times.bodyMs);
     if (client.isBlocked) upstream.pause();
   }
 
   /** The head came alone: an upstream that breaks off at once is told of, and a body that comes at once goes with it. */
   #holdHead(): void {
-    this.#wait(this.#times.bodyMs);
+    this.#wait(this.times.bodyMs);
     this.#turns = 0;
     this.#context.flusher.add(this);
   }
@@ -268,7 +259,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
 
   /** What was written to the client has gone. */
   onClientDrain(): void {
-    if (this.#phase === "answer") this.#wait(this.#times.bodyMs);
+    if (this.#phase === "answer") this.#wait(this.times.bodyMs);
     this.#upstream?.resume();
   }
 
@@ -279,47 +270,36 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
     }
     this.#phase = "tunnel";
     this.#status = 101;
-    this.#client.setDeadline(this.#context.limits.tunnelIdleMs);
+    this.#tunnel = new Tunnel(this.#client, this.#upstream as UpstreamSide, this.#context.limits);
     this.#client.switchProtocols(this.#stuck(head));
   }
 
   fromTunnel(buffer: Buffer, from: number, to: number): void {
-    const upstream = this.#upstream as UpstreamSide;
-    upstream.sendBody(buffer.subarray(from, to));
-    if (upstream.isBlocked) this.#client.pauseBody();
-    this.#keepTunnel();
+    this.#tunnel?.fromClient(buffer, from, to);
   }
 
   onTunnelBytes(buffer: Buffer, from: number, to: number): void {
-    this.#client.sendBody(buffer, from, to);
-    if (this.#client.isBlocked) (this.#upstream as UpstreamSide).pause();
-    this.#keepTunnel();
-  }
-
-  #keepTunnel(): void {
-    const { tunnelIdleMs, halfClosedMs } = this.#context.limits;
-    this.#client.setDeadline(this.#endedHalves === 0 ? tunnelIdleMs : halfClosedMs);
+    this.#tunnel?.fromUpstream(buffer, from, to);
   }
 
   onTunnelEnd(): void {
-    this.#endTunnelHalf(UPSTREAM_HALF, this.#client);
+    this.#tunnel?.endUpstream();
+    this.#endTunnel();
   }
 
   /** The client sends no more. */
   onClientEnd(): void {
-    if (this.#phase === "tunnel") this.#endTunnelHalf(CLIENT_HALF, this.#upstream as UpstreamSide);
-    else if (!this.#client.isRequestRead) this.#client.destroy();
+    if (this.#phase === "tunnel") {
+      this.#tunnel?.endClient();
+      this.#endTunnel();
+    } else if (!this.#client.isRequestRead) this.#client.destroy();
     else if (this.#phase === "wait" || this.#phase === "connect")
       this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
   }
 
-  /** Told more than once. */
-  #endTunnelHalf(half: number, other: ClientSide | UpstreamSide): void {
-    if ((this.#endedHalves & half) !== 0) return;
-    this.#endedHalves |= half;
-    other.endTunnelHalf();
-    this.#keepTunnel();
-    if (this.#endedHalves !== CLIENT_HALF + UPSTREAM_HALF) return;
+  /** When both sides have sent their last byte. */
+  #endTunnel(): void {
+    if (this.#tunnel?.isOver !== true || this.#phase === "over") return;
     const upstream = this.#upstream as UpstreamSide;
     this.#end(undefined);
     upstream.endTunnel();
@@ -345,26 +325,39 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
   }
 
   onDeadline(): void {
-    const isWaiting = this.#phase === "connect" || this.#phase === "wait";
-    if (this.#phase === "tunnel") this.#break(IDLE_TUNNEL);
+    const phase = this.#phase as keyof typeof TOO_LATE;
+    const isWaiting = phase === "connect" || phase === "wait";
     // Who has closed his side for so long is gone: nobody is to blame for an answer that came late.
-    else if (isWaiting && this.#client.hasEnded) this.#client.destroy();
-    else if (this.#leftMs() <= 0) this.#break(TOO_LONG);
-    else if (this.#phase === "connect") this.#break(NO_CONNECTION);
-    else if (this.#phase === "send" && this.takesBody) this.#break(SLOW_BODY);
-    else if (this.#phase === "answer" && this.#client.isBlocked) this.#client.destroy();
-    else this.#break(this.#phase === "wait" ? NO_HEAD : NO_PROGRESS);
+    if (isWaiting && this.#client.hasEnded) this.#client.destroy();
+    else if (phase !== "tunnel" && this.#leftMs() <= 0) this.#break(TOO_LONG);
+    else if (phase === "send" && this.takesBody) this.#break(SLOW_BODY);
+    else if (phase === "answer" && this.#client.isBlocked) this.#client.destroy();
+    else if (this.#persistent === undefined || !isWaiting) this.#break(TOO_LATE[phase]);
+    else this.#persistent.onDeadline();
+  }
+
+  chose(member: Member): void {
+    this.#member = member;
+  }
+
+  waitFor(forMs: number): void {
+    this.#wait(forMs);
+    if (this.#client.hasEnded) this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
+  }
+
+  fail(error: SkerryError): void {
+    this.#break(error);
   }
 
   /** Of the time that the route gives for all of it. */
   #leftMs(): number {
-    return this.#startMs + this.#times.totalMs - this.#context.options.monotonicMs();
+    return this.#startMs + this.times.totalMs - this.#context.options.monotonicMs();
   }
 
   /** Times that a route gives may be shorter than what the coarse clock is behind. */
   #wait(forMs: number): void {
     const { times, options, coarseMs } = this.#context;
-    if (this.#times === times.usual) this.#client.setDeadline(forMs);
+    if (this.times === times.usual) this.#client.setDeadline(forMs);
     else this.#client.setDeadline(Math.min(forMs, this.#leftMs()) + options.monotonicMs() - coarseMs);
   }
 
@@ -400,6 +393,7 @@ export class Exchange implements ConnectionTaker, AnswerTaker, Asking, Flushable
   #tellEnd(error: RequestRecord["error"]): void {
     this.#told?.end(error, this.#context.coarseMs);
     this.#told = undefined;
+    this.#persistent?.tellEnd(error);
   }
 
   /** Once, however it ends. */

@@ -14,17 +14,25 @@ export const OVERLOADED = new SkerryError("exhausted/overload", "The gateway has
   retryAfterMs: 1000,
   hint: "Try again later.",
 });
-export const NO_CONNECTION = new SkerryError(
+const NO_CONNECTION = new SkerryError(
   "unavailable/connect-timeout",
   "There was no connection to the upstream in time.",
 );
-export const NO_HEAD = new SkerryError("unavailable/head-timeout", "The upstream did not begin its answer in time.");
-export const NO_PROGRESS = new SkerryError("unavailable/body-timeout", "The upstream stood still for too long.");
+const NO_HEAD = new SkerryError("unavailable/head-timeout", "The upstream did not begin its answer in time.");
+const NO_PROGRESS = new SkerryError("unavailable/body-timeout", "The upstream stood still for too long.");
 export const TOO_LONG = new SkerryError(
   "unavailable/total-timeout",
   "The answer was not whole within the time that the route gives.",
 );
-export const IDLE_TUNNEL = new SkerryError("unavailable/timeout", "Nothing went through the tunnel for too long.");
+const IDLE_TUNNEL = new SkerryError("unavailable/timeout", "Nothing went through the tunnel for too long.");
+/** What did not happen in time, by what was waited for. */
+export const TOO_LATE = {
+  connect: NO_CONNECTION,
+  send: NO_PROGRESS,
+  wait: NO_HEAD,
+  answer: NO_PROGRESS,
+  tunnel: IDLE_TUNNEL,
+} as const;
 export const NOT_ASKED = new SkerryError(
   "unavailable/upstream",
   "The upstream switched protocols without being asked.",

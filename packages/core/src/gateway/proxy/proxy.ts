@@ -14,6 +14,7 @@ import { H2Client } from "./h2-client.ts";
 import { Names } from "./names.ts";
 import { peerOf } from "./peer.ts";
 import { emptyStats, type ProxyStats } from "./records.ts";
+import { RouteRepeating } from "./repeating.ts";
 import type { ProxyClient } from "./sides.ts";
 import { Sweeper } from "./sweeper.ts";
 import { RouteTimes } from "./times.ts";
@@ -69,6 +70,8 @@ class SocketPath implements DataPath {
       limits: options.limits,
       stats: emptyStats(),
       times: new RouteTimes(options.limits),
+      repeating: new RouteRepeating(monotonicMs),
+      kept: { bytes: 0 },
       ...{ deadlines, names, flusher: new Flusher(), http2: options.http2 ?? LIMITS.http2 },
       table: compileTable([]),
       isDraining: false,

@@ -48,6 +48,9 @@ export interface ProxyStats {
   upstreamConnections: number;
   /** Circles of consistent hashing that were made. */
   ringBuilds: number;
+  /** Requests that were sent again, and those that were not because the budget was used up. */
+  retries: number;
+  retriesRefused: number;
   /** Bytes of bodies from clients, and of answers to them, of requests that have ended. */
   bytesIn: number;
   bytesOut: number;
@@ -69,6 +72,8 @@ export function emptyStats(): ProxyStats {
     upstreamErrors: 0,
     upstreamConnections: 0,
     ringBuilds: 0,
+    retries: 0,
+    retriesRefused: 0,
     bytesIn: 0,
     bytesOut: 0,
     latency: new Array(LATENCY_BUCKETS_MS.length + 1).fill(0),

@@ -1,0 +1,2 @@
+/** RFC 9110 9.2.2: asking twice is asking once. */
+export const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
