@@ -272,10 +272,6 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
     this.#upstream?.resume();
   }
 
-  leaveBuffer(): void {
-    this.#upstream?.leaveBuffer();
-  }
-
   finish(isRequestSent: boolean): void {
     this.#end();
     this.#upstream?.finish(isRequestSent);
