@@ -4,6 +4,18 @@ export interface Flushable {
   flush(): void;
 }
 
+/** Calls `run` at the end of the turn after so many. */
+export function afterTurns(flusher: Flusher, turns: number, run: () => void): void {
+  let left = turns;
+  const one: Flushable = {
+    flush() {
+      if (--left > 0) flusher.add(one);
+      else run();
+    },
+  };
+  flusher.add(one);
+}
+
 export class Flusher {
   #waiting: Flushable[] = [];
   #isDue = false;

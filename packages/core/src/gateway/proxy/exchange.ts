@@ -1,21 +1,22 @@
 /** One request and its answer: finds the route, takes a connection, passes bytes both ways, gives up in time. */
-import { SkerryError } from "../../domain/errors.ts";
+import type { SkerryError } from "../../domain/errors.ts";
 import { Refusal } from "../http1/grammar.ts";
 import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
-import type { Flushable } from "../http2/flusher.ts";
+import { afterTurns } from "../http2/flusher.ts";
 import type { TableEntry } from "../table.ts";
-import { clientCertLine, peerRefusal } from "../tls/peer.ts";
+import { clientCertLine } from "../tls/peer.ts";
 import type { BackendState } from "../upstreams/state.ts";
 import { withStickyCookie } from "../upstreams/sticky.ts";
 import type { Member } from "./choice.ts";
 import type { Context } from "./context.ts";
 import { explained, wishesOf } from "./explained.ts";
+import { refusalOf } from "./gate.ts";
 import { errorId, isRequestId } from "./heads.ts";
 import { IDEMPOTENT } from "./methods.ts";
-import { LOOP, NO_ROUTE, NO_UPSTREAM, NOT_ASKED, OVERLOADED, SLOW_BODY, TOO_LATE, TOO_LONG } from "./own-errors.ts";
+import { NO_UPSTREAM, NOT_ASKED, SLOW_BODY, TOO_LATE, TOO_LONG } from "./own-errors.ts";
 import { type Asker, PersistentUpstream } from "./persistent.ts";
-import { countRequest, type RequestRecord } from "./records.ts";
+import { countRequest, type RequestRecord, recordOf } from "./records.ts";
 import type { ClientSide, UpstreamSide } from "./sides.ts";
 import type { Times } from "./times.ts";
 import { Tunnel } from "./tunnel.ts";
@@ -27,7 +28,7 @@ const HELD_TURNS = 3;
 /** Waits for a connection, then sends, then waits for the answer, then passes it on. */
 type Phase = "connect" | "send" | "wait" | "answer" | "tunnel" | "over";
 
-export class Exchange implements Asker, Flushable {
+export class Exchange implements Asker {
   readonly head: RequestHead;
   readonly id: string;
   readonly isHeadRequest: boolean;
@@ -56,7 +57,6 @@ export class Exchange implements Asker, Flushable {
   #asChunks = false;
   /** Of an answer: the client side has not got it. */
   #held: ResponseHead | undefined;
-  #turns = 0;
   #status = 0;
   #tunnel: Tunnel | undefined;
 
@@ -90,19 +90,18 @@ export class Exchange implements Asker, Flushable {
   }
 
   begin(): void {
-    const { limits, stats, table } = this.#context;
-    const found = table.find(this.head);
-    if (stats.inFlight > limits.maxInFlight) this.#answerOwn(OVERLOADED);
-    else if (this.head.hops >= limits.maxHops) this.#answerOwn(LOOP);
-    else if (found === undefined) this.#answerOwn(NO_ROUTE);
-    else if (found instanceof Refusal) this.#answerOwn(new SkerryError(found.id, found.message));
-    else {
+    const found = this.#context.table.find(this.head);
+    const refused = refusalOf(this.#context, this.head, found, this.#client.peer);
+    if (found !== undefined && !(found instanceof Refusal)) {
       this.#entry = found;
       this.times = this.#context.times.of(found.timeouts);
-      const refused = peerRefusal(found.clientTls, this.#client.peer, this.#context.options.wallMs);
-      if (refused !== undefined) this.#answerOwn(refused);
-      else this.#connect(this.#pools.choose(found.upstream, this, NONE), false, () => NO_UPSTREAM);
     }
+    if (refused !== undefined) this.#answerOwn(refused);
+    else this.#connect(this.#choose(NONE), false, () => NO_UPSTREAM);
+  }
+
+  #choose(tried: readonly Member[]): Member | undefined {
+    return this.#pools.choose((this.#entry as TableEntry).upstream, this, tried);
   }
 
   /** `otherwise`: the answer when there is nobody to connect to. */
@@ -148,22 +147,17 @@ export class Exchange implements Asker, Flushable {
     this.#tried = [...this.#tried, this.#member as Member];
     this.#tellEnd(errorId(error));
     const mayTryAnother = error.code === "unavailable" || error.code === "exhausted";
-    const another = mayTryAnother
-      ? this.#pools.choose((this.#entry as TableEntry).upstream, this, this.#tried)
-      : undefined;
-    this.#connect(another, false, () => error);
+    this.#connect(mayTryAnother ? this.#choose(this.#tried) : undefined, false, () => error);
   }
 
-  /** Chunks may be a byte each. */
   corkRequest(): void {
-    if (this.head.bodyBytes === CHUNKED) this.#upstream?.cork();
+    if (this.head.bodyBytes === CHUNKED) this.#upstream?.cork(); // they may be a byte each
   }
 
   uncorkRequest(): void {
     this.#upstream?.uncork();
   }
 
-  /** A range of the request's body. */
   sendBody(buffer: Buffer, from: number, to: number): void {
     if (this.#upstream === undefined) return;
     this.#bytesIn += to - from;
@@ -201,10 +195,15 @@ export class Exchange implements Asker, Flushable {
     this.#held = head;
   }
 
-  #stuck(head: ResponseHead): ResponseHead {
-    const sticky = this.#entry?.upstream.sticky;
-    if (sticky === undefined) return head;
-    return withStickyCookie(head, sticky, this.#member?.stickyValue, this.head, this.#client.peer.tls !== undefined);
+  #shown(head: ResponseHead): ResponseHead {
+    const stuck = withStickyCookie(
+      head,
+      this.#entry?.upstream.sticky,
+      this.#member?.stickyValue,
+      this.head,
+      this.#client,
+    );
+    return explained(stuck, this.head, this.#entry, this.#context.options);
   }
 
   onBody(buffer: Buffer, from: number, to: number): void {
@@ -215,7 +214,7 @@ export class Exchange implements Asker, Flushable {
   #sendHead(head: ResponseHead): void {
     this.#held = undefined;
     this.#status = head.status;
-    this.#client.sendHead(explained(this.#stuck(head), this.head, this.#entry, this.#context.options), this.#asChunks);
+    this.#client.sendHead(this.#shown(head), this.#asChunks);
   }
 
   onBatch(isLast: boolean, trailers: string): void {
@@ -243,18 +242,11 @@ export class Exchange implements Asker, Flushable {
   /** The head came alone: an upstream that breaks off at once is told of, and a body that comes at once goes with it. */
   #holdHead(): void {
     this.#wait(this.times.bodyMs);
-    this.#turns = 0;
-    this.#context.flusher.add(this);
-  }
-
-  /** At the end of a turn of the loop. After a few the head goes without a body. */
-  flush(): void {
-    if (this.#held === undefined || this.#phase !== "answer") return;
-    if (++this.#turns < HELD_TURNS) this.#context.flusher.add(this);
-    else {
+    afterTurns(this.#context.flusher, HELD_TURNS, () => {
+      if (this.#held === undefined || this.#phase !== "answer") return;
       this.#sendHead(this.#held);
       this.onBatch(false, "");
-    }
+    });
   }
 
   /** What was written to the client has gone. */
@@ -265,13 +257,15 @@ export class Exchange implements Asker, Flushable {
 
   onSwitch(head: ResponseHead): void {
     if (!this.head.isUpgrade) {
-      this.#break(NOT_ASKED);
+      this.fail(NOT_ASKED);
       return;
     }
     this.#phase = "tunnel";
     this.#status = 101;
-    this.#tunnel = new Tunnel(this.#client, this.#upstream as UpstreamSide, this.#context.limits);
-    this.#client.switchProtocols(this.#stuck(head));
+    this.#tunnel = new Tunnel(this.#client, this.#upstream as UpstreamSide, this.#context.limits, () =>
+      this.#endTunnel(),
+    );
+    this.#client.switchProtocols(this.#shown(head));
   }
 
   fromTunnel(buffer: Buffer, from: number, to: number): void {
@@ -284,22 +278,19 @@ export class Exchange implements Asker, Flushable {
 
   onTunnelEnd(): void {
     this.#tunnel?.endUpstream();
-    this.#endTunnel();
   }
 
   /** The client sends no more. */
   onClientEnd(): void {
-    if (this.#phase === "tunnel") {
-      this.#tunnel?.endClient();
-      this.#endTunnel();
-    } else if (!this.#client.isRequestRead) this.#client.destroy();
+    if (this.#tunnel !== undefined) this.#tunnel.endClient();
+    else if (!this.#client.isRequestRead) this.#client.destroy();
     else if (this.#phase === "wait" || this.#phase === "connect")
       this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
   }
 
   /** When both sides have sent their last byte. */
   #endTunnel(): void {
-    if (this.#tunnel?.isOver !== true || this.#phase === "over") return;
+    if (this.#phase === "over") return;
     const upstream = this.#upstream as UpstreamSide;
     this.#end(undefined);
     upstream.endTunnel();
@@ -315,13 +306,8 @@ export class Exchange implements Asker, Flushable {
       this.#hasRetried = true;
       this.#upstream = undefined;
       this.#tellEnd(errorId(error));
-      this.#connect(this.#pools.choose((this.#entry as TableEntry).upstream, this, NONE), true, () => error);
-    } else this.#break(error);
-  }
-
-  /** The request's body is not HTTP. */
-  refuse(refusal: Refusal): void {
-    this.#break(new SkerryError(refusal.id, refusal.message));
+      this.#connect(this.#choose(NONE), true, () => error);
+    } else this.fail(error);
   }
 
   onDeadline(): void {
@@ -329,10 +315,10 @@ export class Exchange implements Asker, Flushable {
     const isWaiting = phase === "connect" || phase === "wait";
     // Who has closed his side for so long is gone: nobody is to blame for an answer that came late.
     if (isWaiting && this.#client.hasEnded) this.#client.destroy();
-    else if (phase !== "tunnel" && this.#leftMs() <= 0) this.#break(TOO_LONG);
-    else if (phase === "send" && this.takesBody) this.#break(SLOW_BODY);
+    else if (phase !== "tunnel" && this.#leftMs() <= 0) this.fail(TOO_LONG);
+    else if (phase === "send" && this.takesBody) this.fail(SLOW_BODY);
     else if (phase === "answer" && this.#client.isBlocked) this.#client.destroy();
-    else if (this.#persistent === undefined || !isWaiting) this.#break(TOO_LATE[phase]);
+    else if (this.#persistent === undefined || !isWaiting) this.fail(TOO_LATE[phase]);
     else this.#persistent.onDeadline();
   }
 
@@ -343,10 +329,6 @@ export class Exchange implements Asker, Flushable {
   waitFor(forMs: number): void {
     this.#wait(forMs);
     if (this.#client.hasEnded) this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
-  }
-
-  fail(error: SkerryError): void {
-    this.#break(error);
   }
 
   /** Of the time that the route gives for all of it. */
@@ -361,7 +343,6 @@ export class Exchange implements Asker, Flushable {
     else this.#client.setDeadline(Math.min(forMs, this.#leftMs()) + options.monotonicMs() - coarseMs);
   }
 
-  /** The client is gone. */
   abort(): void {
     if (this.#phase === "over") return;
     const upstream = this.#upstream;
@@ -370,17 +351,15 @@ export class Exchange implements Asker, Flushable {
   }
 
   /** Answers with the error when nothing of an answer was written, else cuts the connection: it must not look whole. */
-  #break(error: SkerryError): void {
+  fail(error: SkerryError): void {
     const upstream = this.#upstream;
     const mayAnswer = this.#held !== undefined || (this.#phase !== "answer" && this.#phase !== "tunnel");
     if (mayAnswer) this.#answerOwn(error);
-    else this.#cut(errorId(error));
+    else {
+      this.#end(errorId(error));
+      this.#client.cut();
+    }
     upstream?.abandon();
-  }
-
-  #cut(error: RequestRecord["error"]): void {
-    this.#end(error);
-    this.#client.cut();
   }
 
   #answerOwn(error: SkerryError): void {
@@ -401,17 +380,9 @@ export class Exchange implements Asker, Flushable {
     this.#phase = "over";
     this.#tellEnd(error);
     const { options, stats } = this.#context;
-    const { peer } = this.#client;
-    const query = this.head.target.indexOf("?");
-    const record: RequestRecord = {
+    const record = recordOf(this.head, this.#client.peer, {
       id: this.id,
       routeId: this.#entry?.id,
-      client: peer.address,
-      protocol: this.head.isHttp10 ? "HTTP/1.0" : peer.protocol,
-      tls: peer.tls,
-      method: this.head.method,
-      host: this.head.host,
-      path: query < 0 ? this.head.target : this.head.target.slice(0, query),
       status: this.#status,
       durationMs: options.monotonicMs() - this.#startMs,
       upstreamMs: this.#headMs === 0 ? undefined : this.#headMs - this.#askedMs,
@@ -419,7 +390,7 @@ export class Exchange implements Asker, Flushable {
       bytesOut: this.#client.bytesOut - this.#bytesOutBefore,
       upstream: this.#member?.pool.name,
       error,
-    };
+    });
     stats.inFlight--;
     countRequest(stats, record);
     options.onRequest(record);

@@ -193,7 +193,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
     const end = this.#body.take(buffer, from, to, this.#passBody);
     exchange.uncorkRequest();
     if (this.#body.refusal !== undefined) {
-      exchange.refuse(this.#body.refusal);
+      exchange.fail(new SkerryError(this.#body.refusal.id, this.#body.refusal.message));
       return to;
     }
     if (this.#body.done) {

@@ -1,6 +1,5 @@
 /** A request on an HTTP/2 connection of a client, and its answer. */
-import type { SkerryError } from "../../domain/errors.ts";
-import { Refusal } from "../http1/grammar.ts";
+import { SkerryError } from "../../domain/errors.ts";
 import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { trailerLines } from "../http2/field-grammar.ts";
@@ -31,7 +30,7 @@ export interface StreamHome {
   forwardedFor(hostHeader: string): string;
 }
 
-const NOT_WEBSOCKET = new Refusal("unavailable/upstream", "The upstream's answer to the WebSocket's key is wrong.");
+const NOT_WEBSOCKET = new SkerryError("unavailable/upstream", "The upstream's answer to the WebSocket's key is wrong.");
 const REQUEST_ID = encodeName("x-request-id");
 
 export class H2ClientStream implements ClientSide, StreamOwner {
@@ -227,7 +226,7 @@ export class H2ClientStream implements ClientSide, StreamOwner {
 
   switchProtocols(head: ResponseHead): void {
     if (headerOf(head.lines, "sec-websocket-accept") !== acceptFor(this.#webSocketKey)) {
-      this.#exchange?.refuse(NOT_WEBSOCKET);
+      this.#exchange?.fail(NOT_WEBSOCKET);
       return;
     }
     this.#isTunnel = true;

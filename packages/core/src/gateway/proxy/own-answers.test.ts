@@ -33,7 +33,7 @@ async function failing(): Promise<ProxyWorld> {
     entry("slow.example", silent),
     shown,
   ];
-  world.proxy.setTable(compileTable(entries));
+  world.proxy.setTable(compileTable(entries), { put: entries, remove: [] });
   return world;
 }
 

@@ -1,5 +1,6 @@
 /** What the proxy tells about its work. */
 import type { ErrorId } from "../../domain/errors.ts";
+import type { RequestHead } from "../http1/request-head.ts";
 import type { Peer } from "../tls/peer.ts";
 
 export interface RequestRecord {
@@ -91,6 +92,30 @@ export function countRequest(stats: ProxyStats, record: RequestRecord): void {
   let bucket = 0;
   while (bucket < LATENCY_BUCKETS_MS.length && record.durationMs > (LATENCY_BUCKETS_MS[bucket] as number)) bucket++;
   stats.latency[bucket] = (stats.latency[bucket] ?? 0) + 1;
+}
+
+type Told = "client" | "protocol" | "tls" | "method" | "host" | "path";
+
+/** What the request's head and who sent it say of it, besides. */
+export function recordOf(head: RequestHead, peer: Peer, rest: Omit<RequestRecord, Told>): RequestRecord {
+  const query = head.target.indexOf("?");
+  return {
+    id: rest.id,
+    routeId: rest.routeId,
+    client: peer.address,
+    protocol: head.isHttp10 ? "HTTP/1.0" : peer.protocol,
+    tls: peer.tls,
+    method: head.method,
+    host: head.host,
+    path: query < 0 ? head.target : head.target.slice(0, query),
+    status: rest.status,
+    durationMs: rest.durationMs,
+    upstreamMs: rest.upstreamMs,
+    bytesIn: rest.bytesIn,
+    bytesOut: rest.bytesOut,
+    upstream: rest.upstream,
+    error: rest.error,
+  };
 }
 
 /** Where requests are counted and told. */

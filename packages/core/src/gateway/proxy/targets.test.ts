@@ -36,7 +36,7 @@ describe("the corpus of targets against the proxy", () => {
       const backends = [{ kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "" }] as const;
       entries.push({ id: name, name, host: "app.example", ...route, upstream: { backends, reach: "any" } });
     }
-    world.proxy.setTable(compileTable(entries));
+    world.proxy.setTable(compileTable(entries), { put: entries, remove: [] });
   });
   after(() => world[Symbol.asyncDispose]());
 

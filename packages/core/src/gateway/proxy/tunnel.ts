@@ -13,16 +13,15 @@ export class Tunnel {
   #clientHasEnded = false;
   #upstreamHasEnded = false;
 
-  constructor(client: ClientSide, upstream: UpstreamSide, limits: TunnelLimits) {
+  readonly #onOver: () => void;
+
+  /** `onOver` is called once, when both sides have sent their last byte. */
+  constructor(client: ClientSide, upstream: UpstreamSide, limits: TunnelLimits, onOver: () => void) {
+    this.#onOver = onOver;
     this.#client = client;
     this.#upstream = upstream;
     this.#limits = limits;
     this.#keep();
-  }
-
-  /** Both sides have sent their last byte. */
-  get isOver(): boolean {
-    return this.#clientHasEnded && this.#upstreamHasEnded;
   }
 
   fromClient(buffer: Buffer, from: number, to: number): void {
@@ -42,7 +41,7 @@ export class Tunnel {
     if (this.#clientHasEnded) return;
     this.#clientHasEnded = true;
     this.#upstream.endTunnelHalf();
-    this.#keep();
+    this.#onEnd();
   }
 
   /** Told more than once. */
@@ -50,7 +49,12 @@ export class Tunnel {
     if (this.#upstreamHasEnded) return;
     this.#upstreamHasEnded = true;
     this.#client.endTunnelHalf();
-    this.#keep();
+    this.#onEnd();
+  }
+
+  #onEnd(): void {
+    if (this.#clientHasEnded && this.#upstreamHasEnded) this.#onOver();
+    else this.#keep();
   }
 
   #keep(): void {

@@ -3,10 +3,12 @@
  * in all workers and after a restart, and of no use to who wants another backend. The key is the upstream's uid: 130 random
  * bits that no client is told.
  */
+
 import { createHmac } from "node:crypto";
 import type { StickySpec } from "../../domain/upstreams.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { type Asked, Facts } from "../routing/asked.ts";
+import type { Peer } from "../tls/peer.ts";
 
 const VALUE_BYTES = 16;
 
@@ -20,11 +22,11 @@ export function withStickyCookie(
   sticky: StickySpec | undefined,
   value: string | undefined,
   asked: Asked,
-  isTls: boolean,
+  { peer }: { readonly peer: Peer },
 ): ResponseHead {
   if (sticky?.by !== "cookie" || value === undefined) return head;
   if (new Facts().begin(asked).value("cookies", sticky.name) === value) return head;
   const age = sticky.ttlSeconds === undefined ? "" : `; Max-Age=${sticky.ttlSeconds}`;
-  const line = `Set-Cookie: ${sticky.name}=${value}; Path=/${age}; HttpOnly; SameSite=Lax${isTls ? "; Secure" : ""}\r\n`;
+  const line = `Set-Cookie: ${sticky.name}=${value}; Path=/${age}; HttpOnly; SameSite=Lax${peer.tls === undefined ? "" : "; Secure"}\r\n`;
   return { ...head, lines: head.lines + line };
 }
