@@ -165,7 +165,7 @@ type RouteSpec = Readonly<{
 function canonicalRoute(spec: RouteSpec, value: Record<string, unknown>, fail: Fail): Record<string, unknown> {
   const read = (field: Exclude<keyof RouteSpec, "match">, canonical: (text: string) => string): string => {
     try {
-      return canonical(spec[field] ?? (field === "path" ? "/" : ""));
+      return canonical(spec[field] ?? "");
     } catch (error) {
       const { message, hint } = toSkerryError(error);
       throw fail(inFile(["spec", field], value), message.replace(/\.$/, ""), hint);
@@ -179,8 +179,8 @@ function canonicalRoute(spec: RouteSpec, value: Record<string, unknown>, fail: F
   return {
     ...spec,
     host: read("host", canonicalHost),
-    // A pattern that is missing is for the cloud to refuse.
-    ...(kind === "regex" && spec.path === undefined ? {} : { path: read("path", (path) => canonicalPath(path, kind)) }),
+    // What is not declared stays as it is; of a new one it is for the cloud to say.
+    ...(spec.path === undefined ? {} : { path: read("path", (path) => canonicalPath(path, kind)) }),
     to: read("to", (to) => canonicalTarget(to)),
   };
 }
