@@ -71,7 +71,7 @@ const GET =
   encodeField(":authority", "app.example");
 
 test(`${CASES} connections of clients, seed ${SEED}`, async (t) => {
-  await using world = await ProxyWorld.start({ clientBodyIdleMs: 50, clientHeadMs: 200, upstreamHeadMs: 500 });
+  await using world = await ProxyWorld.start({ clientBodyIdleMs: 50, clientHeadMs: 200 });
   await world.upstream(() => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   const random = createSimRandom(SEED);
   let answered = 0;
