@@ -30,7 +30,12 @@ const COPIES = 3;
 const BUCKET = "bench";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: console.error };
-const uncounted = { counter: () => () => undefined, gauge: () => undefined, histogram: () => () => undefined };
+const uncounted = {
+  counter: () => () => undefined,
+  gauge: () => undefined,
+  family: () => undefined,
+  histogram: () => () => undefined,
+};
 const block = pageAlignedBytes(MIB);
 block.set(randomBytes(MIB));
 

@@ -12,6 +12,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { promisify } from "node:util";
+import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
@@ -60,6 +61,13 @@ const start = (data: string, more: readonly string[] = []): Promise<DaemonProces
 const create = (client: Client, listen: string, target = to) =>
   client.call(routeRoutes.create, { body: { spec: { listen, to: target } } });
 
+async function metricsOf(client: Client): Promise<string> {
+  const { body } = await client.download(nodeRoutes.metrics, {});
+  let text = "";
+  for await (const part of body) text += Buffer.from(part).toString();
+  return text;
+}
+
 /** What comes back for `text`; "" when the connection ends without. */
 async function ask(port: number, text: string): Promise<string> {
   const socket = createConnection({ host: "127.0.0.1", port });
@@ -100,8 +108,14 @@ test("a port leads to a backend as soon as the route is answered, on every worke
       const { status } = await client.call(routeRoutes.get, { params });
       return status?.traffic?.connections === 8 && status.traffic.bytesIn === 8 && status.traffic.open === 0;
     });
+    const rows = `{route="${route.meta.uid}",protocol="tcp"}`;
+    const scraped = await metricsOf(client);
+    for (const row of ["connections_total#8", "open_connections#0", "received_bytes_total#8", "sent_bytes_total#8"]) {
+      assert.ok(scraped.includes(`skerry_gateway_l4_${row.replace("#", `${rows} `)}\n`), `${row} in\n${scraped}`);
+    }
     await client.call(routeRoutes.delete, { params });
     assert.equal(await ask(port, "x"), "");
+    assert.doesNotMatch(await metricsOf(client), new RegExp(route.meta.uid));
   }
 });
 

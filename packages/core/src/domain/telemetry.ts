@@ -7,8 +7,15 @@ export interface Logger {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
+export type Family = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
+
 /** Names follow Prometheus: `skerry_<area>_<what>_<unit>[_total]`. Labels have few values, never names of users' things. */
 export interface Metrics {
+  /**
+   * Read when scraped: a value for each set of labels, those of counters growing. `read` gives them in an order that stays:
+   * those beyond the most that a metric may have are added up as `other`.
+   */
+  family(kind: "counter" | "gauge", name: string, help: string, labels: readonly string[], read: () => Family): void;
   counter(
     name: string,
     help: string,

@@ -35,6 +35,9 @@ export function createCollectingMetrics(): CollectingMetrics {
     gauge: (name, _help, read) => {
       gauges.set(name, read);
     },
+    family: (_kind, name, _help, _labels, read) => {
+      gauges.set(name, () => [...read()].reduce((sum, [, value]) => sum + value, 0));
+    },
     histogram: (name) => () => add(name, 1),
     value: (name) => gauges.get(name)?.() ?? sums.get(name) ?? 0,
   };

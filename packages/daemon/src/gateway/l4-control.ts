@@ -2,17 +2,28 @@
 import type { Route } from "@skerry/core/domain/gateway.ts";
 import { type Listener, parseListener, portOfListener } from "@skerry/core/domain/listeners.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
-import type { Logger } from "@skerry/core/domain/telemetry.ts";
+import type { Family, Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import type { HostPort } from "@skerry/core/gateway/control.ts";
 import { addCounters, emptyCounters, type L4Counters, type L4Entry } from "@skerry/core/gateway/l4/entry.ts";
 import type { FleetL4 } from "./fleet-ears.ts";
 import type { KernelForwarding } from "./kernel.ts";
 import { L4Ports } from "./l4-ports.ts";
 
+/** Of each route below HTTP, whoever carries it. */
+const FAMILIES = [
+  ["connections", "counter", "connections_total", "Connections, or sessions of UDP, of a route, by its uid."],
+  ["open", "gauge", "open_connections", "Those of them that are open in the workers."],
+  ["bytesIn", "counter", "received_bytes_total", "Bytes from clients of a route."],
+  ["bytesOut", "counter", "sent_bytes_total", "Bytes to clients of a route."],
+  ["failed", "counter", "failed_connections_total", "Connections of a route that did not reach its backend."],
+  ["refused", "counter", "refused_connections_total", "Connections that were turned away: too many were open."],
+] as const;
+
 export interface L4ControlOptions {
   readonly clock: Clock;
   readonly kernel: KernelForwarding;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly http: HostPort;
   /** Our own, where `ssh` may come too. */
   readonly https: HostPort;
@@ -46,6 +57,9 @@ export class L4Control implements FleetL4, AsyncDisposable {
     this.#options = options;
     const { clock, log, http, publish } = options;
     this.#ports = new L4Ports({ clock, log, publish, host: http.host, wanted: () => this.#wanted() });
+    for (const [what, kind, name, help] of FAMILIES) {
+      options.metrics.family(kind, `skerry_gateway_l4_${name}`, help, ["route", "protocol"], () => this.#read(what));
+    }
   }
 
   /** Before the workers start. */
@@ -110,6 +124,11 @@ export class L4Control implements FleetL4, AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#ports[Symbol.asyncDispose]();
+  }
+
+  /** One figure of each route, in the order of the table. */
+  #read(what: keyof L4Counters): Family {
+    return this.entries().map(({ id, protocol }) => [{ route: id, protocol }, this.#trafficOf(id)[what]] as const);
   }
 
   #wanted(): ReadonlySet<string> {

@@ -45,6 +45,22 @@ describe("instruments", () => {
     assert.match(metrics.contentType, /^text\/plain; version=0\.0\.4/);
   });
 
+  test("families are read when scraped: what is gone goes, and what is too much is one row", async () => {
+    const metrics = createMetrics();
+    let routes = Array.from({ length: LIMITS.metrics.maxLabelSets + 3 }, (_, n) => [{ route: `r${n}` }, n] as const);
+    metrics.family("counter", "skerry_r_bytes_total", "Bytes.", ["route"], () => routes);
+    metrics.family("gauge", "skerry_r_open", "Open.", ["route"], () => {
+      throw new Error("not now");
+    });
+    const all = await series(metrics, "skerry_r_bytes_total");
+    const most = LIMITS.metrics.maxLabelSets;
+    assert.equal(all.size, most + 1);
+    assert.deepEqual([all.get('route="r7"'), all.get('route="other"')], [7, 3 * most + 3]);
+    routes = [[{ route: "r7" }, 9]];
+    assert.deepEqual(await series(metrics, "skerry_r_bytes_total"), new Map([['route="r7"', 9]]));
+    assert.equal((await series(metrics, "skerry_r_open")).size, 0);
+  });
+
   test("of the same name are the same; another shape under the name is a mistake", async () => {
     const metrics = createMetrics();
     const first = metrics.counter("skerry_x_total", "X.", ["a"]);

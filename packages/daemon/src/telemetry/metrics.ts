@@ -1,5 +1,5 @@
 /** Metrics in the text format of Prometheus, in a registry of their own. */
-import type { Metrics } from "@skerry/core/domain/telemetry.ts";
+import type { Family, Metrics } from "@skerry/core/domain/telemetry.ts";
 import Counter from "prom-client/lib/counter.js";
 import Gauge from "prom-client/lib/gauge.js";
 import Histogram from "prom-client/lib/histogram.js";
@@ -33,6 +33,7 @@ export function createMetrics(): DaemonMetrics {
   const registry = new Registry();
   const instruments = new Map<string, Instrument>();
   const reads = new Map<string, () => number>();
+  const families = new Map<string, () => Family>();
 
   const instrument = (kind: Kind, name: string, labels: readonly string[], make: () => Record_): Record_ => {
     const known = instruments.get(name);
@@ -61,9 +62,22 @@ export function createMetrics(): DaemonMetrics {
       reads.set(name, read);
       instrument("gauge", name, [], () => {
         const collect = function (this: Gauge): void {
-          this.set(readSafely(reads.get(name)));
+          const value: unknown = readSafely(reads.get(name), Number.NaN);
+          this.set(typeof value === "number" ? value : Number.NaN);
         };
         new Gauge({ name, help, registers: [registry], collect });
+        return () => undefined;
+      });
+    },
+    family(kind, name, help, labels, read) {
+      families.set(name, read);
+      instrument(kind, name, labels, () => {
+        const collect = function (this: Gauge | Counter): void {
+          fill(this, labels, readSafely(families.get(name), []));
+        };
+        const options = { name, help, labelNames: [...labels], registers: [registry], collect };
+        if (kind === "counter") new Counter(options);
+        else new Gauge(options);
         return () => undefined;
       });
     },
@@ -85,12 +99,20 @@ export function createMetrics(): DaemonMetrics {
   return metrics;
 }
 
-/** What is not there is NaN: one gauge that fails must not hide the others. */
-function readSafely(read: (() => number) | undefined): number {
+/** What is gone since the last time is gone. */
+function fill(metric: Gauge | Counter, labels: readonly string[], rows: Family): void {
+  metric.reset();
+  const sets = new LabelSets(labels);
+  for (const [given, value] of rows) {
+    if (value >= 0 && Number.isFinite(value)) metric.inc(sets.admit(given), value);
+  }
+}
+
+/** One metric that fails must not hide the others. */
+function readSafely<T>(read: (() => T) | undefined, otherwise: T): T {
   try {
-    const value: unknown = read?.();
-    return typeof value === "number" ? value : Number.NaN;
+    return read?.() ?? otherwise;
   } catch {
-    return Number.NaN;
+    return otherwise;
   }
 }
