@@ -32,11 +32,7 @@ function blocksOf(markdown: string): Block[] {
 
 const PAGES = [
   "README.md",
-  "docs/errors.md",
-  "docs/operations.md",
-  "docs/gateway-l4.md",
-  "docs/gateway-tls.md",
-  "docs/gateway-traffic.md",
+  ...["errors", "operations", "gateway-l4", "gateway-tls", "gateway-traffic"].map((page) => `docs/${page}.md`),
 ];
 const pages = await Promise.all(
   PAGES.map(async (page) => {

@@ -218,3 +218,36 @@ test("requests under way at a backend that is drained come to their end", async 
   world.setEntries([entry(backends.map((one): Backend => ({ ...one, drain: true })))]);
   match((await ask(world)).text, /^HTTP\/1\.1 502 /);
 });
+
+test("of one upstream each backend has its own reach: what may go anywhere opens no door for the others", async () => {
+  await using world = await ProxyWorld.start();
+  const { backends, counts } = await cloud(world, ["any", "restricted"]);
+  const reaching = backends.map((one): Backend => (one.name === "any" ? { ...one, reach: "any" } : one));
+  world.setEntries([entry(reaching, { reach: "restricted" })]);
+  const statuses: string[] = [];
+  for (let n = 0; n < 4; n++) statuses.push((await ask(world)).text.slice(9, 12));
+  // Who was refused comes last for a while.
+  deepEqual(statuses.sort(), ["200", "200", "200", "403"]);
+  equal(counts.get("restricted"), 0);
+});
+
+test("what is known of backends outlives changes of their upstream, and goes with the last route to it", async () => {
+  await using world = await ProxyWorld.start();
+  const { backends } = await cloud(world, ["a", "b"]);
+  const requests = () => {
+    const { u = {} } = world.proxy.upstreamNews(10);
+    return Object.fromEntries(Object.entries(u).map(([name, counters]) => [name, counters.requests]));
+  };
+  world.setEntries([entry(backends)]);
+  await spread(world, 4);
+  deepEqual(requests(), { a: 2, b: 2 });
+  deepEqual(requests(), {}, "told once");
+  const weighed = backends.map((one): Backend => (one.name === "a" ? { ...one, weight: 3 } : one));
+  world.setEntries([entry(weighed, { balance: { method: "random" } }), entry(weighed, {}, "other.example")]);
+  await spread(world, 1);
+  equal(Object.values(requests())[0], 3, "counted on from two");
+  world.setEntries([]);
+  world.setEntries([entry(backends)]);
+  await spread(world, 2);
+  deepEqual(requests(), { a: 1, b: 1 });
+});
