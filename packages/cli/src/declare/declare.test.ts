@@ -166,6 +166,22 @@ test("a route is declared in any spelling, in the project that it is in", async 
   assert.equal(bad.status, 2);
 });
 
+test("an upstream is declared in any spelling, and what is left out is as usual", async () => {
+  const declared = (more: string) => `kind: upstream
+name: web
+spec:
+  backends:
+    - {name: a, to: "HTTP://10.0.0.7:3000/", weight: 1}
+    - {name: b, to: "container/web:80", weight: 2, tags: [gpu, gpu], drain: true}
+  balance: {method: hash, on: header, name: ${more}}
+  sticky: {by: cookie, name: skerry-web, ttlSeconds: 3600}
+`;
+  const same = await apply(declared("X-User"), ["--dry-run"]);
+  assert.equal(same.stdout, "upstream/web unchanged\n", same.stderr);
+  const other = await apply(declared("X-Other"));
+  assert.deepEqual([other.stdout, other.changes.length], ["upstream/web updated\n", 1]);
+});
+
 test("a field that is not known is named, with the one that was meant", async () => {
   const bucket = await apply("kind: bucket\nname: a\nspec: {visiblity: public}");
   assert.match(bucket.stderr, /:3: there is no field "spec.visiblity"\.\n {2}Did you mean visibility\?/);

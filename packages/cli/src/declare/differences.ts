@@ -1,5 +1,5 @@
 /** What differs between what is declared and what is there, field by field. */
-import { canonicalBackends, canonicalMatch } from "@skerry/core/contract/terms.ts";
+import { canonicalBackends, canonicalBalance, canonicalMatch, canonicalSticky } from "@skerry/core/contract/terms.ts";
 import type { Declaration } from "./declaration.ts";
 
 /** One field, by its path: `spec.visibility`, `labels.team`. Absent: it is not there. */
@@ -46,7 +46,9 @@ function comparable(field: string, value: unknown): unknown {
   // What stands between the certificates of a file is for people.
   if (field === "match") return asCanonical(canonicalMatch, value);
   if (field === "backends") return asCanonical(canonicalBackends, value);
-  if (field === "tags" && Array.isArray(value)) return value.map(canonical).sort();
+  if (field === "balance" && value !== undefined) return asCanonical(canonicalBalance, value);
+  if (field === "sticky" && value) return asCanonical(canonicalSticky, value);
+  if (field === "tags" && Array.isArray(value)) return [...new Set(value.map(canonical))].sort();
   if (field === "proxyProtocol") return value ?? "none";
   if (field === "certificate" || field === "clientTls" || field === "upstreamTls")
     return JSON.parse(JSON.stringify(value ?? null), plainPem);

@@ -1,4 +1,4 @@
 /** Bounds that a person meets, and what is the same in two spellings, for those who see only the contract. */
 export { LIMITS } from "../domain/limits.ts";
 export { canonicalMatch } from "../domain/route-match.ts";
-export { canonicalBackends } from "../domain/upstreams.ts";
+export { canonicalBackends, canonicalBalance, canonicalSticky } from "../domain/upstreams.ts";

@@ -2,7 +2,7 @@ import { deepEqual, equal, throws } from "node:assert/strict";
 import { test } from "node:test";
 import { isError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
-import { canonicalBackends, canonicalBalance, canonicalSticky, canonicalTags } from "./upstreams.ts";
+import { canonicalBackends, canonicalBalance, canonicalSticky, canonicalTags, stickyNameOf } from "./upstreams.ts";
 
 const isInvalid = (error: unknown) => isError(error, "invalid");
 
@@ -38,8 +38,10 @@ test("how requests are spread and clients stick has one spelling", () => {
   deepEqual(canonicalBalance({ method: "hash", on: "header", name: "X-User" }), {
     ...{ method: "hash", on: "header", name: "x-user" },
   });
-  deepEqual(canonicalSticky({ by: "cookie" }, "web"), { by: "cookie", name: "skerry-web" });
-  deepEqual(canonicalSticky({ by: "header", name: "X-S" }, "web"), { by: "header", name: "x-s" });
+  deepEqual(canonicalSticky({ by: "cookie" }), { by: "cookie" });
+  equal(stickyNameOf({ by: "cookie" }, "web"), "skerry-web");
+  equal(stickyNameOf({ by: "cookie", name: "s" }, "web"), "s");
+  deepEqual(canonicalSticky({ by: "header", name: "X-S" }), { by: "header", name: "x-s" });
   for (const wrong of [
     { method: "random", on: "client" },
     { method: "hash", on: "header" },
@@ -53,6 +55,6 @@ test("how requests are spread and clients stick has one spelling", () => {
     { by: "header", name: "x", ttlSeconds: 1 },
     { by: "cookie", name: "a=b\r\nx" },
   ] as const) {
-    throws(() => canonicalSticky(wrong, "web"), isInvalid, JSON.stringify(wrong));
+    throws(() => canonicalSticky(wrong), isInvalid, JSON.stringify(wrong));
   }
 });

@@ -43,7 +43,8 @@ export interface Balance {
 export const STICKY_KEYS = ["cookie", "header"] as const;
 export interface StickySpec {
   readonly by: (typeof STICKY_KEYS)[number];
-  readonly name: string;
+  /** Of a cookie absent: `stickyNameOf`. */
+  readonly name?: string;
   /** Of the cookie; absent: until the browser is closed. */
   readonly ttlSeconds?: number;
 }
@@ -130,18 +131,22 @@ export interface BalanceText {
 
 export interface StickyText {
   readonly by: StickySpec["by"];
-  /** Default of a cookie: made of the upstream's name. */
   readonly name?: string | undefined;
   readonly ttlSeconds?: number | undefined;
 }
 
-/** `upstream`: its name. @throws `invalid`. */
-export function canonicalSticky({ by, name, ttlSeconds }: StickyText, upstream: string): StickySpec {
+/** The cookie of an upstream that says no name for it. Two of one host have two. */
+export function stickyNameOf({ name }: StickySpec, upstream: string): string {
+  return name ?? `skerry-${upstream}`;
+}
+
+/** @throws `invalid`. */
+export function canonicalSticky({ by, name, ttlSeconds }: StickyText): StickySpec {
   if (by === "header" && ttlSeconds !== undefined) {
     throw refuseField("sticky", "Only a cookie of ours comes to its end: a header has no ttlSeconds.");
   }
-  const told = name ?? (by === "cookie" ? `skerry-${upstream}` : "");
-  return { by, name: canonicalName(by, told, "sticky"), ...(ttlSeconds === undefined ? {} : { ttlSeconds }) };
+  const told = by === "cookie" && name === undefined ? {} : { name: canonicalName(by, name ?? "", "sticky") };
+  return { by, ...told, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) };
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

@@ -5,7 +5,7 @@ import type { ContainerEndpoint } from "../domain/compute.ts";
 import { parseTarget, type Route, type RouteSpec, type RouteTarget, spokenWith } from "../domain/gateway.ts";
 import type { Visibility } from "../domain/objects.ts";
 import { deliveryOf } from "../domain/route-delivery.ts";
-import type { BackendSpec, UpstreamResource, UpstreamSpec } from "../domain/upstreams.ts";
+import { type BackendSpec, stickyNameOf, type UpstreamResource, type UpstreamSpec } from "../domain/upstreams.ts";
 import { assertMatch } from "./routing/patterns.ts";
 import type { Backend, TableEntry, Upstream, UpstreamTlsRule } from "./table.ts";
 import { termsIdOf } from "./tls/peer.ts";
@@ -69,7 +69,7 @@ function compileUpstream(project: string, name: string, tags: readonly string[],
   const upstream = {
     ...({ id: meta.uid, backends, reach: "restricted" } as const),
     ...(balance === undefined ? {} : { balance }),
-    ...(sticky === undefined ? {} : { sticky }),
+    ...(sticky === undefined ? {} : { sticky: { ...sticky, name: stickyNameOf(sticky, name) } }),
   };
   if (asked.length === 0) {
     return { ...upstream, reason: `no backend of the upstream ${name} has the tags ${tags.join()}` };

@@ -42,7 +42,7 @@ export interface Upstream {
   /** Absent: in turn. */
   readonly balance?: Balance;
   /** Absent: each request is for itself. */
-  readonly sticky?: StickySpec;
+  readonly sticky?: StickyRule;
 }
 
 /** What only a backend of several has. */
@@ -82,6 +82,9 @@ interface UnixPlace {
   readonly path: string;
   readonly basePath: string;
 }
+
+/** As it is declared, with the name of the cookie. */
+export type StickyRule = StickySpec & { readonly name: string };
 
 export interface UpstreamTlsRule {
   /** Stands for all of it: what was agreed under another rule is not shared. */

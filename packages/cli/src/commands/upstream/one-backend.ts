@@ -30,5 +30,5 @@ export async function setDrain(invocation: Invocation, args: readonly string[], 
           body: { spec: { backends }, revision: before.meta.revision },
         });
   const what = drain ? "gets no new requests" : "gets requests again";
-  await invocation.output.done("upstream", name, `: ${backend} ${what}`, made);
+  await invocation.output.done("upstream", name, `updated: ${backend} ${what}`, made);
 }

@@ -7,7 +7,7 @@ export const upstreamPresentation: Presentation<UpstreamView> = {
   kind: "upstream",
   nameOf: ({ meta }) => meta.name,
   leaveOut: ["LABELS", "AGE", "PROJECT", "BALANCE"],
-  facts: [{ title: "STICKY", value: ({ spec }) => formatSticky(spec.sticky) }],
+  facts: [{ title: "STICKY", value: ({ meta, spec }) => formatSticky(meta.name, spec.sticky) }],
   columns: [
     nameColumn,
     projectColumn,
@@ -56,9 +56,9 @@ function formatBalance(balance: UpstreamView["spec"]["balance"]): string {
   return [method, ...(on === undefined ? [] : ["by", on]), ...(name === undefined ? [] : [name])].join(" ");
 }
 
-function formatSticky(sticky: UpstreamView["spec"]["sticky"]): readonly string[] {
+function formatSticky(upstream: string, sticky: UpstreamView["spec"]["sticky"]): readonly string[] {
   if (sticky === undefined) return [];
-  const { by, name = "-", ttlSeconds } = sticky;
+  const { by, name = `skerry-${upstream}`, ttlSeconds } = sticky;
   return [`by the ${by} ${name}${ttlSeconds === undefined ? "" : ` for ${ttlSeconds} s`}`];
 }
 

@@ -1,8 +1,8 @@
 /** Which backend of an upstream a request gets. */
-import type { Balance, StickySpec } from "../../domain/upstreams.ts";
+import type { Balance } from "../../domain/upstreams.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { Facts } from "../routing/asked.ts";
-import type { Backend, Upstream } from "../table.ts";
+import type { Backend, StickyRule, Upstream } from "../table.ts";
 import type { Balancer, Candidate } from "../upstreams/candidate.ts";
 import { leastConnections } from "../upstreams/least-connections.ts";
 import { randomBalancer } from "../upstreams/random.ts";
@@ -39,7 +39,7 @@ export class Choice {
   readonly #balanced: readonly Member[];
   readonly #balancer: Balancer;
   readonly #balance: Balance | undefined;
-  readonly #sticky: StickySpec | undefined;
+  readonly #sticky: StickyRule | undefined;
   readonly #ring: () => Ring;
 
   /** `ring`: of these members, made once. */
@@ -81,7 +81,7 @@ export class Choice {
     return isAny;
   }
 
-  #stuck(sticky: StickySpec, { head }: Asking): Member | undefined {
+  #stuck(sticky: StickyRule, { head }: Asking): Member | undefined {
     const value = facts.begin(head).value(sticky.by === "cookie" ? "cookies" : "headers", sticky.name);
     if (value === undefined) return undefined;
     if (sticky.by === "header") return this.#ring().find(value, this.#balanced) as Member | undefined;

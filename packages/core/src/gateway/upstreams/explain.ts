@@ -1,5 +1,5 @@
 /** How a backend is chosen for a request, in words, for who may read the upstream. */
-import type { Balance, StickySpec, UpstreamSpec } from "../../domain/upstreams.ts";
+import type { Balance, UpstreamSpec } from "../../domain/upstreams.ts";
 import { type Asked, Facts } from "../routing/asked.ts";
 import type { Backend, Upstream } from "../table.ts";
 import { Ring } from "./ring.ts";
@@ -42,7 +42,7 @@ export function explainChoice(
   const facts = new Facts().begin(asked);
   const circle = circleOf(upstream);
   const how = [
-    ...explainSticky(spec.sticky, upstream, facts, circle),
+    ...explainSticky(upstream, facts, circle),
     explainBalance(spec.balance, asked, facts, circle),
     "Backends that could not be connected to a moment ago come last. Each gateway worker counts for itself.",
   ];
@@ -64,7 +64,8 @@ function circleOf({ backends }: Upstream): Circle {
   };
 }
 
-function explainSticky(sticky: StickySpec | undefined, upstream: Upstream, facts: Facts, circle: Circle): string[] {
+function explainSticky(upstream: Upstream, facts: Facts, circle: Circle): string[] {
+  const { sticky } = upstream;
   if (sticky === undefined) return [];
   const { by, name } = sticky;
   const value = facts.value(by === "cookie" ? "cookies" : "headers", name);

@@ -76,7 +76,7 @@ export class UpstreamService {
     const { name, project, labels } = input;
     assertName(name, "upstream");
     const meta = newMeta({ name, project, ...(labels === undefined ? {} : { labels }) }, this.#world);
-    const upstream: UpstreamResource = { kind: "upstream", meta, spec: nextSpec(name, { backends: [] }, input) };
+    const upstream: UpstreamResource = { kind: "upstream", meta, spec: nextSpec({ backends: [] }, input) };
     const key = resourceKey("upstream", project, name);
     const owner = await this.#store.get(resourceKey("project", CLOUD, input.projectName));
     if (owner === undefined || !takesResources(owner, project)) throw noProject(input.projectName);
@@ -100,7 +100,7 @@ export class UpstreamService {
       const { upstream: before, revision } = await this.#expect(project, name);
       if (change.revision !== undefined && change.revision !== revision) throw hasChanged(name);
       const meta = touchMeta(before.meta, this.#world.clock, change.labels);
-      const upstream: UpstreamResource = { ...before, meta, spec: nextSpec(name, before.spec, change) };
+      const upstream: UpstreamResource = { ...before, meta, spec: nextSpec(before.spec, change) };
       const key = resourceKey("upstream", project, name);
       const result = await this.#store.transact({
         compare: [{ key, modRevision: revision }],
@@ -170,9 +170,9 @@ export function toUpstream(entry: Entry): UpstreamEntry {
 }
 
 /** @throws `invalid`. */
-function nextSpec(name: string, before: UpstreamSpec, said: UpstreamParts): UpstreamSpec {
+function nextSpec(before: UpstreamSpec, said: UpstreamParts): UpstreamSpec {
   const balance = said.balance === undefined ? before.balance : canonicalBalance(said.balance);
-  const sticky = said.sticky === undefined ? before.sticky : said.sticky && canonicalSticky(said.sticky, name);
+  const sticky = said.sticky === undefined ? before.sticky : said.sticky && canonicalSticky(said.sticky);
   if (balance?.on === "header") assertSeen(balance.name, "balance");
   if (sticky?.by === "header") assertSeen(sticky.name, "sticky");
   const upstreamTls =

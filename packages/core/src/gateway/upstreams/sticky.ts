@@ -3,11 +3,10 @@
  * in all workers and after a restart, and of no use to who wants another backend. The key is the upstream's uid: 130 random
  * bits that no client is told.
  */
-
 import { createHmac } from "node:crypto";
-import type { StickySpec } from "../../domain/upstreams.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { type Asked, Facts } from "../routing/asked.ts";
+import type { StickyRule } from "../table.ts";
 import type { Peer } from "../tls/peer.ts";
 
 const VALUE_BYTES = 16;
@@ -19,7 +18,7 @@ export function stickyValueOf(upstreamId: string, backend: string): string {
 /** The answer with the cookie, unless the request brought it. `value`: of who has answered. */
 export function withStickyCookie(
   head: ResponseHead,
-  sticky: StickySpec | undefined,
+  sticky: StickyRule | undefined,
   value: string | undefined,
   asked: Asked,
   { peer }: { readonly peer: Peer },
