@@ -1,6 +1,12 @@
 /** What a document declares, checked against the schemas of the API before anything is sent. */
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
-import { canonicalHost, canonicalListener, canonicalPath, canonicalTarget } from "@skerry/core/contract/canonical.ts";
+import {
+  canonicalActions,
+  canonicalHost,
+  canonicalListener,
+  canonicalPath,
+  canonicalTarget,
+} from "@skerry/core/contract/canonical.ts";
 import { SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import { schemasOf } from "@skerry/core/contract/routes.ts";
 import { closest } from "../commands/suggest.ts";
@@ -158,7 +164,7 @@ type RouteSpec = Readonly<{
   path?: string;
   match?: { readonly path?: "exact" | "regex" };
   listen?: string;
-  to: string;
+  to?: string;
 }>;
 
 /** As the cloud keeps it, so that what is the same is seen to be the same. */
@@ -171,9 +177,10 @@ function canonicalRoute(spec: RouteSpec, value: Record<string, unknown>, fail: F
       throw fail(inFile(["spec", field], value), message.replace(/\.$/, ""), hint);
     }
   };
+  const readTo = () => (spec.to === undefined ? {} : { to: read("to", (to) => canonicalTarget(to, spec.listen)) });
   if (spec.listen !== undefined) {
     const listen = read("listen", canonicalListener);
-    return { ...spec, listen, to: read("to", (to) => canonicalTarget(to, listen)) };
+    return { ...spec, listen, ...readTo() };
   }
   const kind = spec.match?.path;
   return {
@@ -181,8 +188,20 @@ function canonicalRoute(spec: RouteSpec, value: Record<string, unknown>, fail: F
     host: read("host", canonicalHost),
     // What is not declared stays as it is; of a new one it is for the cloud to say.
     ...(spec.path === undefined ? {} : { path: read("path", (path) => canonicalPath(path, kind)) }),
-    to: read("to", (to) => canonicalTarget(to)),
+    ...readTo(),
+    ...readActions(spec, value, fail),
   };
+}
+
+function readActions(spec: RouteSpec, value: Record<string, unknown>, fail: Fail): Record<string, unknown> {
+  try {
+    const given = Object.entries(canonicalActions(spec as Parameters<typeof canonicalActions>[0]));
+    return Object.fromEntries(given.filter(([, action]) => action !== null));
+  } catch (error) {
+    const { message, hint, details } = toSkerryError(error);
+    const [field = ""] = String(details?.["field"] ?? "").split(".");
+    throw fail(inFile(["spec", field], value), message.replace(/\.$/, ""), hint);
+  }
 }
 
 function inFile(path: readonly PropertyKey[], value: Record<string, unknown>): readonly PropertyKey[] {

@@ -50,6 +50,7 @@ function comparable(field: string, value: unknown): unknown {
   if (field === "sticky" && value) return asCanonical(canonicalSticky, value);
   if (field === "tags" && Array.isArray(value)) return [...new Set(value.map(canonical))].sort();
   if (field === "proxyProtocol") return value ?? "none";
+  if (field === "redirectHttps") return value ?? false;
   if (field === "certificate" || field === "clientTls" || field === "upstreamTls")
     return JSON.parse(JSON.stringify(value ?? null), plainPem);
   if ((field !== "volumes" && field !== "publish") || !Array.isArray(value)) return value;

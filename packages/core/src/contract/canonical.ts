@@ -3,6 +3,7 @@ import { canonicalTarget as canonicalHttpTarget } from "../domain/gateway.ts";
 import { formatListener, formatListenerTarget, parseListener, parseListenerTarget } from "../domain/listeners.ts";
 
 export { canonicalHost, canonicalPath } from "../domain/gateway.ts";
+export { canonicalActions } from "../domain/route-actions.ts";
 
 /** @throws `invalid`. */
 export function canonicalListener(text: string): string {

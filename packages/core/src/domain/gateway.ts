@@ -4,6 +4,7 @@ import { domainToASCII } from "node:url";
 import { SkerryError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import { isName, NAME_RULE, type Resource } from "./resource.ts";
+import type { RouteActions } from "./route-actions.ts";
 import type { Delivery } from "./route-delivery.ts";
 import { CONDITION_PLACES, type RouteMatch } from "./route-match.ts";
 
@@ -15,7 +16,8 @@ export type ProxyVersion = (typeof PROXY_VERSIONS)[number];
 export const UPSTREAM_PROTOCOLS = ["auto", "http/1.1", "h2"] as const;
 export type UpstreamProtocol = (typeof UPSTREAM_PROTOCOLS)[number];
 
-export interface RouteSpec extends Delivery {
+/** Of the actions those that `canonicalActions` gives; of all that says where it leads, one (`DESTINATIONS`). */
+export interface RouteSpec extends Delivery, RouteActions {
   /** Canonical: `canonicalHost`. */
   readonly host: string;
   /** Canonical: `canonicalPath`; for a pattern as it was written. */
@@ -23,7 +25,7 @@ export interface RouteSpec extends Delivery {
   /** How `path` is read, and what else a request must have. Canonical; absent: a prefix, and nothing. */
   readonly match?: RouteMatch;
   /** Canonical: `canonicalTarget`. */
-  readonly to: string;
+  readonly to?: string;
   /** Who set `to` may reach any address (`gateway.upstreams:any`). Else see `Upstream.reach`. */
   readonly anyUpstream: boolean;
   /** Absent: `auto`. */
@@ -218,7 +220,14 @@ export function spokenWith(protocol: UpstreamProtocol | undefined): { protocol?:
 }
 
 /** What is spoken with an upstream. @throws `invalid` (the route says something else than its target). */
-export function assertProtocol(to: string, protocol: UpstreamProtocol | undefined): void {
+export function assertProtocol(to: string | undefined, protocol: UpstreamProtocol | undefined): void {
+  if (to === undefined && protocol !== undefined) {
+    throw new SkerryError("invalid", "A route that passes nothing on speaks with no upstream.", {
+      hint: "Leave the protocol out.",
+      details: { field: "protocol" },
+    });
+  }
+  if (to === undefined) return;
   if (protocol !== undefined && protocol !== "auto" && to.startsWith("upstream/")) {
     throw new SkerryError("invalid", `The upstream itself says what is spoken with its backends, not the route.`, {
       hint: `Leave it out here: skerry upstream update ${to.slice("upstream/".length)} --protocol ${protocol}`,

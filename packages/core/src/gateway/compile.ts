@@ -4,8 +4,12 @@ import type { KeyedCertificate } from "../domain/certificates.ts";
 import type { ContainerEndpoint } from "../domain/compute.ts";
 import { parseTarget, type Route, type RouteSpec, type RouteTarget, spokenWith } from "../domain/gateway.ts";
 import type { Visibility } from "../domain/objects.ts";
+import { ACTION_NAMES, type RouteActions } from "../domain/route-actions.ts";
 import { deliveryOf } from "../domain/route-delivery.ts";
+
 import { type BackendSpec, stickyNameOf, type UpstreamResource, type UpstreamSpec } from "../domain/upstreams.ts";
+import { assertActionsFit } from "./actions/fit.ts";
+
 import { assertMatch } from "./routing/patterns.ts";
 import type { Backend, TableEntry, Upstream, UpstreamTlsRule } from "./table.ts";
 import { termsIdOf } from "./tls/peer.ts";
@@ -32,17 +36,37 @@ export function compileRoute(route: Route, lookups: Lookups): TableEntry {
   const { meta, spec } = route;
   const { host, path, match, clientTls } = spec;
   if (match !== undefined) assertMatch(path, match);
+  assertActionsFit(spec);
   return {
     ...{ id: meta.uid, name: meta.name, project: meta.project, host, path },
     ...(match === undefined ? {} : { match }),
-    upstream: compileTarget(route, lookups),
+    upstream: spec.to === undefined ? NOWHERE : withHost(compileTarget(route, spec.to, lookups), spec),
     ...deliveryOf(spec),
+    ...compileActions(spec),
     ...(clientTls === undefined ? {} : { clientTls: { id: termsIdOf(clientTls), mode: clientTls.mode } }),
   };
 }
 
-function compileTarget({ meta, spec }: Route, lookups: Lookups): Upstream {
-  const target = parseTarget(spec.to);
+const NOWHERE: Upstream = { backends: [], reach: "restricted" };
+
+function compileActions(spec: Route["spec"]): { actions?: RouteActions } {
+  const there = ACTION_NAMES.filter((name) => spec[name] !== undefined);
+  return there.length === 0 ? {} : { actions: Object.fromEntries(there.map((name) => [name, spec[name]])) };
+}
+
+/** `{host}` is what the client said. */
+function withHost(upstream: Upstream, { hostHeader }: Route["spec"]): Upstream {
+  if (hostHeader === undefined) return upstream;
+  const backends = upstream.backends.map((backend) => {
+    if (backend.kind !== "tcp") return backend;
+    const { hostHeader: _, ...rest } = backend;
+    return hostHeader === "{host}" ? rest : { ...rest, hostHeader };
+  });
+  return { ...upstream, backends };
+}
+
+function compileTarget({ meta, spec }: Route, to: string, lookups: Lookups): Upstream {
+  const target = parseTarget(to);
   if (target.kind === "upstream") return compileUpstream(meta.project, target.name, spec.tags ?? [], lookups);
   const reach = reachOf(spec);
   const made =
@@ -132,14 +156,15 @@ function compileBackend(
   return { backend: { ...backend, ...spokenWith(spec.protocol) }, reach: "any" };
 }
 
-function compileSite(project: string, name: string, { match, path }: RouteSpec, lookups: Lookups): Compiled {
+function compileSite(project: string, name: string, { match, path, rewrite }: RouteSpec, lookups: Lookups): Compiled {
   const bucket = lookups.bucket(name);
   // Only what is the project's own, or everyone's.
   if (bucket === undefined || (bucket.project !== project && bucket.visibility !== "public")) {
     return `there is no bucket ${name}`;
   }
-  // Only a prefix is a folder; a path that is exact, or of a pattern, is asked for as it is.
-  const basePath = sitePath(bucket.uid, match?.path === undefined ? path : "/");
+  // Only a prefix is a folder; a path that is exact, of a pattern, or rewritten, is asked for as it is.
+  const isFolder = match?.path === undefined && rewrite === undefined;
+  const basePath = sitePath(bucket.uid, isFolder ? path : "/");
   return { backend: { kind: "unix", path: lookups.sitesSocket, basePath } };
 }
 

@@ -224,7 +224,7 @@ export class LiveTable implements AsyncDisposable {
       this.#apply(this.#routesWhere((route) => this.#shownBy(route) !== undefined));
     } else if (kind === "upstream") {
       this.#upstreams = new Map(entries.map(({ key, value }) => [key, value as unknown as UpstreamResource]));
-      this.#apply(this.#routesWhere(({ spec }) => spec.to.startsWith("upstream/")));
+      this.#apply(this.#routesWhere(({ spec }) => spec.to?.startsWith("upstream/") === true));
     } else {
       this.#buckets.clear();
       this.#bucketsByName.clear();
@@ -272,7 +272,7 @@ export class LiveTable implements AsyncDisposable {
   /** Where the route leads, also through an upstream. */
   #placesOf(route: Route): readonly string[] {
     const backends = this.#upstreams.get(upstreamKeyOf(route) ?? "")?.spec.backends;
-    return backends?.map(({ to }) => to) ?? [route.spec.to];
+    return backends?.map(({ to }) => to) ?? (route.spec.to === undefined ? [] : [route.spec.to]);
   }
 
   /** Key of the certificate that it shows to what it leads to. */
@@ -379,6 +379,6 @@ function hostsFor(host: string): string[] {
 }
 
 function upstreamKeyOf({ meta, spec }: Route): string | undefined {
-  const name = /^upstream\/(.+)$/.exec(spec.to)?.[1];
+  const name = /^upstream\/(.+)$/.exec(spec.to ?? "")?.[1];
   return name === undefined ? undefined : resourceKey("upstream", meta.project, name);
 }

@@ -20,11 +20,13 @@ import { LIMITS } from "../domain/limits.ts";
 import { listenerRouteName, parseListener, portOfListener } from "../domain/listeners.ts";
 import type { Clock, Random } from "../domain/ports.ts";
 import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } from "../domain/resource.ts";
+import { type RouteActions, withActions } from "../domain/route-actions.ts";
 import { checkDelivery, type DeliveryChange, withDelivery } from "../domain/route-delivery.ts";
 import { matchKey, type RouteMatch } from "../domain/route-match.ts";
 import type { Compare, Entry, Json, Op, Store } from "../domain/store.ts";
 import { Turns } from "../domain/turns.ts";
 import { assertTagsFit, canonicalTags } from "../domain/upstreams.ts";
+import { assertActionsFit } from "./actions/fit.ts";
 import { claimPort, releasePort } from "./port-claims.ts";
 import { assertSameTerms, changedTogether, withTls } from "./route-tls.ts";
 import { checkClientTls } from "./tls/client-authorities.ts";
@@ -47,8 +49,9 @@ export interface NewRoute {
   readonly path: string;
   /** Canonical, with patterns that can be used. */
   readonly match?: RouteMatch;
-  readonly to: string;
+  readonly to?: string;
   readonly anyUpstream: boolean;
+  readonly actions?: SaidActions;
   readonly protocol?: UpstreamProtocol;
   /** Of a route below HTTP, canonical: see `RouteSpec`. */
   readonly listen?: string;
@@ -65,6 +68,8 @@ export interface NewRoute {
 export interface RouteChange {
   /** Canonical; with whether who asks may reach any address. */
   readonly target?: { readonly to: string; readonly anyUpstream: boolean };
+  /** Canonical; null: not any more. One that leads elsewhere takes the place of the target. */
+  readonly actions?: SaidActions;
   readonly protocol?: UpstreamProtocol;
   /** `none`: it is told to the backend no more. */
   readonly proxyProtocol?: ProxyVersion | "none";
@@ -82,6 +87,8 @@ export interface RouteChange {
   /** Refuse when the route has changed since. */
   readonly revision?: number;
 }
+
+type SaidActions = { readonly [K in keyof RouteActions]?: RouteActions[K] | null };
 
 /** Who has a host name, and through how many routes. */
 interface Claim {
@@ -114,21 +121,23 @@ export class RouteService {
   }
 
   async #create(input: NewRoute): Promise<RouteEntry> {
-    const { host, path, match, to, anyUpstream, project, listen, proxyProtocol } = input;
-    assertProtocol(to, input.protocol);
+    const { host, path, match, anyUpstream, project, listen, proxyProtocol } = input;
+    const led = withActions<Pick<Route["spec"], "to" | keyof RouteActions>>({}, { ...input.actions, to: input.to });
+    assertProtocol(led.to, input.protocol);
     const name =
       input.name ?? (listen === undefined ? routeNameOf(host, path, match) : listenerRouteName(parseListener(listen)));
     assertName(name, "route");
-    await this.#assertRoom(project, match);
+    await this.#assertRoom(project, { ...led, match });
     const { labels } = input;
     const clientTls = input.clientTls && checkClientTls(input.clientTls, this.#world.clock.wallMs());
     const meta = newMeta({ name, project, ...(labels === undefined ? {} : { labels }) }, this.#world);
     const upstreamTls = input.upstreamTls && checkUpstreamTls(input.upstreamTls);
     const below = listen === undefined ? {} : { listen, ...(proxyProtocol && { proxyProtocol }) };
-    const spoken = { ...spokenWith(input.protocol), ...tagsOf(to, input.tags) };
-    const plain = { host, path, ...asMember(match), to, anyUpstream, ...spoken, ...below };
+    const spoken = { ...spokenWith(input.protocol), ...tagsOf(led.to, input.tags) };
+    const plain = { host, path, ...asMember(match), ...led, anyUpstream, ...spoken, ...below };
     const spec = withDelivery(withTls(plain, clientTls, upstreamTls), checkDelivery(input.delivery ?? {}));
     assertSpeaksTls(spec);
+    assertActionsFit(spec);
     const route: Route = { kind: "route", meta, spec };
     const key = resourceKey("route", project, name);
     const place = placeKey(route.spec);
@@ -186,7 +195,9 @@ export class RouteService {
         spec: withDelivery(withTls(nextSpec(route.spec, change), clientTls, upstreamTls), delivery),
       };
       assertSpeaksTls(next.spec);
+      assertActionsFit(next.spec);
       const key = resourceKey("route", project, name);
+      if (!hasPattern(route.spec)) await this.#assertRoom(project, next.spec, 0);
       const move = await this.#move(route, next);
       const others = await changedTogether(this.#store, this.#world.clock, next, clientTls);
       const result = await this.#store.transact({
@@ -203,7 +214,6 @@ export class RouteService {
     const [from, to] = [placeKey(before.spec), placeKey(next.spec)];
     if (from === to) return { compare: [], then: [] };
     const { name, project, uid } = next.meta;
-    if (before.spec.match?.path !== "regex") await this.#assertRoom(project, next.spec.match, 0);
     if ((await this.#store.get(to)) !== undefined) await this.#refusePlace(next);
     const value = { uid, project, name };
     return {
@@ -281,19 +291,20 @@ export class RouteService {
     const name = place?.name ?? "NAME";
     const what = match === undefined ? `leads from ${listen ?? `${host}${path}`}` : "takes the same requests";
     throw new SkerryError("conflict/exists", `The route ${name} ${what} already.`, {
-      hint: `To lead it elsewhere: skerry route update ${name} --to ${route.spec.to}`,
+      hint: `To lead it elsewhere: skerry route update ${name} --to ${route.spec.to ?? "URL"}`,
       details: { field: listen === undefined ? "path" : "listen" },
     });
   }
 
-  async #assertRoom(project: string, match: RouteMatch | undefined, more = 1): Promise<void> {
+  async #assertRoom(project: string, asked: WithPattern, more = 1): Promise<void> {
+    if (more === 0 && !hasPattern(asked)) return;
     const { maxRoutesPerProject: limit, maxPatternRoutesPerProject: patterns } = LIMITS.gateway;
     const { entries } = await this.#store.list({ prefix: `/route/${project}/`, limit });
-    const isPattern = (entry: Entry) => toRoute(entry).route.spec.match?.path === "regex";
-    if (match?.path === "regex" && entries.filter(isPattern).length >= patterns) {
+    const isPattern = (entry: Entry) => hasPattern(toRoute(entry).route.spec);
+    if (hasPattern(asked) && entries.filter(isPattern).length >= patterns) {
       throw new SkerryError(
         "exhausted/quota",
-        `The project has ${patterns} routes with a pattern as path, the most that one may have.`,
+        `The project has ${patterns} routes with a pattern for paths, the most that one may have.`,
         {
           hint: "Remove some first, or say several of them in one pattern: ^/(a|b)/.",
         },
@@ -323,6 +334,16 @@ function placeKey({ host, path, match, listen }: Route["spec"]): string {
   return `/unique/route/${host} ${createHash("sha256").update(matchKey(path, match)).digest("base64url")}`;
 }
 
+interface WithPattern {
+  readonly match?: RouteMatch | undefined;
+  readonly rewrite?: RouteActions["rewrite"] | undefined;
+}
+
+/** Those cost something to make ready, in every worker. */
+function hasPattern({ match, rewrite }: WithPattern): boolean {
+  return match?.path === "regex" || rewrite?.regex !== undefined;
+}
+
 function portOf({ spec: { listen } }: Route): string | undefined {
   return listen === undefined ? undefined : portOfListener(parseListener(listen));
 }
@@ -332,22 +353,27 @@ function asMember(match: RouteMatch | undefined): { match?: RouteMatch } {
 }
 
 /** @throws `invalid`. */
-function tagsOf(to: string, tags: readonly string[] = []): { tags?: readonly string[] } {
+function tagsOf(to: string | undefined, tags: readonly string[] = []): { tags?: readonly string[] } {
   if (tags.length === 0) return {};
-  assertTagsFit(to, tags);
+  assertTagsFit(to ?? "", tags);
   return { tags: canonicalTags(tags) };
 }
 
 function nextSpec(spec: Route["spec"], change: RouteChange): Route["spec"] {
-  const { target, place, proxyProtocol, protocol } = change;
-  const { proxyProtocol: before, protocol: spokenBefore, match, tags, ...rest } = spec;
+  const { target, place, proxyProtocol, protocol, actions } = change;
+  const { proxyProtocol: before, protocol: spokenBefore, match, tags, ...kept } = spec;
+  const { anyUpstream = spec.anyUpstream } = target ?? {};
+  const { upstreamTls, ...led } = withActions({ ...kept, anyUpstream }, { ...actions, to: target?.to });
+  const isPassedOn = led.to !== undefined;
+  // What was said of the upstream goes with it.
+  const rest = isPassedOn && upstreamTls !== undefined ? { ...led, upstreamTls } : led;
   const told = proxyProtocol ?? before;
-  const spoken = spokenWith(protocol ?? spokenBefore);
-  assertProtocol(target?.to ?? spec.to, spoken.protocol);
+  const spoken = spokenWith(protocol ?? (isPassedOn ? spokenBefore : undefined));
+  assertProtocol(led.to, spoken.protocol);
   const { path, match: next } = place ?? { path: spec.path, match };
   const proxy = told === undefined || told === "none" ? {} : { proxyProtocol: told };
-  const chosen = tagsOf(target?.to ?? spec.to, change.tags ?? tags);
-  return { ...rest, ...target, path, ...asMember(next), ...spoken, ...proxy, ...chosen };
+  const chosen = tagsOf(led.to, change.tags ?? (isPassedOn ? tags : undefined));
+  return { ...rest, path, ...asMember(next), ...spoken, ...proxy, ...chosen };
 }
 
 function claimKey(name: string): string {

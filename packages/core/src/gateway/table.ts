@@ -1,6 +1,7 @@
 /** What a gateway worker knows: compiled routes and nothing else. Plain data: it crosses the control pipe as JSON. */
 import type { KeyedCertificate } from "../domain/certificates.ts";
 import type { UpstreamProtocol } from "../domain/gateway.ts";
+import type { RouteActions } from "../domain/route-actions.ts";
 import type { Delivery } from "../domain/route-delivery.ts";
 import type { RouteMatch } from "../domain/route-match.ts";
 import type { Balance, StickySpec } from "../domain/upstreams.ts";
@@ -25,6 +26,8 @@ export interface TableEntry extends Delivery {
   readonly upstream: Upstream;
   /** Clients show a certificate. */
   readonly clientTls?: ClientRule;
+  /** What is done besides passing on, or instead. */
+  readonly actions?: RouteActions;
 }
 
 export interface Upstream {

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from "node:net";
 import { LIMITS } from "../domain/limits.ts";
+import type { RouteActions } from "../domain/route-actions.ts";
 import { GATEWAY_ERRORS } from "../gateway/errors.ts";
 import type { Http2Limits, ProxyLimits, ProxyOptions } from "../gateway/proxy/context.ts";
 import { createProxy, type DataPath } from "../gateway/proxy/proxy.ts";
@@ -19,6 +20,8 @@ export class ProxyWorld implements AsyncDisposable {
   readonly proxy: DataPath;
   readonly records: RequestRecord[] = [];
   port = 0;
+  /** Of all routes that are made from now on. */
+  actions: RouteActions | undefined;
   readonly #servers = new Map<number, Server>();
   readonly #sockets = new Set<Socket>();
   #routes: readonly string[] = [];
@@ -87,7 +90,10 @@ export class ProxyWorld implements AsyncDisposable {
   routeTo(backends: readonly Backend[], rest: Partial<Upstream> = {}, said: Partial<TableEntry> = {}): void {
     const upstream: Upstream = { backends, reach: "any", ...rest };
     const hosts = ["app.example", "[::1]"];
-    const entries: TableEntry[] = hosts.map((host) => ({ id: `route ${host}`, host, path: "/", upstream, ...said }));
+    const actions = this.actions === undefined ? {} : { actions: this.actions };
+    const entries: TableEntry[] = hosts.map((host) => {
+      return { id: `route ${host}`, host, path: "/", upstream, ...actions, ...said };
+    });
     this.setEntries(entries);
   }
 

@@ -18,7 +18,7 @@ import type { GivenCertificate, HostPort } from "@skerry/core/gateway/control.ts
 import type { L4Counters } from "@skerry/core/gateway/l4/entry.ts";
 import { LiveTable, type TableChange } from "@skerry/core/gateway/live-table.ts";
 import { signTicket, TICKET_KEY_BYTES } from "@skerry/core/gateway/routing/ticket.ts";
-import type { Backend, TableEntry, Upstream } from "@skerry/core/gateway/table.ts";
+import type { Backend, TableEntry } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { BackendCounters } from "@skerry/core/gateway/upstreams/state.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
@@ -173,13 +173,15 @@ function statusOf(
   { spec }: Route,
   running: number | undefined,
   declared: number,
-  upstream: Upstream | undefined,
+  entry: TableEntry | undefined,
 ): RouteStatus {
   const port = running ?? declared;
   const url = `https://${spec.host}${port === 443 || port === 0 ? "" : `:${port}`}${spec.match?.path === "regex" ? "/" : spec.path}`;
   if (running === undefined) return { url, state: "down", reason: "this node runs no gateway workers" };
-  if (upstream === undefined) return { url, state: "down", reason: "it is not in force yet" };
-  if (upstream.backends.length > 0 && upstream.reason === undefined) return { url, state: "ready" };
+  if (entry === undefined) return { url, state: "down", reason: "it is not in force yet" };
+  const { upstream, actions } = entry;
+  const answers = actions?.redirect !== undefined || actions?.respond !== undefined;
+  if (answers || (upstream.backends.length > 0 && upstream.reason === undefined)) return { url, state: "ready" };
   return { url, state: "down", reason: upstream.reason ?? "it has no backend" };
 }
 
@@ -273,7 +275,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     statusOf(route) {
       if (route.spec.listen !== undefined) return l4.statusOf(route, running !== undefined);
-      return statusOf(route, running?.httpsPort, https.port, table.entry(route.meta.uid)?.upstream);
+      return statusOf(route, running?.httpsPort, https.port, table.entry(route.meta.uid));
     },
     upstreamStatusOf: (upstream) => upstreamStatusOf(upstream, running && table.backendsOf(upstream), upstreams),
     backendsOf: (upstream) => table.backendsOf(upstream),

@@ -88,6 +88,7 @@ function serve(message: Start): () => Promise<void> {
     },
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),
+    httpsPort: () => (front.listening ? portOf(front) : https.port),
   });
   serving.setTable(table, { put: entries, remove: [] });
   proxy = serving;

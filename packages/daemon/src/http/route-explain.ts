@@ -6,6 +6,7 @@ import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Route } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
+import { whatAnswers, whatChanges } from "@skerry/core/gateway/actions/told.ts";
 import { Refusal } from "@skerry/core/gateway/http1/grammar.ts";
 import type { Asked } from "@skerry/core/gateway/routing/asked.ts";
 import { askedFor, type Explanation, explain } from "@skerry/core/gateway/routing/explain.ts";
@@ -24,7 +25,8 @@ export function routeExplainHandlers(services: Services) {
 function explainHandler(services: Services) {
   return handle.json(routeRoutes.explain, async (call, { body }) => {
     call.projects();
-    const [, authority = "", target = ""] = /^(?:https?:\/\/)?([^/?#]*)([^#]*)$/i.exec(body.url) ?? [];
+    const [, scheme = "https", authority = "", target = ""] =
+      /^(?:(https?):\/\/)?([^/?#]*)([^#]*)$/i.exec(body.url) ?? [];
     const lines = (body.headers ?? []).map(({ name, value }) => `${name}: ${value}\r\n`);
     const text = [body.method, authority, target, ...lines].join("");
     if (
@@ -43,7 +45,11 @@ function explainHandler(services: Services) {
     const mayRead = ({ id, project = "" }: TableEntry) => call.allows(call.permission, { project, uid: id });
     const entries = services.gateway.entriesFor(asked.host);
     if (!entries.some(mayRead)) call.hide(`route to ${asked.host}`);
-    return toView(services, call, explain(entries, asked, mayRead), asked);
+    const request = { ...asked, scheme: scheme.toLowerCase() };
+    const answer = (entry: TableEntry) =>
+      entry.actions && whatAnswers(entry, entry.actions, request, httpsPortOf(services));
+    const changes = (entry: TableEntry) => (entry.actions ? whatChanges(entry, entry.actions, request) : []);
+    return toView(services, call, explain(entries, asked, mayRead), asked, { answer, changes });
   });
 }
 
@@ -60,13 +66,26 @@ function invalid(message: string): SkerryError {
   return new SkerryError("invalid", message, { hint: "Like POST https://app.example.com/api?page=2" });
 }
 
-async function toView(services: Services, call: Call, explanation: Explanation, asked: Asked) {
+/** Of the redirect to HTTPS. */
+function httpsPortOf({ gateway }: Services): number {
+  const url = gateway.httpsUrl === undefined ? undefined : new URL(gateway.httpsUrl);
+  return url === undefined || url.port === "" ? 443 : Number(url.port);
+}
+
+interface Told {
+  /** What the gateway says itself to a request of the route, in words. */
+  readonly answer: (entry: TableEntry) => string | undefined;
+  /** What it does with one that is passed on. */
+  readonly changes: (entry: TableEntry) => readonly string[];
+}
+
+async function toView(services: Services, call: Call, explanation: Explanation, asked: Asked, told: Told) {
   const { steps, refused, entry, rule } = explanation;
-  const told = steps.map(({ project: _, ...step }) => step);
+  const shown = steps.map(({ project: _, ...step }) => step);
   if (refused !== undefined) {
     const { status } = new SkerryError(refused.id, refused.message);
     return {
-      steps: told,
+      steps: shown,
       outcome: { state: "refused" as const, text: `The gateway answers ${status}: ${refused.message}` },
     };
   }
@@ -75,7 +94,7 @@ async function toView(services: Services, call: Call, explanation: Explanation, 
   // It may have gone this moment.
   if (entry === undefined || found === undefined || !call.allows(call.permission, targetOf.resource(found.route))) {
     return {
-      steps: told,
+      steps: shown,
       outcome: { state: "none" as const, text: "No route that you may see takes this request: 404 not_found/route." },
     };
   }
@@ -84,11 +103,11 @@ async function toView(services: Services, call: Call, explanation: Explanation, 
   const choice = await choiceOf(services, call, found.route, entry.upstream, asked);
   const projectName = services.auth.projects.find(project)?.meta.name;
   return {
-    steps: told,
+    steps: shown,
     outcome: {
       state: "route" as const,
-      text: `The route ${name} takes it (${rule}), and leads to ${to}.`,
-      ...{ route: name, url, to, backend, ...(rule === undefined ? {} : { rule }) },
+      text: `The route ${name} takes it (${rule}), and ${told.answer(entry) ?? [`leads to ${to}`, ...told.changes(entry)].join("; it ")}.`,
+      ...{ route: name, url, backend, ...(to === undefined ? {} : { to }), ...(rule === undefined ? {} : { rule }) },
       ...(projectName === undefined ? {} : { project: projectName }),
       ...(choice === undefined ? {} : { choice }),
     },
@@ -97,7 +116,7 @@ async function toView(services: Services, call: Call, explanation: Explanation, 
 
 /** Undefined: it leads to no upstream that the caller may read. */
 async function choiceOf(services: Services, call: Call, { meta, spec }: Route, compiled: Upstream, asked: Asked) {
-  const name = /^upstream\/(.+)$/.exec(spec.to)?.[1];
+  const name = /^upstream\/(.+)$/.exec(spec.to ?? "")?.[1];
   const found = name === undefined ? undefined : await services.upstreams.find(meta.project, name);
   if (found === undefined || !call.allows(READ_UPSTREAMS, targetOf.resource(found.upstream))) return undefined;
   const made = services.gateway.backendsOf(found.upstream);

@@ -5,6 +5,7 @@ import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { ClientTls, Route, UpstreamTls } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
+import { ACTION_NAMES, canonicalActions, type SaidActions } from "@skerry/core/domain/route-actions.ts";
 import {
   DELIVERY_NAMES,
   type DeliveryChange,
@@ -57,17 +58,25 @@ export function routeHandlers(services: Services) {
       assertMayTake(call, gateway, project, place);
       const { protocol } = body.spec;
       assertHttp(body.spec, place.listen);
-      const target = await checkTarget(services, call, project, body.spec.to, place.listen);
+      const { to } = body.spec;
+      const target = to === undefined ? undefined : await checkTarget(services, call, project, to, place.listen);
       assertMayTrust(call, project, body.spec.upstreamTls);
       const told = readTold(body.spec.proxyProtocol, place);
       const created = await routes.create({
-        ...{ ...place, project, ...target, ...(told && told !== "none" && { proxyProtocol: told }) },
+        ...{
+          ...place,
+          project,
+          anyUpstream: false,
+          ...target,
+          ...(told && told !== "none" && { proxyProtocol: told }),
+        },
         projectName: services.auth.projects.find(project)?.meta.name ?? "",
         ...(protocol === undefined ? {} : { protocol }),
         ...(body.name === undefined ? {} : { name: body.name }),
         ...tlsOf(body.spec),
         ...(body.spec.tags === undefined ? {} : { tags: body.spec.tags }),
         delivery: deliverySaid(body.spec),
+        actions: canonicalActions(body.spec),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
       });
       await gateway.activated(created.revision);
@@ -103,7 +112,8 @@ interface Said {
         readonly proxyProtocol?: Parameters<typeof readTold>[0];
         readonly tags?: readonly string[] | undefined;
       } & TlsParts &
-        DeliveryParts)
+        DeliveryParts &
+        SaidActions)
     | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly revision?: number | undefined;
@@ -132,6 +142,7 @@ async function changeOf(services: Services, call: Call, route: Route, said: Said
     ...tlsOf(spec),
     ...(spec.tags === undefined ? {} : { tags: spec.tags }),
     delivery: deliverySaid(spec),
+    actions: canonicalActions(spec),
     ...(hasMoved ? { place: requestsOf({ ...route.spec, ...spec }) } : {}),
     ...(labels === undefined ? {} : { labels }),
     ...(revision === undefined ? {} : { revision }),
@@ -190,11 +201,16 @@ export async function openRoute(services: Services, call: Call, name: string, in
 
 /** Below HTTP whatever is spoken goes through. @throws `invalid`. */
 function assertHttp(
-  { protocol, clientTls, upstreamTls, ...said }: TlsParts & DeliveryParts & { readonly protocol?: unknown },
+  {
+    protocol,
+    clientTls,
+    upstreamTls,
+    ...said
+  }: TlsParts & DeliveryParts & SaidActions & { readonly protocol?: unknown },
   listen: string | undefined,
 ): void {
   if (listen === undefined) return;
-  const field = DELIVERY_NAMES.find((name) => said[name]);
+  const field = [...DELIVERY_NAMES, ...ACTION_NAMES].find((name) => said[name]);
   if (field !== undefined) {
     throw new SkerryError("invalid", `A route below HTTP knows no requests: it has no ${field} for them.`, {
       hint: `Leave ${field} out.`,
@@ -245,6 +261,10 @@ async function checkTarget(
   return { to: target.to, anyUpstream };
 }
 
+function actionsOf(spec: Route["spec"]): Partial<Pick<RouteView["spec"], (typeof ACTION_NAMES)[number]>> {
+  return Object.fromEntries(ACTION_NAMES.flatMap((name) => (spec[name] === undefined ? [] : [[name, spec[name]]])));
+}
+
 function toView(services: Services, { route, revision }: RouteEntry, current = true) {
   const { host, path, match, to, listen, protocol, proxyProtocol, clientTls, upstreamTls, tags } = route.spec;
   const said = {
@@ -254,9 +274,13 @@ function toView(services: Services, { route, revision }: RouteEntry, current = t
     ...(upstreamTls === undefined ? {} : { upstreamTls }),
     ...(tags === undefined ? {} : { tags: [...tags] }),
     ...(deliveryOf(route.spec) as Pick<RouteView["spec"], (typeof DELIVERY_NAMES)[number]>),
+    ...actionsOf(route.spec),
   };
+  const led = to === undefined ? {} : { to };
   const spec =
-    listen === undefined ? { host, path, to, ...said } : { listen, to, ...(proxyProtocol && { proxyProtocol }) };
+    listen === undefined
+      ? { host, path, ...led, ...said }
+      : { listen, ...led, ...(proxyProtocol && { proxyProtocol }) };
   const view = { kind: "route" as const, meta: viewMeta(services, route.meta, revision), spec };
   return current ? { ...view, status: services.gateway.statusOf(route) } : view;
 }

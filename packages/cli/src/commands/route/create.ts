@@ -3,6 +3,7 @@ import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { placeOf } from "@skerry/core/contract/place.ts";
 import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
+import { ACTION_OPTIONS, actionsOf } from "./action-flags.ts";
 import { DELIVERY_OPTIONS, newDelivery } from "./delivery-flags.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { PROTOCOL_OPTION, TAG_OPTION } from "./protocol.ts";
@@ -30,6 +31,7 @@ export default defineCommand({
     ...UPSTREAM_TLS_OPTIONS,
     tag: TAG_OPTION,
     ...DELIVERY_OPTIONS,
+    ...ACTION_OPTIONS,
     ...LABEL_OPTION,
   },
   example: "route create app.example.com --to container/web:80",
@@ -39,6 +41,8 @@ export default defineCommand({
     ["route create example.com/docs --to bucket/docs", "a static site below a path"],
     ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
     ["route create gpu.example.com --to upstream/web --tag gpu", "those of several backends that have a tag"],
+    ["route create a.example.com --redirect 'https://b.example{path}'", "a host that has moved"],
+    ["route create example.com/health --respond 200", "an answer of the gateway's own"],
     ["route create grpc.example.com --to container/api:50051 --protocol h2", "a program that speaks gRPC"],
     ["route create slow.example.com --to container/web:80 --timeout head=5s", "answers in time, or 504"],
     ["route create tcp://:20432 --to container/db:5432", "a port, and whatever is spoken there"],
@@ -54,7 +58,8 @@ export default defineCommand({
   takesProject: true,
   async run(invocation, { args, flags }) {
     const { to, name, label, protocol, "proxy-protocol": told } = flags;
-    if (to === undefined) {
+    const actions = await actionsOf(invocation, flags);
+    if (to === undefined && actions.redirect === undefined && actions.respond === undefined) {
       throw new SkerryError("invalid", "--to is missing: where does the route lead?", {
         hint: "Like this: skerry route create app.example.com --to container/web:80",
       });
@@ -79,7 +84,8 @@ export default defineCommand({
         ...(project === undefined ? {} : { project }),
         ...(label.length === 0 ? {} : { labels: parseLabels(label) }),
         spec: {
-          ...{ ...written, to },
+          ...written,
+          ...(to === undefined ? {} : { to }),
           ...(path === undefined ? {} : { path }),
           ...(match === undefined ? {} : { match }),
           ...(protocol === undefined ? {} : { protocol }),
@@ -87,6 +93,7 @@ export default defineCommand({
           ...tls,
           ...(flags.tag.length === 0 ? {} : { tags: [...flags.tag] }),
           ...delivery,
+          ...(actions as object),
         },
       },
       signal: invocation.signal,

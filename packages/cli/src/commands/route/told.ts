@@ -14,7 +14,7 @@ export async function tellWhereItLeads(
   if (status?.state === "down") {
     output.warn(`It does not answer yet: ${status.reason ?? "nothing is there"}. It does as soon as that changes.`);
   }
-  const name = /^bucket\/(.+)$/.exec(spec.to)?.[1];
+  const name = /^bucket\/(.+)$/.exec(spec.to ?? "")?.[1];
   if (name === undefined) return;
   try {
     const bucket = await client.call(bucketRoutes.get, { params: { name }, signal });

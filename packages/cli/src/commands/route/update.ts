@@ -2,6 +2,7 @@ import { type RouteView, routeRoutes } from "@skerry/core/contract/api/route.ts"
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { ACTION_OPTIONS, actionsOf, namesActions, WITHOUT_OPTION } from "./action-flags.ts";
 import { DELIVERY_OPTIONS, deliveryOf, namesDelivery } from "./delivery-flags.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { assertRouteName } from "./name.ts";
@@ -31,6 +32,8 @@ export default defineCommand({
     ...UPSTREAM_TLS_OPTIONS,
     tag: { ...TAG_OPTION, describe: `${TAG_OPTION.describe}; none: whichever` },
     ...DELIVERY_OPTIONS,
+    ...ACTION_OPTIONS,
+    ...WITHOUT_OPTION,
     ...LABEL_CHANGE_OPTION,
   },
   example: "route update app-example-com --to container/web-2:80",
@@ -44,7 +47,7 @@ export default defineCommand({
       });
     }
     const hasMoved = flags.path !== undefined || said.match !== undefined || flags["match-all"];
-    const changesParts = namesTls(flags) || namesDelivery(flags);
+    const changesParts = namesTls(flags) || namesDelivery(flags) || namesActions(flags);
     const changed = {
       ...specOf(to, protocol),
       ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" | "none" }),
@@ -52,7 +55,7 @@ export default defineCommand({
     };
     if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved && !changesParts) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --to, --protocol, --proxy-protocol, --client-ca, --upstream-ca, --timeout, --retries, --label, --tag, --path or what it asks for.",
+        hint: "Say --to, --protocol, --client-ca, --upstream-ca, --timeout, --retries, --label, --tag, --path, what it asks for or an action, like --redirect.",
       });
     }
     const [name = ""] = args;
@@ -74,6 +77,7 @@ export default defineCommand({
       ...(clientTls === undefined ? {} : { clientTls }),
       ...(upstreamTls === undefined ? {} : { upstreamTls }),
       ...deliveryOf(flags, before?.spec),
+      ...(await actionsOf(invocation, flags, before?.spec)),
     };
     const route = await client.call(routeRoutes.update, {
       ...named,

@@ -1,6 +1,7 @@
 import type { RouteView } from "../api/route.ts";
 import { createdColumn, labelsColumn, nameColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
+import { formatActions, formatDestination } from "./route-actions.ts";
 import { formatBrief, formatBytes } from "./values.ts";
 
 export const routePresentation: Presentation<RouteView> = {
@@ -8,6 +9,7 @@ export const routePresentation: Presentation<RouteView> = {
   nameOf: ({ meta }) => meta.name,
   leaveOut: ["LABELS", "AGE", "MATCH", "PROJECT", "TO"],
   facts: [
+    { title: "ACTIONS", value: ({ spec }) => formatActions(spec) },
     { title: "PROXY PROTOCOL", value: ({ spec }) => spec.proxyProtocol ?? [] },
     { title: "TIMEOUTS", value: ({ spec }) => timeoutsOf(spec.timeouts) },
     { title: "RETRIES", value: ({ spec }) => retriesOf(spec.retries) },
@@ -27,7 +29,7 @@ export const routePresentation: Presentation<RouteView> = {
       apart: true,
       lines: ({ spec }) => formatMatch(spec),
     },
-    { title: "TO", cell: ({ spec }) => spec.to },
+    { title: "TO", cell: ({ spec }) => formatDestination(spec) },
     {
       title: "STATE",
       cell: ({ status }) => formatBrief(stateOf(status)),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CLIENT_TLS_MODES, UPSTREAM_PROTOCOLS } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { IN_PROJECT, nameSchema, noParams, noQuery, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
+import { actionChanges, actionFields } from "./route-actions.ts";
 import { deliveryChanges, deliveryFields } from "./route-delivery.ts";
 import { upstreamTls } from "./upstream-tls.ts";
 
@@ -53,8 +54,9 @@ const spec = z.strictObject({
   to: z
     .string()
     .max(2048)
+    .optional()
     .describe(
-      "Where it leads: http(s)://HOST[:PORT][/BASE], h2c:// likewise, container/NAME:PORT, bucket/NAME or upstream/NAME; https+container/... speaks TLS; below HTTP tcp://HOST:PORT or container/NAME:PORT",
+      "Where it leads, unless redirect or respond says so: http(s)://HOST[:PORT][/BASE], h2c:// likewise, container/NAME:PORT, bucket/NAME or upstream/NAME; https+container/... speaks TLS; below HTTP tcp://HOST:PORT or container/NAME:PORT",
     ),
   protocol: z
     .enum(UPSTREAM_PROTOCOLS)
@@ -68,6 +70,7 @@ const spec = z.strictObject({
     .optional()
     .describe("With upstream/NAME: only backends that have all of them"),
   ...deliveryFields,
+  ...actionFields,
 });
 export const routeSchema = resourceSchema("route", spec).extend({
   status: z
@@ -110,6 +113,7 @@ export const routeSchemas = {
     spec.partial().extend({
       ...{ clientTls: clientTls.nullable().optional(), upstreamTls: upstreamTls.nullable().optional() },
       ...deliveryChanges,
+      ...actionChanges,
     }),
   ),
   delete: route.delete,

@@ -7,7 +7,7 @@ import type { L4Entry } from "./entry.ts";
 /** @throws `invalid` for what is no such route. */
 export function compileListener({ meta, spec }: Route, lookups: Pick<Lookups, "container">): L4Entry {
   const { protocol, host, port } = parseListener(spec.listen ?? "");
-  const target = parseListenerTarget(spec.to, protocol);
+  const target = parseListenerTarget(spec.to ?? "", protocol);
   const { proxyProtocol } = spec;
   const entry = {
     ...{ id: meta.uid, protocol, host, port, ...(proxyProtocol && { proxyProtocol }) },

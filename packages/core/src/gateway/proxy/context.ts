@@ -1,6 +1,8 @@
 /** What the parts of one proxy share. */
 import type { LIMITS } from "../../domain/limits.ts";
 import type { Random } from "../../domain/ports.ts";
+import type { ActionLimits } from "../actions/action-limits.ts";
+import type { ActionState } from "../actions/state.ts";
 import type { Flusher } from "../http2/flusher.ts";
 import type { RouteTable } from "../routing/route-table.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -31,6 +33,12 @@ export interface ProxyOptions {
   readonly onSweep?: () => void;
   /** Tickets are signed with it; absent: no answer says which route has decided. */
   readonly explainKey?: Buffer;
+  /** Instead of `LIMITS.actions`. For tests. */
+  readonly actionLimits?: Partial<ActionLimits>;
+  /** What was kept of `host/path` has been evicted: other workers are to hear of it. */
+  readonly onEvict?: (uri: string) => void;
+  /** Of HTTPS, as clients reach it. Default: 443. */
+  readonly httpsPort?: () => number;
   /** Addresses of a name, as the system resolves it. For tests. */
   readonly resolve?: Resolve;
   /** Certificates that https upstreams are verified with besides the system's. */
@@ -46,6 +54,8 @@ export interface Context {
   readonly kept: KeptBytes;
   readonly deadlines: Deadlines;
   readonly names: Names;
+  /** Of the routes' actions. */
+  readonly acts: ActionState;
   readonly http2: Http2Limits;
   /** Of all HTTP/2 connections. */
   readonly flusher: Flusher;

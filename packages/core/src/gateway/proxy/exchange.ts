@@ -1,71 +1,47 @@
 /** One request and its answer: finds the route, takes a connection, passes bytes both ways, gives up in time. */
-import type { SkerryError } from "../../domain/errors.ts";
+import { SkerryError } from "../../domain/errors.ts";
+import { actingOf } from "../actions/acting.ts";
+import { WAIT } from "../actions/cache/turn.ts";
 import { Refusal } from "../http1/grammar.ts";
 import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
-import { afterTurns } from "../http2/flusher.ts";
 import type { TableEntry } from "../table.ts";
 import { clientCertLine } from "../tls/peer.ts";
-import type { BackendState } from "../upstreams/state.ts";
-import { withStickyCookie } from "../upstreams/sticky.ts";
+import { Answering } from "./answering.ts";
 import type { Member } from "./choice.ts";
 import type { Context } from "./context.ts";
-import { explained, wishesOf } from "./explained.ts";
+import { wishesOf } from "./explained.ts";
 import { refusalOf } from "./gate.ts";
 import { errorId, isRequestId } from "./heads.ts";
 import { IDEMPOTENT } from "./methods.ts";
 import { NO_UPSTREAM, NOT_ASKED, SLOW_BODY, TOO_LATE, TOO_LONG } from "./own-errors.ts";
 import { type Asker, PersistentUpstream } from "./persistent.ts";
-import { countRequest, type RequestRecord, recordOf } from "./records.ts";
+import { type RequestRecord, recordEnd } from "./records.ts";
 import type { ClientSide, UpstreamSide } from "./sides.ts";
-import type { Times } from "./times.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { UpstreamPools } from "./upstream-pools.ts";
 
-/** A head that came alone is held so long: in the second turn a reset behind it is read, in the third the socket is closed. */
-const HELD_TURNS = 3;
-
-/** Waits for a connection, then sends, then waits for the answer, then passes it on. */
-type Phase = "connect" | "send" | "wait" | "answer" | "tunnel" | "over";
-
-export class Exchange implements Asker {
-  readonly head: RequestHead;
+export class Exchange extends Answering implements Asker {
   readonly id: string;
   readonly isHeadRequest: boolean;
   readonly isUpgrade: boolean;
-  times: Times;
 
-  readonly #context: Context;
   readonly #pools: UpstreamPools;
-  readonly #client: ClientSide;
   readonly #startMs: number;
   readonly #bytesOutBefore: number;
-  #askedMs = 0;
-  #headMs = 0;
+  /** As the upstream gets it. */
+  #sent: RequestHead;
   #bytesIn = 0;
-  #entry: TableEntry | undefined;
-  #member: Member | undefined;
-  /** What hears how it goes on with the backend; undefined when it has heard the end. */
-  #told: BackendState | undefined;
   /** Backends that gave no connection. */
   #tried: readonly Member[] = NONE;
-  #upstream: UpstreamSide | undefined;
   #persistent: PersistentUpstream | undefined;
-  #phase: Phase = "connect";
   #hasRetried = false;
-  /** Chunked bodies go through as they stand on the wire: both sides speak HTTP/1.1. */
-  #asChunks = false;
-  /** Of an answer: the client side has not got it. */
-  #held: ResponseHead | undefined;
-  #status = 0;
   #tunnel: Tunnel | undefined;
 
   constructor(context: Context, pools: UpstreamPools, client: ClientSide, head: RequestHead) {
+    super(context, client, head);
     this.#pools = pools;
-    this.#context = context;
-    this.times = context.times.usual;
-    this.#client = client;
-    this.head = head;
+    this.#sent = head;
     this.id = isRequestId(head.requestId) ? head.requestId : context.nextRequestId();
     this.isHeadRequest = head.method === "HEAD";
     this.isUpgrade = head.isUpgrade;
@@ -76,32 +52,47 @@ export class Exchange implements Asker {
   }
 
   get isGone(): boolean {
-    return this.#phase !== "connect";
+    return this.phase !== "connect";
   }
 
   get clientAddress(): string {
-    return this.#client.peer.address;
+    return this.client.peer.address;
   }
 
   /** The request's body may be sent: a connection is there and takes bytes. */
   get takesBody(): boolean {
-    if (this.#phase === "connect" || this.#phase === "over") return false;
-    return !(this.#upstream as UpstreamSide).isBlocked;
+    if (this.phase === "connect" || this.phase === "over") return false;
+    return this.upstream?.isBlocked === false;
   }
 
   begin(): void {
-    const found = this.#context.table.find(this.head);
-    const refused = refusalOf(this.#context, this.head, found, this.#client.peer);
+    const found = this.context.table.find(this.head);
+    const refused = refusalOf(this.context, this.head, found, this.client.peer);
     if (found !== undefined && !(found instanceof Refusal)) {
-      this.#entry = found;
-      this.times = this.#context.times.of(found.timeouts);
+      this.entry = found;
+      this.times = this.context.times.of(found.timeouts);
     }
     if (refused !== undefined) this.#answerOwn(refused);
-    else this.#connect(this.#choose(NONE), false, () => NO_UPSTREAM);
+    else {
+      this.acting = actingOf(found as TableEntry, this, this.client.peer, this.context);
+      this.onReady();
+    }
   }
 
   #choose(tried: readonly Member[]): Member | undefined {
-    return this.#pools.choose((this.#entry as TableEntry).upstream, this, tried);
+    return this.#pools.choose((this.entry as TableEntry).upstream, this, tried);
+  }
+
+  /** The request is looked at anew when it has waited for another's answer. */
+  onReady(): void {
+    if (this.phase !== "connect") return;
+    const acting = this.acting;
+    const answer = acting?.begin();
+    if (acting !== undefined) this.#sent = acting.sent;
+    if (answer === WAIT) this.wait(this.context.limits.connectionMs);
+    else if (answer instanceof SkerryError) this.#answerOwn(answer);
+    else if (answer !== undefined) this.answerWhole(answer);
+    else this.#connect(this.#choose(NONE), false, () => NO_UPSTREAM);
   }
 
   /** `otherwise`: the answer when there is nobody to connect to. */
@@ -110,149 +101,87 @@ export class Exchange implements Asker {
       this.#answerOwn(otherwise());
       return;
     }
-    this.#phase = "connect";
-    this.#member = member;
-    this.#wait(this.times.connectMs);
-    const rules = this.#context.repeating.of(this.#entry as TableEntry);
+    this.phase = "connect";
+    this.member = member;
+    this.wait(this.times.connectMs);
+    const rules = this.context.repeating.of(this.entry as TableEntry);
     if (rules === undefined) {
-      this.#told = member.state;
+      this.told = member.state;
       member.state.begin();
       member.pool.take(this, isFresh);
     } else {
-      this.#persistent = new PersistentUpstream(this.#context, this.#pools, this, this.#entry as TableEntry, rules);
-      this.#upstream = this.#persistent;
+      this.#persistent = new PersistentUpstream(this.context, this.#pools, this, this.entry as TableEntry, rules);
+      this.upstream = this.#persistent;
       this.#persistent.begin(member);
     }
   }
 
   onConnection(upstream: UpstreamSide): void {
-    const client = this.#client;
-    this.#upstream = upstream;
-    this.#phase = "send";
-    this.#askedMs = this.#context.options.monotonicMs();
-    this.#asChunks = client.speaksChunks && upstream.speaksChunks;
-    const { backend } = this.#member as Member;
-    const shown = clientCertLine(this.#entry?.clientTls, client.peer, this.#context.options.wallMs);
+    const client = this.client;
+    this.upstream = upstream;
+    this.phase = "send";
+    this.askedMs = this.context.options.monotonicMs();
+    this.asChunks = client.speaksChunks && upstream.speaksChunks && this.acting?.filters !== true;
+    const { backend } = this.member as Member;
+    const shown = clientCertLine(this.entry?.clientTls, client.peer, this.context.options.wallMs);
     const forwarded = client.forwardedFor(this.head.hostHeader) + shown;
-    upstream.send(this, this.head, { backend, forwarded, id: this.id }, this.#asChunks);
+    upstream.send(this, this.#sent, { backend, forwarded, id: this.id }, this.asChunks);
     if (client.isRequestRead) this.#onSent();
     else {
-      this.#wait(this.#context.limits.clientBodyIdleMs);
-      client.startBody(this.#asChunks);
+      this.wait(this.context.limits.clientBodyIdleMs);
+      client.startBody(this.asChunks);
     }
   }
 
   /** Nothing was sent: another backend may be asked. */
   onNoConnection(error: SkerryError): void {
-    this.#tried = [...this.#tried, this.#member as Member];
+    this.#tried = [...this.#tried, this.member as Member];
     this.#tellEnd(errorId(error));
     const mayTryAnother = error.code === "unavailable" || error.code === "exhausted";
     this.#connect(mayTryAnother ? this.#choose(this.#tried) : undefined, false, () => error);
   }
 
+  /** Chunks may be a byte each. */
   corkRequest(): void {
-    if (this.head.bodyBytes === CHUNKED) this.#upstream?.cork(); // they may be a byte each
+    if (this.head.bodyBytes === CHUNKED) this.upstream?.cork();
   }
 
   uncorkRequest(): void {
-    this.#upstream?.uncork();
+    this.upstream?.uncork();
   }
 
+  /** A range of the request's body. */
   sendBody(buffer: Buffer, from: number, to: number): void {
-    if (this.#upstream === undefined) return;
+    if (this.upstream === undefined) return;
     this.#bytesIn += to - from;
-    this.#upstream.sendBody(buffer.subarray(from, to));
-    if (this.#phase !== "send") return;
-    this.#wait(this.#upstream.isBlocked ? this.times.bodyMs : this.#context.limits.clientBodyIdleMs);
+    this.upstream.sendBody(buffer.subarray(from, to));
+    if (this.phase !== "send") return;
+    this.wait(this.upstream.isBlocked ? this.times.bodyMs : this.context.limits.clientBodyIdleMs);
   }
 
   /** The request's body has been given to its end. `trailers` are header lines, empty when they came as chunks. */
   onRequestEnd(trailers: string): void {
-    if (this.#upstream === undefined) return;
-    this.#upstream.endBody(trailers);
-    if (this.#phase === "send") this.#onSent();
+    if (this.upstream === undefined) return;
+    this.upstream.endBody(trailers);
+    if (this.phase === "send") this.#onSent();
   }
 
   #onSent(): void {
-    this.#phase = "wait";
-    this.#wait(this.times.headMs);
-    if (this.#client.hasEnded) this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
+    this.phase = "wait";
+    this.wait(this.times.headMs);
+    if (this.client.hasEnded) this.client.hurryDeadline(this.context.limits.halfClosedMs);
   }
 
   onUpstreamDrain(): void {
-    this.#client.resumeBody();
-  }
-
-  onInterim(head: ResponseHead): void {
-    // Nobody needs to be told to wait who does not read.
-    if (!this.head.isHttp10 && !this.#client.isBlocked) this.#client.sendInterim(head);
-  }
-
-  onHead(head: ResponseHead): void {
-    this.#phase = "answer";
-    this.#headMs = this.#context.options.monotonicMs();
-    this.#told?.answered(head.status, this.#headMs - this.#askedMs, this.#headMs);
-    this.#held = head;
-  }
-
-  #shown(head: ResponseHead): ResponseHead {
-    const stuck = withStickyCookie(
-      head,
-      this.#entry?.upstream.sticky,
-      this.#member?.stickyValue,
-      this.head,
-      this.#client,
-    );
-    return explained(stuck, this.head, this.#entry, this.#context.options);
-  }
-
-  onBody(buffer: Buffer, from: number, to: number): void {
-    if (this.#held !== undefined) this.#sendHead(this.#held);
-    this.#client.sendBody(buffer, from, to);
-  }
-
-  #sendHead(head: ResponseHead): void {
-    this.#held = undefined;
-    this.#status = head.status;
-    this.#client.sendHead(this.#shown(head), this.#asChunks);
-  }
-
-  onBatch(isLast: boolean, trailers: string): void {
-    const client = this.#client;
-    const upstream = this.#upstream as UpstreamSide;
-    if (this.#held !== undefined) {
-      if (!isLast) {
-        this.#holdHead();
-        return;
-      }
-      this.#sendHead(this.#held);
-    }
-    if (isLast) {
-      client.endAnswer(trailers);
-      this.#end(undefined);
-      upstream.finish(client.isRequestRead);
-      client.onAnswered();
-      return;
-    }
-    client.flush();
-    this.#wait(client.isBlocked ? this.#context.limits.clientReadIdleMs : this.times.bodyMs);
-    if (client.isBlocked) upstream.pause();
-  }
-
-  /** The head came alone: an upstream that breaks off at once is told of, and a body that comes at once goes with it. */
-  #holdHead(): void {
-    this.#wait(this.times.bodyMs);
-    afterTurns(this.#context.flusher, HELD_TURNS, () => {
-      if (this.#held === undefined || this.#phase !== "answer") return;
-      this.#sendHead(this.#held);
-      this.onBatch(false, "");
-    });
+    this.client.resumeBody();
   }
 
   /** What was written to the client has gone. */
   onClientDrain(): void {
-    if (this.#phase === "answer") this.#wait(this.times.bodyMs);
-    this.#upstream?.resume();
+    if (this.phase === "answer") this.wait(this.times.bodyMs);
+    const filter = this.acting?.filter;
+    filter?.resume();
+    if (filter?.isBlocked !== true) this.upstream?.resume();
   }
 
   onSwitch(head: ResponseHead): void {
@@ -260,12 +189,10 @@ export class Exchange implements Asker {
       this.fail(NOT_ASKED);
       return;
     }
-    this.#phase = "tunnel";
-    this.#status = 101;
-    this.#tunnel = new Tunnel(this.#client, this.#upstream as UpstreamSide, this.#context.limits, () =>
-      this.#endTunnel(),
-    );
-    this.#client.switchProtocols(this.#shown(head));
+    this.phase = "tunnel";
+    this.status = 101;
+    this.#tunnel = new Tunnel(this.client, this.upstream as UpstreamSide, this.context.limits, () => this.#endTunnel());
+    this.client.switchProtocols(this.stuck(head));
   }
 
   fromTunnel(buffer: Buffer, from: number, to: number): void {
@@ -283,117 +210,115 @@ export class Exchange implements Asker {
   /** The client sends no more. */
   onClientEnd(): void {
     if (this.#tunnel !== undefined) this.#tunnel.endClient();
-    else if (!this.#client.isRequestRead) this.#client.destroy();
-    else if (this.#phase === "wait" || this.#phase === "connect")
-      this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
+    else if (!this.client.isRequestRead) this.client.destroy();
+    else if (this.phase === "wait" || this.phase === "connect")
+      this.client.hurryDeadline(this.context.limits.halfClosedMs);
   }
 
   /** When both sides have sent their last byte. */
   #endTunnel(): void {
-    if (this.#phase === "over") return;
-    const upstream = this.#upstream as UpstreamSide;
-    this.#end(undefined);
+    if (this.phase === "over") return;
+    const upstream = this.upstream as UpstreamSide;
+    this.end(undefined);
     upstream.endTunnel();
-    this.#client.onAnswered();
+    this.client.onAnswered();
   }
 
   onUpstreamError(error: SkerryError, wasSilent: boolean, isUntouched: boolean): void {
-    const { wasKept } = this.#upstream as UpstreamSide;
-    this.#context.stats.upstreamErrors++;
+    const { wasKept } = this.upstream as UpstreamSide;
+    this.context.stats.upstreamErrors++;
     const isSafe = isUntouched || (wasSilent && wasKept && IDEMPOTENT.has(this.head.method));
     const isRepeatable = isSafe && !this.#hasRetried && this.head.bodyBytes === 0;
-    if (isRepeatable && this.#phase === "wait") {
+    if (isRepeatable && this.phase === "wait") {
       this.#hasRetried = true;
-      this.#upstream = undefined;
+      this.upstream = undefined;
       this.#tellEnd(errorId(error));
       this.#connect(this.#choose(NONE), true, () => error);
     } else this.fail(error);
   }
 
   onDeadline(): void {
-    const phase = this.#phase as keyof typeof TOO_LATE;
+    const phase = this.phase as keyof typeof TOO_LATE;
     const isWaiting = phase === "connect" || phase === "wait";
     // Who has closed his side for so long is gone: nobody is to blame for an answer that came late.
-    if (isWaiting && this.#client.hasEnded) this.#client.destroy();
+    if (isWaiting && this.client.hasEnded) this.client.destroy();
     else if (phase !== "tunnel" && this.#leftMs() <= 0) this.fail(TOO_LONG);
     else if (phase === "send" && this.takesBody) this.fail(SLOW_BODY);
-    else if (phase === "answer" && this.#client.isBlocked) this.#client.destroy();
+    else if (phase === "answer" && this.client.isBlocked) this.client.destroy();
     else if (this.#persistent === undefined || !isWaiting) this.fail(TOO_LATE[phase]);
     else this.#persistent.onDeadline();
   }
 
   chose(member: Member): void {
-    this.#member = member;
+    this.member = member;
   }
 
   waitFor(forMs: number): void {
-    this.#wait(forMs);
-    if (this.#client.hasEnded) this.#client.hurryDeadline(this.#context.limits.halfClosedMs);
+    this.wait(forMs);
+    if (this.client.hasEnded) this.client.hurryDeadline(this.context.limits.halfClosedMs);
   }
 
   /** Of the time that the route gives for all of it. */
   #leftMs(): number {
-    return this.#startMs + this.times.totalMs - this.#context.options.monotonicMs();
+    return this.#startMs + this.times.totalMs - this.context.options.monotonicMs();
   }
 
   /** Times that a route gives may be shorter than what the coarse clock is behind. */
-  #wait(forMs: number): void {
-    const { times, options, coarseMs } = this.#context;
-    if (this.times === times.usual) this.#client.setDeadline(forMs);
-    else this.#client.setDeadline(Math.min(forMs, this.#leftMs()) + options.monotonicMs() - coarseMs);
+  protected wait(forMs: number): void {
+    const { times, options, coarseMs } = this.context;
+    if (this.times === times.usual) this.client.setDeadline(forMs);
+    else this.client.setDeadline(Math.min(forMs, this.#leftMs()) + options.monotonicMs() - coarseMs);
   }
 
+  /** The client is gone. */
   abort(): void {
-    if (this.#phase === "over") return;
-    const upstream = this.#upstream;
-    this.#end("aborted");
+    if (this.phase === "over") return;
+    const upstream = this.upstream;
+    this.end("aborted");
     upstream?.abandon();
   }
 
   /** Answers with the error when nothing of an answer was written, else cuts the connection: it must not look whole. */
   fail(error: SkerryError): void {
-    const upstream = this.#upstream;
-    const mayAnswer = this.#held !== undefined || (this.#phase !== "answer" && this.#phase !== "tunnel");
+    const upstream = this.upstream;
+    const mayAnswer = this.held !== undefined || (this.phase !== "answer" && this.phase !== "tunnel");
     if (mayAnswer) this.#answerOwn(error);
     else {
-      this.#end(errorId(error));
-      this.#client.cut();
+      this.end(errorId(error));
+      this.client.cut();
     }
     upstream?.abandon();
   }
 
   #answerOwn(error: SkerryError): void {
-    this.#status = error.status;
-    this.#client.sendOwn(error, wishesOf(this.head, this.#entry, this.#context.options));
-    this.#end(errorId(error));
-    this.#client.onAnswered();
+    this.status = error.status;
+    this.client.sendOwn(error, wishesOf(this.head, this.entry, this.context.options));
+    this.end(errorId(error));
+    this.client.onAnswered();
   }
 
   #tellEnd(error: RequestRecord["error"]): void {
-    this.#told?.end(error, this.#context.coarseMs);
-    this.#told = undefined;
+    this.told?.end(error, this.context.coarseMs);
+    this.told = undefined;
     this.#persistent?.tellEnd(error);
   }
 
   /** Once, however it ends. */
-  #end(error: RequestRecord["error"]): void {
-    this.#phase = "over";
+  protected end(error: RequestRecord["error"]): void {
+    this.phase = "over";
     this.#tellEnd(error);
-    const { options, stats } = this.#context;
-    const record = recordOf(this.head, this.#client.peer, {
-      id: this.id,
-      routeId: this.#entry?.id,
-      status: this.#status,
+    this.acting?.close();
+    const { options } = this.context;
+    recordEnd(this.context, this, this.client.peer, {
+      routeId: this.entry?.id,
+      status: this.status,
       durationMs: options.monotonicMs() - this.#startMs,
-      upstreamMs: this.#headMs === 0 ? undefined : this.#headMs - this.#askedMs,
+      upstreamMs: this.headMs === 0 ? undefined : this.headMs - this.askedMs,
       bytesIn: this.#bytesIn,
-      bytesOut: this.#client.bytesOut - this.#bytesOutBefore,
-      upstream: this.#member?.pool.name,
+      bytesOut: this.client.bytesOut - this.#bytesOutBefore,
+      upstream: this.member?.pool.name,
       error,
     });
-    stats.inFlight--;
-    countRequest(stats, record);
-    options.onRequest(record);
   }
 }
 

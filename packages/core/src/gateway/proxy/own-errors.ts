@@ -37,3 +37,4 @@ export const NOT_ASKED = new SkerryError(
   "unavailable/upstream",
   "The upstream switched protocols without being asked.",
 );
+export const BROKEN_FILTER = new SkerryError("unavailable/upstream", "The answer could not be compressed to its end.");

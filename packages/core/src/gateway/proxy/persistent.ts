@@ -51,6 +51,8 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
   #tried: Member[] = [];
   #winner: Attempt | undefined;
   #facts: RequestFacts | undefined;
+  /** As the route makes it. */
+  #head: RequestHead | undefined;
   #left: number;
   #hasRefreshed = false;
   /** Something that is no answer yet went to the client. */
@@ -101,7 +103,7 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
 
   #send(attempt: Attempt, upstream: UpstreamSide, facts: RequestFacts): void {
     attempt.askedMs = this.#context.options.monotonicMs();
-    upstream.send(attempt, this.#asker.head, { ...facts, backend: attempt.member.backend }, false);
+    upstream.send(attempt, this.#head ?? this.#asker.head, { ...facts, backend: attempt.member.backend }, false);
   }
 
   /** Nothing was sent: others may be asked, for nothing. */
@@ -236,7 +238,8 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
     return this.#live[0]?.upstream;
   }
 
-  send(_taker: AnswerTaker, _head: RequestHead, facts: RequestFacts): void {
+  send(_taker: AnswerTaker, head: RequestHead, facts: RequestFacts): void {
+    this.#head = head;
     this.#facts = facts;
     const attempt = this.#live[0] as Attempt;
     this.#send(attempt, attempt.upstream as UpstreamSide, facts);

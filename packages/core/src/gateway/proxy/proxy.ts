@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { LIMITS } from "../../domain/limits.ts";
+import { ActionState } from "../actions/state.ts";
 import { Flusher } from "../http2/flusher.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
 import type { Peer, Shown } from "../tls/peer.ts";
@@ -72,6 +73,7 @@ class SocketPath implements DataPath {
       times: new RouteTimes(options.limits),
       repeating: new RouteRepeating(monotonicMs),
       kept: { bytes: 0 },
+      acts: new ActionState(options.actionLimits, options.onEvict),
       ...{ deadlines, names, flusher: new Flusher(), http2: options.http2 ?? LIMITS.http2 },
       table: compileTable([]),
       isDraining: false,

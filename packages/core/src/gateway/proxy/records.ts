@@ -94,34 +94,42 @@ export function countRequest(stats: ProxyStats, record: RequestRecord): void {
   stats.latency[bucket] = (stats.latency[bucket] ?? 0) + 1;
 }
 
-type Told = "client" | "protocol" | "tls" | "method" | "host" | "path";
+/** Where requests are counted and told. */
+interface Book {
+  readonly stats: ProxyStats;
+  readonly options: { readonly onRequest: (record: RequestRecord) => void };
+}
 
-/** What the request's head and who sent it say of it, besides. */
-export function recordOf(head: RequestHead, peer: Peer, rest: Omit<RequestRecord, Told>): RequestRecord {
+type Measured = Omit<RequestRecord, "id" | "client" | "protocol" | "tls" | "method" | "host" | "path">;
+
+/** A request that was in flight has ended. */
+export function recordEnd(
+  { stats, options }: Book,
+  { id, head }: { readonly id: string; readonly head: RequestHead },
+  peer: Peer,
+  { routeId, status, durationMs, upstreamMs, bytesIn, bytesOut, upstream, error }: Measured,
+): void {
   const query = head.target.indexOf("?");
-  return {
-    id: rest.id,
-    routeId: rest.routeId,
+  const record: RequestRecord = {
+    id,
+    routeId,
     client: peer.address,
     protocol: head.isHttp10 ? "HTTP/1.0" : peer.protocol,
     tls: peer.tls,
     method: head.method,
     host: head.host,
     path: query < 0 ? head.target : head.target.slice(0, query),
-    status: rest.status,
-    durationMs: rest.durationMs,
-    upstreamMs: rest.upstreamMs,
-    bytesIn: rest.bytesIn,
-    bytesOut: rest.bytesOut,
-    upstream: rest.upstream,
-    error: rest.error,
+    status,
+    durationMs,
+    upstreamMs,
+    bytesIn,
+    bytesOut,
+    upstream,
+    error,
   };
-}
-
-/** Where requests are counted and told. */
-interface Book {
-  readonly stats: ProxyStats;
-  readonly options: { readonly onRequest: (record: RequestRecord) => void };
+  stats.inFlight--;
+  countRequest(stats, record);
+  options.onRequest(record);
 }
 
 /** What could not be read as a request, and the answer that it got. */

@@ -116,7 +116,8 @@ function isBlank(code: number): boolean {
 }
 
 /** Lines of one name are one value, joined as RFC 9110 5.3 has it: who reads one of them only is not led astray. */
-function headerValue(lines: string, name: string, glue = ", "): string | undefined {
+/** All values of this name (lower case), joined; undefined: there is none. */
+export function headerValue(lines: string, name: string, glue = ", "): string | undefined {
   let found: string | undefined;
   for (let from = 0; from < lines.length; ) {
     const end = lines.indexOf("\r\n", from);

@@ -25,15 +25,16 @@ export function checkUpstreamTls({ ca, serverName, clientCertificate, verify }: 
 /** @throws `invalid` when it would say nothing: such a route leads to where no TLS is spoken. */
 export function assertSpeaksTls({ to, upstreamTls }: RouteSpec): void {
   if (upstreamTls === undefined) return;
-  const target = parseTarget(to);
-  if ((target.kind === "url" || target.kind === "container") && target.tls) return;
-  if (target.kind === "upstream") {
+  const target = to === undefined ? undefined : parseTarget(to);
+  if ((target?.kind === "url" || target?.kind === "container") && target.tls) return;
+  if (target?.kind === "upstream") {
     throw new SkerryError("invalid", "The upstream itself says how TLS is spoken with its backends, not the route.", {
       hint: `Leave it out here; at the upstream: skerry upstream update ${target.name} --upstream-ca FILE`,
       details: { field: "spec.upstreamTls" },
     });
   }
-  throw new SkerryError("invalid", `No TLS is spoken with ${to}: what is said of it would mean nothing.`, {
+  const message = `No TLS is spoken with ${to ?? "any upstream"}: what is said of it would mean nothing.`;
+  throw new SkerryError("invalid", message, {
     hint: "Lead the route to https://... or https+container/NAME:PORT, or take it back: --upstream-tls default",
     details: { field: "spec.upstreamTls" },
   });

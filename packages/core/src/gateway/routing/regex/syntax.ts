@@ -16,8 +16,17 @@ export type Pattern =
   | { readonly kind: "set"; readonly set: CharSet /** The only one that is in it. */; readonly char?: string }
   | { readonly kind: "all"; readonly parts: readonly Pattern[] }
   | { readonly kind: "either"; readonly options: readonly Pattern[] }
-  /** `max`: -1 for without end. */
-  | { readonly kind: "repeat"; readonly part: Pattern; readonly min: number; readonly max: number }
+  /** `max`: -1 for without end. `groups`: of those in `part` the first and the one behind the last, where they are kept. */
+  | {
+      readonly kind: "repeat";
+      readonly part: Pattern;
+      readonly min: number;
+      readonly max: number;
+      readonly isLazy: boolean;
+      readonly groups: readonly [number, number];
+    }
+  /** Only where groups are kept. */
+  | { readonly kind: "group"; readonly part: Pattern; readonly index: number }
   | { readonly kind: "start" }
   | { readonly kind: "end" };
 
@@ -50,9 +59,16 @@ const FOLDED = LITERALS.map((set, code) => {
   return code < 0x80 && /[a-z]/i.test(char) ? among(char.toLowerCase() + char.toUpperCase()) : set;
 });
 
-/** A parsed pattern. @throws `invalid` that says which part is not taken, and why. */
+/** A parsed pattern; groups are only brackets in it. @throws `invalid` that says which part is not taken, and why. */
 export function parsePattern(source: string): Pattern {
-  return new Parser(source).parse();
+  return new Parser(source, false).parse();
+}
+
+/** The same with its groups, which are counted from 1. @throws `invalid`. */
+export function parseGroups(source: string): { readonly pattern: Pattern; readonly groups: number } {
+  const parser = new Parser(source, true);
+  const pattern = parser.parse();
+  return { pattern, groups: parser.groups };
 }
 
 /** What is said of every pattern that is not taken. */
@@ -73,9 +89,12 @@ class Parser {
   #at = 0;
   #depth = 0;
   #ignoresCase = false;
+  groups = 0;
+  readonly #keepsGroups: boolean;
 
-  constructor(source: string) {
+  constructor(source: string, keepsGroups: boolean) {
     this.#source = source;
+    this.#keepsGroups = keepsGroups;
   }
 
   parse(): Pattern {
@@ -123,7 +142,8 @@ class Parser {
     const parts: Pattern[] = [];
     while (this.#at < this.#source.length && this.#source[this.#at] !== "|" && this.#source[this.#at] !== ")") {
       const from = this.#at;
-      parts.push(this.#repeated(this.#one(), from));
+      const groups = this.groups + 1;
+      parts.push(this.#repeated(this.#one(), from, groups));
     }
     return parts.length === 1 ? (parts[0] as Pattern) : { kind: "all", parts };
   }
@@ -173,6 +193,7 @@ class Parser {
     const opening = /^\?(:|P?<[A-Za-z_]\w*>)/.exec(rest)?.[0];
     if (opening !== undefined) this.#at += opening.length;
     else if (rest.startsWith("?")) throw this.#refuse(from, `(${rest.slice(0, 3)}`, whyNoGroup(rest));
+    const index = opening === "?:" ? 0 : ++this.groups;
     if (++this.#depth > maxPatternDepth)
       throw this.#refuse(from, "(", `groups lie in each other ${maxPatternDepth} deep at most`);
     const inner = this.#either();
@@ -180,10 +201,10 @@ class Parser {
     if (this.#source[this.#at] !== ")")
       throw this.#refuse(from, "(", "it is not closed", "Write \\( for the character.");
     this.#at++;
-    return inner;
+    return this.#keepsGroups && index > 0 ? { kind: "group", part: inner, index } : inner;
   }
 
-  #repeated(part: Pattern, from: number): Pattern {
+  #repeated(part: Pattern, from: number, firstGroup: number): Pattern {
     const [text, low, comma, high] = /^(?:[*+?]|\{(\d+)(?:(,)(\d*))?\})/.exec(this.#source.slice(this.#at)) ?? [];
     if (text === undefined) return part;
     if ("^$".includes(this.#source[from] as string)) {
@@ -196,16 +217,18 @@ class Parser {
       throw this.#refuse(this.#at, next, "a repetition is not repeated", "Put what is to be repeated in ( ).");
     }
     // Taking as few as possible is the same when only a yes or no is asked for.
-    if (next === "?") this.#at++;
-    if (text === "*") return { kind: "repeat", part, min: 0, max: -1 };
-    if (text === "+") return { kind: "repeat", part, min: 1, max: -1 };
-    if (text === "?") return { kind: "repeat", part, min: 0, max: 1 };
+    const isLazy = next === "?";
+    if (isLazy) this.#at++;
+    const how = { kind: "repeat", part, isLazy, groups: [firstGroup, this.groups + 1] } as const;
+    if (text === "*") return { ...how, min: 0, max: -1 };
+    if (text === "+") return { ...how, min: 1, max: -1 };
+    if (text === "?") return { ...how, min: 0, max: 1 };
     const min = Number(low);
     const max = comma === undefined ? min : high === "" ? -1 : Number(high);
     if (min > maxPatternRepeat || max > maxPatternRepeat)
       throw this.#refuse(at, text, `${maxPatternRepeat} times is the most`);
     if (max !== -1 && max < min) throw this.#refuse(at, text, "the second number is smaller than the first");
-    return { kind: "repeat", part, min, max };
+    return { ...how, min, max };
   }
 
   #escaped(from: number): Pattern {

@@ -1,0 +1,44 @@
+/** What a route does with requests, in words: a part for each. */
+import { ENCODINGS } from "../../domain/compress-rules.ts";
+import type { RouteView } from "../api/route.ts";
+
+type Spec = RouteView["spec"];
+
+/** `http://10.0.0.7`, `308 https://example.com/`, `answer 503`. */
+export function formatDestination({ to, redirect, respond }: Pick<Spec, "to" | "redirect" | "respond">): string {
+  if (redirect !== undefined) return `${redirect.status ?? 302} ${redirect.to}`;
+  return respond === undefined ? (to ?? "-") : `answer ${respond.status}`;
+}
+
+/** All but where it leads. */
+export function formatActions({ redirectHttps, rewrite, headers, hostHeader, cors, compress, cache }: Spec): string[] {
+  return [
+    ...(redirectHttps === true ? ["redirects to HTTPS"] : []),
+    ...(rewrite ? [formatRewrite(rewrite)] : []),
+    ...(hostHeader === undefined ? [] : [`sends Host: ${hostHeader}`]),
+    ...(cors === undefined
+      ? []
+      : [`CORS for ${cors.origins.join(" ")}${cors.credentials ? ", with credentials" : ""}`]),
+    ...(compress === undefined ? [] : [`compresses with ${(compress.algorithms ?? ENCODINGS).join(", ")}`]),
+    ...(cache === undefined
+      ? []
+      : [`keeps answers for ${cache.ttl ?? 30} s${cache.override ? "" : " unless they say"}`]),
+    ...formatRules("request", headers?.request),
+    ...formatRules("answer", headers?.response),
+  ];
+}
+
+/** As the flags have it: `answer -Server`. */
+function formatRules(of: string, rules: NonNullable<Spec["headers"]>["request"]): string[] {
+  const { set = {}, add = {}, remove = [] } = rules ?? {};
+  return [
+    ...Object.entries(set).map(([name, value]) => `${of} ${name}: ${value}`),
+    ...Object.entries(add).map(([name, value]) => `${of} +${name}: ${value}`),
+    ...remove.map((name) => `${of} -${name}`),
+  ];
+}
+
+function formatRewrite({ path, prefix, regex, with: template }: NonNullable<Spec["rewrite"]>): string {
+  if (path !== undefined) return `asks for ${path}`;
+  return prefix === undefined ? `rewrites ${regex} to ${template}` : `puts ${prefix} in place of the route's path`;
+}

@@ -1,0 +1,118 @@
+/** Answers that a worker keeps, by what they answer. The least used go when there are too many, or too many bytes. */
+import { headerValue } from "../../routing/asked.ts";
+
+export interface Kept {
+  readonly route: string;
+  /** Host and path of what it answers, for those who evict. */
+  readonly uri: string;
+  readonly status: number;
+  /** Header lines as the upstream has given them, with Date. */
+  readonly lines: string;
+  readonly body: Buffer;
+  /** Names of request headers that it depends on, and what they were. */
+  readonly vary: readonly string[];
+  readonly varied: readonly (string | undefined)[];
+  /** Monotonic: when it would have been made, and until when it is fresh. */
+  readonly madeMs: number;
+  readonly freshUntilMs: number;
+}
+
+interface Limits {
+  readonly maxCacheBytes: number;
+  readonly maxCacheEntries: number;
+  readonly maxCacheVariants: number;
+}
+
+/** What one takes besides its body and lines, about. */
+const OVERHEAD = 1024;
+
+export class ResponseCache {
+  readonly #limits: Limits;
+  /** The least used first. */
+  readonly #byKey = new Map<string, readonly Kept[]>();
+  readonly #byUri = new Map<string, Set<string>>();
+  #count = 0;
+  #bytes = 0;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The one for a request with these header lines. */
+  find(key: string, lines: string): Kept | undefined {
+    const all = this.#byKey.get(key);
+    if (all === undefined) return undefined;
+    const found = all.find(({ vary, varied }) => vary.every((name, at) => headerValue(lines, name) === varied[at]));
+    if (found === undefined) return undefined;
+    this.#byKey.delete(key);
+    this.#byKey.set(key, all);
+    return found;
+  }
+
+  /** In place of one that answers the same. */
+  put(key: string, kept: Kept): void {
+    const isSame = (one: Kept) =>
+      one.vary.join() === kept.vary.join() && one.varied.every((value, at) => value === kept.varied[at]);
+    const others = (this.#byKey.get(key) ?? []).filter((one) => !isSame(one));
+    this.#drop(key);
+    if (sizeOf(kept) > this.#limits.maxCacheBytes) return;
+    const all = [...others, kept].slice(-this.#limits.maxCacheVariants);
+    this.#byKey.set(key, all);
+    const keys = this.#byUri.get(kept.uri);
+    if (keys === undefined) this.#byUri.set(kept.uri, new Set([key]));
+    else keys.add(key);
+    this.#count += all.length;
+    for (const one of all) this.#bytes += sizeOf(one);
+    for (const oldest of this.#byKey.keys()) {
+      if (this.#bytes <= this.#limits.maxCacheBytes && this.#count <= this.#limits.maxCacheEntries) return;
+      this.#drop(oldest);
+    }
+  }
+
+  /** Those of a URI, `host/path` without its query. */
+  evict(uri: string): void {
+    for (const key of this.#byUri.get(uri) ?? []) this.#drop(key);
+  }
+
+  /** Those of a route; of this path, or of all that begin so when it ends with `*`. Absent: all. */
+  purge(route: string, path?: string): void {
+    for (const [key, all] of this.#byKey) if (all.some((kept) => isPurged(kept, route, path))) this.#drop(key);
+  }
+
+  clear(): void {
+    for (const key of this.#byKey.keys()) this.#drop(key);
+  }
+
+  #drop(key: string): void {
+    const all = this.#byKey.get(key);
+    if (all === undefined) return;
+    this.#byKey.delete(key);
+    this.#count -= all.length;
+    for (const one of all) {
+      this.#bytes -= sizeOf(one);
+      const keys = this.#byUri.get(one.uri);
+      keys?.delete(key);
+      if (keys?.size === 0) this.#byUri.delete(one.uri);
+    }
+  }
+}
+
+/** As `ResponseCache.purge` says. */
+export function isPurged(kept: Pick<Kept, "route" | "uri">, route: string, path: string | undefined): boolean {
+  if (kept.route !== route) return false;
+  const asked = kept.uri.slice(kept.uri.indexOf("/"));
+  if (path === undefined) return true;
+  return path.endsWith("*") ? asked.startsWith(path.slice(0, -1)) : asked === path;
+}
+
+function sizeOf({ body, lines }: Kept): number {
+  return body.length + lines.length + OVERHEAD;
+}

@@ -1,0 +1,269 @@
+/** What the cache does with one request: answers it from what is kept, waits for another's answer, keeps its own. */
+import type { Cache } from "../../../domain/cache-rules.ts";
+import { withoutNames } from "../../http1/field-lines.ts";
+import type { RequestHead } from "../../http1/request-head.ts";
+import { type ResponseHead, UNTIL_CLOSE } from "../../http1/response-head.ts";
+import { headerValue } from "../../routing/asked.ts";
+import type { RouteAnswer } from "../own-answer.ts";
+import type { ActionState } from "../state.ts";
+import { directives, type Freshness, freshnessOf } from "./freshness.ts";
+import { keptAnswer } from "./kept-answer.ts";
+import type { Kept } from "./response-cache.ts";
+import type { Coming } from "./shared.ts";
+
+const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+const CONDITIONS: ReadonlySet<string> = new Set(["if-none-match", "if-modified-since"]);
+/** 304 says nothing of the body that was kept. */
+const NOT_RENEWED = /^(?:content-encoding|content-type|content-range|etag|set-cookie)$/i;
+
+/** Another asks for the same: `onReady` follows. */
+export const WAIT = Symbol("wait");
+
+export interface Turned {
+  readonly rule: Cache;
+  /** Id of the route, and what stands for all that it says. */
+  readonly route: string;
+  readonly version: string;
+  readonly scheme: string;
+  /** The route asks clients for certificates: its answers may be for one alone. */
+  readonly isPersonal: boolean;
+}
+
+interface Times {
+  readonly monotonicMs: () => number;
+  readonly wallMs: () => number;
+}
+
+export class CacheTurn implements Coming {
+  readonly route: string;
+  readonly uri: string;
+  isDoomed = false;
+  readonly #rule: Cache;
+  readonly #head: RequestHead;
+  readonly #state: ActionState;
+  readonly #times: Times;
+  readonly #onReady: () => void;
+  readonly #key: string;
+  /** Why it is not looked for; undefined: it is. */
+  readonly #bypass: string | undefined;
+  #leads = false;
+  #isWaiting = false;
+  /** It has waited once: now it asks for itself. */
+  #hasWaited = false;
+  /** Too old, but the upstream may say that it still holds. */
+  #stale: Kept | undefined;
+  #freshness: Freshness | undefined;
+  #answer: ResponseHead | undefined;
+  #parts: Buffer[] | undefined;
+  #bytes = 0;
+
+  constructor(turned: Turned, head: RequestHead, state: ActionState, times: Times, onReady: () => void) {
+    const { rule, route } = turned;
+    const at = head.target.indexOf("?");
+    const path = at < 0 ? head.target : head.target.slice(0, at);
+    this.route = route;
+    this.uri = `${head.host}${path}`;
+    this.#rule = rule;
+    this.#head = head;
+    this.#state = state;
+    this.#times = times;
+    this.#onReady = onReady;
+    this.#bypass = turned.isPersonal ? "fwd=bypass" : bypassOf(head);
+    this.#key = keyOf(turned, head, path, at < 0 ? "" : head.target.slice(at + 1));
+  }
+
+  /** Before the upstream is asked. Undefined: it is to be asked. */
+  look(): RouteAnswer | typeof WAIT | undefined {
+    this.#isWaiting = false;
+    if (this.#bypass !== undefined) return undefined;
+    const nowMs = this.#times.monotonicMs();
+    const { cache } = this.#state;
+    const kept = isRenewed(this.#head) ? undefined : cache.kept.find(this.#key, this.#head.lines);
+    if (kept !== undefined && nowMs < kept.freshUntilMs) {
+      const ttl = Math.ceil((kept.freshUntilMs - nowMs) / 1000);
+      return keptAnswer(kept, this.#head, nowMs, `hit; ttl=${ttl}`);
+    }
+    if (this.#head.method !== "GET") return undefined;
+    if (kept !== undefined && validators(kept) !== "") this.#stale = kept;
+    if (this.#hasWaited || isRenewed(this.#head)) return undefined;
+    const role = cache.lead(this.#key, this.#ready, nowMs);
+    this.#leads = role === "leads";
+    this.#isWaiting = role === "waits";
+    return this.#isWaiting ? WAIT : undefined;
+  }
+
+  /** Waits no more: it asks for itself. */
+  giveUp(): void {
+    if (!this.#isWaiting) return;
+    this.#state.cache.leave(this.#key, this.#ready);
+    this.#ready();
+  }
+
+  readonly #ready = (): void => {
+    this.#isWaiting = false;
+    this.#hasWaited = true;
+    this.#onReady();
+  };
+
+  /** The request that goes out: it asks whether what is kept still holds. */
+  asks(sent: RequestHead): RequestHead {
+    if (this.#stale === undefined) return sent;
+    return { ...sent, lines: withoutNames(sent.lines, CONDITIONS) + validators(this.#stale) };
+  }
+
+  /** The answer of the upstream has begun. Gives what stands in its place, when that is something kept. */
+  received(head: ResponseHead): ResponseHead | RouteAnswer {
+    const { cache } = this.#state;
+    if (!SAFE.has(this.#head.method) && head.status >= 200 && head.status < 400) cache.evict(this.uri);
+    if (this.#bypass !== undefined) return withStatus(head, this.#bypass);
+    if (this.#stale !== undefined && head.status === 304) return this.#renew(this.#stale, head);
+    const why = this.#stale === undefined ? "fwd=uri-miss" : `fwd=stale; fwd-status=${head.status}`;
+    this.#freshness = this.#mayKeep(head);
+    if (this.#freshness === undefined) {
+      this.#state.cache.pass(this.#key, this.#times.monotonicMs());
+      this.#settle();
+      return withStatus(head, why);
+    }
+    this.#answer = head;
+    this.#parts = [];
+    cache.add(this);
+    return withStatus(head, `${why}; stored`);
+  }
+
+  get isKeeping(): boolean {
+    return this.#parts !== undefined;
+  }
+
+  #mayKeep(head: ResponseHead): Freshness | undefined {
+    const { bodyBytes, contentLength = 0 } = head;
+    // What ends with its connection may be a part only.
+    if (this.#head.method !== "GET" || bodyBytes === UNTIL_CLOSE || contentLength > this.#most) return undefined;
+    return freshnessOf(head, this.#rule, this.#times.wallMs());
+  }
+
+  get #most(): number {
+    return this.#rule.maxBytes ?? this.#state.limits.usualCacheEntryBytes;
+  }
+
+  /** What is kept still holds: its head is told anew (RFC 9111 3.2). */
+  #renew(stale: Kept, head: ResponseHead): RouteAnswer {
+    const fresh = head.lines.split("\r\n").filter((line) => {
+      return line !== "" && !NOT_RENEWED.test(line.slice(0, line.indexOf(":")));
+    });
+    const names = new Set(["age", ...fresh.map((line) => line.slice(0, line.indexOf(":")).toLowerCase())]);
+    const lines = withoutNames(stale.lines, names) + fresh.map((line) => `${line}\r\n`).join("");
+    const nowMs = this.#times.monotonicMs();
+    const freshness = freshnessOf({ ...head, status: stale.status, lines }, this.#rule, this.#times.wallMs());
+    const { ttlMs = 0, ageMs = 0 } = freshness ?? {};
+    const renewed = { ...stale, lines, madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs };
+    if (!this.isDoomed) this.#state.cache.keep(this.#key, renewed);
+    this.#settle();
+    return keptAnswer(renewed, this.#head, nowMs, "fwd=stale; fwd-status=304");
+  }
+
+  take(bytes: Buffer): void {
+    if (this.#parts === undefined) return;
+    const { cache, limits } = this.#state;
+    this.#bytes += bytes.length;
+    cache.fillBytes += bytes.length;
+    this.#parts.push(bytes);
+    if (this.#bytes > this.#most || cache.fillBytes > limits.maxCacheFillBytes) this.#leaveOff();
+  }
+
+  end(trailers: string): void {
+    const parts = this.#parts;
+    const head = this.#answer;
+    const freshness = this.#freshness;
+    if (parts === undefined || head === undefined || freshness === undefined) return;
+    if (trailers === "" && !this.isDoomed) {
+      const nowMs = this.#times.monotonicMs();
+      const { ttlMs, ageMs } = freshness;
+      const date = head.hasDate ? "" : `Date: ${new Date(this.#times.wallMs()).toUTCString()}\r\n`;
+      const vary = varyOf(head.lines);
+      this.#state.cache.keep(this.#key, {
+        ...{ route: this.route, uri: this.uri, status: head.status, lines: head.lines + date },
+        ...{ body: Buffer.concat(parts), vary, varied: vary.map((name) => headerValue(this.#head.lines, name)) },
+        ...{ madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs },
+      });
+    }
+    this.#leaveOff();
+  }
+
+  /** Nothing is kept, or more than was. Who waits goes on. */
+  #leaveOff(): void {
+    this.#state.cache.fillBytes -= this.#bytes;
+    this.#bytes = 0;
+    this.#parts = undefined;
+    this.#state.cache.remove(this);
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (!this.#leads) return;
+    this.#leads = false;
+    this.#state.cache.settle(this.#key);
+  }
+
+  /** The request is over, however. */
+  close(): void {
+    if (this.#isWaiting) this.#state.cache.leave(this.#key, this.#ready);
+    this.#isWaiting = false;
+    this.#leaveOff();
+  }
+}
+
+/** Names in lower case. */
+function varyOf(lines: string): string[] {
+  const names = (headerValue(lines, "vary") ?? "").split(",").map((name) => name.trim().toLowerCase());
+  return names.filter((name) => name !== "").sort();
+}
+
+/** Nothing that may be for one alone, nothing that is a part (RFC 9111 3, 3.5). */
+function bypassOf({ method, lines, bodyBytes, isUpgrade }: RequestHead): string | undefined {
+  if (method !== "GET" && method !== "HEAD") return "fwd=method";
+  if (isUpgrade || bodyBytes !== 0) return "fwd=bypass";
+  for (const name of ["authorization", "cookie", "range", "if-range", "if-match", "if-unmodified-since"])
+    if (headerValue(lines, name) !== undefined) return "fwd=bypass";
+  return directives(headerValue(lines, "cache-control")).has("no-store") ? "fwd=bypass" : undefined;
+}
+
+/** The client wants it from the upstream (RFC 9111 5.2.1). */
+function isRenewed({ lines }: RequestHead): boolean {
+  const control = headerValue(lines, "cache-control");
+  const said = directives(control);
+  if (control === undefined) return /no-cache/i.test(headerValue(lines, "pragma") ?? "");
+  return said.has("no-cache") || said.get("max-age") === "0";
+}
+
+/** Header lines that ask whether it still holds. */
+function validators({ lines }: Kept): string {
+  const etag = headerValue(lines, "etag");
+  const modified = headerValue(lines, "last-modified");
+  return (
+    (etag === undefined ? "" : `If-None-Match: ${etag}\r\n`) +
+    (modified === undefined ? "" : `If-Modified-Since: ${modified}\r\n`)
+  );
+}
+
+/**
+ * Everything that may make another answer: of one route alone, as it is now, Host with its port as the upstream sees it. No part
+ * can hold the line break between them.
+ */
+function keyOf(turned: Turned, { hostHeader, lines }: RequestHead, path: string, query: string): string {
+  const { rule, route, version, scheme } = turned;
+  const { keyHeaders = [], keyQuery } = rule;
+  const asked = keyQuery === undefined ? query : picked(query, keyQuery);
+  const values = keyHeaders.map((name) => JSON.stringify(headerValue(lines, name) ?? null));
+  return [route, version, scheme, hostHeader.toLowerCase(), path, asked, ...values].join("\n");
+}
+
+function picked(query: string, names: readonly string[]): string {
+  return query
+    .split("&")
+    .filter((one) => names.includes(one.split("=", 1)[0] as string))
+    .join("&");
+}
+
+function withStatus(head: ResponseHead, status: string): ResponseHead {
+  return { ...head, lines: `${head.lines}Cache-Status: skerry; ${status}\r\n` };
+}

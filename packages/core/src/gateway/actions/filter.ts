@@ -1,0 +1,26 @@
+/** What stands between an answer and its client. */
+
+export interface AnswerFilter {
+  /** It takes no more until `onFilterDrain`. */
+  readonly isBlocked: boolean;
+  /** Bytes of the body; the buffer is used again. */
+  take(buffer: Buffer, from: number, to: number): void;
+  /** No more of the body comes now. */
+  flush(): void;
+  /** All of the body was given; `onFilterEnd` follows when all of it has come out. `trailers` are header lines. */
+  end(trailers: string): void;
+  /** The client takes more. */
+  resume(): void;
+  /** It is over, however. */
+  close(): void;
+}
+
+/** Whose answer is filtered. */
+export interface FilterHost {
+  /** Bytes that stay as they are; gives whether the client takes more now. Else `resume` follows. */
+  onFiltered(bytes: Buffer): boolean;
+  onFilterDrain(): void;
+  onFilterEnd(trailers: string): void;
+  /** The answer cannot be completed. */
+  onFilterError(): void;
+}
