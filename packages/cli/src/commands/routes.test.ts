@@ -29,6 +29,7 @@ const CALLS = [
   "route get app-example-com",
   "route create app.example.com --to container/web:80",
   "route update app-example-com --to bucket/site",
+  "route purge app-example-com",
   "route ticket",
   "route explain GET app.example.com/",
   "route rm app-example-com",

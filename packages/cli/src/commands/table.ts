@@ -75,6 +75,7 @@ export const ENTRIES: readonly Entry[] = [
     "Tell step by step which route a request takes, and why",
     () => import("./route/explain.ts"),
   ),
+  command("route purge", "Forget what the gateway keeps of a route's answers", () => import("./route/purge.ts")),
   command(
     "route ticket",
     "Print a header with which answers say which route has decided",

@@ -60,9 +60,13 @@ export type ToWorker =
       readonly remove: readonly string[];
       /** All that are to be listened on from now on; absent: the same as before. */
       readonly ports?: readonly string[];
+      /** What is kept of a route's answers goes; of a path only, as `ResponseCache.purge` takes it. */
+      readonly purge?: { readonly route: string; readonly path?: string };
       /** Host names whose certificates are asked for anew; a wildcard stands for all below it, too. */
       readonly forget?: readonly string[];
     }
+  /** What another worker has evicted from its cache: `host/path`, `*` for all. */
+  | { readonly type: "evict"; readonly uris: readonly string[] }
   /** To be answered by `pong`: a worker that hangs is replaced. */
   | { readonly type: "ping" }
   /** The answer to `certificate`; without one the handshake gets the default one, and is refused when that is missing. */
@@ -84,6 +88,8 @@ export type FromWorker =
   /** What is known of backends of upstreams: those that changed since it last told, some of many. */
   | { readonly type: "upstreams"; readonly counters: UpstreamCounters }
   | { readonly type: "pong" }
+  /** It has evicted from its cache: the others are to do so. */
+  | { readonly type: "evict"; readonly uris: readonly string[] }
   /** Asks for the certificate of a host of routes, or a name below a wildcard; `""`: the default one. */
   | { readonly type: "certificate"; readonly host: string }
   /** Since its start; sent while they change. */

@@ -175,7 +175,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Tells all workers. Gives the generation. */
-  publish(change: TableChange & { readonly ports?: readonly string[] }): number {
+  publish(change: TableChange & Pick<Extract<ToWorker, { type: "delta" }>, "ports" | "purge">): number {
     this.#generation++;
     if (change.forget !== undefined) this.#forgotten++;
     const message: ToWorker = { type: "delta", generation: this.#generation, ...change };
@@ -302,6 +302,9 @@ export class Fleet implements AsyncDisposable {
         return;
       case "certificate":
         void this.#giveCertificate(member, message.host);
+        return;
+      case "evict":
+        for (const other of this.#members) if (other !== member) send(other.child, message);
         return;
       case "port":
         this.#options.l4?.onPort(message.port, message.code);

@@ -100,6 +100,8 @@ export interface Gateway extends AsyncDisposable {
   /** Whether a port is open to every project (`any`), to who may use any port, or is one of our own. On `https` ssh may come too. */
   portRule(port: number): "any" | "guarded" | "https" | "own";
   /** For requests whose answers are to say which route of the project has decided. */
+  /** What is kept of the answers of a route (uid) goes, in all workers; of a path only when one is said. @throws `unavailable/timeout`. */
+  purge(route: string, path?: string): Promise<void>;
   ticketFor(project: string): { readonly ticket: string; readonly untilMs: number };
   /** All that may decide about requests to this host name. */
   entriesFor(host: string): readonly TableEntry[];
@@ -281,6 +283,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     backendsOf: (upstream) => table.backendsOf(upstream),
     forgetUpstream: (uid) => upstreams.forget(uid),
     portRule: (port) => portRuleOf(options, port),
+    purge: async (route, path) => {
+      publish({ put: [], putL4: [], remove: [], purge: { route, ...(path === undefined ? {} : { path }) } });
+      await running?.activated();
+    },
     ticketFor: (project) => ticketFor(options.clock, explainKey, project),
     entriesFor: (host) => table.entriesFor(host),
     isGuarded,

@@ -21,6 +21,7 @@ import { realDisk as disk } from "@skerry/core/platform/disk.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 import { createGuard, createNetworks } from "./guarded.ts";
 import { Certificates } from "./worker-certificates.ts";
+import { ALL, Evictions } from "./worker-evictions.ts";
 import { WorkerL4 } from "./worker-l4.ts";
 import { createHandshakes, createTlsListener } from "./worker-tls.ts";
 
@@ -88,6 +89,7 @@ function serve(message: Start): () => Promise<void> {
     },
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),
+    onEvict: evictions.add,
     httpsPort: () => (front.listening ? portOf(front) : https.port),
   });
   serving.setTable(table, { put: entries, remove: [] });
@@ -169,8 +171,17 @@ function tellFailure(record: RequestRecord): void {
   tell({ type: "failure", record });
 }
 
+const evictions = new Evictions((uris) => tell({ type: "evict", uris }));
+
+function evict(uris: readonly string[]): void {
+  for (const uri of uris) {
+    if (uri === ALL) proxy?.cache.clear();
+    else proxy?.cache.evictHere(uri);
+  }
+}
+
 async function change(message: Extract<ToWorker, { type: "delta" }>): Promise<void> {
-  const { generation, put, putL4, remove, ports, forget } = message;
+  const { generation, put, putL4, remove, ports, forget, purge } = message;
   if (table === undefined) throw new Error("a change came before the start");
   certificates?.forget(forget ?? []);
   for (const id of remove) clientTerms.delete(id);
@@ -178,6 +189,7 @@ async function change(message: Extract<ToWorker, { type: "delta" }>): Promise<vo
   table = table.with(put, remove);
   accessLog?.setRoutes(put, remove);
   proxy?.setTable(table, { put, remove });
+  if (purge !== undefined) proxy?.cache.purge(purge.route, purge.path);
   l4?.apply(putL4, remove);
   // Also those of changes before this one.
   await (ports === undefined ? l4?.settled() : l4?.listenOn(ports));
@@ -219,6 +231,8 @@ process.on("message", (message: ToWorker) => {
     case "delta":
       change(message).catch((error: unknown) => fail(error));
       return;
+    case "evict":
+      return evict(message.uris);
     case "certificate":
       return certificates?.take(message.host, message.certificate);
     case "ping":

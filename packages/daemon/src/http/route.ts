@@ -91,6 +91,12 @@ export function routeHandlers(services: Services) {
       return toView(services, updated);
     }),
 
+    handle.json(routeRoutes.purge, async (call, { params, query, body }) => {
+      const { route } = await openRoute(services, call, params.name, query.project);
+      await gateway.purge(route.meta.uid, body.path);
+      return undefined;
+    }),
+
     handle.json(routeRoutes.delete, async (call, { params, query }) => {
       const { route } = await openRoute(services, call, params.name, query.project);
       await gateway.activated(await routes.delete(route.meta.project, params.name));

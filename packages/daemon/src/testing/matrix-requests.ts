@@ -161,6 +161,7 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     input: (s) => ({ ...byRoute(s), body: { labels: LABELS } }),
     fresh: freshRoute,
   },
+  "route.purge": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: {} }) },
   "route.delete": { ghost: ["route", "project"], input: byRoute, fresh: freshRoute },
 
   // It is none: who may bring one is told so.

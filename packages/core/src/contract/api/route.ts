@@ -12,6 +12,15 @@ export const routeRoutes = defineRoutes<typeof routeSchemas>({
   create: route.create("Publish something under a host name"),
   update: route.update("Change where a route leads, or its labels"),
   delete: route.delete("Delete a route; the last one to a host name frees the name"),
+  purge: {
+    id: "route.purge",
+    method: "POST",
+    path: "/v1/routes/{name}/purge",
+    permission: "gateway.routes:update",
+    summary: "Forget what the gateway keeps of a route's answers",
+    kind: "json",
+    status: 204,
+  },
   ticket: {
     id: "route.ticket",
     method: "POST",

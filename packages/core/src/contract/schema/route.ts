@@ -1,7 +1,17 @@
 import { z } from "zod";
 import { CLIENT_TLS_MODES, UPSTREAM_PROTOCOLS } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
-import { IN_PROJECT, nameSchema, noParams, noQuery, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
+import {
+  IN_PROJECT,
+  nameParams,
+  nameSchema,
+  noParams,
+  noQuery,
+  ownedFields,
+  projectQuery,
+  resourceSchema,
+  resourceSchemas,
+} from "../schema.ts";
 import { actionChanges, actionFields } from "./route-actions.ts";
 import { deliveryChanges, deliveryFields } from "./route-delivery.ts";
 import { upstreamTls } from "./upstream-tls.ts";
@@ -117,6 +127,18 @@ export const routeSchemas = {
     }),
   ),
   delete: route.delete,
+  purge: {
+    params: nameParams,
+    query: projectQuery,
+    body: z.strictObject({
+      path: z
+        .string()
+        .max(LIMITS.proxy.maxTargetBytes)
+        .regex(/^\/[\x21-\x7e]*$/, { error: "a path begins with /" })
+        .optional()
+        .describe("Only of this path, with all its queries; with a * at its end of all that begin so"),
+    }),
+  },
   ticket: {
     params: noParams,
     query: noQuery,

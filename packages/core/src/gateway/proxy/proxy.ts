@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { LIMITS } from "../../domain/limits.ts";
+import type { SharedCache } from "../actions/cache/shared.ts";
 import { ActionState } from "../actions/state.ts";
 import { Flusher } from "../http2/flusher.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
@@ -31,6 +32,8 @@ export interface DataPath {
   accept(socket: Socket | TLSSocket, tls: boolean, shown?: Shown): void;
   /** Holds for requests that come from now on. `change`: what differs from the table before; at first, all of it. */
   setTable(table: RouteTable, change: RoutesChange): void;
+  /** Answers that are kept: what others have evicted, and what is purged. */
+  readonly cache: Pick<SharedCache, "evictHere" | "purge" | "clear">;
   /** A copy. */
   stats(): ProxyStats;
   /** What is known of backends: what changed since the last call, of so many upstreams at most. */
@@ -141,6 +144,10 @@ class SocketPath implements DataPath {
   setTable(table: RouteTable, change: RoutesChange): void {
     this.#pools.apply(change);
     this.#context.table = table;
+  }
+
+  get cache(): SharedCache {
+    return this.#context.acts.cache;
   }
 
   stats(): ProxyStats {
