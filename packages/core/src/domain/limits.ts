@@ -5,12 +5,14 @@
 import { CLIENT_LIMITS } from "./limits-clients.ts";
 import { COMPUTE_LIMITS } from "./limits-compute.ts";
 import { GATEWAY_LIMITS } from "./limits-gateway.ts";
+import { TRAFFIC_LIMITS } from "./limits-traffic.ts";
 import { GiB, hour, KiB, MiB, minute, second } from "./units.ts";
 
 export const LIMITS = {
   ...CLIENT_LIMITS,
   ...COMPUTE_LIMITS,
   ...GATEWAY_LIMITS,
+  ...TRAFFIC_LIMITS,
   name: {
     /** Longest resource name, in characters (a DNS label). */
     maxLength: 63,

@@ -2,6 +2,7 @@
  * Routes in the store. A host name belongs, with all names below it, to the project whose route claimed it first, until its
  * last route to the name goes: claims lie beside the routes and change in the same transactions.
  */
+
 import { createHash } from "node:crypto";
 import { SkerryError } from "../domain/errors.ts";
 import {
@@ -28,6 +29,7 @@ import { Turns } from "../domain/turns.ts";
 import { assertTagsFit, canonicalTags } from "../domain/upstreams.ts";
 import { assertActionsFit } from "./actions/fit.ts";
 import { claimPort, releasePort } from "./port-claims.ts";
+import { busy, hostTaken, nameTaken } from "./route-refusals.ts";
 import { assertSameTerms, changedTogether, withTls } from "./route-tls.ts";
 import { checkClientTls } from "./tls/client-authorities.ts";
 import { assertSpeaksTls, checkUpstreamTls } from "./tls/upstream-rules.ts";
@@ -387,25 +389,4 @@ function unchanged(entry: Entry | undefined, name: string): Compare {
 function takesResources(entry: Entry, uid: string): boolean {
   const { meta } = entry.value as unknown as Resource<unknown>;
   return meta.uid === uid && meta.deletingSince === undefined;
-}
-
-function nameTaken(name: string): SkerryError {
-  return new SkerryError("conflict/exists", `There is a route ${name} already.`, {
-    hint: "Choose another name: --name NAME.",
-    details: { field: "name" },
-  });
-}
-
-function hostTaken(host: string): SkerryError {
-  return new SkerryError("conflict", `The host ${host} is taken: it, or a name above it, belongs to another project.`, {
-    hint: "Choose another host name, or ask who runs this cloud.",
-    details: { field: "host" },
-  });
-}
-
-function busy(name: string): SkerryError {
-  return new SkerryError("conflict", `Others change what the route ${name} depends on at the same time.`, {
-    hint: "Try again.",
-    retryAfterMs: 1000,
-  });
 }

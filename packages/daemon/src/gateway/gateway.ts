@@ -264,13 +264,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     httpUrl: running && `http://${authorityOf(http.host, running.httpPort)}`,
     httpsUrl: running && `https://${authorityOf(https.host, running.httpsPort)}`,
     async activated(revision, kind) {
-      const late = AbortSignal.timeout(LIMITS.gateway.activateMs);
-      await table.settled(revision, late, kind).catch((cause: unknown) => {
-        throw new SkerryError("unavailable/timeout", "The change is stored, but the gateway has not seen it yet.", {
-          hint: `Do not repeat it; look again in a moment: skerry ${kind ?? "route"} ls`,
-          cause,
-        });
-      });
+      await seen(table, revision, kind);
       if (running === undefined) return;
       await l4.settled();
       await running.activated();
@@ -297,6 +291,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     drain: async () => running?.drain(LIMITS.http.drainMs),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Resolves when the table has the change. @throws `unavailable/timeout`. */
+async function seen(table: LiveTable, revision: number, kind: Parameters<LiveTable["settled"]>[2]): Promise<void> {
+  const late = AbortSignal.timeout(LIMITS.gateway.activateMs);
+  await table.settled(revision, late, kind).catch((cause: unknown) => {
+    throw new SkerryError("unavailable/timeout", "The change is stored, but the gateway has not seen it yet.", {
+      hint: `Do not repeat it; look again in a moment: skerry ${kind ?? "route"} ls`,
+      cause,
+    });
+  });
 }
 
 function authorityOf(host: string, port: number): string {

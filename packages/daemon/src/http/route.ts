@@ -63,13 +63,8 @@ export function routeHandlers(services: Services) {
       assertMayTrust(call, project, body.spec.upstreamTls);
       const told = readTold(body.spec.proxyProtocol, place);
       const created = await routes.create({
-        ...{
-          ...place,
-          project,
-          anyUpstream: false,
-          ...target,
-          ...(told && told !== "none" && { proxyProtocol: told }),
-        },
+        ...{ ...place, project, anyUpstream: false, ...target },
+        ...(told && told !== "none" && { proxyProtocol: told }),
         projectName: services.auth.projects.find(project)?.meta.name ?? "",
         ...(protocol === undefined ? {} : { protocol }),
         ...(body.name === undefined ? {} : { name: body.name }),

@@ -1,0 +1,98 @@
+/** Bounds of what routes do besides passing on: how they deliver, and what they make of requests and answers. Part of `LIMITS`. */
+import { hour, KiB, MiB, second } from "./units.ts";
+
+export const TRAFFIC_LIMITS = {
+  /** What a route may say of how requests are brought to its upstream. Beyond: `invalid`. */
+  delivery: {
+    /** The shortest timeout: they are looked at now and then. */
+    minTimeoutMs: 50,
+    /** The longest until there is a connection. */
+    maxConnectMs: 10 * second,
+    /** The longest of the others. */
+    maxTimeoutMs: 24 * hour,
+    /** Times that a request is sent again at most. */
+    maxRetries: 10,
+    /** Requests that are sent again, of those that have come, in percent: by default, and at most. Beyond: the failure is the answer. */
+    budgetPercent: 10,
+    /** @see budgetPercent */
+    maxBudgetPercent: 100,
+    /** The first pause before that is not longer; the ones after it may be twice the one before. By default, and at most. */
+    backoffMs: 25,
+    /** @see backoffMs */
+    maxBackoffMs: 10 * second,
+    /** Requests that may be sent again before others have come; these pay for it. */
+    lentRetries: 3,
+    /** Requests that may be sent again at once after many have come. */
+    maxSavedRetries: 100,
+    /** A route that may send none again is lent one after this. */
+    lendRetryEveryMs: 10 * second,
+    /** Routes whose budgets one worker remembers. The oldest is forgotten. */
+    maxBudgets: 10_000,
+    /** Bytes of a request's body that are kept to be sent again. Beyond: it is sent once. */
+    maxKeptBodyBytes: 64 * KiB,
+    /** Bytes of all bodies that one worker keeps so, likewise. */
+    maxKeptBytes: 16 * MiB,
+  },
+  /** Routes below HTTP, in each worker. */
+  /** What routes do besides passing on. Beyond: `invalid`. */
+  actions: {
+    /** Characters of where a route redirects to. */
+    maxRedirect: 2048,
+    /** Nodes of the automaton of a pattern that rewrites: so many are looked at for each character at most. */
+    maxCaptureNodes: 120,
+    /** Characters of a path that a route rewrites to, and groups of the pattern. */
+    maxRewrite: 512,
+    /** @see maxRewrite */
+    maxRewriteGroups: 9,
+    /** Bytes of an answer that a route gives itself. */
+    maxRespondBytes: 64 * KiB,
+    /** Headers that one route sets, adds or removes, of requests and of answers. */
+    maxHeaderRules: 32,
+    /** Characters of all that one route sets and adds, of requests and of answers. */
+    maxHeaderRulesBytes: 8 * KiB,
+    /** Bytes of answers that one worker keeps, with their heads. Beyond: the least used go. */
+    maxCacheBytes: 64 * MiB,
+    /** Answers that it keeps. */
+    maxCacheEntries: 20_000,
+    /** Answers that it keeps for one URL, by what Vary names. The oldest goes. */
+    maxCacheVariants: 8,
+    /** Bytes of answers that come and are to be kept. Beyond: they are passed on, and not kept. */
+    maxCacheFillBytes: 32 * MiB,
+    /** Of one that a route may keep, and of one when it says nothing. */
+    maxCacheEntryBytes: 16 * MiB,
+    /** @see maxCacheEntryBytes */
+    usualCacheEntryBytes: 1 * MiB,
+    /** Seconds that a route may keep an answer. */
+    maxCacheTtl: 30 * 24 * 3600,
+    /** Names of headers, and of parameters, that tell answers of a route apart. */
+    maxCacheNames: 16,
+    /** Requests that wait for the answer to another of the same URL, all together. Beyond: they ask for themselves. */
+    maxCollapsed: 1024,
+    /** They wait so long, then they ask for themselves. */
+    collapseMs: 5 * second,
+    /** URLs whose last answer was not to be kept: nobody waits for the next one for so long. The oldest is forgotten. */
+    maxCachePasses: 4096,
+    /** @see maxCachePasses */
+    cachePassMs: 10 * second,
+    /** URLs that a worker tells others to evict at once. Beyond: all of what is kept goes. */
+    maxEvictions: 1000,
+    /** Answers that one worker compresses at once, at up to 1 MiB each. Beyond: they go as they are. */
+    maxCompressing: 64,
+    /** Window of gzip, as a power of two; those of zstd and brotli are four times as large. */
+    compressWindowBits: 14,
+    /** Bytes that wait in front of a compressor before the upstream is asked to wait, and as many behind. */
+    compressBufferBytes: 32 * KiB,
+    /** Types of answers that one route compresses. */
+    maxCompressTypes: 64,
+    /** The largest bound below which answers are left alone. */
+    maxCompressMinBytes: 1 * MiB,
+    /** Origins of one route's CORS, and each of its lists of names. */
+    maxCorsNames: 64,
+    /** Seconds that a browser may remember what it may. */
+    maxCorsAge: 86_400,
+    /** Characters of the name of one. */
+    maxHeaderName: 128,
+    /** Characters of its value. */
+    maxHeaderValue: 2048,
+  },
+} as const;
