@@ -52,7 +52,15 @@ export function rulesetOf(
     `add chain ip ${table} prerouting { type nat hook prerouting priority -105; }`,
     `add chain ip ${table} postrouting { type nat hook postrouting priority 95; }`,
     `add chain ip ${table} forward { type filter hook forward priority -5; }`,
+    ...PROTOCOLS.flatMap((protocol) => [
+      `add set ip ${table} to_${protocol} { type ipv4_addr . inet_service; }`,
+      ...DIRECTIONS.map((way) => `add map ip ${table} ${way}_${protocol} { type inet_service : counter; }`),
+    ]),
     ...["prerouting", "postrouting", "forward"].map((chain) => `flush chain ip ${table} ${chain}`),
+    ...PROTOCOLS.flatMap((protocol) => [
+      `flush set ip ${table} to_${protocol}`,
+      ...DIRECTIONS.map((way) => `flush map ip ${table} ${way}_${protocol}`),
+    ]),
     ...goneIds.flatMap((id) => COUNTERS.map((what) => `delete counter ip ${table} ${what}_${id}`)),
     ...routes.flatMap(({ id }) => COUNTERS.map((what) => `add counter ip ${table} ${what}_${id}`)),
     at("prerouting", `iifname "${guarded}*" return`),
@@ -64,16 +72,30 @@ export function rulesetOf(
       const verdict = route.protocol === "tcp" ? "reject with tcp reset" : "drop";
       return [original(route), reply(route)].map((match) => at("forward", `${match} ${verdict}`));
     }),
-    ...routes.flatMap((route) => [
-      at("forward", `${original(route)} counter name in_${route.id}`),
-      at("forward", `${reply(route)} counter name out_${route.id}`),
+    ...routes.flatMap(({ id, protocol, port, address, toPort }) => [
+      `add element ip ${table} to_${protocol} { ${address} . ${toPort} }`,
+      ...DIRECTIONS.map((way) => `add element ip ${table} ${way}_${protocol} { ${port} : "${way}_${id}" }`),
+    ]),
+    // Each packet passes these: as many for a thousand routes as for one.
+    ...PROTOCOLS.flatMap((protocol) => [
+      at("forward", `${TRANSLATED} original ip daddr . ${protocol} dport @to_${protocol} ${counterIn("in", protocol)}`),
+      at("forward", `${TRANSLATED} reply ip saddr . ${protocol} sport @to_${protocol} ${counterIn("out", protocol)}`),
     ]),
     "",
   ].join("\n");
 }
 
-/** Of each route: connections, bytes to the backend, bytes back. */
-const COUNTERS = ["new", "in", "out"] as const;
+const PROTOCOLS = ["tcp", "udp"] as const;
+/** Bytes to the backend, bytes back. */
+const DIRECTIONS = ["in", "out"] as const;
+/** Of each route: connections, and those. */
+const COUNTERS = ["new", ...DIRECTIONS] as const;
+const TRANSLATED = "ct status dnat ct direction";
+
+/** The counter of the route to whose port a connection came. */
+function counterIn(way: "in" | "out", protocol: "tcp" | "udp"): string {
+  return `counter name ct original proto-dst map @${way}_${protocol}`;
+}
 
 function original({ protocol, port, address, toPort }: Ended): string {
   return `${protocol} dport ${toPort} ip daddr ${address} ct status dnat ct direction original ct original proto-dst ${port}`;
