@@ -1,5 +1,6 @@
 /** Upstreams of several backends as people use them: the CLI against a daemon with real workers and real backends. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, createServer, get, type Server } from "node:http";
@@ -8,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { upstreamRoutes } from "@skerry/core/contract/api/upstream.ts";
@@ -72,6 +74,13 @@ function ask(host: string, headers: Readonly<Record<string, string>> = {}): Prom
   });
 }
 
+/** Pids of the processes whose parent this is: the gateway workers. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await promisify(execFile)("ps", ["-o", "pid=,args=", "--ppid", String(pid)]);
+  const lines = stdout.split("\n").filter((line) => line.includes("worker"));
+  return lines.map((line) => Number(line.trim().split(" ")[0]));
+}
+
 /** Who has answered how often. */
 async function count(host: string, times: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
@@ -128,6 +137,47 @@ test("a route with a tag reaches none but backends that have it", async () => {
     admin.call(routeRoutes.create, { body: { spec: { host: "x.example", to: "http://127.0.0.1:1", tags: ["gpu"] } } }),
     /leads to none/,
   );
+});
+
+test("a cookie that is given over TLS comes back over TLS alone, and is good after the worker was killed", async () => {
+  const said = { backends: asSaid(), sticky: { by: "cookie" } as const };
+  await admin.call(upstreamRoutes.create, { body: { name: "stuck", spec: said } });
+  await admin.call(routeRoutes.create, { body: { spec: { host: "stuck.example", to: "upstream/stuck" } } });
+  const { port } = new URL(daemon.httpsUrl ?? "");
+  const askSecurely = async (more: readonly string[] = []) => {
+    const address = `https://stuck.example:${port}/`;
+    const argv = [
+      "-sSk",
+      "--http2",
+      "--max-time",
+      "10",
+      "--resolve",
+      `stuck.example:${port}:127.0.0.1`,
+      "-D",
+      "-",
+      ...more,
+    ];
+    const { stdout } = await promisify(execFile)("curl", [...argv, address]);
+    const [head = "", body = ""] = stdout.split("\r\n\r\n");
+    return { body, cookie: /^set-cookie: (.*)$/im.exec(head)?.[1] };
+  };
+  const first = await askSecurely();
+  assert.match(first.cookie ?? "", /^skerry-stuck=[\w-]{22}; Path=\/; HttpOnly; SameSite=Lax; Secure$/);
+  const cookie = first.cookie?.split(";")[0] ?? "";
+  const workers = await childrenOf(daemon.pid);
+  assert.equal(workers.length, 1);
+  for (const pid of workers) process.kill(pid, "SIGKILL");
+  const endMs = performance.now() + 20_000;
+  for (;;) {
+    const again = await askSecurely(["-b", cookie]).catch((error: Error) => error);
+    if (!(again instanceof Error)) {
+      assert.deepEqual(again, { body: first.body, cookie: undefined });
+      break;
+    }
+    assert.ok(performance.now() < endMs, again.message);
+    await sleep(50);
+  }
+  agent.destroy();
 });
 
 test("who reads an upstream sees what its backends do, and which of them a request may get", async () => {

@@ -251,3 +251,33 @@ test("what is known of backends outlives changes of their upstream, and goes wit
   await spread(world, 2);
   deepEqual(requests(), { a: 1, b: 1 });
 });
+
+test("a WebSocket sticks too, and a request that is sent again to another backend sticks to that one", async () => {
+  await using world = await ProxyWorld.start();
+  const { backends, die } = await cloud(world, ["a", "b"]);
+  const sticky = { by: "cookie", name: "s" } as const;
+  const port = await world.listen((socket) =>
+    socket.on("data", () =>
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+    ),
+  );
+  const [a] = backends as [Extract<Backend, { kind: "tcp" }>];
+  world.setEntries([entry([{ ...a, port }], { sticky })]);
+  const client = await world.connect();
+  client.write(
+    "GET /chat HTTP/1.1\r\nHost: app.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n",
+  );
+  await until(() => /\r\n\r\n/.test(client.text), "the switch");
+  match(client.text, /^HTTP\/1\.1 101 [\s\S]*\r\nSet-Cookie: s=[\w-]{22}; Path=\//);
+
+  const route = { ...entry(backends, { sticky }), retries: { attempts: 1, backoffMs: 0 } };
+  world.setEntries([route]);
+  const cookies = new Map<string, string>();
+  while (cookies.size < 2) {
+    const { name, cookie } = await ask(world);
+    cookies.set(name, cookie?.split(";")[0] ?? "");
+  }
+  die("a");
+  const { name, cookie } = await ask(world, `Cookie: ${cookies.get("a")}\r\n`);
+  deepEqual([name, cookie?.split(";")[0]], ["b", cookies.get("b")]);
+});
