@@ -154,6 +154,22 @@ test("B5: with 200 ms more a backend's share falls, and comes back when it is as
   ok((after[0] ?? 0) > 600, `${after}`);
 });
 
+test("by response time a backend that fails at once is no quick one: it gets few, and is tried again", () => {
+  const balancer = responseTimeBalancer(fraction(5));
+  const all = candidates(1, 1, 1);
+  const [failing] = all as [Candidate];
+  let failed = 0;
+  for (let n = 0; n < 3000; n++) {
+    for (const one of all) one.isOpen = true;
+    const { state } = balancer.pick(all, undefined, n * 10) as Candidate;
+    state.begin();
+    if (state !== failing.state) state.answered(200, 5, n * 10);
+    else failed++;
+    state.end(state === failing.state ? "unavailable/upstream" : undefined, n * 10);
+  }
+  ok(failed > 0 && failed < 150, `${failed}`);
+});
+
 const KEYS = Array.from({ length: 10_000 }, (_, n) => `client ${n}`);
 
 function owners(all: readonly Candidate[]): Map<string, string | undefined> {

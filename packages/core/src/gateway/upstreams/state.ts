@@ -15,6 +15,9 @@ export interface BackendCounters {
 /** By the upstream's uid, then the backend's name. */
 export type UpstreamCounters = Readonly<Record<string, Readonly<Record<string, BackendCounters>>>>;
 
+/** A request that failed counts as an answer that took so long. */
+const FAILED_MS = 1000;
+
 export class BackendState {
   /** Absent: the only backend of a route. */
   readonly name: string | undefined;
@@ -47,9 +50,12 @@ export class BackendState {
   }
 
   /** The request is over, or goes elsewhere. Undefined: its answer was whole; `aborted`: the client went away. */
-  end(error: ErrorId | "aborted" | undefined, _nowMs: number): void {
+  end(error: ErrorId | "aborted" | undefined, nowMs: number): void {
     this.inFlight--;
-    if (isFailure(error)) this.failures++;
+    if (!isFailure(error)) return;
+    this.failures++;
+    // Who fails at once is not quick: it would be sent everything.
+    this.#ewma.observe(FAILED_MS, nowMs);
   }
 
   /** Whether it may get requests now. */
