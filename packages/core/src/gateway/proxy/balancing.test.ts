@@ -281,3 +281,43 @@ test("a WebSocket sticks too, and a request that is sent again to another backen
   const { name, cookie } = await ask(world, `Cookie: ${cookies.get("a")}\r\n`);
   deepEqual([name, cookie?.split(";")[0]], ["b", cookies.get("b")]);
 });
+
+test("whatever becomes of requests, none stays in flight: a backend would look busy for ever", async () => {
+  await using world = await ProxyWorld.start({
+    ...{ upstreamHeadMs: 150, connectMs: 150, connectionMs: 300, halfClosedMs: 100, clientBodyIdleMs: 200 },
+  });
+  const kinds: readonly ((socket: Socket) => void)[] = [
+    (socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+    (socket) => socket.destroy(),
+    () => undefined,
+    (socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok") && socket.end(),
+    (socket) => socket.write("nonsense\r\n\r\n"),
+    (socket) => socket.write("HTTP/1.1 100 Continue\r\n\r\n"),
+    (socket) => socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+  ];
+  const backends: Backend[] = [];
+  for (const [at, answer] of kinds.entries()) {
+    const port = await world.listen((socket) => socket.on("data", () => answer(socket)));
+    backends.push({ ...{ kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "" }, name: `b${at}` });
+  }
+  backends.push({ ...{ kind: "tcp", host: "127.0.0.1", port: 1, tls: false, basePath: "" }, name: "dead" });
+  world.setEntries([
+    entry(backends),
+    { ...entry(backends, {}, "again.example"), retries: { attempts: 2, backoffMs: 1, budgetPercent: 100 } },
+  ]);
+  const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n";
+  const one = async (n: number) => {
+    const client = await world.connect();
+    const host = n % 2 === 0 ? "app.example" : "again.example";
+    const body = n % 5 === 0 ? "Content-Length: 4\r\nConnection: close\r\n\r\nab" : "Connection: close\r\n\r\n";
+    client.write(`${n % 5 === 0 ? "POST" : "GET"} / HTTP/1.1\r\nHost: ${host}\r\n${n % 7 === 0 ? upgrade : body}`);
+    if (n % 3 === 0) setTimeout(() => client.socket.destroy(), n % 40);
+    else setTimeout(() => client.socket.destroy(), 400);
+    await client.untilClosed().catch(() => undefined);
+  };
+  await Promise.all(Array.from({ length: 160 }, (_, n) => one(n)));
+  await until(() => world.proxy.stats().inFlight === 0, "all requests are over");
+  const { u = {} } = world.proxy.upstreamNews(10);
+  equal(Object.keys(u).length, backends.length, "all were asked");
+  for (const [name, { inFlight, requests }] of Object.entries(u)) equal(inFlight, 0, `${name} of ${requests}`);
+});
