@@ -65,6 +65,8 @@ export interface ConnectionOwner {
   onPeerEnd(): void;
   /** Nothing more is sent or taken; the wire has been ended. Without a fault all went well. */
   onOver(fault: Fault | undefined): void;
+  /** After that: what was sent last has gone. */
+  onSent(): void;
   /** The socket is gone. */
   onClose(): void;
 }
@@ -303,7 +305,8 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
   }
 
   onDrain(): void {
-    this.#outbox.onDrain();
+    if (this.isOver) this.#owner.onSent();
+    else this.#outbox.onDrain();
   }
 
   sendHeaders(stream: Http2Stream, block: string, endsStream: boolean): void {

@@ -147,11 +147,18 @@ export class H2Client implements ConnectionOwner, ProxyClient {
   }
 
   onOver(): void {
-    const { clientReadIdleMs, lingerMs } = this.#context.limits;
-    // What was sent last may still be on its way to one who reads slowly.
-    this.#idleUntilMs = this.#context.coarseMs + (this.wire.isBlocked ? clientReadIdleMs : lingerMs);
     this.#leftByMs = Number.POSITIVE_INFINITY;
     this.#settledByMs = Number.POSITIVE_INFINITY;
+    this.onSent();
+  }
+
+  onSent(): void {
+    const { wire } = this;
+    const { clientReadIdleMs, lingerMs } = this.#context.limits;
+    // What was sent last may still be on its way to one who reads slowly.
+    if (wire.isBlocked) this.#idleUntilMs = this.#context.coarseMs + clientReadIdleMs;
+    else if (wire.hasEnded) wire.destroy();
+    else this.#idleUntilMs = this.#context.coarseMs + lingerMs;
   }
 
   onClose(): void {

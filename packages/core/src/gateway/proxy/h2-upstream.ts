@@ -117,6 +117,8 @@ export class H2Upstream implements ConnectionOwner {
 
   onGoAway(): void {}
 
+  onSent(): void {}
+
   onPeerEnd(): void {
     this.wire.destroy();
   }

@@ -1,7 +1,11 @@
 /** Connections of which one side has ended, or ends at a bad moment: uploads refused half way, tunnels, drains. */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { Socket } from "node:net";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect } from "node:http2";
+import { type AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
+import { createServer } from "node:tls";
 import { ProxyWorld, until } from "../../testing/proxy-world.ts";
 import { RawHttp2 } from "../../testing/raw-http2.ts";
 import { headersFrame, settingsFrame } from "../http2/frames.ts";
@@ -158,6 +162,29 @@ test("a client of HTTP/2 that has closed its side, and would have to open a wind
   // Long before a reader is too slow.
   await until(() => world.records.length === 1 && world.proxy.stats().upstreamConnections === 0, "it is given up");
   deepEqual(told(world), [{ status: 200, error: "aborted" }]);
+});
+
+test("a client of HTTP/2 over TLS that goes away after its answer is gone at once", async () => {
+  await using world = await ProxyWorld.start();
+  await world.upstream(() => OK);
+  const file = (name: string) => readFileSync(new URL(`../../../../../fixtures/gateway/tls/${name}`, import.meta.url));
+  const shown = { cert: file("certificate.pem"), key: file("key.pem"), ALPNProtocols: ["h2"], allowHalfOpen: true };
+  const server = createServer(shown, (socket) => world.proxy.accept(socket, true)).listen(0, "127.0.0.1");
+  try {
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    for (let round = 0; round < 3; round++) {
+      const client = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+      const stream = client.request({ ":authority": "app.example" });
+      equal((await stream.setEncoding("utf8").toArray()).join(""), "ok");
+      client.close();
+      await once(client, "close");
+    }
+    // Long before one that is idle is closed.
+    await until(() => world.proxy.stats().connections === 0, "no connection is left");
+  } finally {
+    server.close();
+  }
 });
 
 test("a client that has closed its side gets an answer that comes in time", async () => {
