@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
+import { WebSocket, WebSocketServer } from "ws";
 import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
 
 const CHANGES = 50;
@@ -185,6 +186,47 @@ test("SIGTERM: requests under way are answered, and told that their connection e
   }
   assert.equal(await ended, 0);
   for (const agent of agents) agent.destroy();
+});
+
+test("SIGTERM: WebSockets are told that it goes away, over both workers, and none of their messages is cut", async () => {
+  await using daemon = await start("goodbye", 2);
+  const client = daemon.client(await daemon.login());
+  const server = createServer();
+  const echo = new WebSocketServer({ server });
+  const codes: number[] = [];
+  echo.on("connection", (socket) => {
+    socket.on("message", (data) => socket.send(data)).on("close", (code) => codes.push(code));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  await addRoute(client, "ws.example.com", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const { port } = new URL(daemon.httpUrl ?? "");
+  const open = async (): Promise<{ closed: Promise<unknown[]>; sizes: number[] }> => {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { headers: { host: "ws.example.com" } });
+    await once(socket, "open");
+    const sizes: number[] = [];
+    const say = (): void => socket.send(Buffer.alloc(UPLOAD_BYTES, "m"));
+    socket.on("message", (data: Buffer) => {
+      sizes.push(data.length);
+      if (socket.readyState === WebSocket.OPEN) say();
+    });
+    say();
+    return { closed: once(socket, "close"), sizes };
+  };
+  try {
+    const sockets = await Promise.all(Array.from({ length: 12 }, open));
+    while (sockets.some(({ sizes }) => sizes.length < 3)) await sleep(5);
+    assert.equal(await daemon.kill("SIGTERM"), 0);
+    for (const { closed, sizes } of sockets) {
+      assert.deepEqual([(await closed)[0], new Set(sizes)], [1001, new Set([UPLOAD_BYTES])]);
+    }
+    while (codes.length < sockets.length) await sleep(5);
+    assert.deepEqual([...new Set(codes)], [1001]);
+  } finally {
+    echo.close();
+    server.close();
+    server.closeAllConnections();
+  }
 });
 
 /** Pids of the daemon's processes that have connections of clients: its workers. */

@@ -36,7 +36,7 @@ export class Exchange extends Answering implements Asker {
   #tried: readonly Member[] = NONE;
   #persistent: PersistentUpstream | undefined;
   #hasRetried = false;
-  #tunnel: Tunnel | undefined;
+  tunnel: Tunnel | undefined;
 
   constructor(context: Context, pools: UpstreamPools, client: ClientSide, head: RequestHead) {
     super(context, client, head);
@@ -191,25 +191,26 @@ export class Exchange extends Answering implements Asker {
     }
     this.phase = "tunnel";
     this.status = 101;
-    this.#tunnel = new Tunnel(this.client, this.upstream as UpstreamSide, this.context.limits, () => this.#endTunnel());
+    this.tunnel = new Tunnel(this.context, this.client, this.upstream as UpstreamSide, () => this.#endTunnel());
     this.client.switchProtocols(this.stuck(head));
+    if (this.context.isDraining) this.tunnel.leave();
   }
 
   fromTunnel(buffer: Buffer, from: number, to: number): void {
-    this.#tunnel?.fromClient(buffer, from, to);
+    this.tunnel?.fromClient(buffer, from, to);
   }
 
   onTunnelBytes(buffer: Buffer, from: number, to: number): void {
-    this.#tunnel?.fromUpstream(buffer, from, to);
+    this.tunnel?.fromUpstream(buffer, from, to);
   }
 
   onTunnelEnd(): void {
-    this.#tunnel?.endUpstream();
+    this.tunnel?.endUpstream();
   }
 
   /** The client sends no more. */
   onClientEnd(): void {
-    if (this.#tunnel !== undefined) this.#tunnel.endClient();
+    if (this.tunnel !== undefined) this.tunnel.endClient();
     else if (!this.client.isRequestRead) this.client.destroy();
     else if (this.phase === "wait" || this.phase === "connect")
       this.client.hurryDeadline(this.context.limits.halfClosedMs);
@@ -242,6 +243,7 @@ export class Exchange extends Answering implements Asker {
     const isWaiting = phase === "connect" || phase === "wait";
     // Who has closed his side for so long is gone: nobody is to blame for an answer that came late.
     if (isWaiting && this.client.hasEnded) this.client.destroy();
+    else if (this.tunnel?.isLeaving === true) this.tunnel.giveUp();
     else if (phase !== "tunnel" && this.#leftMs() <= 0) this.fail(TOO_LONG);
     else if (phase === "send" && this.takesBody) this.fail(SLOW_BODY);
     else if (phase === "answer" && this.client.isBlocked) this.client.destroy();

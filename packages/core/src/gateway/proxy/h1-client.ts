@@ -104,6 +104,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
 
   leave(): void {
     if (this.isIdle) this.wire.destroy();
+    else this.#exchange?.tunnel?.leave();
   }
 
   forwardedFor(hostHeader: string): string {

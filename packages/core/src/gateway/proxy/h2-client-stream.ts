@@ -112,6 +112,11 @@ export class H2ClientStream implements ClientSide, StreamOwner {
     else this.#stream.reset(CANCEL);
   }
 
+  /** The gateway stops. */
+  leave(): void {
+    this.#exchange?.tunnel?.leave();
+  }
+
   /** Its side of the connection is closed. */
   onConnectionEnd(): void {
     this.#exchange?.onClientEnd();

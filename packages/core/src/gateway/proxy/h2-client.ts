@@ -91,6 +91,7 @@ export class H2Client implements ConnectionOwner, ProxyClient {
     this.#leftByMs = this.#context.coarseMs + this.#context.http2.goAwayMs;
     if (this.connection.isGreeted) this.connection.leave();
     else this.wire.destroy();
+    for (const stream of this.#streams) stream.leave();
   }
 
   forwardedFor(hostHeader: string): string {
