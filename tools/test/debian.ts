@@ -30,6 +30,8 @@ const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: "iperf3", program: "iperf3", reason: "loads tcp and udp routes", full: true },
   { name: "nghttp2-client", program: "h2load", reason: "loads the gateway over HTTP/2", full: true },
   { name: "wrk", program: "wrk", reason: "loads the gateway over HTTP/1.1", full: true },
+  { name: "slowhttptest", program: "slowhttptest", reason: "attacks it slowly", full: true },
+  { name: "chromium", program: "chromium", reason: "loads a page through it", full: true },
   { name: "systemd", program: "systemd-analyze", reason: "reads the unit of skerry service", full: true },
 ];
 

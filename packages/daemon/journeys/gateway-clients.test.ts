@@ -9,6 +9,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { PAGE_HOST, startBrowserPage } from "../src/testing/browser-page.ts";
 import { CONTENT, GatewayUpstream, HOSTS } from "../src/testing/gateway-upstream.ts";
 import { GatewayWorker } from "../src/testing/gateway-worker.ts";
 
@@ -208,4 +209,54 @@ if (IS_FULL) {
       });
     });
   }
+
+  test("a page with WebSocket and events works in Chromium, over HTTP/2", async () => {
+    await using page = await startBrowserPage();
+    const backend = { kind: "tcp", host: "127.0.0.1", port: page.port, tls: false, basePath: "" } as const;
+    const route = { id: "a", host: PAGE_HOST, path: "/", upstream: { backends: [backend], reach: "any" } } as const;
+    await using own = await GatewayWorker.start([route]);
+    const body = Buffer.from(Uint8Array.from({ length: 2_000_000 }, (_, i) => i * 31));
+    assert.deepEqual(await page.load(own.httpsPort), {
+      errors: [],
+      socket: { got: ["welcome", "hello back", 300_000], code: 4001, wasClean: true },
+      // They go on where they broke off.
+      events: [1, 2, 3, 4].map((id) => `tick/${id}`),
+      upload: { bytes: body.length, sha256: createHash("sha256").update(body).digest("hex") },
+      ...{ missing: 404, page: "h2", fetched: "h2" },
+    });
+    assert.ok(page.streams.opened >= 2, "after the end of the first stream of events there was another");
+  });
+
+  describe("slowhttptest, while others are served", () => {
+    const CONNECTIONS = 200;
+    /** How its connections ended, and the answers of the gateway that it wrote into the log. */
+    async function attack(seconds: number, ...flags: readonly string[]): Promise<string> {
+      const url = `http://127.0.0.1:${worker.httpPort}`;
+      const all = ["-c", `${CONNECTIONS}`, "-r", "200", "-l", `${seconds}`, "-p", "3", "-v", "1", ...flags];
+      let isOver = false;
+      const attacking = run("slowhttptest", [...all, "-u", `${url}/bytes`]).finally(() => {
+        isOver = true;
+      });
+      let served = 0;
+      while (!isOver) {
+        const { status, http } = await curl(WAYS[0] as Way, HOSTS["HTTP/1.1"], "/", "--max-time", "5");
+        assert.deepEqual([status, http], [0, 200], "who is not slow is served");
+        served++;
+      }
+      assert.ok(served > 10, `${served} served meanwhile`);
+      const { stdout } = await attacking;
+      return stdout.replace(/\x1b\[[0-9;]*m/g, "");
+    }
+
+    test("slow heads and slow bodies end, and slow readers hold nobody up", async () => {
+      const heads = await attack(20, "-H", "-i", "3");
+      assert.match(heads, /No open connections left/, heads);
+      const failures = worker.failures.length;
+      const bodies = await attack(90, "-B", "-i", "70", "-s", "100000", "-t", "POST");
+      assert.match(bodies, /No open connections left/, bodies);
+      const readers = await attack(90, "-X", "-w", "10", "-y", "20", "-n", "70", "-z", "1", "-k", "3");
+      assert.doesNotMatch(readers, /service available:\s+NO/, readers);
+      assert.equal(worker.failures.length, failures, "none of it is told as a fault of an upstream");
+    });
+  });
 }
