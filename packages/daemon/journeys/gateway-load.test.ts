@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { Agent, createServer, type IncomingMessage, request, type Server } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -121,7 +122,7 @@ test(`${CHANGES} changes of a route under load: nothing is lost, and what is ask
   let wanted = 0;
   let inForce = 0;
   let isOver = false;
-  const counts = { kept: 0, fresh: 0, uploads: 0, said: 0 };
+  const counts = { kept: 0, fresh: 0, uploads: 0, streams: 0, said: 0 };
   const check = ({ status, text }: Answer, oldest: number, bytes: number): void => {
     assert.equal(status, 200, text);
     const [, version, size] = /^\/v(\d+)\/x (\d+)$/.exec(text) ?? assert.fail(text);
@@ -138,8 +139,23 @@ test(`${CHANGES} changes of a route under load: nothing is lost, and what is ask
       agent.destroy();
     }
   };
+  /** Several at once on one connection of HTTP/2, which stays. */
+  const repeatStreams = async (): Promise<void> => {
+    const session = connectHttp2(daemon.httpUrl ?? "");
+    const one = async (): Promise<void> => {
+      for (; !isOver; counts.streams++) {
+        const oldest = inForce;
+        const stream = session.request({ ":authority": "flip.example.com", ":path": "/x" });
+        const [headers] = (await once(stream, "response")) as [{ ":status": number }];
+        const text = (await stream.setEncoding("utf8").toArray()).join("");
+        check({ status: headers[":status"], headers: {}, text }, oldest, 0);
+      }
+    };
+    await Promise.all([1, 2, 3].map(one)).finally(() => session.destroy());
+  };
   const upload = Buffer.alloc(UPLOAD_BYTES, "u");
   const all = [
+    ...[1, 2].map(repeatStreams),
     ...[1, 2, 3, 4].map(() => repeat(new Agent({ keepAlive: true, maxSockets: 1 }), "kept")),
     ...[1, 2].map(() => repeat(new Agent({ keepAlive: false }), "fresh")),
     ...[1, 2].map(() => repeat(new Agent({ keepAlive: true, maxSockets: 1 }), "uploads", upload)),
