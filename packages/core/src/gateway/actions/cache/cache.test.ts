@@ -9,6 +9,13 @@ import type { ActionLimits } from "../action-limits.ts";
 
 const LAST = "Host: app.example\r\nConnection: close\r\n\r\n";
 
+/** Time is moved on by hand: nothing is to be too late for it. */
+const LONG_MS = 1e9;
+const PATIENT = {
+  ...{ clientHeadMs: LONG_MS, clientBodyIdleMs: LONG_MS, clientReadIdleMs: LONG_MS, keepAliveMs: LONG_MS },
+  ...{ connectionMs: LONG_MS, upstreamHeadMs: LONG_MS, upstreamBodyIdleMs: LONG_MS, connectMs: LONG_MS },
+};
+
 class CacheWorld implements AsyncDisposable {
   readonly proxy: ProxyWorld;
   readonly time: { skewMs: number };
@@ -35,7 +42,7 @@ class CacheWorld implements AsyncDisposable {
       monotonicMs: () => performance.now() + time.skewMs,
       onEvict: (uri: string) => void evicted.push(uri),
     };
-    const world = new CacheWorld(await ProxyWorld.start({}, options), time, evicted);
+    const world = new CacheWorld(await ProxyWorld.start(PATIENT, options), time, evicted);
     world.proxy.actions = { ...more, cache: canonicalCache(rule) };
     let nth = 0;
     world.seen = await world.proxy.upstream((request) => {
