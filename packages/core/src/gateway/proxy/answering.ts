@@ -152,7 +152,8 @@ export abstract class Answering {
   }
 
   onFilterDrain(): void {
-    this.upstream?.resume();
+    // Else the client says when it goes on.
+    if (!this.client.isBlocked) this.upstream?.resume();
   }
 
   /** All of the answer has been given to the client. */
