@@ -73,6 +73,7 @@ export const ERROR_TABLE = {
       ...{ upstream: 502, "upstream-tls": 502, timeout: 504, draining: 503, replicas: 503, closed: 503 },
       // Of an upstream of the gateway, by what took too long.
       ...{ "connect-timeout": 504, "head-timeout": 504, "body-timeout": 504, "total-timeout": 504 },
+      ...{ breaker: 503, unhealthy: 503 }, // no backend of an upstream may get requests now
     },
   },
   /** This machine or this version cannot do it. */

@@ -120,6 +120,7 @@ export const GATEWAY_LIMITS = {
     /** After a GOAWAY streams that were on their way are taken for so long, unless the client says that none are. */
     goAwayMs: 1 * second,
   },
+  /** Routes below HTTP, in each worker. */
   l4: {
     /** Connections of clients. Beyond: the new one is reset. */
     maxConnections: 8192,

@@ -1,39 +1,7 @@
 /** Bounds of what routes do besides passing on: how they deliver, and what they make of requests and answers. Part of `LIMITS`. */
-import { hour, KiB, MiB, second } from "./units.ts";
+import { KiB, MiB, second } from "./units.ts";
 
 export const TRAFFIC_LIMITS = {
-  /** What a route may say of how requests are brought to its upstream. Beyond: `invalid`. */
-  delivery: {
-    /** The shortest timeout: they are looked at now and then. */
-    minTimeoutMs: 50,
-    /** The longest until there is a connection. */
-    maxConnectMs: 10 * second,
-    /** The longest of the others. */
-    maxTimeoutMs: 24 * hour,
-    /** Times that a request is sent again at most. */
-    maxRetries: 10,
-    /** Requests that are sent again, of those that have come, in percent: by default, and at most. Beyond: the failure is the answer. */
-    budgetPercent: 10,
-    /** @see budgetPercent */
-    maxBudgetPercent: 100,
-    /** The first pause before that is not longer; the ones after it may be twice the one before. By default, and at most. */
-    backoffMs: 25,
-    /** @see backoffMs */
-    maxBackoffMs: 10 * second,
-    /** Requests that may be sent again before others have come; these pay for it. */
-    lentRetries: 3,
-    /** Requests that may be sent again at once after many have come. */
-    maxSavedRetries: 100,
-    /** A route that may send none again is lent one after this. */
-    lendRetryEveryMs: 10 * second,
-    /** Routes whose budgets one worker remembers. The oldest is forgotten. */
-    maxBudgets: 10_000,
-    /** Bytes of a request's body that are kept to be sent again. Beyond: it is sent once. */
-    maxKeptBodyBytes: 64 * KiB,
-    /** Bytes of all bodies that one worker keeps so, likewise. */
-    maxKeptBytes: 16 * MiB,
-  },
-  /** Routes below HTTP, in each worker. */
   /** What routes do besides passing on. Beyond: `invalid`. */
   actions: {
     /** Characters of where a route redirects to. */

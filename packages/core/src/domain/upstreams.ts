@@ -3,6 +3,7 @@ import { SkerryError } from "./errors.ts";
 import { assertProtocol, canonicalTarget, parseTarget, type UpstreamProtocol, type UpstreamTls } from "./gateway.ts";
 import { LIMITS } from "./limits.ts";
 import { assertName, type Resource } from "./resource.ts";
+import type { UpstreamCare } from "./upstream-care.ts";
 
 export interface BackendSpec {
   /** Its own within the upstream. */
@@ -49,7 +50,7 @@ export interface StickySpec {
   readonly ttlSeconds?: number;
 }
 
-export interface UpstreamSpec {
+export interface UpstreamSpec extends UpstreamCare {
   /** In the order in which they were said. */
   readonly backends: readonly BackendSpec[];
   /** Canonical; absent: round robin. */

@@ -6,7 +6,7 @@ import { parseTarget, type Route, type RouteSpec, type RouteTarget, spokenWith }
 import type { Visibility } from "../domain/objects.ts";
 import { ACTION_NAMES, type RouteActions } from "../domain/route-actions.ts";
 import { deliveryOf } from "../domain/route-delivery.ts";
-
+import { careOf } from "../domain/upstream-care.ts";
 import { type BackendSpec, stickyNameOf, type UpstreamResource, type UpstreamSpec } from "../domain/upstreams.ts";
 import { assertActionsFit } from "./actions/fit.ts";
 
@@ -90,10 +90,12 @@ function compileUpstream(project: string, name: string, tags: readonly string[],
   const made = asked.map((one) => compileMember(project, one, spec, lookups));
   const backends = made.flatMap((one) => (typeof one === "string" ? [] : [one]));
   const { balance, sticky } = spec;
+  const care = careOf(spec);
   const upstream = {
     ...({ id: meta.uid, backends, reach: "restricted" } as const),
     ...(balance === undefined ? {} : { balance }),
     ...(sticky === undefined ? {} : { sticky: { ...sticky, name: stickyNameOf(sticky, name) } }),
+    ...(care === undefined ? {} : { care }),
   };
   if (asked.length === 0) {
     return { ...upstream, reason: `no backend of the upstream ${name} has the tags ${tags.join()}` };

@@ -6,6 +6,7 @@ import type { ProxyStats, RequestRecord } from "./proxy/records.ts";
 import type { TableEntry } from "./table.ts";
 import type { ClientTerms } from "./tls/peer.ts";
 import type { TlsVersion } from "./tls/rules.ts";
+import type { BackendConditions } from "./upstreams/conditions.ts";
 import type { UpstreamCounters } from "./upstreams/state.ts";
 
 export interface HostPort {
@@ -90,6 +91,8 @@ export type FromWorker =
   | { readonly type: "pong" }
   /** It has evicted from its cache: the others are to do so. */
   | { readonly type: "evict"; readonly uris: readonly string[] }
+  /** How backends are now: all that are not quite ready; sent when it changes. */
+  | { readonly type: "backends"; readonly conditions: BackendConditions }
   /** Asks for the certificate of a host of routes, or a name below a wildcard; `""`: the default one. */
   | { readonly type: "certificate"; readonly host: string }
   /** Since its start; sent while they change. */

@@ -3,6 +3,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { UpstreamCare } from "../domain/upstream-care.ts";
 import { frame, PREFACE } from "../testing/frame-corpus.ts";
 import { ProxyWorld, type RawClient, until } from "../testing/proxy-world.ts";
 import { GATEWAY_ERRORS, type GatewayError } from "./errors.ts";
@@ -115,6 +116,16 @@ const FAILURES: readonly Failure[] = [
     upstream: answers("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"),
   },
   {
+    what: "backends that have failed, one and all",
+    error: "unavailable/breaker",
+    upstream: (world) => failing(world, { breaker: { failures: 1 } }),
+  },
+  {
+    what: "backends that fail their checks",
+    error: "unavailable/unhealthy",
+    upstream: (world) => failing(world, { health: { intervalMs: 20 } }),
+  },
+  {
     what: "no whole answer in the time that the route gives",
     error: "unavailable/total-timeout",
     upstream: async (world) => {
@@ -158,6 +169,18 @@ const FAILURES: readonly Failure[] = [
 async function noTls(world: ProxyWorld): Promise<void> {
   const port = await world.listen((socket) => void socket.end("220 mail\r\n"));
   world.routeTo([{ kind: "tcp", host: "127.0.0.1", port, tls: true, basePath: "" }]);
+}
+
+/** Until nobody is left. */
+async function failing(world: ProxyWorld, care: UpstreamCare): Promise<void> {
+  const port = await world.listen(() => undefined);
+  world.stopListening(port);
+  const backends = [{ kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "", name: "b" }] as const;
+  world.routeTo(backends, { id: "upstream", care });
+  const asking = care.health === undefined ? world.exchange(GET) : undefined;
+  await until(() => Object.keys(world.proxy.conditions()).length > 0, "it is found");
+  await asking;
+  world.records.length = 0;
 }
 
 async function restricted(world: ProxyWorld): Promise<void> {

@@ -41,6 +41,11 @@ export const GATEWAY_ERRORS = {
     means: "The upstream took no more of the request's body, or sent no more of its answer's, for too long.",
   },
   "unavailable/total-timeout": { status: 504, means: "The answer was not whole within the time that the route gives." },
+  "unavailable/breaker": {
+    status: 503,
+    means: "All backends of the upstream have failed so often that they get no requests for a while.",
+  },
+  "unavailable/unhealthy": { status: 503, means: "No backend of the upstream passes its health checks." },
   "unavailable/timeout": { status: 504, means: "Nothing went through a tunnel for too long." },
   unsupported: { status: 501, means: "A tunnel for another protocol than WebSocket was asked for (HTTP/2)." },
   aborted: { status: 0, means: "The client went away, or took nothing for too long, before the answer's end." },

@@ -4,6 +4,7 @@ import type { UpstreamProtocol } from "../domain/gateway.ts";
 import type { RouteActions } from "../domain/route-actions.ts";
 import type { Delivery } from "../domain/route-delivery.ts";
 import type { RouteMatch } from "../domain/route-match.ts";
+import type { UpstreamCare } from "../domain/upstream-care.ts";
 import type { Balance, StickySpec } from "../domain/upstreams.ts";
 import type { ClientRule } from "./tls/peer.ts";
 
@@ -46,6 +47,8 @@ export interface Upstream {
   readonly balance?: Balance;
   /** Absent: each request is for itself. */
   readonly sticky?: StickyRule;
+  /** Absent: nothing is done about backends that fail. */
+  readonly care?: UpstreamCare;
 }
 
 /** What only a backend of several has. */

@@ -1,5 +1,6 @@
 /** Who hears what workers tell, besides the fleet itself. `worker` is the same for all that one of them tells. */
 import type { L4Counters, L4Entry } from "@skerry/core/gateway/l4/entry.ts";
+import type { BackendConditions } from "@skerry/core/gateway/upstreams/conditions.ts";
 import type { UpstreamCounters } from "@skerry/core/gateway/upstreams/state.ts";
 
 /** What the fleet knows of routes below HTTP, and tells of them. */
@@ -16,5 +17,12 @@ export interface FleetL4 {
 /** Of backends of upstreams. */
 export interface FleetUpstreams {
   readonly onCounters: (worker: object, counters: UpstreamCounters) => void;
+  readonly onGone: (worker: object) => void;
+}
+
+/** How backends are. */
+export interface FleetConditions {
+  /** All that are not quite ready, as a worker finds them now. */
+  readonly onConditions: (worker: object, pid: number | undefined, conditions: BackendConditions) => void;
   readonly onGone: (worker: object) => void;
 }

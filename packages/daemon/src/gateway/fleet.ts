@@ -16,7 +16,7 @@ import type { TableChange } from "@skerry/core/gateway/live-table.ts";
 import { emptyStats, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
 import type { TableEntry } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
-import type { FleetL4, FleetUpstreams } from "./fleet-ears.ts";
+import type { FleetConditions, FleetL4, FleetUpstreams } from "./fleet-ears.ts";
 import { assertFree, portError } from "./ports.ts";
 import { TrafficCounts } from "./traffic-counts.ts";
 import { exited, send } from "./worker-process.ts";
@@ -56,6 +56,7 @@ export interface FleetOptions {
   /** Routes below HTTP. */
   readonly l4?: FleetL4;
   readonly upstreams?: FleetUpstreams;
+  readonly conditions?: FleetConditions;
   /** As in the message `start`. */
   readonly announcers?: readonly string[];
   /** Absent: the name has no route, and gets no certificate. `""`: no name was given. */
@@ -312,6 +313,9 @@ export class Fleet implements AsyncDisposable {
       case "l4":
         this.#options.l4?.onCounters(member, message.counters);
         return;
+      case "backends":
+        this.#options.conditions?.onConditions(member, member.child.pid, message.conditions);
+        return;
       case "upstreams":
         this.#options.upstreams?.onCounters(member, message.counters);
         return;
@@ -346,6 +350,7 @@ export class Fleet implements AsyncDisposable {
     this.#members.delete(member);
     this.#options.l4?.onGone(member);
     this.#options.upstreams?.onGone(member);
+    this.#options.conditions?.onGone(member);
     for (const check of this.#waiters) check();
     const { clock, log } = this.#options;
     if (this.#stop.signal.aborted) return;

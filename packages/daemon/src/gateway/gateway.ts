@@ -22,6 +22,7 @@ import type { Backend, TableEntry } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { BackendCounters } from "@skerry/core/gateway/upstreams/state.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
+import { type BackendWords, FoundConditions } from "./backend-conditions.ts";
 import { Fleet } from "./fleet.ts";
 import { createGuard } from "./guarded.ts";
 import { KernelForwarding } from "./kernel.ts";
@@ -176,6 +177,7 @@ function statusOf(
   running: number | undefined,
   declared: number,
   entry: TableEntry | undefined,
+  wordsOf: WordsOf,
 ): RouteStatus {
   const port = running ?? declared;
   const url = `https://${spec.host}${port === 443 || port === 0 ? "" : `:${port}`}${spec.match?.path === "regex" ? "/" : spec.path}`;
@@ -183,22 +185,37 @@ function statusOf(
   if (entry === undefined) return { url, state: "down", reason: "it is not in force yet" };
   const { upstream, actions } = entry;
   const answers = actions?.redirect !== undefined || actions?.respond !== undefined;
-  if (answers || (upstream.backends.length > 0 && upstream.reason === undefined)) return { url, state: "ready" };
+  if (answers) return { url, state: "ready" };
+  if (upstream.backends.length > 0 && upstream.reason === undefined) return { url, ...nobodyIn(upstream, wordsOf) };
   return { url, state: "down", reason: upstream.reason ?? "it has no backend" };
 }
+
+/** Down when no backend gets requests. */
+function nobodyIn({ id, backends }: TableEntry["upstream"], wordsOf: WordsOf): BackendWords {
+  const words = backends.flatMap(({ name, drain }) =>
+    id === undefined || name === undefined || drain ? [] : [{ name, ...wordsOf(id, name) }],
+  );
+  const [first] = words;
+  if (first === undefined || words.some(({ state }) => state === "ready")) return { state: "ready" };
+  return { state: "down", reason: `no backend gets requests; ${first.name}: ${first.reason}` };
+}
+
+/** How a backend of an upstream is, by uid and name. */
+type WordsOf = (upstream: string, backend: string) => BackendWords;
 
 /** `backends`: what they are compiled to; undefined: nothing runs here. */
 function upstreamStatusOf(
   { meta, spec }: UpstreamResource,
   compiled: readonly (Backend | string)[] | undefined,
   counts: UpstreamCounts,
+  wordsOf: WordsOf,
 ): UpstreamStatus {
   const backends = spec.backends.map(({ name, drain }, at) => {
     const made = compiled?.[at];
     const traffic = counts.of(meta.uid, name);
     const shown = { name, ...(traffic === undefined ? {} : { traffic }) };
     if (typeof made === "string") return { ...shown, state: "down" as const, reason: made };
-    return { ...shown, state: drain ? ("draining" as const) : ("ready" as const) };
+    return drain ? { ...shown, state: "draining" as const } : { ...shown, ...wordsOf(meta.uid, name) };
   });
   if (compiled === undefined) return { state: "down", reason: "this node runs no gateway workers", backends };
   if (backends.some(({ state }) => state === "ready")) return { state: "ready", backends };
@@ -226,19 +243,25 @@ function ticketFor(clock: Clock, key: Buffer, project: string): ReturnType<Gatew
   return { ticket: signTicket(key, project, untilMs), untilMs };
 }
 
+function servedCertificates(options: GatewayOptions): ServedCertificates {
+  const { log } = options;
+  return new ServedCertificates({
+    wallMs: () => options.clock.wallMs(),
+    keyOf: options.keyOf,
+    onUnusable: ({ meta }, error) =>
+      log.error({ error, certificate: meta.uid }, "gateway: a certificate cannot be used"),
+  });
+}
+
 /** @throws what keeps it from listening. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await using parts = new AsyncDisposableStack();
   const { log, objects, sitesSocket, workers, http, https } = options;
   const authority = new Authority(options);
   const explainKey = Buffer.from(options.random.bytes(TICKET_KEY_BYTES));
-  const certificates = new ServedCertificates({
-    wallMs: () => options.clock.wallMs(),
-    keyOf: options.keyOf,
-    onUnusable: ({ meta }, error) =>
-      log.error({ error, certificate: meta.uid }, "gateway: a certificate cannot be used"),
-  });
+  const certificates = servedCertificates(options);
   const upstreams = new UpstreamCounts();
+  const conditions = new FoundConditions(options);
   let fleet: Fleet | undefined;
   const publish = (change: Parameters<Fleet["publish"]>[0]): boolean => fleet?.publish(change) !== undefined;
   const { table, l4 } = openTables({ ...options, certificates }, parts, publish, () => fleet?.httpsPort ?? https.port);
@@ -248,7 +271,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await l4.start();
     fleet = parts.use(
       new Fleet({
-        ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks], l4, upstreams },
+        ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks] },
+        ...{ l4, upstreams, conditions },
         announcers: options.proxyProtocolFrom,
         explainKey: explainKey.toString("base64"),
         certificateFor: certificateSource(authority, certificates, table, https.host),
@@ -257,6 +281,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await fleet.start();
   }
   const isOwn = createGuard([options.containerNetworks]);
+  const wordsOf: WordsOf = (upstream, backend) => conditions.wordsOf(upstream, backend, running?.pids.length ?? 0);
   const isGuarded = (ip: string) => isGuardedAddress(ip, isOwn);
   const owned = parts.move();
   const running = fleet;
@@ -271,9 +296,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     statusOf(route) {
       if (route.spec.listen !== undefined) return l4.statusOf(route, running !== undefined);
-      return statusOf(route, running?.httpsPort, https.port, table.entry(route.meta.uid));
+      return statusOf(route, running?.httpsPort, https.port, table.entry(route.meta.uid), wordsOf);
     },
-    upstreamStatusOf: (upstream) => upstreamStatusOf(upstream, running && table.backendsOf(upstream), upstreams),
+    upstreamStatusOf: (upstream) =>
+      upstreamStatusOf(upstream, running && table.backendsOf(upstream), upstreams, wordsOf),
     backendsOf: (upstream) => table.backendsOf(upstream),
     forgetUpstream: (uid) => upstreams.forget(uid),
     portRule: (port) => portRuleOf(options, port),

@@ -24,6 +24,7 @@ export class TrafficCounts {
       sum("refused_connections", "Connections closed at once: too many.", (stats) => stats.connectionsRefused),
       sum("upstream_errors", "Attempts at upstreams that failed.", (stats) => stats.upstreamErrors),
       sum("hash_rings", "Circles of consistent hashing that were made.", (stats) => stats.ringBuilds),
+      sum("health_probes", "Health checks of backends.", (stats) => stats.probes),
       sum("retries", "Requests that were sent to an upstream again.", (stats) => stats.retries),
       sum("retries_refused", "Requests that were not: the budget was used up.", (stats) => stats.retriesRefused),
       sum("received_bytes", "Bytes of requests.", (stats) => stats.bytesIn),

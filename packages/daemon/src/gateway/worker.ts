@@ -141,6 +141,7 @@ function reportSoon(): void {
     failuresLeft = LIMITS.gateway.failuresPerReport;
     if (untold <= MAX_UNTOLD) l4?.report();
     if (untold <= MAX_UNTOLD) tellUpstreams();
+    reportBackends();
     const stats = proxy && { ...proxy.stats(), accessLogDropped: accessLog?.dropped ?? 0 };
     const text = JSON.stringify(stats);
     // A daemon that does not read hears it later: sums lose nothing.
@@ -157,6 +158,19 @@ function tellUpstreams(): void {
   const count = Object.keys(counters).length;
   if (count > 0) tell({ type: "upstreams", counters });
   if (count === most) reportSoon();
+}
+
+let saidBackends = "{}";
+
+/** While one is out, its time goes by without anything that happens. */
+function reportBackends(): void {
+  if (proxy === undefined || untold > MAX_UNTOLD) return;
+  const conditions = proxy.conditions();
+  const text = JSON.stringify(conditions);
+  if (text !== "{}") reportSoon();
+  if (text === saidBackends) return;
+  saidBackends = text;
+  tell({ type: "backends", conditions });
 }
 
 function onEnd(record: RequestRecord): void {

@@ -4,6 +4,7 @@ import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import type { Route, UpstreamTls } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
+import { CARE_NAMES, type CareChange } from "@skerry/core/domain/upstream-care.ts";
 import {
   type BackendSpec,
   type BackendText,
@@ -95,12 +96,14 @@ interface Said {
   readonly upstreamTls?: UpstreamView["spec"]["upstreamTls"] | null;
 }
 
+type CareParts = { readonly [K in keyof CareChange]?: UpstreamView["spec"][K] | null };
+
 /** What is said, for who says it. @throws `invalid`, `forbidden`. */
 function partsOf(
   services: Services,
   call: Call,
   project: string,
-  { backends, balance, sticky, protocol, upstreamTls }: Said,
+  { backends, balance, sticky, protocol, upstreamTls, ...said }: Said & CareParts,
   before?: UpstreamSpec,
 ): UpstreamParts {
   const made = backends && readBackends(services, call, project, backends, before);
@@ -110,6 +113,7 @@ function partsOf(
   if (trust?.verify === false) assertMay(call, project, ANY_UPSTREAM, "an upstream that is not verified");
   return {
     ...(made === undefined ? {} : { backends: made }),
+    care: careSaid(said),
     ...(balance === undefined ? {} : { balance }),
     ...(sticky === undefined ? {} : { sticky }),
     ...(protocol === undefined ? {} : { protocol }),
@@ -117,6 +121,12 @@ function partsOf(
       ? {}
       : { upstreamTls: upstreamTls && (withoutUndefined(upstreamTls) as UpstreamTls) }),
   };
+}
+
+function careSaid(said: CareParts): CareChange {
+  const parts = CARE_NAMES.map((name) => [name, said[name]] as const);
+  const plain = parts.map(([name, part]) => [name, part && typeof part === "object" ? withoutUndefined(part) : part]);
+  return Object.fromEntries(plain) as CareChange;
 }
 
 /** One that keeps its name and where it leads keeps what it may reach: who drains it need not be who set it. */

@@ -78,7 +78,7 @@ function retriesOf(flags: DeliveryFlags, before: Retries | undefined): Retries |
 }
 
 /** @throws `invalid` */
-function wholeNumberOf(text: string, flag: string): number {
+export function wholeNumberOf(text: string, flag: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new SkerryError("invalid", `${flag}: ${JSON.stringify(text)} is no whole number.`);
 }
@@ -105,7 +105,7 @@ function timeoutsOf(texts: readonly string[], before: Timeouts = {}): Timeouts |
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** @throws `invalid` */
-function millisecondsOf(text: string, flag: string): number {
+export function millisecondsOf(text: string, flag: string): number {
   const [, count, unit = ""] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
   if (count !== undefined) return Number(count) * (UNITS[unit] ?? 0);
   throw new SkerryError("invalid", `${flag}: ${JSON.stringify(text)} is no time.`, {

@@ -6,6 +6,7 @@ import { PROTOCOL_OPTION } from "../route/protocol.ts";
 import { UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "../route/tls-flags.ts";
 import { BACKEND_OPTION, changeBackends } from "./backends.ts";
 import { BALANCE_OPTIONS, balanceOf } from "./balance.ts";
+import { CARE_OPTIONS, newCare } from "./care.ts";
 
 export default defineCommand({
   usage: "NAME",
@@ -13,6 +14,7 @@ export default defineCommand({
   options: {
     ...BACKEND_OPTION,
     ...BALANCE_OPTIONS,
+    ...CARE_OPTIONS,
     protocol: PROTOCOL_OPTION,
     ...UPSTREAM_TLS_OPTIONS,
     ...LABEL_OPTION,
@@ -31,7 +33,7 @@ export default defineCommand({
       });
     }
     const backends = changeBackends([], flags.backend);
-    const balance = balanceOf(flags);
+    const balance = { ...balanceOf(flags), ...newCare(flags) };
     const upstreamTls = await upstreamTlsOf(invocation, flags);
     const client = await invocation.client();
     const project = await invocation.project();

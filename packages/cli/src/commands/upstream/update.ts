@@ -6,6 +6,7 @@ import { PROTOCOL_OPTION } from "../route/protocol.ts";
 import { namesTls, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "../route/tls-flags.ts";
 import { BACKEND_OPTION, changeBackends } from "./backends.ts";
 import { BALANCE_OPTIONS, balanceOf } from "./balance.ts";
+import { CARE_OPTIONS, careOf } from "./care.ts";
 import { expectBackend } from "./one-backend.ts";
 
 export default defineCommand({
@@ -15,6 +16,7 @@ export default defineCommand({
     ...BACKEND_OPTION,
     remove: { type: "array", describe: "Name of a backend that goes; again for more" },
     ...BALANCE_OPTIONS,
+    ...CARE_OPTIONS,
     "no-sticky": { type: "boolean", describe: "Each request is for itself again" },
     protocol: PROTOCOL_OPTION,
     ...UPSTREAM_TLS_OPTIONS,
@@ -28,11 +30,11 @@ export default defineCommand({
   async run(invocation, { args, flags }) {
     const { label, protocol, backend, remove } = flags;
     const changesBackends = backend.length + remove.length > 0;
-    const spread = { ...balanceOf(flags), ...(flags["no-sticky"] ? { sticky: null } : {}) };
+    const spread = { ...balanceOf(flags), ...careOf(flags), ...(flags["no-sticky"] ? { sticky: null } : {}) };
     const changes = changesBackends || Object.keys(spread).length > 0 || protocol !== undefined || namesTls(flags);
     if (!changes && label.length === 0) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --backend, --remove, --balance, --sticky-cookie, --protocol, --upstream-ca or --label.",
+        hint: "Say --backend, --remove, --balance, --sticky-cookie, --health, --breaker, --ejection, --slow-start, --protocol, --upstream-ca or --label.",
       });
     }
     const client = await invocation.client();

@@ -7,7 +7,16 @@ export const upstreamPresentation: Presentation<UpstreamView> = {
   kind: "upstream",
   nameOf: ({ meta }) => meta.name,
   leaveOut: ["LABELS", "AGE", "PROJECT", "BALANCE"],
-  facts: [{ title: "STICKY", value: ({ meta, spec }) => formatSticky(meta.name, spec.sticky) }],
+  facts: [
+    { title: "STICKY", value: ({ meta, spec }) => formatSticky(meta.name, spec.sticky) },
+    { title: "HEALTH", value: ({ spec }) => formatPart(spec.health, "a connection is enough") },
+    { title: "BREAKER", value: ({ spec }) => formatPart(spec.breaker, "as usual") },
+    { title: "EJECTION", value: ({ spec }) => formatPart(spec.ejection, "as usual") },
+    {
+      title: "RAMP-UP",
+      value: ({ spec: { slowStartMs } }) => (slowStartMs === undefined ? [] : [`${slowStartMs / 1000} s`]),
+    },
+  ],
   columns: [
     nameColumn,
     projectColumn,
@@ -54,6 +63,13 @@ function formatBalance(balance: UpstreamView["spec"]["balance"]): string {
   if (balance === undefined) return "round-robin";
   const { method, on, name } = balance;
   return [method, ...(on === undefined ? [] : ["by", on]), ...(name === undefined ? [] : [name])].join(" ");
+}
+
+/** `path /healthz, intervalMs 5000` */
+function formatPart(part: object | undefined, otherwise: string): readonly string[] {
+  if (part === undefined) return [];
+  const said = Object.entries(part).map(([name, value]) => `${name} ${value}`);
+  return [said.length === 0 ? otherwise : said.join(", ")];
 }
 
 function formatSticky(upstream: string, sticky: UpstreamView["spec"]["sticky"]): readonly string[] {

@@ -3,6 +3,7 @@ import { UPSTREAM_PROTOCOLS } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { BALANCE_METHODS, HASH_KEYS, STICKY_KEYS } from "../../domain/upstreams.ts";
 import { IN_PROJECT, nameSchema, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
+import { careChanges, careFields } from "./upstream-care.ts";
 import { upstreamTls } from "./upstream-tls.ts";
 
 const { maxBackends, maxWeight, maxTags, maxConditionName, maxStickySeconds } = LIMITS.gateway;
@@ -58,6 +59,7 @@ const shared = {
     .optional()
     .describe("Spoken with the backends; auto: HTTP/2 where an https:// one offers it, else HTTP/1.1"),
   upstreamTls: upstreamTls.optional(),
+  ...careFields,
 };
 export const upstreamSchema = resourceSchema(
   "upstream",
@@ -71,7 +73,7 @@ export const upstreamSchema = resourceSchema(
         z.object({
           name: z.string(),
           state: z.enum(["ready", "draining", "down"]),
-          reason: z.string().optional().describe("Why it is down"),
+          reason: z.string().optional().describe("Why it is down, or not quite ready"),
           traffic: z
             .object({
               requests: z.int().describe("That have chosen it"),
@@ -101,6 +103,7 @@ export const upstreamSchemas = {
       backends: backends.optional(),
       sticky: sticky.nullable().optional(),
       upstreamTls: upstreamTls.nullable().optional(),
+      ...careChanges,
     }),
   ),
   delete: one.delete,

@@ -40,7 +40,7 @@ export class Attempt implements ConnectionTaker, AnswerTaker {
     this.#attempts = attempts;
     this.#context = context;
     this.member = member;
-    member.state.begin();
+    member.state.begin(context.coarseMs);
   }
 
   get isHeadRequest(): boolean {

@@ -76,6 +76,7 @@ export class Choice {
     for (const one of this.#members) {
       const isGood = alsoAvoided || one.pool.avoidUntilMs <= nowMs;
       one.isOpen = isGood && one.state.isEligible(nowMs) && !tried.includes(one);
+      one.weight = one.share * one.state.shareAt(nowMs);
       isAny ||= one.isOpen;
     }
     return isAny;

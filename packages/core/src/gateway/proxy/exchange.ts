@@ -14,7 +14,7 @@ import { wishesOf } from "./explained.ts";
 import { refusalOf } from "./gate.ts";
 import { errorId, isRequestId } from "./heads.ts";
 import { IDEMPOTENT } from "./methods.ts";
-import { NO_UPSTREAM, NOT_ASKED, SLOW_BODY, TOO_LATE, TOO_LONG } from "./own-errors.ts";
+import { NOT_ASKED, SLOW_BODY, TOO_LATE, TOO_LONG } from "./own-errors.ts";
 import { type Asker, PersistentUpstream } from "./persistent.ts";
 import { type RequestRecord, recordEnd } from "./records.ts";
 import type { ClientSide, UpstreamSide } from "./sides.ts";
@@ -92,7 +92,7 @@ export class Exchange extends Answering implements Asker {
     if (answer === WAIT) this.wait(this.context.limits.connectionMs);
     else if (answer instanceof SkerryError) this.#answerOwn(answer);
     else if (answer !== undefined) this.answerWhole(answer);
-    else this.#connect(this.#choose(NONE), false, () => NO_UPSTREAM);
+    else this.#connect(this.#choose(NONE), false, () => this.#pools.refusalOf(this.entry as TableEntry));
   }
 
   /** `otherwise`: the answer when there is nobody to connect to. */
@@ -107,7 +107,7 @@ export class Exchange extends Answering implements Asker {
     const rules = this.context.repeating.of(this.entry as TableEntry);
     if (rules === undefined) {
       this.told = member.state;
-      member.state.begin();
+      member.state.begin(this.context.coarseMs);
       member.pool.take(this, isFresh);
     } else {
       this.#persistent = new PersistentUpstream(this.context, this.#pools, this, this.entry as TableEntry, rules);

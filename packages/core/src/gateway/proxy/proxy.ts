@@ -7,6 +7,7 @@ import { ActionState } from "../actions/state.ts";
 import { Flusher } from "../http2/flusher.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
 import type { Peer, Shown } from "../tls/peer.ts";
+import type { BackendConditions } from "../upstreams/conditions.ts";
 import type { RoutesChange } from "../upstreams/registry.ts";
 import type { UpstreamCounters } from "../upstreams/state.ts";
 import type { Context, ProxyOptions } from "./context.ts";
@@ -38,6 +39,8 @@ export interface DataPath {
   stats(): ProxyStats;
   /** What is known of backends: what changed since the last call, of so many upstreams at most. */
   upstreamNews(most: number): UpstreamCounters;
+  /** Backends that are not quite ready. */
+  conditions(): BackendConditions;
   /**
    * Ends idle connections at once, others with the answer that they wait for. Resolves when no client is left; when
    * `signal` aborts, those that are left are cut. Sockets that are accepted later are closed.
@@ -157,6 +160,10 @@ class SocketPath implements DataPath {
 
   upstreamNews(most: number): UpstreamCounters {
     return this.#pools.registry.news(this.#context.options.monotonicMs(), most);
+  }
+
+  conditions(): BackendConditions {
+    return this.#pools.conditions();
   }
 
   async drain(signal: AbortSignal): Promise<void> {

@@ -49,6 +49,8 @@ export interface ProxyStats {
   upstreamConnections: number;
   /** Circles of consistent hashing that were made. */
   ringBuilds: number;
+  /** Questions to backends whether they are well. */
+  probes: number;
   /** Requests that were sent again, and those that were not because the budget was used up. */
   retries: number;
   retriesRefused: number;
@@ -73,6 +75,7 @@ export function emptyStats(): ProxyStats {
     upstreamErrors: 0,
     upstreamConnections: 0,
     ringBuilds: 0,
+    probes: 0,
     retries: 0,
     retriesRefused: 0,
     bytesIn: 0,

@@ -1,13 +1,18 @@
 /** The pools of all backends, and which of an upstream's backends is chosen. */
 import { createHash } from "node:crypto";
-import type { Backend, Upstream } from "../table.ts";
+import type { SkerryError } from "../../domain/errors.ts";
+import type { Backend, TableEntry, Upstream } from "../table.ts";
+import type { BackendCondition, BackendConditions } from "../upstreams/conditions.ts";
 import { quickFractions } from "../upstreams/fractions.ts";
+import { nobodyLeft } from "../upstreams/nobody.ts";
 import { type RoutesChange, UpstreamRegistry } from "../upstreams/registry.ts";
 import { Ring } from "../upstreams/ring.ts";
 import { BackendState, type UpstreamState } from "../upstreams/state.ts";
 import { type Asking, Choice, type Member, memberOf } from "./choice.ts";
 import type { Context } from "./context.ts";
 import type { Reach } from "./dial.ts";
+import { HealthChecks } from "./health-checks.ts";
+import { NO_UPSTREAM } from "./own-errors.ts";
 import { BackendPool } from "./pool.ts";
 
 /** What was agreed under one rule, or in one protocol, is shared with no other. */
@@ -34,9 +39,11 @@ export class UpstreamPools {
   readonly #shared = new WeakMap<UpstreamState, Map<string, WeakRef<Choice>>>();
   readonly #rings = new WeakMap<UpstreamState, Map<string, Ring>>();
   readonly #fraction: () => number;
+  readonly #checks: HealthChecks;
 
   constructor(context: Context) {
     this.#context = context;
+    this.#checks = new HealthChecks(context, (backend, reach) => this.#poolApart(backend, reach));
     this.#fraction = quickFractions(context.options.random);
   }
 
@@ -48,7 +55,50 @@ export class UpstreamPools {
 
   /** What is known of backends stays while a route leads to their upstream. Before the table that has the change. */
   apply(change: RoutesChange): void {
-    this.registry.apply(change);
+    const nowMs = this.#context.coarseMs;
+    for (const id of this.registry.apply(change, nowMs)) this.#meet(id, nowMs);
+  }
+
+  /** Backends are known, and checked, before the first request comes. */
+  #meet(id: string, nowMs: number): void {
+    const state = this.registry.find(id);
+    const checked = new Map<string, Parameters<HealthChecks["set"]>[1][number]>();
+    for (const { backends, care, reach } of this.registry.viewsOf(id)) {
+      for (const backend of backends) {
+        const { name, drain, reach: own = reach } = backend;
+        if (name === undefined || drain) continue;
+        const known = state?.backend(name, this.#poolOf(backend, own).key, care, nowMs);
+        if (known !== undefined && care?.health !== undefined) checked.set(name, [backend, own, care.health, known]);
+      }
+    }
+    this.#checks.set(id, [...checked.values()]);
+  }
+
+  /** How backends are that are not quite ready. */
+  conditions(): BackendConditions {
+    const nowMs = this.#context.coarseMs;
+    const all: Record<string, Record<string, BackendCondition>> = {};
+    for (const { id, backends } of this.registry.states) {
+      for (const { name, guard } of backends) {
+        const condition = guard?.conditionAt(nowMs) ?? "ready";
+        if (condition === "ready" || name === undefined) continue;
+        all[id] = {
+          ...all[id],
+          [name]: { condition, ...(guard?.trouble === undefined ? {} : { why: guard.trouble }) },
+        };
+      }
+    }
+    return all;
+  }
+
+  /** Why none of the upstream's backends is chosen at first. */
+  refusalOf({ upstream }: TableEntry): SkerryError {
+    const state = upstream.id === undefined ? undefined : this.registry.find(upstream.id);
+    const names = new Set(upstream.backends.flatMap(({ name, drain }) => (drain ? [] : (name ?? []))));
+    const guards = [...(state?.backends ?? [])].flatMap(({ name, guard }) =>
+      guard === undefined || !names.has(name ?? "") ? [] : [guard],
+    );
+    return guards.length === 0 ? NO_UPSTREAM : nobodyLeft(guards, this.#context.coarseMs);
   }
 
   #begin(upstream: Upstream): Choice {
@@ -75,7 +125,8 @@ export class UpstreamPools {
     const members = taken.map((backend) => {
       const pool = this.#poolOf(backend, backend.reach ?? upstream.reach);
       const { name } = backend;
-      const known = name === undefined ? undefined : state?.backend(name, pool.key);
+      const known =
+        name === undefined ? undefined : state?.backend(name, pool.key, upstream.care, this.#context.coarseMs);
       return memberOf(backend, pool, known ?? new BackendState(name, pool.key), upstream);
     });
     let ring: Ring | undefined;
@@ -101,6 +152,11 @@ export class UpstreamPools {
     return ring;
   }
 
+  /** With connections that no request gets. */
+  #poolApart(backend: Backend, reach: Reach): BackendPool {
+    return new BackendPool(backend, reach, "", this.#context, () => undefined);
+  }
+
   #poolOf(backend: Backend, reach: Reach): BackendPool {
     const key = backend.kind === "unix" ? `unix ${backend.path}` : tcpKey(backend, reach);
     let pool = this.#byKey.get(key)?.deref();
@@ -123,6 +179,7 @@ export class UpstreamPools {
   }
 
   close(): void {
+    this.#checks.stop();
     for (const pool of this.#active) pool.close();
   }
 }

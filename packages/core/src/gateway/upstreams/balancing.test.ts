@@ -67,7 +67,7 @@ test("B4: weights of 1:2:4 are kept within 3 %, in turn and by requests in fligh
   const all = candidates(1, 2, 4);
   for (let n = 0; n < 70; n++) {
     for (const one of all) one.isOpen = true;
-    leastConnections.pick(all, undefined, 0)?.state.begin();
+    leastConnections.pick(all, undefined, 0)?.state.begin(0);
   }
   deepEqual(
     all.map(({ state }) => state.inFlight),
@@ -119,7 +119,7 @@ test("B3: a slow backend gets fewer, when those in flight are counted", () => {
     for (let i = under.length - 1; i >= 0; i--) if (under[i]?.left === 0) under.splice(i, 1);
     for (const one of all) one.isOpen = true;
     const candidate = leastConnections.pick(all, undefined, tick) as Candidate;
-    candidate.state.begin();
+    candidate.state.begin(0);
     served[all.indexOf(candidate)] = (served[all.indexOf(candidate)] ?? 0) + 1;
     under.push({ candidate, left: candidate === slow ? 20 : 2 });
   }
@@ -138,7 +138,7 @@ test("B5: with 200 ms more a backend's share falls, and comes back when it is as
       const chosen = balancer.pick(all, undefined, nowMs) as Candidate;
       const at = all.indexOf(chosen);
       counts[at] = (counts[at] ?? 0) + 1;
-      chosen.state.begin();
+      chosen.state.begin(0);
       chosen.state.answered(200, at === 0 ? slowMs : 5 + (n % 3), nowMs);
       chosen.state.end(undefined, nowMs);
     }
@@ -162,7 +162,7 @@ test("by response time a backend that fails at once is no quick one: it gets few
   for (let n = 0; n < 3000; n++) {
     for (const one of all) one.isOpen = true;
     const { state } = balancer.pick(all, undefined, n * 10) as Candidate;
-    state.begin();
+    state.begin(n * 10);
     if (state !== failing.state) state.answered(200, 5, n * 10);
     else failed++;
     state.end(state === failing.state ? "unavailable/upstream" : undefined, n * 10);
@@ -211,7 +211,7 @@ test("one key that all ask for does not fill one backend: beyond a quarter more 
   const balancer = hashBalancer(() => ring);
   for (let n = 0; n < 100; n++) {
     for (const one of all) one.isOpen = true;
-    balancer.pick(all, "hot", 0)?.state.begin();
+    balancer.pick(all, "hot", 0)?.state.begin(0);
   }
   const loads = all.map(({ state }) => state.inFlight);
   ok(Math.max(...loads) <= Math.ceil(1.25 * 25), `${loads}`);

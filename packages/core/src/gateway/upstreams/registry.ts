@@ -21,6 +21,10 @@ export class UpstreamRegistry {
     return this.#states.get(id);
   }
 
+  get states(): Iterable<UpstreamState> {
+    return this.#states.values();
+  }
+
   /** What has changed since it was told last, of so many upstreams at most: the rest comes next time. */
   news(nowMs: number, most: number): UpstreamCounters {
     const all: Record<string, Record<string, BackendCounters>> = {};
@@ -38,8 +42,8 @@ export class UpstreamRegistry {
     return all;
   }
 
-  /** What leads nowhere any more is forgotten. */
-  apply({ put, remove }: RoutesChange): void {
+  /** What leads nowhere any more is forgotten. Gives the ids of upstreams that have changed. `nowMs`: monotonic. */
+  apply({ put, remove }: RoutesChange, nowMs: number): ReadonlySet<string> {
     const changed = new Set<string>();
     for (const id of remove) this.#leave(id, changed);
     for (const { id, upstream } of put) {
@@ -51,7 +55,8 @@ export class UpstreamRegistry {
       this.#views.set(upstream.id, views.set(id, upstream));
       changed.add(upstream.id);
     }
-    for (const id of changed) this.#settle(id);
+    for (const id of changed) this.#settle(id, nowMs);
+    return changed;
   }
 
   #leave(route: string, changed: Set<string>): void {
@@ -62,14 +67,19 @@ export class UpstreamRegistry {
     changed.add(id);
   }
 
-  #settle(id: string): void {
+  /** What each of its routes makes of an upstream. */
+  viewsOf(id: string): Iterable<Upstream> {
+    return this.#views.get(id)?.values() ?? [];
+  }
+
+  #settle(id: string, nowMs: number): void {
     const views = this.#views.get(id);
     if (views === undefined || views.size === 0) {
       this.#views.delete(id);
       this.#states.delete(id);
       return;
     }
-    const state = this.#states.get(id) ?? new UpstreamState(id);
+    const state = this.#states.get(id) ?? new UpstreamState(id, nowMs);
     this.#states.set(id, state);
     const names = [...views.values()].flatMap(({ backends }) => backends.flatMap(({ name }) => name ?? []));
     state.keep(new Set(names));

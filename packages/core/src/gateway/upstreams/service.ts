@@ -6,6 +6,7 @@ import type { Clock, Random } from "../../domain/ports.ts";
 import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } from "../../domain/resource.ts";
 import type { Entry, Json, Op, Store } from "../../domain/store.ts";
 import { Turns } from "../../domain/turns.ts";
+import { type CareChange, checkCare, withCare } from "../../domain/upstream-care.ts";
 import {
   assertBackendsFit,
   type BackendSpec,
@@ -33,6 +34,8 @@ export interface UpstreamParts {
   readonly protocol?: UpstreamProtocol;
   /** Not checked yet. */
   readonly upstreamTls?: UpstreamTls | null;
+  /** Not checked yet. */
+  readonly care?: CareChange;
 }
 
 export interface NewUpstream extends UpstreamParts {
@@ -183,6 +186,7 @@ function nextSpec(before: UpstreamSpec, said: UpstreamParts): UpstreamSpec {
     ...(sticky && { sticky }),
     ...spokenWith(said.protocol ?? before.protocol),
     ...(upstreamTls && { upstreamTls }),
+    ...withCare(before, checkCare(said.care ?? {})),
   };
   assertBackendsFit(spec);
   return spec;

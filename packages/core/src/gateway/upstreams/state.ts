@@ -1,5 +1,7 @@
 /** What a worker knows of backends, kept while the upstream is there, however its routes and the rest of it change. */
 import type { ErrorId } from "../../domain/errors.ts";
+import type { UpstreamCare } from "../../domain/upstream-care.ts";
+import { Guard, type Neighbours } from "./guard.ts";
 import { PeakEwma } from "./peak-ewma.ts";
 
 /** What is told of a backend. */
@@ -28,6 +30,8 @@ export class BackendState {
   /** Since the worker's start. */
   requests = 0;
   failures = 0;
+  /** Of an upstream that takes care of its backends. */
+  guard: Guard | undefined;
   readonly #ewma = new PeakEwma();
   /** As it was told last. */
   #toldRequests = 0;
@@ -39,28 +43,39 @@ export class BackendState {
   }
 
   /** A request has chosen it. One of `end` follows. */
-  begin(): void {
+  begin(nowMs: number): void {
     this.requests++;
     this.inFlight++;
+    this.guard?.begin(nowMs);
   }
 
   /** The head of its answer came `ms` after the request was sent. At most once for each `begin`. */
-  answered(_status: number, ms: number, nowMs: number): void {
+  answered(status: number, ms: number, nowMs: number): void {
     this.#ewma.observe(ms, nowMs);
+    if (this.guard === undefined) return;
+    if (status >= 500) this.guard.fail(nowMs);
+    else this.guard.succeed(nowMs);
   }
 
   /** The request is over, or goes elsewhere. Undefined: its answer was whole; `aborted`: the client went away. */
   end(error: ErrorId | "aborted" | undefined, nowMs: number): void {
     this.inFlight--;
-    if (!isFailure(error)) return;
-    this.failures++;
-    // Who fails at once is not quick: it would be sent everything.
-    this.#ewma.observe(FAILED_MS, nowMs);
+    if (isFailure(error)) {
+      this.failures++;
+      this.guard?.fail(nowMs);
+      // Who fails at once is not quick: it would be sent everything.
+      this.#ewma.observe(FAILED_MS, nowMs);
+    } else if (error !== undefined) this.guard?.forget();
   }
 
   /** Whether it may get requests now. */
-  isEligible(_nowMs: number): boolean {
-    return true;
+  isEligible(nowMs: number): boolean {
+    return this.guard === undefined || this.guard.mayGet(nowMs);
+  }
+
+  /** Part of its weight that counts now. */
+  shareAt(nowMs: number): number {
+    return this.guard === undefined ? 1 : this.guard.shareAt(nowMs);
   }
 
   /** Undefined: as it was told last. */
@@ -84,12 +99,15 @@ function isFailure(error: ErrorId | "aborted" | undefined): boolean {
   return error !== undefined && (error.startsWith("unavailable") || error === "forbidden/upstream");
 }
 
-export class UpstreamState {
+export class UpstreamState implements Neighbours {
   readonly id: string;
   readonly #backends = new Map<string, BackendState>();
+  readonly #madeMs: number;
 
-  constructor(id: string) {
+  /** `nowMs`: monotonic. */
+  constructor(id: string, nowMs: number) {
     this.id = id;
+    this.#madeMs = nowMs;
   }
 
   /** Of backends of which there are some; undefined: of none. */
@@ -104,13 +122,30 @@ export class UpstreamState {
     return all;
   }
 
+  get backends(): Iterable<BackendState> {
+    return this.#backends.values();
+  }
+
+  get count(): number {
+    return this.#backends.size;
+  }
+
+  ejectedAt(nowMs: number): number {
+    let count = 0;
+    for (const { guard } of this.#backends.values()) if (guard?.isEjectedAt(nowMs) === true) count++;
+    return count;
+  }
+
   /** Made when it is not known yet. `place`: see `BackendState`. */
-  backend(name: string, place: string): BackendState {
+  backend(name: string, place: string, care: UpstreamCare | undefined, nowMs: number): BackendState {
     let state = this.#backends.get(name);
     if (state === undefined || state.place !== place) {
       state = new BackendState(name, place);
       this.#backends.set(name, state);
     }
+    if (care === undefined) state.guard = undefined;
+    else if (state.guard !== undefined) state.guard.follow(care);
+    else state.guard = new Guard(care, this, nowMs - this.#madeMs >= NEW_AFTER_MS, nowMs);
     return state;
   }
 
@@ -119,3 +154,6 @@ export class UpstreamState {
     for (const name of this.#backends.keys()) if (!names.has(name)) this.#backends.delete(name);
   }
 }
+
+/** A backend that comes so long after its upstream is new beside the others. */
+const NEW_AFTER_MS = 1000;
