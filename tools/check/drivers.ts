@@ -57,6 +57,11 @@ export const DRIVERS: readonly Driver[] = [
     reason: "the end of a turn of the loop, when all sockets that had something were read; it is no time",
   },
   {
+    path: `${CORE}/gateway/proxy/proxy.ts`,
+    may: ["setImmediate"],
+    reason: "the end of a turn of the loop, for how long it has taken; what time it is comes through a port",
+  },
+  {
     path: `${CORE}/gateway/proxy/sweeper.ts`,
     may: ["setTimeout"],
     reason: "one timer for all deadlines of the data path; what time it is comes through a port",

@@ -66,9 +66,14 @@ export function ownProgram(ports: Ports, logFolder: string | undefined, expectsF
         http: { host: "127.0.0.1", port: ports.plain },
         https: { host: "127.0.0.1", port: ports.tls },
         ...{ generation: 0, entries: entries(ports.upstream), guarded: [], announcers: [] },
-        ...{ l4: [tcpEntry(ports)], ports: [`tcp/${ports.tcp}`] },
+        ...{ l4: [tcpEntry(ports)], lists: [], ports: [`tcp/${ports.tcp}`] },
         ...(logFolder === undefined ? {} : { accessLog: { directory: logFolder, file: "access.log", ...LOG } }),
-        ...{ ticketSecret: randomBytes(32).toString("base64"), tlsMinVersion: "1.2" },
+        ...{
+          rateSecret: "AAAAAAAAAAA=",
+          workers: 1,
+          ticketSecret: randomBytes(32).toString("base64"),
+          tlsMinVersion: "1.2",
+        },
       });
     },
     // Ends properly, so that --cpu-prof can write.

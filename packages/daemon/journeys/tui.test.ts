@@ -232,7 +232,10 @@ test("every screen at every size, one after the other: whole frames, and the cho
   ] as const) {
     await tmux.resize(columns, rows);
     await tmux.keys("1");
-    for (const name of [...names, "Volumes", "Networks", "Upstreams", "Certificates", "Images", "Bindings"]) {
+    for (const name of [
+      ...names,
+      ...["Volumes", "Networks", "Upstreams", "Certificates", "IP lists", "Images", "Bindings"],
+    ]) {
       const seen = await tmux.until(`${name} at ${columns}x${rows}`, (text) => {
         const frame = text.split("\n").filter((row) => /^[╭│╰]/.test(row));
         const fits = frame.length === rows - 3 && frame.every((row) => textWidth(row) === columns);

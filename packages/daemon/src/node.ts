@@ -17,6 +17,7 @@ import type { Sealer } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { CertificateService } from "@skerry/core/gateway/certificates/service.ts";
+import { IpListService } from "@skerry/core/gateway/guard/lists-service.ts";
 import { RouteService } from "@skerry/core/gateway/routes.ts";
 import { UpstreamService } from "@skerry/core/gateway/upstreams/service.ts";
 import { createJobRunner } from "@skerry/core/jobs/runner.ts";
@@ -138,7 +139,9 @@ interface Opened {
 }
 
 /** Kinds that a project owns: they go before it does. */
-const OWNED_KINDS = ["bucket", "route", "upstream", "certificate", "container", "volume", "network"] as const;
+const OWNED_KINDS = [
+  ...["bucket", "route", "upstream", "certificate", "iplist", "container", "volume", "network"],
+] as const;
 
 async function ownsNothing(store: Store, projectUid: string): Promise<boolean> {
   const first = (kind: string) => store.list({ prefix: `/${kind}/${projectUid}/`, limit: 1 });
@@ -185,6 +188,7 @@ async function openServices(
   await buckets.resume();
   const routes = new RouteService({ ...world, store });
   const upstreams = new UpstreamService({ ...world, store });
+  const ipLists = new IpListService({ ...world, store });
   const certificates = new CertificateService({ ...world, store, sealer: await openSecrets(store, data) });
   const { endpoints: containers } = compute;
   const keyOf: GatewayOptions["keyOf"] = (one) => certificates.keyOf(one);
@@ -200,7 +204,7 @@ async function openServices(
   const findFailure = createFailureCheck({ audit, auth, index, servers, store });
   const services: Services = {
     ...{ audit, auth, backups, buckets, certificates, clock, compute, feeds, gateway, imageLoader, index, jobs },
-    ...{ objects, routes, store, upstreams },
+    ...{ objects, routes, ipLists, store, upstreams },
     node: {
       ...{ cluster, name: config.node.name, version: VERSION, startedMs },
       apiUrl: () => phase.apiUrl,

@@ -94,6 +94,14 @@ export const ENTRIES: readonly Entry[] = [
   command("certificate update", "Put another certificate in its place", () => import("./certificate/update.ts")),
   ...resource("certificate", "Remove certificates, with their keys"),
 
+  command(
+    "iplist create",
+    "Give networks a name, for routes that allow or block them",
+    () => import("./iplist/create.ts"),
+  ),
+  command("iplist update", "Put other networks into a list", () => import("./iplist/update.ts")),
+  ...resource("iplist", "Remove lists of networks that no route names"),
+
   command("gateway log", "Show the requests that the gateway has served", () => import("./gateway/log.ts")),
   command("ca export", "Print the certificate that clients of the gateway must trust", () => import("./ca/export.ts")),
 

@@ -32,6 +32,7 @@ export const LISTS: Readonly<Partial<Record<ResourceKind, NameList>>> = {
   bucket: { path: "/v1/buckets", byProject: true },
   route: { path: "/v1/routes", byProject: true },
   upstream: { path: "/v1/upstreams", byProject: true },
+  iplist: { path: "/v1/iplists", byProject: true },
   certificate: { path: "/v1/certificates", byProject: true },
   container: { path: "/v1/containers", byProject: true },
   volume: { path: "/v1/volumes", byProject: true },

@@ -1,5 +1,12 @@
 /** What differs between what is declared and what is there, field by field. */
-import { canonicalBackends, canonicalBalance, canonicalMatch, canonicalSticky } from "@skerry/core/contract/terms.ts";
+import {
+  canonicalAccess,
+  canonicalBackends,
+  canonicalBalance,
+  canonicalLimits,
+  canonicalMatch,
+  canonicalSticky,
+} from "@skerry/core/contract/terms.ts";
 import type { Declaration } from "./declaration.ts";
 
 /** One field, by its path: `spec.visibility`, `labels.team`. Absent: it is not there. */
@@ -49,6 +56,9 @@ function comparable(field: string, value: unknown): unknown {
   if (field === "balance" && value !== undefined) return asCanonical(canonicalBalance, value);
   if (field === "sticky" && value) return asCanonical(canonicalSticky, value);
   if (field === "tags" && Array.isArray(value)) return [...new Set(value.map(canonical))].sort();
+  if (field === "priority") return value ?? "normal";
+  if (field === "limits") return asCanonical(canonicalLimits, value ?? {});
+  if (field === "access") return asCanonical(canonicalAccess, value ?? {});
   if (field === "proxyProtocol") return value ?? "none";
   if (field === "redirectHttps") return value ?? false;
   if (field === "certificate" || field === "clientTls" || field === "upstreamTls")

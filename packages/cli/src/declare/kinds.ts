@@ -2,6 +2,7 @@
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { certificateRoutes } from "@skerry/core/contract/api/certificate.ts";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
+import { ipListRoutes } from "@skerry/core/contract/api/iplist.ts";
 import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
@@ -20,6 +21,7 @@ export const DECLARED_KINDS = [
   "container",
   "certificate",
   "upstream",
+  "iplist",
   "route",
 ] as const;
 export type DeclaredKind = (typeof DECLARED_KINDS)[number];
@@ -93,5 +95,6 @@ export const KIND_RULES: Readonly<Record<DeclaredKind, KindRules>> = {
     schema: certificateRoutes.create as Route,
   },
   upstream: { ...(upstreamRoutes as unknown as Routes), ...inProject, schema: upstreamRoutes.create as Route },
+  iplist: { ...(ipListRoutes as unknown as Routes), ...inProject, schema: ipListRoutes.create as Route },
   route: { ...(routeRoutes as unknown as Routes), ...inProject, schema: routeRoutes.create as Route },
 };

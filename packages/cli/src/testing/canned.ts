@@ -110,6 +110,7 @@ const UPSTREAMS = [
     },
   },
 ];
+const IP_LISTS = [{ kind: "iplist", meta: meta("office"), spec: { entries: "192.0.2.0/24" }, status: { networks: 1 } }];
 const VOLUMES = [{ kind: "volume", meta: meta("data"), spec: {} }];
 const IMAGES = [
   {
@@ -260,6 +261,11 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   ["certificate.create", () => CERTIFICATES[0]],
   ["certificate.update", () => CERTIFICATES[0]],
   ["certificate.delete", () => undefined],
+  ["iplist.list", list(IP_LISTS)],
+  ["iplist.get", get(IP_LISTS)],
+  ["iplist.create", () => IP_LISTS[0]],
+  ["iplist.update", () => IP_LISTS[0]],
+  ["iplist.delete", () => undefined],
   ["volume.list", list(VOLUMES)],
   ["volume.get", get(VOLUMES)],
   ["volume.create", () => VOLUMES[0]],

@@ -39,6 +39,7 @@ test("an operator reads how the machines are, steers jobs and settings, and may 
     ...["containers", "images", "networks", "volumes"].map((resource) => `compute.${resource}:read`),
     "auth.projects:read",
     "gateway.certificates:read",
+    "gateway.iplists:read",
     "gateway.ports:read",
     "gateway.routes:any",
     "gateway.routes:read",

@@ -8,6 +8,7 @@ import { bucketRoutes } from "./api/bucket.ts";
 import { certificateRoutes } from "./api/certificate.ts";
 import { containerRoutes } from "./api/container.ts";
 import { imageRoutes } from "./api/image.ts";
+import { ipListRoutes } from "./api/iplist.ts";
 import { networkRoutes } from "./api/network.ts";
 import { nodeRoutes } from "./api/node.ts";
 import { objectRoutes } from "./api/object.ts";
@@ -25,6 +26,7 @@ import { bucketSchemas } from "./schema/bucket.ts";
 import { certificateSchemas } from "./schema/certificate.ts";
 import { containerSchemas } from "./schema/container.ts";
 import { imageSchemas } from "./schema/image.ts";
+import { ipListSchemas } from "./schema/iplist.ts";
 import { networkSchemas } from "./schema/network.ts";
 import { nodeSchemas } from "./schema/node.ts";
 import { objectSchemas } from "./schema/object.ts";
@@ -48,6 +50,7 @@ export const ROUTES: readonly ServedRoute[] = [
   serve(authorityRoutes, authoritySchemas),
   serve(upstreamRoutes, upstreamSchemas),
   serve(certificateRoutes, certificateSchemas),
+  serve(ipListRoutes, ipListSchemas),
   serve(accessLogRoutes, accessLogSchemas),
   serve(containerRoutes, containerSchemas),
   serve(imageRoutes, imageSchemas),

@@ -40,7 +40,7 @@ export const ERROR_TABLE = {
     exit: 4,
     status: 403,
     retryable: false,
-    reasons: { origin: 403, upstream: 403, "client-certificate": 403 },
+    reasons: { origin: 403, upstream: 403, "client-certificate": 403, address: 403 },
   },
   /** It does not exist, or may not be seen by who asks. */
   not_found: { exit: 5, status: 404, retryable: false, reasons: { route: 404 } },

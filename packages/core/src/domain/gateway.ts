@@ -4,8 +4,10 @@ import { domainToASCII } from "node:url";
 import { SkerryError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import { isName, NAME_RULE, type Resource } from "./resource.ts";
+import type { AccessRules } from "./route-access.ts";
 import type { RouteActions } from "./route-actions.ts";
 import type { Delivery } from "./route-delivery.ts";
+import type { RouteLimits, RoutePriority } from "./route-limits.ts";
 import { CONDITION_PLACES, type RouteMatch } from "./route-match.ts";
 
 /** Of the PROXY protocol, which tells a backend who asks. */
@@ -40,6 +42,12 @@ export interface RouteSpec extends Delivery, RouteActions {
   readonly upstreamTls?: UpstreamTls;
   /** With `to: upstream/NAME`: only backends that have all of them. Canonical: `canonicalTags`. */
   readonly tags?: readonly string[];
+  /** From which addresses. Canonical; absent: from all. Also below HTTP. */
+  readonly access?: AccessRules;
+  /** Canonical; absent: as much as the gateway takes. */
+  readonly limits?: RouteLimits;
+  /** Absent: normal. */
+  readonly priority?: Exclude<RoutePriority, "normal">;
 }
 
 export interface UpstreamTls {

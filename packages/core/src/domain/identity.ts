@@ -6,7 +6,7 @@ export const PERMISSION_TREE = {
   auth: ["users", "passwords", "sessions", "tokens", "projects", "bindings", "audit"],
   storage: ["buckets", "objects", "status"],
   node: ["status", "metrics", "settings", "jobs", "backups"],
-  gateway: ["routes", "upstreams", "ports", "certificates"],
+  gateway: ["routes", "upstreams", "ports", "certificates", "iplists"],
   compute: ["containers", "volumes", "networks", "images"],
 } as const satisfies Record<string, readonly string[]>;
 

@@ -16,8 +16,12 @@ export const GATEWAY_LIMITS = {
     maxTrailerBytes: 8 * KiB,
     /** Clients' connections. Beyond: an idle one is closed, else the new one. */
     maxConnections: 8192,
-    /** Requests that wait for their answer or its end. Beyond: `exhausted/overload`. */
+    /** Requests that wait for their answer or its end. Beyond, by their priority at 60 and 90 % of it: `exhausted/overload`. */
     maxInFlight: 4096,
+    /** When each turn of a worker's loop takes longer than this, some requests are refused: `exhausted/overload`. */
+    shedDelayMs: 100,
+    /** Time between two looks at that. */
+    shedEveryMs: 100,
     /** How often a request may come through a gateway: a route may lead back to it. Beyond: `unavailable/upstream`. */
     maxHops: 4,
     /** Connections to one backend. Beyond: requests wait for one. */
@@ -119,6 +123,21 @@ export const GATEWAY_LIMITS = {
     earlyAnswerMs: 250,
     /** After a GOAWAY streams that were on their way are taken for so long, unless the client says that none are. */
     goAwayMs: 1 * second,
+  },
+  /** Who may come in by a route, and how much: in each worker. */
+  guard: {
+    /** Rates of one route. Beyond: `invalid`. */
+    maxRateRules: 8,
+    /** Requests that a rate takes in its time, and at once. */
+    maxRateRequests: 1_000_000,
+    /** Buckets that are remembered, 24 bytes each. Beyond: the one that is nearest to full is forgotten. */
+    rateSlots: 128 * KiB,
+    /** What was spent is told to the other workers after this. */
+    shareMs: 10,
+    /** Buckets of which it is told at once. The rest comes with the next message. */
+    maxShared: 1000,
+    /** Messages of that that have not gone to one worker. Beyond: they are left out. */
+    maxUnshared: 16,
   },
   /** Routes below HTTP, in each worker. */
   l4: {
@@ -286,6 +305,14 @@ export const GATEWAY_LIMITS = {
     accessFollowBytes: 256 * KiB,
     /** A worker that ends waits so long for the access log. */
     accessCloseMs: 1 * second,
+    /** Networks and lists that one route allows, and blocks. Beyond: `invalid`. */
+    maxAccessEntries: 256,
+    /** Of them, lists. */
+    maxAccessLists: 16,
+    /** Characters of a list of networks: about 15,000 of IPv4. Beyond: `invalid/too-large`. */
+    maxIpListLength: 224 * KiB,
+    /** Lists of networks. Beyond: `exhausted/quota`. */
+    maxIpListsPerProject: 50,
     /** Connections that wait to be accepted by one worker. Beyond: the kernel refuses them. */
     backlog: 4096,
     /** A TLS handshake must be over by then. */

@@ -279,6 +279,7 @@ assertLimit((LIMITS.objects.chunkBytes / LIMITS.objects.blockBytes) * 4 <= 4096,
 assertLimit(LIMITS.objects.writeQuorum * 2 > LIMITS.objects.replicas, "two write quorums share a replica");
 assertLimit(LIMITS.resource.maxBytes < LIMITS.store.maxTransactionBytes, "a resource fits a transaction");
 assertLimit(LIMITS.http.maxJsonBytes >= LIMITS.resource.maxBytes, "a resource fits a request");
+assertLimit(LIMITS.gateway.maxIpListLength < LIMITS.resource.maxBytes, "a list of networks fits a resource");
 assertLimit(LIMITS.http.maxStreams < LIMITS.store.maxWatchers, "event streams leave watches for ourselves");
 assertLimit(
   LIMITS.http.streamSilenceMs >= 2 * LIMITS.http.streamHeartbeatMs,

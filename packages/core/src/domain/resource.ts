@@ -14,6 +14,7 @@ export const KINDS = [
   "route",
   "upstream",
   "certificate",
+  "iplist",
   "container",
   "volume",
   "network",

@@ -9,9 +9,9 @@ import { deliveryOf } from "../domain/route-delivery.ts";
 import { careOf } from "../domain/upstream-care.ts";
 import { type BackendSpec, stickyNameOf, type UpstreamResource, type UpstreamSpec } from "../domain/upstreams.ts";
 import { assertActionsFit } from "./actions/fit.ts";
-
+import { compileAccess } from "./guard/access.ts";
 import { assertMatch } from "./routing/patterns.ts";
-import type { Backend, TableEntry, Upstream, UpstreamTlsRule } from "./table.ts";
+import type { Backend, Guard, TableEntry, Upstream, UpstreamTlsRule } from "./table.ts";
 import { termsIdOf } from "./tls/peer.ts";
 
 export interface BucketFacts {
@@ -27,6 +27,8 @@ export interface Lookups {
   upstream(project: string, name: string): UpstreamResource | undefined;
   /** Of the use `client`; text: why there is none. */
   clientCertificate(project: string, name: string): KeyedCertificate | string;
+  /** Uid of a list of networks. */
+  ipList(project: string, name: string): string | undefined;
   /** The unix socket of the server of static sites. */
   readonly sitesSocket: string;
 }
@@ -37,13 +39,16 @@ export function compileRoute(route: Route, lookups: Lookups): TableEntry {
   const { host, path, match, clientTls } = spec;
   if (match !== undefined) assertMatch(path, match);
   assertActionsFit(spec);
+  const guard = compileGuard(meta.project, spec, lookups);
   return {
     ...{ id: meta.uid, name: meta.name, project: meta.project, host, path },
     ...(match === undefined ? {} : { match }),
-    upstream: spec.to === undefined ? NOWHERE : withHost(compileTarget(route, spec.to, lookups), spec),
+    upstream: typeof guard === "string" ? { ...NOWHERE, reason: guard } : upstreamOf(route, lookups),
     ...deliveryOf(spec),
-    ...compileActions(spec),
+    // Nor is anybody answered who may not come in.
+    ...(typeof guard === "string" ? {} : compileActions(spec)),
     ...(clientTls === undefined ? {} : { clientTls: { id: termsIdOf(clientTls), mode: clientTls.mode } }),
+    ...(guard === undefined || typeof guard === "string" ? {} : { guard }),
   };
 }
 
@@ -63,6 +68,23 @@ function withHost(upstream: Upstream, { hostHeader }: Route["spec"]): Upstream {
     return hostHeader === "{host}" ? rest : { ...rest, hostHeader };
   });
   return { ...upstream, backends };
+}
+
+function upstreamOf(route: Route, lookups: Lookups): Upstream {
+  const { to } = route.spec;
+  return to === undefined ? NOWHERE : withHost(compileTarget(route, to, lookups), route.spec);
+}
+
+/** Text: what it lacks, without which nobody may come in. */
+function compileGuard(
+  project: string,
+  { access, limits, priority }: RouteSpec,
+  lookups: Lookups,
+): Guard | string | undefined {
+  const compiled = access && compileAccess(access, (name) => lookups.ipList(project, name));
+  if (typeof compiled === "string") return compiled;
+  const guard = { ...(compiled && { access: compiled }), ...(limits && { limits }), ...(priority && { priority }) };
+  return Object.keys(guard).length === 0 ? undefined : guard;
 }
 
 function compileTarget({ meta, spec }: Route, to: string, lookups: Lookups): Upstream {

@@ -1,6 +1,7 @@
 /** What daemon and gateway workers say to each other over the control pipe (JSON). A worker ends when the pipe closes. */
 import type { KeyedCertificate } from "../domain/certificates.ts";
 import type { AccessLogPlace } from "./access/access-log.ts";
+import type { EncodedList } from "./guard/network-lists.ts";
 import type { L4Counters, L4Entry } from "./l4/entry.ts";
 import type { ProxyStats, RequestRecord } from "./proxy/records.ts";
 import type { TableEntry } from "./table.ts";
@@ -38,6 +39,8 @@ export type ToWorker =
       readonly generation: number;
       readonly entries: readonly TableEntry[];
       readonly l4: readonly L4Entry[];
+      /** Networks that routes name; each once. */
+      readonly lists: readonly EncodedList[];
       /** Those of routes below HTTP, at the address of `http`: `tcp/5432`. */
       readonly ports: readonly string[];
       /** Networks whose connections begin with the PROXY protocol. */
@@ -48,6 +51,10 @@ export type ToWorker =
       readonly accessLog?: AccessLogPlace & { readonly share: number };
       /** Base64: what tickets are signed with (routing/ticket.ts). Absent: none is taken. */
       readonly explainKey?: string | undefined;
+      /** Base64: under which keys of rates are hashed. */
+      readonly rateSecret: string;
+      /** How many workers there are: what is spent of rates is told to the others. */
+      readonly workers: number;
       /** Base64: the same for all workers, so that each resumes the TLS sessions of the others. */
       readonly ticketSecret: string;
       /** The oldest version of TLS that clients may use. */
@@ -59,6 +66,9 @@ export type ToWorker =
       readonly put: readonly TableEntry[];
       readonly putL4: readonly L4Entry[];
       readonly remove: readonly string[];
+      /** Networks that routes name: those that are others now, and uids of those that are gone. */
+      readonly putLists?: readonly EncodedList[];
+      readonly removeLists?: readonly string[];
       /** All that are to be listened on from now on; absent: the same as before. */
       readonly ports?: readonly string[];
       /** What is kept of a route's answers goes; of a path only, as `ResponseCache.purge` takes it. */
@@ -68,6 +78,8 @@ export type ToWorker =
     }
   /** What another worker has evicted from its cache: `host/path`, `*` for all. */
   | { readonly type: "evict"; readonly uris: readonly string[] }
+  /** What another worker has spent of rates, see `RateTable.takeSpent`. */
+  | { readonly type: "spent"; readonly spent: readonly number[] }
   /** To be answered by `pong`: a worker that hangs is replaced. */
   | { readonly type: "ping" }
   /** The answer to `certificate`; without one the handshake gets the default one, and is refused when that is missing. */
@@ -93,6 +105,8 @@ export type FromWorker =
   | { readonly type: "evict"; readonly uris: readonly string[] }
   /** How backends are now: all that are not quite ready; sent when it changes. */
   | { readonly type: "backends"; readonly conditions: BackendConditions }
+  /** What it has spent of rates: for the others. */
+  | { readonly type: "spent"; readonly spent: readonly number[] }
   /** Asks for the certificate of a host of routes, or a name below a wildcard; `""`: the default one. */
   | { readonly type: "certificate"; readonly host: string }
   /** Since its start; sent while they change. */

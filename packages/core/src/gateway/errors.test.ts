@@ -1,5 +1,5 @@
 /** Each way in which a request can fail gives a status and a reason of the table. */
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -10,6 +10,7 @@ import { GATEWAY_ERRORS, type GatewayError } from "./errors.ts";
 import { headersFrame } from "./http2/frames.ts";
 import { encodeField } from "./http2/hpack-encoder.ts";
 import type { ProxyLimits } from "./proxy/context.ts";
+import type { Guard } from "./table.ts";
 
 const HOST = "Host: app.example\r\n";
 const LAST = `${HOST}Connection: close\r\n\r\n`;
@@ -61,10 +62,18 @@ const FAILURES: readonly Failure[] = [
   { what: "CONNECT", error: "invalid/method", request: `CONNECT app.example:443 HTTP/1.1\r\n${LAST}` },
   { what: "a long target", error: "invalid/target", request: `GET /${"x".repeat(9000)} HTTP/1.1\r\n${LAST}` },
   { what: "many headers", error: "invalid/headers", request: `GET / HTTP/1.1\r\n${"X: 1\r\n".repeat(200)}${LAST}` },
+  {
+    what: "a body beyond the route's limit",
+    error: "invalid/too-large",
+    request: `POST / HTTP/1.1\r\nContent-Length: 9\r\n${LAST}too large`,
+    upstream: (world) => guarded(world, { limits: { maxBodyBytes: 8 } }),
+  },
   { what: "TLS for another host", error: "invalid/misdirected", upstream: (world) => known(world, true) },
   { what: "no certificate", error: "forbidden/client-certificate", upstream: (world) => known(world, false) },
+  { what: "an address that is blocked", error: "forbidden/address", upstream: blocked },
   { what: "an address that is guarded", error: "forbidden/upstream", upstream: restricted },
   { what: "no route", error: "not_found/route", request: "GET / HTTP/1.1\r\nHost: other.example\r\n\r\n" },
+  { what: "more than a rate takes", error: "exhausted/rate", upstream: rated },
   { what: "too many in flight", error: "exhausted/overload", limits: { maxInFlight: 0 }, upstream: answers("") },
   {
     what: "too many for one upstream",
@@ -186,6 +195,21 @@ async function failing(world: ProxyWorld, care: UpstreamCare): Promise<void> {
 async function restricted(world: ProxyWorld): Promise<void> {
   const port = await world.listen(() => undefined);
   world.routeTo([{ kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "" }], { reach: "restricted" });
+}
+
+async function rated(world: ProxyWorld): Promise<void> {
+  await guarded(world, { limits: { rate: [{ by: "route", requests: 1, per: "1h" }] } });
+  match(await world.exchange(GET), /^HTTP\/1\.1 502 /);
+  world.records.length = 0;
+}
+
+function blocked(world: ProxyWorld): Promise<void> {
+  return guarded(world, { access: { block: { networks: ["127.0.0.0/8"], lists: [] } } });
+}
+
+async function guarded(world: ProxyWorld, guard: Guard): Promise<void> {
+  const upstream = { backends: [], reach: "any" } as const;
+  world.setEntries([{ id: "guarded", host: "app.example", path: "/", upstream, guard }]);
 }
 
 /** A route that wants a certificate; `tls`: connections are taken for ones after a handshake that asked for none. */

@@ -14,6 +14,7 @@ export const GATEWAY_ERRORS = {
   "invalid/method": { status: 405, means: "CONNECT or TRACE was asked for." },
   "invalid/timeout": { status: 408, means: "The head of the request took too long, or its body stood still." },
   "invalid/target": { status: 414, means: "The target of the request exceeds the limit." },
+  "invalid/too-large": { status: 413, means: "The body of the request exceeds the limit of the route." },
   "invalid/headers": { status: 431, means: "The head or the trailers of the request exceed a limit." },
   "invalid/misdirected": {
     status: 421,
@@ -23,8 +24,10 @@ export const GATEWAY_ERRORS = {
     status: 403,
     means: "The route wants a certificate of the client, and a good one.",
   },
+  "forbidden/address": { status: 403, means: "The route does not take requests from this address." },
   "forbidden/upstream": { status: 403, means: "The route leads to an address that its project may not reach." },
   "not_found/route": { status: 404, means: "No route leads from this host and path." },
+  "exhausted/rate": { status: 429, means: "More requests came than a rate of the route takes." },
   "exhausted/overload": { status: 503, means: "Too many requests are in flight, or wait for this upstream." },
   "unavailable/upstream": {
     status: 502,

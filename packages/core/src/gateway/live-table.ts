@@ -5,16 +5,20 @@
 import type { StoredCertificate } from "../domain/certificates.ts";
 import type { ContainerEndpoints } from "../domain/compute.ts";
 import { isError, SkerryError } from "../domain/errors.ts";
-import { type ClientTls, namesAbove, type Route } from "../domain/gateway.ts";
+import type { ClientTls, Route } from "../domain/gateway.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { Bucket } from "../domain/objects.ts";
 import type { Clock } from "../domain/ports.ts";
 import { resourceKey } from "../domain/resource.ts";
+import { type IpList, listsIn } from "../domain/route-access.ts";
 import type { Entry, Store, WatchEvent } from "../domain/store.ts";
 import type { Logger } from "../domain/telemetry.ts";
 import type { UpstreamResource } from "../domain/upstreams.ts";
 import type { ServedCertificates } from "./certificates/served.ts";
 import { type BucketFacts, backendsOf, compileRoute, type Lookups } from "./compile.ts";
+import { type ListChange, LiveLists } from "./guard/live-lists.ts";
+import type { NetworkLists } from "./guard/network-lists.ts";
+import { HostEntries } from "./host-entries.ts";
 import { compileListener } from "./l4/compile.ts";
 import type { L4Entry } from "./l4/entry.ts";
 import type { Backend, TableEntry } from "./table.ts";
@@ -22,7 +26,7 @@ import { ByHost } from "./tls/by-host.ts";
 import { crlUntilMs } from "./tls/client-authorities.ts";
 import { type ClientTerms, termsIdOf } from "./tls/peer.ts";
 
-export interface TableChange {
+export interface TableChange extends Partial<ListChange> {
   readonly put: readonly TableEntry[];
   /** Below HTTP. */
   readonly putL4: readonly L4Entry[];
@@ -44,8 +48,10 @@ export interface LiveTableOptions {
   readonly onChange: (change: TableChange) => void;
 }
 
-const KINDS = ["route", "bucket", "certificate", "upstream"] as const;
+const KINDS = ["iplist", "route", "bucket", "certificate", "upstream"] as const;
 type FollowedKind = (typeof KINDS)[number];
+/** Of which a change is waited for. */
+export type ActivatedKind = Exclude<FollowedKind, "bucket">;
 
 export class LiveTable implements AsyncDisposable {
   readonly #options: LiveTableOptions;
@@ -59,10 +65,11 @@ export class LiveTable implements AsyncDisposable {
   readonly #entries = new Map<string, TableEntry>();
   readonly #l4 = new Map<string, L4Entry>();
   /** The entries that lead from each host, as it is written in the route; by id. */
-  readonly #hosts = new Map<string, Map<string, TableEntry>>();
+  readonly #hosts = new HostEntries();
   readonly #clientTls = new ByHost<ClientTls>();
+  readonly #ipLists = new LiveLists();
   readonly #bucketsByName = new Map<string, BucketFacts>();
-  readonly #seen: Record<FollowedKind, number> = { route: 0, bucket: 0, certificate: 0, upstream: 0 };
+  readonly #seen: Record<FollowedKind, number> = { route: 0, bucket: 0, certificate: 0, upstream: 0, iplist: 0 };
   readonly #waiters = new Set<() => void>();
   #running: Promise<unknown> | undefined;
   #following: Disposable | undefined;
@@ -74,6 +81,7 @@ export class LiveTable implements AsyncDisposable {
       container: (project, name) => options.containers.find(project, name),
       upstream: (project, name) => this.#upstreams.get(resourceKey("upstream", project, name)),
       clientCertificate: (project, name) => options.certificates.clientPair(resourceKey("certificate", project, name)),
+      ipList: (project, name) => this.#ipLists.idOf(project, name),
       sitesSocket: options.sitesSocket,
     };
   }
@@ -81,6 +89,11 @@ export class LiveTable implements AsyncDisposable {
   /** All of it, now. */
   get entries(): readonly TableEntry[] {
     return [...this.#entries.values()];
+  }
+
+  /** Networks that routes name. */
+  get lists(): NetworkLists {
+    return this.#ipLists.sets;
   }
 
   /** Those below HTTP. */
@@ -104,18 +117,18 @@ export class LiveTable implements AsyncDisposable {
 
   /** Uid of the project whose routes lead from this host name; undefined: none does. */
   projectOf(host: string): string | undefined {
-    const served = hostsFor(host).find((name) => this.#hosts.has(name));
-    return served === undefined ? undefined : this.#projectAt(served);
+    const served = this.#hosts.servedAs(host);
+    return served === undefined ? undefined : this.#hosts.projectAt(served);
   }
 
   /** All that may decide about requests to this host name. */
   entriesFor(host: string): readonly TableEntry[] {
-    return hostsFor(host).flatMap((name) => [...(this.#hosts.get(name)?.values() ?? [])]);
+    return this.#hosts.allFor(host);
   }
 
   /** How handshakes for the host ask for certificates; undefined: not at all. */
   clientTermsOf(host: string): ClientTerms | undefined {
-    const served = hostsFor(host).find((name) => this.#hosts.has(name));
+    const served = this.#hosts.servedAs(host);
     const clientTls = served === undefined ? undefined : this.#clientTls.of(served);
     if (clientTls === undefined) return undefined;
     const { ca, crl } = clientTls;
@@ -135,7 +148,7 @@ export class LiveTable implements AsyncDisposable {
   }
 
   /** Resolves when changes of the kind up to `revision` have been told. Rejects when the signal aborts. */
-  async settled(revision: number, signal: AbortSignal, kind: FollowedKind = "route"): Promise<void> {
+  async settled(revision: number, signal: AbortSignal, kind: ActivatedKind = "route"): Promise<void> {
     if (this.#seen[kind] >= revision) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const check = () => {
@@ -225,6 +238,10 @@ export class LiveTable implements AsyncDisposable {
     } else if (kind === "upstream") {
       this.#upstreams = new Map(entries.map(({ key, value }) => [key, value as unknown as UpstreamResource]));
       this.#apply(this.#routesWhere(({ spec }) => spec.to?.startsWith("upstream/") === true));
+    } else if (kind === "iplist") {
+      const kept = new Set(entries.map(({ key }) => key));
+      for (const key of this.#ipLists.keys.filter((known) => !kept.has(known))) this.#takeList(key, undefined);
+      for (const { key, value } of entries) this.#takeList(key, value);
     } else {
       this.#buckets.clear();
       this.#bucketsByName.clear();
@@ -248,6 +265,10 @@ export class LiveTable implements AsyncDisposable {
       if (event.type === "put") this.#upstreams.set(key, event.entry.value as unknown as UpstreamResource);
       else this.#upstreams.delete(key);
       this.#apply(this.#routesWhere((route) => upstreamKeyOf(route) === key));
+      return;
+    }
+    if (kind === "iplist") {
+      this.#takeList(key, event.type === "put" ? event.entry.value : undefined);
       return;
     }
     if (kind === "bucket") {
@@ -282,6 +303,21 @@ export class LiveTable implements AsyncDisposable {
     return name === undefined ? undefined : resourceKey("certificate", route.meta.project, name);
   }
 
+  /** A list comes before the routes that name it, and goes after them. */
+  #takeList(key: string, value: unknown): void {
+    const uses = ({ meta, spec }: Route) =>
+      listsIn(spec.access).some((name) => resourceKey("iplist", meta.project, name) === key);
+    try {
+      const { putLists, removeLists } =
+        value === undefined ? this.#ipLists.drop(key) : this.#ipLists.put(key, value as IpList);
+      this.#tell({ putLists });
+      this.#apply(this.#routesWhere(uses));
+      this.#tell({ removeLists });
+    } catch (error) {
+      this.#options.log.error({ error, list: key }, "gateway: a list of networks cannot be read");
+    }
+  }
+
   #routesWhere(holds: (route: Route) => boolean): Route[] {
     return [...this.#routes.values()].filter(holds);
   }
@@ -313,11 +349,11 @@ export class LiveTable implements AsyncDisposable {
       ...remove.flatMap((uid) => this.#entries.get(uid)?.host ?? []),
       ...routes.flatMap(({ spec }) => (spec.listen === undefined ? [spec.host] : [])),
     ]) {
-      owners.set(host, this.#projectAt(host));
+      owners.set(host, this.#hosts.projectAt(host));
     }
     for (const uid of remove) {
       this.#l4.delete(uid);
-      this.#leave(this.#entries.get(uid));
+      this.#hosts.leave(this.#entries.get(uid));
       this.#entries.delete(uid);
       this.#clientTls.delete(uid);
     }
@@ -333,8 +369,8 @@ export class LiveTable implements AsyncDisposable {
         const entry = compileRoute(route, this.#lookups);
         const before = this.#entries.get(entry.id);
         if (JSON.stringify(before) === JSON.stringify(entry)) continue;
-        this.#leave(before);
-        this.#enter(entry);
+        this.#hosts.leave(before);
+        this.#hosts.enter(entry);
         this.#entries.set(entry.id, entry);
         this.#clientTls.put(entry.id, entry.host, route.spec.clientTls);
         put.push(entry);
@@ -343,39 +379,16 @@ export class LiveTable implements AsyncDisposable {
       }
     }
     // A host that is another project's from now on must not be shown as the one before.
-    const lost = [...owners].filter(([host, owner]) => owner !== undefined && owner !== this.#projectAt(host));
+    const lost = [...owners].filter(([host, owner]) => owner !== undefined && owner !== this.#hosts.projectAt(host));
     const forget = lost.map(([host]) => host);
     this.#tell({ put, putL4, remove, forget });
   }
 
-  #tell({ put = [], putL4 = [], remove = [], forget = [] }: Partial<TableChange>): void {
-    if (put.length + putL4.length + remove.length + forget.length === 0) return;
-    this.#options.onChange({ put, putL4, remove, ...(forget.length === 0 ? {} : { forget }) });
+  #tell({ put = [], putL4 = [], remove = [], ...rest }: Partial<TableChange>): void {
+    const others = Object.entries(rest).filter(([, all]) => all.length > 0);
+    if (put.length + putL4.length + remove.length + others.length === 0) return;
+    this.#options.onChange({ put, putL4, remove, ...Object.fromEntries(others) });
   }
-
-  /** A host belongs to one project. */
-  #projectAt(host: string): string | undefined {
-    const [first] = this.#hosts.get(host)?.values() ?? [];
-    return first?.project;
-  }
-
-  #enter(entry: TableEntry): void {
-    const entries = this.#hosts.get(entry.host);
-    if (entries === undefined) this.#hosts.set(entry.host, new Map([[entry.id, entry]]));
-    else entries.set(entry.id, entry);
-  }
-
-  #leave(entry: TableEntry | undefined): void {
-    const entries = entry && this.#hosts.get(entry.host);
-    if (entries === undefined) return;
-    entries.delete(entry?.id ?? "");
-    if (entries.size === 0) this.#hosts.delete(entry?.host ?? "");
-  }
-}
-
-/** The name itself, then the wildcards above it. */
-function hostsFor(host: string): string[] {
-  return [host, ...namesAbove(host).map((name) => `*.${name}`)];
 }
 
 function upstreamKeyOf({ meta, spec }: Route): string | undefined {

@@ -28,7 +28,9 @@ import type { Compare, Entry, Json, Op, Store } from "../domain/store.ts";
 import { Turns } from "../domain/turns.ts";
 import { assertTagsFit, canonicalTags } from "../domain/upstreams.ts";
 import { assertActionsFit } from "./actions/fit.ts";
+import { expectLists } from "./guard/lists-service.ts";
 import { claimPort, releasePort } from "./port-claims.ts";
+import { type GuardParts, withGuards } from "./route-guards.ts";
 import { busy, hostTaken, nameTaken } from "./route-refusals.ts";
 import { assertSameTerms, changedTogether, withTls } from "./route-tls.ts";
 import { checkClientTls } from "./tls/client-authorities.ts";
@@ -64,6 +66,7 @@ export interface NewRoute {
   readonly tags?: readonly string[];
   /** Not checked yet. */
   readonly delivery?: DeliveryChange;
+  readonly guards?: GuardParts;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -85,6 +88,7 @@ export interface RouteChange {
   readonly tags?: readonly string[];
   /** Not checked yet. */
   readonly delivery?: DeliveryChange;
+  readonly guards?: GuardParts;
   readonly labels?: Readonly<Record<string, string>>;
   /** Refuse when the route has changed since. */
   readonly revision?: number;
@@ -137,7 +141,8 @@ export class RouteService {
     const below = listen === undefined ? {} : { listen, ...(proxyProtocol && { proxyProtocol }) };
     const spoken = { ...spokenWith(input.protocol), ...tagsOf(led.to, input.tags) };
     const plain = { host, path, ...asMember(match), ...led, anyUpstream, ...spoken, ...below };
-    const spec = withDelivery(withTls(plain, clientTls, upstreamTls), checkDelivery(input.delivery ?? {}));
+    const delivered = withDelivery(withTls(plain, clientTls, upstreamTls), checkDelivery(input.delivery ?? {}));
+    const spec = withGuards(delivered, input.guards);
     assertSpeaksTls(spec);
     assertActionsFit(spec);
     const route: Route = { kind: "route", meta, spec };
@@ -154,13 +159,14 @@ export class RouteService {
       const claim = await this.#claim(host, project);
       const port = await claimPort(this.#store, portOf(route), project);
       await assertSameTerms(this.#store, route);
+      const lists = await expectLists(this.#store, project, spec.access);
       const { succeeded, revision } = await this.#store.transact({
         compare: [
           { key: owner.key, modRevision: owner.modRevision },
           { key, modRevision: 0 },
           { key: place, modRevision: 0 },
           ...claim.compare,
-          ...port.compare,
+          ...[...port.compare, ...lists],
         ],
         then: [
           put(key, route, meta.labels),
@@ -191,10 +197,11 @@ export class RouteService {
           hint: "Read it again, and decide anew.",
         });
       }
+      const delivered = withDelivery(withTls(nextSpec(route.spec, change), clientTls, upstreamTls), delivery);
       const next: Route = {
         ...route,
         meta: touchMeta(route.meta, this.#world.clock, change.labels),
-        spec: withDelivery(withTls(nextSpec(route.spec, change), clientTls, upstreamTls), delivery),
+        spec: withGuards(delivered, change.guards),
       };
       assertSpeaksTls(next.spec);
       assertActionsFit(next.spec);
@@ -202,8 +209,9 @@ export class RouteService {
       if (!hasPattern(route.spec)) await this.#assertRoom(project, next.spec, 0);
       const move = await this.#move(route, next);
       const others = await changedTogether(this.#store, this.#world.clock, next, clientTls);
+      const lists = await expectLists(this.#store, project, change.guards?.access ? next.spec.access : undefined);
       const result = await this.#store.transact({
-        compare: [{ key, modRevision: revision }, ...move.compare, ...others.compare],
+        compare: [{ key, modRevision: revision }, ...move.compare, ...others.compare, ...lists],
         then: [put(key, next, next.meta.labels), ...move.then, ...others.then],
       });
       if (result.succeeded) return { route: next, revision: result.revision };

@@ -3,9 +3,11 @@ import type { KeyedCertificate } from "../domain/certificates.ts";
 import type { UpstreamProtocol } from "../domain/gateway.ts";
 import type { RouteActions } from "../domain/route-actions.ts";
 import type { Delivery } from "../domain/route-delivery.ts";
+import type { RouteLimits, RoutePriority } from "../domain/route-limits.ts";
 import type { RouteMatch } from "../domain/route-match.ts";
 import type { UpstreamCare } from "../domain/upstream-care.ts";
 import type { Balance, StickySpec } from "../domain/upstreams.ts";
+import type { CompiledAccess } from "./guard/access.ts";
 import type { ClientRule } from "./tls/peer.ts";
 
 export interface TableEntry extends Delivery {
@@ -29,6 +31,15 @@ export interface TableEntry extends Delivery {
   readonly clientTls?: ClientRule;
   /** What is done besides passing on, or instead. */
   readonly actions?: RouteActions;
+  /** Who may come in, and how often. Absent: everybody. */
+  readonly guard?: Guard;
+}
+
+export interface Guard {
+  readonly access?: CompiledAccess;
+  readonly limits?: RouteLimits;
+  /** Absent: normal. */
+  readonly priority?: RoutePriority;
 }
 
 export interface Upstream {

@@ -19,6 +19,7 @@ import type { TableEntry } from "./table.ts";
 const RUNS = process.env["SKERRY_TEST_TIER"] === "full" ? 1000 : 60;
 const PROJECTS = ["mia", "zoe", "ann"] as const;
 const lookups = {
+  ipList: () => undefined,
   bucket: () => undefined,
   clientCertificate: () => "",
   container: () => undefined,

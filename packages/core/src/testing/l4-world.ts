@@ -66,8 +66,8 @@ export class L4World implements AsyncDisposable {
   }
 
   /** A connected client. What it gets is in `text` until `ended`; `broken` says how else it closed. */
-  async client(): Promise<Client> {
-    const socket = createConnection({ host: "127.0.0.1", port: this.port, allowHalfOpen: true });
+  async client(port = this.port): Promise<Client> {
+    const socket = createConnection({ host: "127.0.0.1", port, allowHalfOpen: true });
     this.#keep(socket);
     const client = new Client(socket);
     await new Promise<void>((resolve) => {

@@ -9,9 +9,8 @@ import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
-import { accessFileOf } from "@skerry/core/gateway/access/access-log.ts";
 import type { FromWorker, GivenCertificate, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
-
+import type { NetworkLists } from "@skerry/core/gateway/guard/network-lists.ts";
 import type { TableChange } from "@skerry/core/gateway/live-table.ts";
 import { emptyStats, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
 import type { TableEntry } from "@skerry/core/gateway/table.ts";
@@ -19,7 +18,7 @@ import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { FleetConditions, FleetL4, FleetUpstreams } from "./fleet-ears.ts";
 import { assertFree, portError } from "./ports.ts";
 import { TrafficCounts } from "./traffic-counts.ts";
-import { exited, send } from "./worker-process.ts";
+import { accessLogFor, exited, send, sendIfItReads } from "./worker-process.ts";
 
 const { activateMs, lagMs, startMs } = LIMITS.gateway;
 /** Those of `LIMITS.gateway` that tests shorten. */
@@ -34,6 +33,7 @@ export type FleetLimits = {
     | "maxEnds"]: number;
 };
 const TICKET_SECRET_BYTES = 32;
+const RATE_SECRET_BYTES = 8;
 /** In the published package the worker is JavaScript. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
@@ -53,6 +53,8 @@ export interface FleetOptions {
   readonly accessLog?: { readonly directory: string; readonly share: number };
   /** The table as it is now. */
   readonly entries: () => readonly TableEntry[];
+  /** Networks that routes name. Absent: none. */
+  readonly lists?: NetworkLists;
   /** Routes below HTTP. */
   readonly l4?: FleetL4;
   readonly upstreams?: FleetUpstreams;
@@ -79,6 +81,8 @@ interface Member {
   unanswered: number;
   /** What it has last told of itself. */
   stats: ProxyStats;
+  /** @see sendIfItReads */
+  unsent: number;
 }
 
 export class Fleet implements AsyncDisposable {
@@ -92,6 +96,7 @@ export class Fleet implements AsyncDisposable {
   #forgotten = 0;
   #ports: { http: number; https: number };
   readonly #limits: FleetLimits;
+  readonly #rateSecret = randomBytes(RATE_SECRET_BYTES).toString("base64");
   readonly #ticketSecret = randomBytes(TICKET_SECRET_BYTES).toString("base64");
   #restartMs: number;
   /** When and how workers ended that should not have; the oldest first. */
@@ -232,7 +237,7 @@ export class Fleet implements AsyncDisposable {
     const startedMs = clock.monotonicMs();
     const stats = emptyStats();
     const slot = this.#freeSlot();
-    const member: Member = { slot, child, running: -1, startedMs, hasServed: false, unanswered: 0, stats };
+    const member: Member = { slot, child, running: -1, startedMs, hasServed: false, unanswered: 0, stats, unsent: 0 };
     this.#members.add(member);
     child.on("exit", (status, signal) => this.#gone(member, status, signal));
     child.on("error", () => child.kill("SIGKILL"));
@@ -247,10 +252,12 @@ export class Fleet implements AsyncDisposable {
       generation: this.#generation,
       entries: entries(),
       l4: l4?.entries() ?? [],
+      lists: this.#options.lists?.encodeAll() ?? [],
       ports: l4?.ports() ?? [],
       announcers: this.#options.announcers ?? [],
       ...{ guarded, explainKey, tlsMinVersion, ticketSecret: this.#ticketSecret },
-      ...this.#accessLogOf(slot),
+      ...{ rateSecret: this.#rateSecret, workers: this.#options.workers },
+      ...accessLogFor(slot, this.#options),
     });
     const deadline = setTimeout(() => child.kill("SIGKILL"), startMs);
     try {
@@ -267,19 +274,14 @@ export class Fleet implements AsyncDisposable {
     return slot;
   }
 
-  #accessLogOf(slot: number): Pick<Extract<ToWorker, { type: "start" }>, "accessLog"> {
-    const { accessLog, workers } = this.#options;
-    if (accessLog === undefined) return {};
-    const { accessLogBytes, accessFiles, minAccessFileBytes } = LIMITS.gateway;
-    const fileBytes = Math.max(minAccessFileBytes, Math.floor(accessLogBytes / workers / accessFiles));
-    return { accessLog: { ...accessLog, file: accessFileOf(slot), fileBytes } };
-  }
-
   #take(member: Member, message: FromWorker, serving: PromiseWithResolvers<void>): void {
     const { log } = this.#options;
     member.unanswered = 0;
     switch (message.type) {
       case "pong":
+        return;
+      case "spent":
+        for (const other of this.#members) if (other !== member) sendIfItReads(other, message);
         return;
       case "listening":
         member.hasServed = true;

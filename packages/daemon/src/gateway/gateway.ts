@@ -15,8 +15,9 @@ import type { UpstreamResource } from "@skerry/core/domain/upstreams.ts";
 import { Authority } from "@skerry/core/gateway/authority.ts";
 import { ServedCertificates } from "@skerry/core/gateway/certificates/served.ts";
 import type { GivenCertificate, HostPort } from "@skerry/core/gateway/control.ts";
+import type { NetworkLists } from "@skerry/core/gateway/guard/network-lists.ts";
 import type { L4Counters } from "@skerry/core/gateway/l4/entry.ts";
-import { LiveTable, type TableChange } from "@skerry/core/gateway/live-table.ts";
+import { type ActivatedKind, LiveTable, type TableChange } from "@skerry/core/gateway/live-table.ts";
 import { signTicket, TICKET_KEY_BYTES } from "@skerry/core/gateway/routing/ticket.ts";
 import type { Backend, TableEntry } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
@@ -91,7 +92,7 @@ export interface Gateway extends AsyncDisposable {
   readonly httpUrl: string | undefined;
   readonly httpsUrl: string | undefined;
   /** Resolves when the change of a route, or of the kind, that made `revision` is in force. @throws `unavailable/timeout`. */
-  activated(revision: number, kind?: "route" | "certificate" | "upstream"): Promise<void>;
+  activated(revision: number, kind?: ActivatedKind): Promise<void>;
   statusOf(route: Route): RouteStatus;
   upstreamStatusOf(upstream: UpstreamResource): UpstreamStatus;
   /** What each of its backends is compiled to; text: why it leads nowhere. */
@@ -104,6 +105,8 @@ export interface Gateway extends AsyncDisposable {
   /** What is kept of the answers of a route (uid) goes, in all workers; of a path only when one is said. @throws `unavailable/timeout`. */
   purge(route: string, path?: string): Promise<void>;
   ticketFor(project: string): { readonly ticket: string; readonly untilMs: number };
+  /** Networks that routes name, as they are in force. */
+  readonly lists: NetworkLists;
   /** All that may decide about requests to this host name. */
   entriesFor(host: string): readonly TableEntry[];
   /** Whether no route leads to the address but those of who may use any. */
@@ -272,7 +275,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     fleet = parts.use(
       new Fleet({
         ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks] },
-        ...{ l4, upstreams, conditions },
+        ...{ l4, upstreams, conditions, lists: table.lists },
         announcers: options.proxyProtocolFrom,
         explainKey: explainKey.toString("base64"),
         certificateFor: certificateSource(authority, certificates, table, https.host),
@@ -309,7 +312,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     ticketFor: (project) => ticketFor(options.clock, explainKey, project),
     entriesFor: (host) => table.entriesFor(host),
-    isGuarded,
+    ...{ isGuarded, lists: table.lists },
     accessLogDirectory: options.accessLog?.directory,
     problems: () => running?.problems() ?? [],
     warnings: () => certificates.warnings(),

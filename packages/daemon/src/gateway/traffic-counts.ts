@@ -22,6 +22,7 @@ export class TrafficCounts {
     this.#sums = [
       sum("connections", "Connections of clients.", (stats) => stats.connectionsTotal),
       sum("refused_connections", "Connections closed at once: too many.", (stats) => stats.connectionsRefused),
+      sum("shed_requests", "Requests refused because there was too much to do.", (stats) => stats.shed),
       sum("upstream_errors", "Attempts at upstreams that failed.", (stats) => stats.upstreamErrors),
       sum("hash_rings", "Circles of consistent hashing that were made.", (stats) => stats.ringBuilds),
       sum("health_probes", "Health checks of backends.", (stats) => stats.probes),

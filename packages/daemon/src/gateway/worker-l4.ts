@@ -3,6 +3,7 @@ import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { FromWorker } from "@skerry/core/gateway/control.ts";
+import type { NetworkLists } from "@skerry/core/gateway/guard/network-lists.ts";
 import type { L4Counters, L4Entry } from "@skerry/core/gateway/l4/entry.ts";
 import { L4Path } from "@skerry/core/gateway/l4/path.ts";
 import { interceptAccepts } from "@skerry/core/gateway/l4/tcp-handle.ts";
@@ -18,6 +19,7 @@ export interface WorkerL4Options {
   readonly servedAs: (name: string) => string | undefined;
   readonly httpsPort: number;
   readonly isAnnouncer: ((ip: string) => boolean) | undefined;
+  readonly lists?: NetworkLists;
   readonly tell: (message: FromWorker) => void;
 }
 

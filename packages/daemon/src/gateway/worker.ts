@@ -8,8 +8,10 @@ import { isError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { AccessLog } from "@skerry/core/gateway/access/access-log.ts";
 import type { FromWorker, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
+import { NetworkLists } from "@skerry/core/gateway/guard/network-lists.ts";
 import { inheritClient } from "@skerry/core/gateway/l4/announced.ts";
 import { checkHandles } from "@skerry/core/gateway/l4/handle-check.ts";
+import type { GuardOptions } from "@skerry/core/gateway/proxy/guarded.ts";
 import { createProxy } from "@skerry/core/gateway/proxy/proxy.ts";
 import type { RequestRecord } from "@skerry/core/gateway/proxy/records.ts";
 import { checkSockets } from "@skerry/core/gateway/proxy/socket-check.ts";
@@ -43,6 +45,8 @@ let proxy: ReturnType<typeof createProxy> | undefined;
 let table: RouteTable | undefined;
 let l4: WorkerL4 | undefined;
 let accessLog: AccessLog | undefined;
+/** Networks that routes name. */
+const lists = new NetworkLists();
 
 let certificates: Certificates | undefined;
 /** Ids of the terms under which hosts ask for certificates of clients. */
@@ -64,13 +68,14 @@ async function start(message: Start): Promise<void> {
 function serve(message: Start): () => Promise<void> {
   const { http, https, generation, entries, guarded: networks, ticketSecret, tlsMinVersion } = message;
   table = compileTable(entries);
+  lists.apply(message.lists);
   for (const { id, host, clientTls } of entries) clientTerms.put(id, host, clientTls?.id);
   const log = message.accessLog && new AccessLog({ ...message.accessLog, clock, disk, random });
   log?.setRoutes(entries, []);
   accessLog = log;
   const isOwnAddress = createGuard(networks);
   const below = new WorkerL4({
-    ...{ host: http.host, httpsPort: https.port, isOwnAddress, onSweep: reportSoon, tell },
+    ...{ host: http.host, httpsPort: https.port, isOwnAddress, onSweep: reportSoon, tell, lists },
     onHttp: (socket) => serving.accept(socket, false),
     onTls: (socket) => secure.emit("connection", socket),
     servedAs: (name) => table?.servedAs(name),
@@ -81,6 +86,7 @@ function serve(message: Start): () => Promise<void> {
   const serving = createProxy({
     ...{
       random,
+      guards: guardsOf(message),
       isOwnAddress,
       onRequest: onEnd,
       onSweep: reportSoon,
@@ -173,6 +179,26 @@ function reportBackends(): void {
   tell({ type: "backends", conditions });
 }
 
+function guardsOf({ rateSecret, workers }: Start): GuardOptions {
+  const shares = workers > 1 ? { onSpent: shareSoon } : {};
+  return { lists, workers, rateSecret: Buffer.from(rateSecret, "base64"), ...shares };
+}
+
+let share: NodeJS.Timeout | undefined;
+
+/** What is spent of rates counts in all workers, a moment later. What is too much by then is owed. */
+function shareSoon(): void {
+  share ??= setTimeout(() => {
+    share = undefined;
+    if (proxy === undefined) return;
+    if (untold > LIMITS.guard.maxUnshared) return shareSoon();
+    const { spent, hasMore } = proxy.takeSpent();
+    if (spent.length > 0) tell({ type: "spent", spent });
+    if (hasMore) shareSoon();
+  }, LIMITS.guard.shareMs);
+  share.unref();
+}
+
 function onEnd(record: RequestRecord): void {
   accessLog?.add(record);
   if (record.error !== undefined) tellFailure(record);
@@ -197,6 +223,7 @@ function evict(uris: readonly string[]): void {
 async function change(message: Extract<ToWorker, { type: "delta" }>): Promise<void> {
   const { generation, put, putL4, remove, ports, forget, purge } = message;
   if (table === undefined) throw new Error("a change came before the start");
+  lists.apply(message.putLists ?? [], message.removeLists);
   certificates?.forget(forget ?? []);
   for (const id of remove) clientTerms.delete(id);
   for (const { id, host, clientTls } of put) clientTerms.put(id, host, clientTls?.id);
@@ -249,6 +276,8 @@ process.on("message", (message: ToWorker) => {
       return evict(message.uris);
     case "certificate":
       return certificates?.take(message.host, message.certificate);
+    case "spent":
+      return proxy?.applySpent(message.spent);
     case "ping":
       return tell({ type: "pong" });
     case "drain":

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { certificateRoutes } from "@skerry/core/contract/api/certificate.ts";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
+import { ipListRoutes } from "@skerry/core/contract/api/iplist.ts";
 import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
 import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
@@ -106,6 +107,18 @@ const CALLS: readonly (Case & { readonly member: string })[] = [
     member: "not_found",
   },
   {
+    route: ipListRoutes.create as Route,
+    body: { project: "admin", name: "more", spec: { entries: "192.0.2.0/24" } },
+    member: "not_found",
+  },
+  {
+    route: ipListRoutes.update as Route,
+    params: { name: "office" },
+    query: { project: "admin" },
+    body: { spec: { entries: "10.0.0.0/8" } },
+    member: "not_found",
+  },
+  {
     route: containerRoutes.delete as Route,
     params: { name: "idle" },
     query: { project: "admin" },
@@ -170,6 +183,19 @@ const REFUSED: readonly (Case & { readonly by: "admin" | "member"; readonly erro
     route: upstreamRoutes.update as Route,
     params: { name: "had" },
     body: { spec: { backends: [{ name: "a", to: "bucket/seen" }] } },
+    error: "invalid",
+  },
+  {
+    by: "admin",
+    route: ipListRoutes.create as Route,
+    body: { name: "office", spec: { entries: "" } },
+    error: "conflict/exists",
+  },
+  {
+    by: "admin",
+    route: ipListRoutes.update as Route,
+    params: { name: "office" },
+    body: { spec: { entries: "10.0.0.0/33" } },
     error: "invalid",
   },
   { by: "admin", route: volumeRoutes.create as Route, body: { name: "data" }, error: "conflict/exists" },
@@ -269,6 +295,7 @@ async function prepare(cluster: TestCluster): Promise<Client> {
   await admin.call(volumeRoutes.create, { body: { name: "data" } });
   await admin.call(networkRoutes.create, { body: { name: "back" } });
   await admin.call(routeRoutes.create, { body: { spec: { host: "old.example", to: "http://127.0.0.1:1" } } });
+  await admin.call(ipListRoutes.create, { body: { name: "office", spec: { entries: "192.0.2.0/24" } } });
   await admin.call(certificateRoutes.create, { body: { name: "had", spec: { certificate: CERTIFICATE, key: KEY } } });
   const backends = [{ name: "a", to: "http://127.0.0.1:1" }];
   await admin.call(upstreamRoutes.create, { body: { name: "had", spec: { backends } } });

@@ -6,6 +6,7 @@ import { certificateHandlers } from "./certificate.ts";
 import { containerHandlers } from "./container.ts";
 import { containerFileHandlers } from "./container-files.ts";
 import { imageHandlers } from "./image.ts";
+import { ipListHandlers } from "./iplist.ts";
 import { networkHandlers } from "./network.ts";
 import { nodeHandlers } from "./node.ts";
 import { objectHandlers } from "./object.ts";
@@ -31,6 +32,7 @@ export function createHandlers(services: Services): Handlers {
     ...routeHandlers(services),
     ...upstreamHandlers(services),
     ...certificateHandlers(services),
+    ...ipListHandlers(services),
     ...accessLogHandlers(services),
     ...containerHandlers(services),
     ...containerFileHandlers(services),

@@ -7,6 +7,7 @@ import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Route } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
 import { whatAnswers, whatChanges } from "@skerry/core/gateway/actions/told.ts";
+import { explainGuard } from "@skerry/core/gateway/guard/explain-guard.ts";
 import { Refusal } from "@skerry/core/gateway/http1/grammar.ts";
 import type { Asked } from "@skerry/core/gateway/routing/asked.ts";
 import { askedFor, type Explanation, explain } from "@skerry/core/gateway/routing/explain.ts";
@@ -49,7 +50,9 @@ function explainHandler(services: Services) {
     const answer = (entry: TableEntry) =>
       entry.actions && whatAnswers(entry, entry.actions, request, httpsPortOf(services));
     const changes = (entry: TableEntry) => (entry.actions ? whatChanges(entry, entry.actions, request) : []);
-    return toView(services, call, explain(entries, asked, mayRead), asked, { answer, changes });
+    const told = explain(entries, asked, mayRead);
+    const guard = told.entry === undefined ? [] : explainGuard(told.entry, body.client, services.gateway.lists);
+    return toView(services, call, { ...told, steps: [...told.steps, ...guard] }, asked, { answer, changes });
   });
 }
 
@@ -96,6 +99,16 @@ async function toView(services: Services, call: Call, explanation: Explanation, 
     return {
       steps: shown,
       outcome: { state: "none" as const, text: "No route that you may see takes this request: 404 not_found/route." },
+    };
+  }
+  const refusal = steps.find(({ about, verdict }) => about === "access" && verdict === "no");
+  if (refusal !== undefined) {
+    return {
+      steps: shown,
+      outcome: {
+        state: "refused" as const,
+        text: `The route ${name} takes it (${rule}), and refuses it: ${refusal.why}.`,
+      },
     };
   }
   const { url, ...backend } = services.gateway.statusOf(found.route);

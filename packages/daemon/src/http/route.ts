@@ -17,6 +17,7 @@ import { openBucketFor } from "./bucket.ts";
 import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
 import { READ_UPSTREAMS, routeExplainHandlers } from "./route-explain.ts";
+import { guardsOf, type SaidGuards, viewOfGuards } from "./route-guards.ts";
 import {
   assertMay,
   assertMayTake,
@@ -72,6 +73,7 @@ export function routeHandlers(services: Services) {
         ...(body.spec.tags === undefined ? {} : { tags: body.spec.tags }),
         delivery: deliverySaid(body.spec),
         actions: canonicalActions(body.spec),
+        ...guardsOf(body.spec, place.listen),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
       });
       await gateway.activated(created.revision);
@@ -114,7 +116,8 @@ interface Said {
         readonly tags?: readonly string[] | undefined;
       } & TlsParts &
         DeliveryParts &
-        SaidActions)
+        SaidActions &
+        SaidGuards)
     | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly revision?: number | undefined;
@@ -144,6 +147,7 @@ async function changeOf(services: Services, call: Call, route: Route, said: Said
     ...(spec.tags === undefined ? {} : { tags: spec.tags }),
     delivery: deliverySaid(spec),
     actions: canonicalActions(spec),
+    ...guardsOf(spec, listen),
     ...(hasMoved ? { place: requestsOf({ ...route.spec, ...spec }) } : {}),
     ...(labels === undefined ? {} : { labels }),
     ...(revision === undefined ? {} : { revision }),
@@ -278,10 +282,11 @@ function toView(services: Services, { route, revision }: RouteEntry, current = t
     ...actionsOf(route.spec),
   };
   const led = to === undefined ? {} : { to };
+  const guards = viewOfGuards(route.spec);
   const spec =
     listen === undefined
-      ? { host, path, ...led, ...said }
-      : { listen, ...led, ...(proxyProtocol && { proxyProtocol }) };
+      ? { host, path, ...led, ...said, ...guards }
+      : { listen, ...led, ...(proxyProtocol && { proxyProtocol }), ...guards };
   const view = { kind: "route" as const, meta: viewMeta(services, route.meta, revision), spec };
   return current ? { ...view, status: services.gateway.statusOf(route) } : view;
 }

@@ -7,6 +7,7 @@ import type { ObjectChange, ObjectIndex } from "@skerry/core/domain/objects.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
 import type { CertificateService } from "@skerry/core/gateway/certificates/service.ts";
+import type { IpListService } from "@skerry/core/gateway/guard/lists-service.ts";
 import type { RouteService } from "@skerry/core/gateway/routes.ts";
 import type { UpstreamService } from "@skerry/core/gateway/upstreams/service.ts";
 import type { BucketService } from "@skerry/core/storage/buckets.ts";
@@ -30,6 +31,7 @@ export interface Services {
   readonly backups: Backups;
   readonly buckets: BucketService;
   readonly certificates: CertificateService;
+  readonly ipLists: IpListService;
   readonly clock: Clock;
   readonly feeds: Feeds;
   readonly gateway: Gateway;

@@ -44,8 +44,13 @@ export class GatewayWorker implements AsyncDisposable {
     tell({
       type: "start",
       ...{ http: { host: "127.0.0.1", port: 0 }, https: { host: "127.0.0.1", port: 0 } },
-      ...{ generation: 0, entries, l4: [], ports: [], guarded: [], announcers: [] },
-      ...{ ticketSecret: randomBytes(32).toString("base64"), tlsMinVersion: "1.2" },
+      ...{ generation: 0, entries, l4: [], lists: [], ports: [], guarded: [], announcers: [] },
+      ...{
+        rateSecret: "AAAAAAAAAAA=",
+        workers: 1,
+        ticketSecret: randomBytes(32).toString("base64"),
+        tlsMinVersion: "1.2",
+      },
     });
     await promise;
     return worker;

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { certificateRoutes } from "@skerry/core/contract/api/certificate.ts";
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
+import { ipListRoutes } from "@skerry/core/contract/api/iplist.ts";
 import { networkRoutes } from "@skerry/core/contract/api/network.ts";
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
 import { bindingRoutes, projectRoutes } from "@skerry/core/contract/api/project.ts";
@@ -49,6 +50,7 @@ export interface Subject {
   readonly volume: string;
   readonly certificate: string;
   readonly upstream: string;
+  readonly ipList: string;
 }
 
 /** A user with what it owns, and a token without scopes. */
@@ -80,6 +82,7 @@ const NETWORK = "kept-network";
 const VOLUME = "kept-volume";
 const CERTIFICATE = "kept-certificate";
 const UPSTREAM = "kept-upstream";
+const IP_LIST = "kept-iplist";
 const CONTAINER = "kept-container";
 /** Of the engine, for everyone. */
 export const IMAGE = "matrix:latest";
@@ -113,6 +116,7 @@ export async function createCast(cluster: TestCluster): Promise<Cast> {
     await makeVolume(cluster, project, VOLUME);
     await makeCertificate(cluster, project, CERTIFICATE);
     await makeUpstream(cluster, project, UPSTREAM);
+    await makeIpList(cluster, project, IP_LIST);
   }
   const buckets = new Map<string, Subject>();
   for (const name of OWNERS) {
@@ -174,6 +178,10 @@ const TLS = fileURLToPath(new URL("../../../../fixtures/gateway/tls", import.met
 
 const readTls = (name: string) => readFile(join(TLS, `${name}.pem`), "utf8");
 
+export async function makeIpList(cluster: TestCluster, project: string, name: string): Promise<void> {
+  await cluster.admin.call(ipListRoutes.create, { body: { name, project, spec: { entries: "192.0.2.0/24" } } });
+}
+
 export async function makeCertificate(cluster: TestCluster, project: string, name: string): Promise<void> {
   const spec = { certificate: await readTls("certificate"), key: await readTls("key") };
   await cluster.admin.call(certificateRoutes.create, { body: { name, project, spec } });
@@ -221,6 +229,7 @@ async function makePerson(cluster: TestCluster, name: string, { role, binding }:
     volume: VOLUME,
     certificate: CERTIFICATE,
     upstream: UPSTREAM,
+    ipList: IP_LIST,
     bearer: secret,
     client: cluster.client(secret),
   };
@@ -303,6 +312,7 @@ export async function recordState({ cluster: { admin }, people, buckets }: Cast)
   for await (const { meta } of admin.items(volumeRoutes.list)) keep("volume", meta);
   for await (const { meta } of admin.items(certificateRoutes.list)) keep("certificate", meta);
   for await (const { meta } of admin.items(upstreamRoutes.list)) keep("upstream", meta);
+  for await (const { meta } of admin.items(ipListRoutes.list)) keep("iplist", meta);
   for (const { bucket } of buckets.values()) {
     const { items } = await admin.call(objectRoutes.list, { params: { bucket } });
     const object = items.find(({ key }) => key === KEY);

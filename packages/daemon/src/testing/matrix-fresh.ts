@@ -7,6 +7,7 @@ import {
   makeBucket,
   makeCertificate,
   makeContainer,
+  makeIpList,
   makeNetwork,
   makeObject,
   makeRoute,
@@ -92,6 +93,11 @@ export async function freshCertificate({ cast, subject, made }: Stage): Promise<
 export async function freshUpstream({ cast, subject, made }: Stage): Promise<Fresh> {
   await makeUpstream(cast.cluster, subject.project, made);
   return { upstream: made };
+}
+
+export async function freshIpList({ cast, subject, made }: Stage): Promise<Fresh> {
+  await makeIpList(cast.cluster, subject.project, made);
+  return { ipList: made };
 }
 
 export async function freshImage({ cast, subject, made }: Stage): Promise<Fresh> {

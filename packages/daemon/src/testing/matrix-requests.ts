@@ -20,6 +20,7 @@ import {
   freshVolume,
   type Stage,
 } from "./matrix-fresh.ts";
+import { IP_LIST_RECIPES } from "./matrix-iplist.ts";
 import type { WireRequest } from "./matrix-wire.ts";
 
 /** The names that stand for a thing in a request. */
@@ -36,7 +37,8 @@ type Name =
   | "network"
   | "volume"
   | "certificate"
-  | "upstream";
+  | "upstream"
+  | "ipList";
 
 interface Input {
   readonly params?: Readonly<Record<string, string>>;
@@ -163,10 +165,10 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   },
   "route.purge": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: {} }) },
   "route.delete": { ghost: ["route", "project"], input: byRoute, fresh: freshRoute },
-
-  // It is none: who may bring one is told so.
+  ...IP_LIST_RECIPES,
   "certificate.create": {
     ghost: ["project"],
+    // It is none: who may bring one is told so.
     input: ({ project }, made) => ({ body: { name: made, project, spec: { certificate: "none", key: "none" } } }),
     lawful: 400,
   },

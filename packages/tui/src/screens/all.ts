@@ -5,6 +5,7 @@ import { bucketsScreen } from "./buckets.ts";
 import { certificatesScreen } from "./certificates.ts";
 import { containersScreen } from "./containers.ts";
 import { imagesScreen } from "./images.ts";
+import { ipListsScreen } from "./iplists.ts";
 import { jobsScreen } from "./jobs.ts";
 import { projectsScreen } from "./projects.ts";
 import { routesScreen } from "./routes.ts";
@@ -29,6 +30,7 @@ export const ROOT_SCREENS: readonly Screen[] = [
   networksScreen,
   upstreamsScreen,
   certificatesScreen,
+  ipListsScreen,
   imagesScreen,
   bindingsScreen,
 ];

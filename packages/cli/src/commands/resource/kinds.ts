@@ -6,6 +6,7 @@ const LOADERS = {
   route: async () => (await import("../route/resource.ts")).routeResource,
   upstream: async () => (await import("../upstream/resource.ts")).upstreamResource,
   certificate: async () => (await import("../certificate/resource.ts")).certificateResource,
+  iplist: async () => (await import("../iplist/resource.ts")).ipListResource,
   container: async () => (await import("../container/resource.ts")).containerResource,
   network: async () => (await import("../network/resource.ts")).networkResource,
   volume: async () => (await import("../volume/resource.ts")).volumeResource,

@@ -5,6 +5,7 @@ import { defineCommand } from "../command.ts";
 import { LABEL_OPTION, parseLabels } from "../labels.ts";
 import { ACTION_OPTIONS, actionsOf } from "./action-flags.ts";
 import { DELIVERY_OPTIONS, newDelivery } from "./delivery-flags.ts";
+import { GUARD_OPTIONS, guardsOf } from "./guard-flags.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { PROTOCOL_OPTION, TAG_OPTION } from "./protocol.ts";
 import { CLIENT_TLS_OPTIONS, clientTlsOf, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "./tls-flags.ts";
@@ -32,6 +33,7 @@ export default defineCommand({
     tag: TAG_OPTION,
     ...DELIVERY_OPTIONS,
     ...ACTION_OPTIONS,
+    ...GUARD_OPTIONS,
     ...LABEL_OPTION,
   },
   example: "route create app.example.com --to container/web:80",
@@ -94,6 +96,7 @@ export default defineCommand({
           ...(flags.tag.length === 0 ? {} : { tags: [...flags.tag] }),
           ...delivery,
           ...(actions as object),
+          ...guardsOf(flags),
         },
       },
       signal: invocation.signal,

@@ -10,6 +10,7 @@ export default defineCommand({
   args: [2, 2],
   options: {
     header: { type: "array", alias: "H", describe: "'NAME: VALUE' of the request (again for more)" },
+    client: { type: "string", describe: "Address that it comes from, for routes that do not take all" },
   },
   example: "route explain GET https://app.example.com/api",
   more: [["route explain GET app.example.com/api -H 'X-API: v2'", "with a header"]],
@@ -25,12 +26,12 @@ export default defineCommand({
     });
     const client = await invocation.client();
     const { steps, outcome } = await client.call(routeRoutes.explain, {
-      body: { method, url, headers },
+      body: { method, url, headers, ...(flags.client === undefined ? {} : { client: flags.client }) },
       signal: invocation.signal,
     });
     await invocation.output.value({ steps, outcome }, outcome.route ?? "-", () => {
       const lines = steps.map(({ about, name, verdict, why }) => {
-        return `${MARKS[verdict]} ${about.padEnd(5)} ${name === undefined ? "" : `${escapeText(name)}: `}${escapeText(why)}`;
+        return `${MARKS[verdict]} ${about.padEnd(6)} ${name === undefined ? "" : `${escapeText(name)}: `}${escapeText(why)}`;
       });
       const { state, reason } = outcome.backend ?? {};
       const backend =

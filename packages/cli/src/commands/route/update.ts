@@ -4,6 +4,7 @@ import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
 import { ACTION_OPTIONS, actionsOf, namesActions, WITHOUT_OPTION } from "./action-flags.ts";
 import { DELIVERY_OPTIONS, deliveryOf, namesDelivery } from "./delivery-flags.ts";
+import { GUARD_OPTIONS, guardsOf, namesGuards } from "./guard-flags.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { assertRouteName } from "./name.ts";
 import { PROTOCOL_OPTION, type Protocol, TAG_OPTION } from "./protocol.ts";
@@ -34,6 +35,7 @@ export default defineCommand({
     ...DELIVERY_OPTIONS,
     ...ACTION_OPTIONS,
     ...WITHOUT_OPTION,
+    ...GUARD_OPTIONS,
     ...LABEL_CHANGE_OPTION,
   },
   example: "route update app-example-com --to container/web-2:80",
@@ -47,7 +49,7 @@ export default defineCommand({
       });
     }
     const hasMoved = flags.path !== undefined || said.match !== undefined || flags["match-all"];
-    const changesParts = namesTls(flags) || namesDelivery(flags) || namesActions(flags);
+    const changesParts = namesTls(flags) || namesDelivery(flags) || namesActions(flags) || namesGuards(flags);
     const changed = {
       ...specOf(to, protocol),
       ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" | "none" }),
@@ -55,7 +57,7 @@ export default defineCommand({
     };
     if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved && !changesParts) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --to, --protocol, --client-ca, --upstream-ca, --timeout, --retries, --label, --tag, --path, what it asks for or an action, like --redirect.",
+        hint: "Say --to, --protocol, --client-ca, --upstream-ca, --timeout, --retries, --allow, --block, --rate, --label, --tag, --path, what it asks for or an action, like --redirect.",
       });
     }
     const [name = ""] = args;
@@ -78,6 +80,7 @@ export default defineCommand({
       ...(upstreamTls === undefined ? {} : { upstreamTls }),
       ...deliveryOf(flags, before?.spec),
       ...(await actionsOf(invocation, flags, before?.spec)),
+      ...guardsOf(flags, before?.spec),
     };
     const route = await client.call(routeRoutes.update, {
       ...named,

@@ -4,12 +4,18 @@ import type { Presentation } from "./presentation.ts";
 import { formatActions, formatDestination } from "./route-actions.ts";
 import { formatBrief, formatBytes } from "./values.ts";
 
+type RateView = NonNullable<NonNullable<RouteView["spec"]["limits"]>["rate"]>[number];
+
 export const routePresentation: Presentation<RouteView> = {
   kind: "route",
   nameOf: ({ meta }) => meta.name,
   leaveOut: ["LABELS", "AGE", "MATCH", "PROJECT", "TO"],
   facts: [
     { title: "ACTIONS", value: ({ spec }) => formatActions(spec) },
+    { title: "ALLOWED", value: ({ spec }) => spec.access?.allow?.join(", ") ?? [] },
+    { title: "BLOCKED", value: ({ spec }) => spec.access?.block?.join(", ") ?? [] },
+    { title: "RATES", value: ({ spec }) => spec.limits?.rate?.map(formatRate) ?? [] },
+    { title: "LIMITS", value: ({ spec }) => limitsOf(spec) },
     { title: "PROXY PROTOCOL", value: ({ spec }) => spec.proxyProtocol ?? [] },
     { title: "TIMEOUTS", value: ({ spec }) => timeoutsOf(spec.timeouts) },
     { title: "RETRIES", value: ({ spec }) => retriesOf(spec.retries) },
@@ -63,6 +69,22 @@ function retriesOf(retries: RouteView["spec"]["retries"]): readonly string[] {
 
 function formatMs(ms: number): string {
   return ms % 1000 === 0 ? `${ms / 1000} s` : `${ms} ms`;
+}
+
+function formatRate({ by, requests, per, burst = requests }: RateView): string {
+  const many = requests === 1 ? "1 request" : `${requests} requests`;
+  return `${many} per ${per} by ${by}, ${burst} at once`;
+}
+
+function limitsOf({ limits = {}, priority }: RouteView["spec"]): readonly string[] {
+  const { inFlight, inFlightPerClient, maxBodyBytes, maxHeaderBytes } = limits;
+  return [
+    ...(priority === undefined ? [] : [`${priority} priority`]),
+    ...(inFlight === undefined ? [] : [`${inFlight} requests at once`]),
+    ...(inFlightPerClient === undefined ? [] : [`${inFlightPerClient} at once of one client`]),
+    ...(maxBodyBytes === undefined ? [] : [`${formatBytes(maxBodyBytes)} of body`]),
+    ...(maxHeaderBytes === undefined ? [] : [`${formatBytes(maxHeaderBytes)} of head`]),
+  ];
 }
 
 function forwarderOf(status: RouteView["status"]): readonly string[] {

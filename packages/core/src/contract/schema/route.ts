@@ -14,6 +14,7 @@ import {
 } from "../schema.ts";
 import { actionChanges, actionFields } from "./route-actions.ts";
 import { deliveryChanges, deliveryFields } from "./route-delivery.ts";
+import { accessSchema, limitsSchema, prioritySchema } from "./route-guards.ts";
 import { upstreamTls } from "./upstream-tls.ts";
 
 const condition = z.strictObject({
@@ -81,6 +82,9 @@ const spec = z.strictObject({
     .describe("With upstream/NAME: only backends that have all of them"),
   ...deliveryFields,
   ...actionFields,
+  access: accessSchema.optional(),
+  limits: limitsSchema.optional(),
+  priority: prioritySchema.optional(),
 });
 export const routeSchema = resourceSchema("route", spec).extend({
   status: z
@@ -124,6 +128,9 @@ export const routeSchemas = {
       ...{ clientTls: clientTls.nullable().optional(), upstreamTls: upstreamTls.nullable().optional() },
       ...deliveryChanges,
       ...actionChanges,
+      access: accessSchema.nullable().optional(),
+      limits: limitsSchema.nullable().optional(),
+      priority: prioritySchema.nullable().optional(),
     }),
   ),
   delete: route.delete,
@@ -159,11 +166,12 @@ export const routeSchemas = {
         .array(z.strictObject({ name: z.string().min(1).max(256), value: z.string().max(16_384) }))
         .max(LIMITS.proxy.maxHeaders)
         .optional(),
+      client: z.string().max(64).optional().describe("Address that it comes from, for routes that do not take all"),
     }),
     output: z.object({
       steps: z.array(
         z.object({
-          about: z.enum(["request", "host", "path", "route"]),
+          about: z.enum(["request", "host", "path", "route", "access", "limits"]),
           name: z.string().optional().describe("Of the host or route that it is about"),
           verdict: z.enum(["wins", "no", "note"]),
           why: z.string(),

@@ -27,6 +27,7 @@ const FRAMING_TRAILER = new Refusal(
   "invalid",
   "The trailers hold a header that says how long or for whom the message is.",
 );
+const TOO_LARGE_BODY = new Refusal("invalid/too-large", "The body exceeds the limit of the route.");
 const LONG_TRAILER = new Refusal("invalid/headers", "The trailers exceed the limit.");
 
 /** Twelve hexadecimal digits stay below 2^53. */
@@ -101,6 +102,9 @@ export class BodyReader {
   #isChunked = false;
   #untilClose = false;
   #left = 0;
+  #dataBytes = 0;
+  /** Of the data of a body in chunks. */
+  #maxBytes = Number.POSITIVE_INFINITY;
   #state = SIZE;
   #digits = 0;
   #extra = 0;
@@ -120,12 +124,23 @@ export class BodyReader {
     this.#untilClose = bodyBytes === UNTIL_CLOSE;
     this.keepsChunks = true;
     this.trailers = "";
+    this.#maxBytes = Number.POSITIVE_INFINITY;
+    this.#dataBytes = 0;
     this.#left = Math.max(bodyBytes, 0);
     this.#state = SIZE;
     this.#digits = 0;
     this.#extra = 0;
     this.refusal = undefined;
     this.done = bodyBytes === 0;
+  }
+
+  /**
+   * Before the first byte is taken: whether chunks stay chunks, and how many bytes of data a body in chunks may have. Beyond:
+   * `invalid/too-large`, before the chunk that is too much.
+   */
+  expect(keepsChunks: boolean, maxBytes: number): void {
+    this.keepsChunks = keepsChunks;
+    this.#maxBytes = maxBytes;
   }
 
   /** Returns the place behind what belongs to the body. Stops early when `refusal` is set. */
@@ -185,6 +200,8 @@ export class BodyReader {
         if (this.#place === AT_END) this.#state = SIZE_LF;
         return undefined;
       case SIZE_LF:
+        this.#dataBytes += this.#left;
+        if (this.#dataBytes > this.#maxBytes) return TOO_LARGE_BODY;
         this.#state = this.#left === 0 ? TRAILER_START : DATA;
         this.#digits = 0;
         this.#extra = 0;

@@ -1,6 +1,7 @@
 /** What a gateway worker knows of routes below HTTP. Plain data: it crosses the control pipe as JSON. */
 import type { ProxyVersion } from "../../domain/gateway.ts";
 import type { ListenerProtocol } from "../../domain/listeners.ts";
+import type { CompiledAccess } from "../guard/access.ts";
 
 export interface L4Backend {
   /** Name or address, without brackets. */
@@ -24,6 +25,8 @@ export interface L4Entry {
   readonly proxyProtocol?: ProxyVersion;
   /** As of an upstream: `restricted` is checked after resolution, at each connect. */
   readonly reach: "any" | "restricted";
+  /** Who may come in. Absent: everybody. */
+  readonly access?: CompiledAccess;
 }
 
 /** What one route has carried in one worker, since its start. */
@@ -36,7 +39,7 @@ export interface L4Counters {
   bytesOut: number;
   /** Those that did not reach the backend. */
   failed: number;
-  /** Those that were turned away: too many were open. */
+  /** Those that were turned away: too many were open, or their address may not come in. */
   refused: number;
 }
 

@@ -1,5 +1,7 @@
 /** The data path of routes below HTTP in a worker: takes sockets, and passes their bytes to backends. */
 import type { Socket } from "node:net";
+import { refusesAddress } from "../guard/access.ts";
+import { NetworkLists } from "../guard/network-lists.ts";
 import { Deadlines } from "../proxy/deadlines.ts";
 import { type NameLimits, Names, type Resolve } from "../proxy/names.ts";
 import { Sweeper } from "../proxy/sweeper.ts";
@@ -11,7 +13,7 @@ import { type Accepted, Relay, type RelayLimits, type RelayWorld } from "./relay
 import type { Early } from "./side.ts";
 import { type Sniffed, Sniffer, type SniffLimits } from "./sniff.ts";
 import { L4Table, type PortRoutes } from "./table.ts";
-import type { TcpHandle } from "./tcp-handle.ts";
+import type { Address, TcpHandle } from "./tcp-handle.ts";
 import { type UdpLimits, type UdpListener, type UdpPeer, UdpSessions } from "./udp.ts";
 
 export interface L4Limits extends BufferLimits, RelayLimits, SniffLimits, UdpLimits, AnnouncedLimits {
@@ -39,6 +41,8 @@ export interface L4Options {
   readonly httpsPort: number;
   /** Whose connections begin with the PROXY protocol; undefined: nobody's. */
   readonly isAnnouncer?: ((ip: string) => boolean) | undefined;
+  /** That routes name. Absent: none. */
+  readonly lists?: NetworkLists;
   /** Tests: another than the system's. */
   readonly resolve?: Resolve;
 }
@@ -54,6 +58,7 @@ export class L4Path implements RelayWorld {
   readonly buffers: RelayBuffers;
   readonly dial: DialWorld;
   readonly #options: L4Options;
+  readonly #lists: NetworkLists;
   readonly #table = new L4Table();
   readonly #relays = new Set<Relay>();
   /** Those of which it is not yet known where they go. */
@@ -68,6 +73,7 @@ export class L4Path implements RelayWorld {
   constructor(options: L4Options) {
     const { limits, nameLimits, monotonicMs, resolve, isOwnAddress } = options;
     this.#options = options;
+    this.#lists = options.lists ?? new NetworkLists();
     this.limits = limits;
     this.buffers = new RelayBuffers(limits);
     this.#sweeper = new Sweeper({ monotonicMs, everyMs: limits.sweepEveryMs, sweep: (nowMs) => this.#sweep(nowMs) });
@@ -156,7 +162,7 @@ export class L4Path implements RelayWorld {
   /** A datagram on a port of routes. `bytes` are its own. */
   takeDatagram(listener: UdpListener, port: number, from: UdpPeer, bytes: Buffer): void {
     const entry = this.#table.udp(port);
-    if (entry === undefined || this.#isDraining) return;
+    if (entry === undefined || this.#isDraining || this.#turnsAway(entry, from.address)) return;
     this.#sessions.take(entry, this.#state(entry.id).counters, listener, from, bytes);
   }
 
@@ -206,6 +212,14 @@ export class L4Path implements RelayWorld {
     return this.#relays.size + this.#waiting.size >= this.limits.maxConnections;
   }
 
+  /** Whether the route does not take this address; it is counted. */
+  #turnsAway({ id, access }: L4Entry, ip: string): boolean {
+    if (access === undefined || !refusesAddress(access, ip, this.#lists)) return false;
+    this.#state(id).counters.refused++;
+    void this.coarseMs; // who counts hears of it
+    return true;
+  }
+
   /** Passes it on to a backend of the route. `early`: what was read of it already. */
   #relay(entry: L4Entry, client: Accepted, early?: Early): void {
     const state = this.#state(entry.id);
@@ -213,6 +227,11 @@ export class L4Path implements RelayWorld {
     const backend = entry.backends[state.turn++ % Math.max(1, entry.backends.length)];
     const isFull = this.#isFull || counters.open >= this.limits.maxRouteConnections;
     const isSocket = "destroyed" in client;
+    if (entry.access !== undefined && this.#turnsAway(entry, addressOf(client))) {
+      if (isSocket) client.resetAndDestroy();
+      else client.reset();
+      return;
+    }
     if (isFull || backend === undefined) {
       counters[isFull ? "refused" : "failed"]++;
       void this.coarseMs; // who counts hears of it
@@ -292,4 +311,12 @@ function putBack(socket: Socket, early: Early | undefined): Early | undefined {
   if (left === null) return early;
   if (early === undefined) return { bytes: left, hasEnded: false };
   return { bytes: Buffer.concat([early.bytes, left]), hasEnded: early.hasEnded };
+}
+
+/** Empty: it is gone. */
+function addressOf(client: Accepted): string {
+  if ("destroyed" in client) return client.remoteAddress ?? "";
+  const peer: Partial<Address> = {};
+  client.getpeername(peer);
+  return peer.address ?? "";
 }

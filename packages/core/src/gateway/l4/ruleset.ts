@@ -23,11 +23,12 @@ export interface RulesetOptions {
 
 /** What of a route, alone on its port, keeps the kernel from forwarding it; else how it does. */
 export function forwardedOf(entry: L4Entry, isAlone: boolean): Forwarded | string {
-  const { id, protocol, port, backends, proxyProtocol } = entry;
+  const { id, protocol, port, backends, proxyProtocol, access } = entry;
   const [backend] = backends;
   if (protocol !== "tcp" && protocol !== "udp") return `first bytes decide on a port of ${protocol}`;
   if (!isAlone) return "several protocols share the port, and first bytes decide";
   if (proxyProtocol !== undefined) return "the backend is told who asks";
+  if (access !== undefined) return "it does not take every address";
   if (backend === undefined || backends.length > 1) return "it has not exactly one backend";
   if (!isIPv4(backend.host))
     return "it does not lead to an IPv4 address: names and others are looked at, at each connect";

@@ -12,6 +12,7 @@ import type { Member } from "./choice.ts";
 import type { Context } from "./context.ts";
 import { explained } from "./explained.ts";
 import { Filtered } from "./filtered.ts";
+import { type Admitted, YES } from "./guarded.ts";
 import { BROKEN_FILTER } from "./own-errors.ts";
 import type { RequestRecord } from "./records.ts";
 import type { ClientSide, UpstreamSide } from "./sides.ts";
@@ -30,6 +31,7 @@ export abstract class Answering {
   protected readonly client: ClientSide;
   protected phase: Phase = "connect";
   protected entry: TableEntry | undefined;
+  protected admitted: Admitted = YES;
   /** Of a route that does more than pass on. */
   protected acting: Acting | undefined;
   protected member: Member | undefined;
@@ -135,7 +137,10 @@ export abstract class Answering {
 
   #sendStuck(head: ResponseHead): void {
     this.status = head.status;
-    this.client.sendHead(explained(head, this.head, this.entry, this.context.options), this.asChunks);
+    this.client.sendHead(
+      explained(head, this.head, this.entry, this.context.options, this.admitted.lines),
+      this.asChunks,
+    );
   }
 
   protected stuck(head: ResponseHead): ResponseHead {

@@ -3,9 +3,11 @@ import type { LIMITS } from "../../domain/limits.ts";
 import type { Random } from "../../domain/ports.ts";
 import type { ActionLimits } from "../actions/action-limits.ts";
 import type { ActionState } from "../actions/state.ts";
+import type { Admission } from "../guard/admission.ts";
 import type { Flusher } from "../http2/flusher.ts";
 import type { RouteTable } from "../routing/route-table.ts";
 import type { Deadlines } from "./deadlines.ts";
+import type { GuardOptions, Guards } from "./guarded.ts";
 import type { KeptBytes } from "./kept-body.ts";
 import type { Names, Resolve } from "./names.ts";
 import type { ProxyStats, RequestRecord } from "./records.ts";
@@ -31,6 +33,8 @@ export interface ProxyOptions {
   readonly onRequest: (record: RequestRecord) => void;
   /** Now and then while something happens, and once after it. */
   readonly onSweep?: () => void;
+  /** Who may come in, and how much. */
+  readonly guards?: GuardOptions;
   /** Tickets are signed with it; absent: no answer says which route has decided. */
   readonly explainKey?: Buffer;
   /** Instead of `LIMITS.actions`. For tests. */
@@ -47,6 +51,8 @@ export interface ProxyOptions {
 
 export interface Context {
   readonly options: ProxyOptions;
+  readonly guards: Guards;
+  readonly admission: Admission;
   readonly limits: ProxyLimits;
   readonly stats: ProxyStats;
   readonly times: RouteTimes;

@@ -11,7 +11,7 @@ import { Answering } from "./answering.ts";
 import type { Member } from "./choice.ts";
 import type { Context } from "./context.ts";
 import { wishesOf } from "./explained.ts";
-import { refusalOf } from "./gate.ts";
+import { admit, bodyLimitOf, leave } from "./gate.ts";
 import { errorId, isRequestId } from "./heads.ts";
 import { IDEMPOTENT } from "./methods.ts";
 import { NOT_ASKED, SLOW_BODY, TOO_LATE, TOO_LONG } from "./own-errors.ts";
@@ -67,12 +67,12 @@ export class Exchange extends Answering implements Asker {
 
   begin(): void {
     const found = this.context.table.find(this.head);
-    const refused = refusalOf(this.context, this.head, found, this.client.peer);
+    this.admitted = admit(this.context, this.head, found, this.client.peer, this.#startMs);
     if (found !== undefined && !(found instanceof Refusal)) {
       this.entry = found;
       this.times = this.context.times.of(found.timeouts);
     }
-    if (refused !== undefined) this.#answerOwn(refused);
+    if (this.admitted.error !== undefined) this.#answerOwn(this.admitted.error);
     else {
       this.acting = actingOf(found as TableEntry, this, this.client.peer, this.context);
       this.onReady();
@@ -129,7 +129,7 @@ export class Exchange extends Answering implements Asker {
     if (client.isRequestRead) this.#onSent();
     else {
       this.wait(this.context.limits.clientBodyIdleMs);
-      client.startBody(this.asChunks);
+      client.startBody(this.asChunks, bodyLimitOf(this.entry));
     }
   }
 
@@ -294,7 +294,7 @@ export class Exchange extends Answering implements Asker {
 
   #answerOwn(error: SkerryError): void {
     this.status = error.status;
-    this.client.sendOwn(error, wishesOf(this.head, this.entry, this.context.options));
+    this.client.sendOwn(error, wishesOf(this.head, this.entry, this.context.options, this.admitted.lines));
     this.end(errorId(error));
     this.client.onAnswered();
   }
@@ -310,11 +310,12 @@ export class Exchange extends Answering implements Asker {
     this.phase = "over";
     this.#tellEnd(error);
     this.acting?.close();
-    const { options } = this.context;
+    const nowMs = this.context.options.monotonicMs();
+    leave(this.context, this.admitted, nowMs);
     recordEnd(this.context, this, this.client.peer, {
       routeId: this.entry?.id,
       status: this.status,
-      durationMs: options.monotonicMs() - this.#startMs,
+      durationMs: nowMs - this.#startMs,
       upstreamMs: this.headMs === 0 ? undefined : this.headMs - this.askedMs,
       bytesIn: this.#bytesIn,
       bytesOut: this.client.bytesOut - this.#bytesOutBefore,

@@ -11,12 +11,17 @@ import type { Wishes } from "./sides.ts";
 
 const NAMES: ReadonlySet<string> = new Set([ROUTE_HEADER.toLowerCase()]);
 
-/** How the gateway's own answer to this request is to be. */
-export function wishesOf(request: RequestHead, entry: TableEntry | undefined, options: ProxyOptions): Wishes {
+/** How the gateway's own answer to this request is to be. `more`: further header lines. */
+export function wishesOf(
+  request: RequestHead,
+  entry: TableEntry | undefined,
+  options: ProxyOptions,
+  more: string,
+): Wishes {
   return {
     withoutBody: request.method === "HEAD",
     asPage: prefersPage(request.lines),
-    lines: routeLine(request, entry, options),
+    lines: more + routeLine(request, entry, options),
   };
 }
 
@@ -31,13 +36,15 @@ function routeLine(
   return `${ROUTE_HEADER}: ${entry.name ?? entry.id}; rule="${ruleOf(entry)}"\r\n`;
 }
 
-/** The head with that line; what the upstream says of it goes. */
+/** The head with that line, and `more`; what the upstream says of the route goes. */
 export function explained(
   head: ResponseHead,
   request: RequestHead,
   entry: TableEntry | undefined,
   options: ProxyOptions,
+  more: string,
 ): ResponseHead {
   const line = routeLine(request, entry, options);
-  return line === "" ? head : { ...head, lines: withoutNames(head.lines, NAMES) + line };
+  if (line !== "") return { ...head, lines: withoutNames(head.lines, NAMES) + line + more };
+  return more === "" ? head : { ...head, lines: head.lines + more };
 }

@@ -217,8 +217,8 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
     return to;
   }
 
-  startBody(asChunks: boolean): void {
-    this.#body.keepsChunks = asChunks;
+  startBody(asChunks: boolean, maxBytes: number): void {
+    this.#body.expect(asChunks, maxBytes);
     this.wire.resume();
   }
 

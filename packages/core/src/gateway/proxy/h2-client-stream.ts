@@ -18,6 +18,7 @@ import type { Peer } from "../tls/peer.ts";
 import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { ownAnswerParts } from "./heads.ts";
+import { TOO_LARGE } from "./own-errors.ts";
 import type { ClientSide, Wishes } from "./sides.ts";
 import type { UpstreamPools } from "./upstream-pools.ts";
 import { acceptFor, headerOf, newKey, withoutHeader } from "./websocket-key.ts";
@@ -48,6 +49,8 @@ export class H2ClientStream implements ClientSide, StreamOwner {
   #isPaused = false;
   /** The peer's last frame was read before the body was asked for. */
   #isEndHeld = false;
+  /** So many bytes of data may still come. */
+  #bodyLeft = Number.POSITIVE_INFINITY;
   #trailers = "";
   #webSocketKey = "";
 
@@ -137,7 +140,9 @@ export class H2ClientStream implements ClientSide, StreamOwner {
       return to;
     }
     if (!this.#isTaking || !exchange.takesBody) return from;
-    exchange.sendBody(bytes, from, to);
+    this.#bodyLeft -= to - from;
+    if (this.#bodyLeft < 0) exchange.fail(TOO_LARGE);
+    else exchange.sendBody(bytes, from, to);
     return to;
   }
 
@@ -159,7 +164,8 @@ export class H2ClientStream implements ClientSide, StreamOwner {
     this.#exchange?.onRequestEnd(this.#trailers);
   }
 
-  startBody(): void {
+  startBody(_asChunks: boolean, maxBytes: number): void {
+    this.#bodyLeft = maxBytes;
     this.#isTaking = true;
     this.#stream.resume();
     if (!this.#isEndHeld) return;

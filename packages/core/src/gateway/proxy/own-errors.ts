@@ -10,6 +10,25 @@ export const LOOP = new SkerryError("unavailable/upstream", "The route leads bac
 export const NO_ROUTE = new SkerryError("not_found/route", "No route leads from this host and path to an upstream.");
 export const SLOW_HEAD = new Refusal("invalid/timeout", "The head of the request did not come to its end in time.");
 export const SLOW_BODY = new SkerryError("invalid/timeout", "The body of the request stood still for too long.");
+export const BLOCKED = new SkerryError("forbidden/address", "Requests from your address are not taken here.");
+export const TOO_LARGE = new SkerryError("invalid/too-large", "The body exceeds the limit of the route.");
+export const TOO_MUCH_HEAD = new SkerryError("invalid/headers", "The headers exceed the limit of the route.");
+export const ROUTE_FULL = new SkerryError(
+  "exhausted/overload",
+  "The route has as many requests in flight as it takes.",
+  {
+    retryAfterMs: 1000,
+    hint: "Try again later.",
+  },
+);
+export const CLIENT_FULL = new SkerryError(
+  "exhausted/rate",
+  "You have as many requests in flight as this route takes.",
+  {
+    retryAfterMs: 1000,
+    hint: "Wait for the answers of some of them.",
+  },
+);
 export const OVERLOADED = new SkerryError("exhausted/overload", "The gateway has too many requests in flight.", {
   retryAfterMs: 1000,
   hint: "Try again later.",

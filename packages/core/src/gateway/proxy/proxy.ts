@@ -4,6 +4,7 @@ import type { TLSSocket } from "node:tls";
 import { LIMITS } from "../../domain/limits.ts";
 import type { SharedCache } from "../actions/cache/shared.ts";
 import { ActionState } from "../actions/state.ts";
+import { Admission } from "../guard/admission.ts";
 import { Flusher } from "../http2/flusher.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
 import type { Peer, Shown } from "../tls/peer.ts";
@@ -12,6 +13,7 @@ import type { RoutesChange } from "../upstreams/registry.ts";
 import type { UpstreamCounters } from "../upstreams/state.ts";
 import type { Context, ProxyOptions } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Guards } from "./guarded.ts";
 import { ClientConnection } from "./h1-client.ts";
 import { H2Client } from "./h2-client.ts";
 import { Names } from "./names.ts";
@@ -35,6 +37,9 @@ export interface DataPath {
   setTable(table: RouteTable, change: RoutesChange): void;
   /** Answers that are kept: what others have evicted, and what is purged. */
   readonly cache: Pick<SharedCache, "evictHere" | "purge" | "clear">;
+  /** What was spent of rates since the last time, and what other workers have spent. */
+  takeSpent(): ReturnType<Guards["takeSpent"]>;
+  applySpent(spent: readonly number[]): void;
   /** A copy. */
   stats(): ProxyStats;
   /** What is known of backends: what changed since the last call, of so many upstreams at most. */
@@ -74,6 +79,8 @@ class SocketPath implements DataPath {
     const names = new Names({ limits, deadlines, nowMs: () => sweeper.nowMs, ...(resolve && { resolve }) });
     this.#context = {
       options,
+      admission: new Admission({ limits, monotonicMs, afterTurn: setImmediate }),
+      guards: new Guards({ random: options.random, ...options.guards }),
       limits: options.limits,
       stats: emptyStats(),
       times: new RouteTimes(options.limits),
@@ -151,6 +158,14 @@ class SocketPath implements DataPath {
 
   get cache(): SharedCache {
     return this.#context.acts.cache;
+  }
+
+  takeSpent(): ReturnType<Guards["takeSpent"]> {
+    return this.#context.guards.takeSpent();
+  }
+
+  applySpent(spent: readonly number[]): void {
+    this.#context.guards.applySpent(spent, this.#context.options.monotonicMs());
   }
 
   stats(): ProxyStats {

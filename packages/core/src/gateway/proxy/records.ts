@@ -42,6 +42,8 @@ export interface ProxyStats {
   connectionsRefused: number;
   requests: number;
   inFlight: number;
+  /** Requests that were refused because there was too much to do. */
+  shed: number;
   /** Answers by the first digit of their status: index 1 to 5; 0 counts clients that went away before. */
   byClass: number[];
   /** Attempts at upstreams that failed. */
@@ -71,6 +73,7 @@ export function emptyStats(): ProxyStats {
     connectionsRefused: 0,
     requests: 0,
     inFlight: 0,
+    shed: 0,
     byClass: [0, 0, 0, 0, 0, 0],
     upstreamErrors: 0,
     upstreamConnections: 0,

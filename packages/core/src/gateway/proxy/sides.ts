@@ -49,8 +49,8 @@ export interface ClientSide {
   setDeadline(inMs: number): void;
   /** By then, if not before. */
   hurryDeadline(inMs: number): void;
-  /** From now on the body is taken. `asChunks`: as it stands on the wire. */
-  startBody(asChunks: boolean): void;
+  /** From now on the body is taken. `asChunks`: as it stands on the wire. One in chunks may have so many bytes of data. */
+  startBody(asChunks: boolean, maxBytes: number): void;
   pauseBody(): void;
   resumeBody(): void;
   /** 1xx but 101. May be left out. */

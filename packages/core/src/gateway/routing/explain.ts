@@ -17,7 +17,7 @@ import { compileTable } from "./route-table.ts";
 const NOUNS = { headers: "header", query: "query parameter", cookies: "cookie" } as const;
 
 export interface Step {
-  readonly about: "request" | "host" | "path" | "route";
+  readonly about: "request" | "host" | "path" | "route" | "access" | "limits";
   /** The host or the route that it is about. */
   readonly name?: string;
   /** Uid of the route's project. */

@@ -1,0 +1,40 @@
+import { ipListRoutes } from "@skerry/core/contract/api/iplist.ts";
+import { SkerryError } from "@skerry/core/contract/errors.ts";
+import { defineCommand } from "../command.ts";
+import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { FILE_OPTION, readEntries } from "./file.ts";
+
+export default defineCommand({
+  usage: "NAME",
+  args: [1, 1],
+  options: { ...FILE_OPTION, ...LABEL_CHANGE_OPTION },
+  example: "iplist update office --from-file networks.txt",
+  details: "All routes that name it follow at once. What is in the file takes the place of what was there.",
+  takesProject: true,
+  async run(invocation, { args, flags }) {
+    const { label, "from-file": path } = flags;
+    if (label.length === 0 && path === undefined) {
+      throw new SkerryError("invalid", "Nothing to change was named.", { hint: "Say --from-file or --label." });
+    }
+    const entries = path === undefined ? undefined : await readEntries(invocation, path);
+    const client = await invocation.client();
+    const project = await invocation.project();
+    const named = {
+      params: { name: args[0] ?? "" },
+      query: project === undefined ? {} : { project },
+      signal: invocation.signal,
+    };
+    const before = label.length === 0 ? undefined : await client.call(ipListRoutes.get, named);
+    const made = await client.call(ipListRoutes.update, {
+      ...named,
+      body: {
+        ...(entries === undefined ? {} : { spec: { entries } }),
+        // Labels are replaced as a whole: what somebody else changes meanwhile must not be lost.
+        ...(before === undefined
+          ? {}
+          : { labels: changeLabels(before.meta.labels, label), revision: before.meta.revision }),
+      },
+    });
+    await invocation.output.done("iplist", made.meta.name, "updated", made);
+  },
+});
