@@ -30,6 +30,7 @@ const CALLS = [
   "route create app.example.com --to container/web:80",
   "route update app-example-com --to bucket/site",
   "route purge app-example-com",
+  "route switch app-example-com --to container/green:80",
   "route ticket",
   "route explain GET app.example.com/",
   "route rm app-example-com",

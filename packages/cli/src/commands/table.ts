@@ -76,6 +76,7 @@ export const ENTRIES: readonly Entry[] = [
     () => import("./route/explain.ts"),
   ),
   command("route purge", "Forget what the gateway keeps of a route's answers", () => import("./route/purge.ts")),
+  command("route switch", "Lead a route elsewhere at once, or back", () => import("./route/switch.ts")),
   command(
     "route ticket",
     "Print a header with which answers say which route has decided",

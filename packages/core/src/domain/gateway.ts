@@ -28,6 +28,8 @@ export interface RouteSpec extends Delivery, RouteActions {
   readonly match?: RouteMatch;
   /** Canonical: `canonicalTarget`. */
   readonly to?: string;
+  /** Where it led before `to`. */
+  readonly previousTo?: string;
   /** Who set `to` may reach any address (`gateway.upstreams:any`). Else see `Upstream.reach`. */
   readonly anyUpstream: boolean;
   /** Absent: `auto`. */

@@ -3,7 +3,6 @@
  * last route to the name goes: claims lie beside the routes and change in the same transactions.
  */
 
-import { createHash } from "node:crypto";
 import { SkerryError } from "../domain/errors.ts";
 import {
   assertProtocol,
@@ -23,7 +22,8 @@ import type { Clock, Random } from "../domain/ports.ts";
 import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } from "../domain/resource.ts";
 import { type RouteActions, withActions } from "../domain/route-actions.ts";
 import { checkDelivery, type DeliveryChange, withDelivery } from "../domain/route-delivery.ts";
-import { matchKey, type RouteMatch } from "../domain/route-match.ts";
+import type { RouteMatch } from "../domain/route-match.ts";
+import { withPrevious } from "../domain/route-switch.ts";
 import type { Compare, Entry, Json, Op, Store } from "../domain/store.ts";
 import { Turns } from "../domain/turns.ts";
 import { assertTagsFit, canonicalTags } from "../domain/upstreams.ts";
@@ -31,6 +31,7 @@ import { assertActionsFit } from "./actions/fit.ts";
 import { expectLists } from "./guard/lists-service.ts";
 import { claimPort, releasePort } from "./port-claims.ts";
 import { type GuardParts, withGuards } from "./route-guards.ts";
+import { placeKey } from "./route-place-key.ts";
 import { busy, hostTaken, nameTaken } from "./route-refusals.ts";
 import { assertSameTerms, changedTogether, withTls } from "./route-tls.ts";
 import { checkClientTls } from "./tls/client-authorities.ts";
@@ -335,15 +336,6 @@ function put(key: string, route: Route, labels: Readonly<Record<string, string>>
   return { op: "put", key, value: route as unknown as Json, labels };
 }
 
-/**
- * One route for each listener, and for each host and what it asks of a request. What is long is told by its hash: keys have a
- * bound.
- */
-function placeKey({ host, path, match, listen }: Route["spec"]): string {
-  if (listen !== undefined || match === undefined) return `/unique/route/${listen ?? `${host}${path}`}`;
-  return `/unique/route/${host} ${createHash("sha256").update(matchKey(path, match)).digest("base64url")}`;
-}
-
 interface WithPattern {
   readonly match?: RouteMatch | undefined;
   readonly rewrite?: RouteActions["rewrite"] | undefined;
@@ -383,7 +375,7 @@ function nextSpec(spec: Route["spec"], change: RouteChange): Route["spec"] {
   const { path, match: next } = place ?? { path: spec.path, match };
   const proxy = told === undefined || told === "none" ? {} : { proxyProtocol: told };
   const chosen = tagsOf(led.to, change.tags ?? (isPassedOn ? tags : undefined));
-  return { ...rest, path, ...asMember(next), ...spoken, ...proxy, ...chosen };
+  return withPrevious(spec, { ...rest, path, ...asMember(next), ...spoken, ...proxy, ...chosen });
 }
 
 function claimKey(name: string): string {

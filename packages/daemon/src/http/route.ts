@@ -12,6 +12,7 @@ import {
   deliveryOf,
   type RouteRetries,
 } from "@skerry/core/domain/route-delivery.ts";
+import { switchTarget } from "@skerry/core/domain/route-switch.ts";
 import { type RouteChange, type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
 import { openBucketFor } from "./bucket.ts";
 import { type Collection, listHandler } from "./collection.ts";
@@ -88,6 +89,8 @@ export function routeHandlers(services: Services) {
       return toView(services, updated);
     }),
 
+    switchHandler(services),
+
     handle.json(routeRoutes.purge, async (call, { params, query, body }) => {
       const { route } = await openRoute(services, call, params.name, query.project);
       await gateway.purge(route.meta.uid, body.path);
@@ -104,6 +107,19 @@ export function routeHandlers(services: Services) {
 
     handle.json(authorityRoutes.get, async () => ({ certificate: await gateway.authorityCertificate() })),
   ];
+}
+
+function switchHandler(services: Services) {
+  return handle.json(routeRoutes.switch, async (call, { params, query, body }) => {
+    const { route, revision } = await openRoute(services, call, params.name, query.project);
+    const to = switchTarget(params.name, route.spec, body);
+    // Back is from where it leads now: not to anywhere that somebody has chosen meanwhile.
+    const said = { spec: { to }, ...(body.back === true ? { revision } : {}) };
+    const change = await changeOf(services, call, route, said);
+    const switched = await services.routes.update(route.meta.project, params.name, change);
+    await services.gateway.activated(switched.revision);
+    return toView(services, switched);
+  });
 }
 
 /** What a call says of a route that is there. */
@@ -271,7 +287,8 @@ function actionsOf(spec: Route["spec"]): Partial<Pick<RouteView["spec"], (typeof
 }
 
 function toView(services: Services, { route, revision }: RouteEntry, current = true) {
-  const { host, path, match, to, listen, protocol, proxyProtocol, clientTls, upstreamTls, tags } = route.spec;
+  const { host, path, match, to, previousTo, listen, protocol, proxyProtocol, clientTls, upstreamTls, tags } =
+    route.spec;
   const said = {
     ...(match === undefined ? {} : { match: match as MatchView }),
     ...(protocol === undefined ? {} : { protocol }),
@@ -288,5 +305,6 @@ function toView(services: Services, { route, revision }: RouteEntry, current = t
       ? { host, path, ...led, ...said, ...guards }
       : { listen, ...led, ...(proxyProtocol && { proxyProtocol }), ...guards };
   const view = { kind: "route" as const, meta: viewMeta(services, route.meta, revision), spec };
-  return current ? { ...view, status: services.gateway.statusOf(route) } : view;
+  const before = previousTo === undefined ? {} : { previousTo };
+  return current ? { ...view, status: { ...services.gateway.statusOf(route), ...before } } : view;
 }

@@ -78,6 +78,8 @@ const byCertificate = ({ certificate, project }: Subject) => ({ params: { name: 
 const byUpstream = ({ upstream, project }: Subject) => ({ params: { name: upstream }, query: { project } });
 const byObject = ({ bucket, key }: Subject) => ({ params: { bucket, key } });
 const LABELS = { touched: "by-the-matrix" };
+const TOUCH = { labels: LABELS };
+const THERE = { to: "http://a.test" };
 
 /** Route of the matrix -> recipe. */
 export const RECIPES: Readonly<Record<string, Recipe>> = {
@@ -158,12 +160,9 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     input: ({ route }) => ({ body: { method: "GET", url: `http://${route}.example.com/` } }),
   },
   "gateway.log": { ghost: ["route", "project"], input: ({ route, project }) => ({ query: { route, project } }) },
-  "route.update": {
-    ghost: ["route", "project"],
-    input: (s) => ({ ...byRoute(s), body: { labels: LABELS } }),
-    fresh: freshRoute,
-  },
+  "route.update": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: TOUCH }), fresh: freshRoute },
   "route.purge": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: {} }) },
+  "route.switch": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: THERE }), fresh: freshRoute },
   "route.delete": { ghost: ["route", "project"], input: byRoute, fresh: freshRoute },
   ...IP_LIST_RECIPES,
   "certificate.create": {

@@ -21,6 +21,15 @@ export const routeRoutes = defineRoutes<typeof routeSchemas>({
     kind: "json",
     status: 204,
   },
+  switch: {
+    id: "route.switch",
+    method: "POST",
+    path: "/v1/routes/{name}/switch",
+    permission: "gateway.routes:update",
+    summary: "Lead a route elsewhere, or back; when it answers, all workers do",
+    kind: "json",
+    status: 200,
+  },
   ticket: {
     id: "route.ticket",
     method: "POST",

@@ -16,6 +16,7 @@ export const routePresentation: Presentation<RouteView> = {
     { title: "BLOCKED", value: ({ spec }) => spec.access?.block?.join(", ") ?? [] },
     { title: "RATES", value: ({ spec }) => spec.limits?.rate?.map(formatRate) ?? [] },
     { title: "LIMITS", value: ({ spec }) => limitsOf(spec) },
+    { title: "PREVIOUS TO", value: ({ status }) => status?.previousTo ?? [] },
     { title: "PROXY PROTOCOL", value: ({ spec }) => spec.proxyProtocol ?? [] },
     { title: "TIMEOUTS", value: ({ spec }) => timeoutsOf(spec.timeouts) },
     { title: "RETRIES", value: ({ spec }) => retriesOf(spec.retries) },

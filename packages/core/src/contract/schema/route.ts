@@ -92,6 +92,7 @@ export const routeSchema = resourceSchema("route", spec).extend({
       url: z.string().describe("Where it answers on this node"),
       state: z.enum(["ready", "down"]),
       reason: z.string().optional().describe("Why it is down"),
+      previousTo: z.string().optional().describe("Where it led before; a switch leads it back"),
       forwarding: z
         .object({ by: z.enum(["kernel", "workers"]), reason: z.string().optional().describe("Why not the kernel") })
         .optional()
@@ -145,6 +146,15 @@ export const routeSchemas = {
         .optional()
         .describe("Only of this path, with all its queries; with a * at its end of all that begin so"),
     }),
+  },
+  switch: {
+    params: nameParams,
+    query: projectQuery,
+    body: z.strictObject({
+      to: z.string().max(2048).optional().describe("Where it leads from now on"),
+      back: z.boolean().optional().describe("Instead: true leads it to where it led before"),
+    }),
+    output: routeSchema,
   },
   ticket: {
     params: noParams,
