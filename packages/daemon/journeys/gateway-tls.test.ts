@@ -143,10 +143,11 @@ async function otherWorker(daemon: DaemonProcess, { localPort }: TLSSocket): Pro
   const port = portOf(daemon).toString(16).toUpperCase().padStart(4, "0");
   const peer = (localPort ?? 0).toString(16).toUpperCase().padStart(4, "0");
   const table = (await readFile("/proc/net/tcp", "utf8")).split("\n");
+  // The line of the gateway's end, not of ours.
   const inode = table
-    .find((line) => line.includes(`:${port} `) && line.includes(`0100007F:${peer} 01`))
-    ?.trim()
-    .split(/\s+/)[9];
+    .map((line) => line.trim().split(/\s+/))
+    .find((fields) => fields[1]?.endsWith(`:${port}`) && fields[2] === `0100007F:${peer}`)?.[9];
+  assert.ok(inode !== undefined);
   const children = (await readFile(`/proc/${daemon.pid}/task/${daemon.pid}/children`, "utf8")).trim().split(" ");
   for (const pid of children) {
     const names = await readdir(`/proc/${pid}/fd`);
