@@ -34,6 +34,7 @@ const uncounted = {
   counter: () => () => undefined,
   gauge: () => undefined,
   family: () => undefined,
+  distributions: () => undefined,
   histogram: () => () => undefined,
 };
 const block = pageAlignedBytes(MIB);

@@ -277,6 +277,8 @@ export const GATEWAY_LIMITS = {
     reportMs: 1 * second,
     /** Upstreams of which one report tells. The others come with the next ones. */
     upstreamsPerReport: 100,
+    /** The same of routes. */
+    routesPerReport: 100,
     /** Failed requests that one worker tells of between two reports. The rest is only counted. */
     failuresPerReport: 10,
     /** Bytes of the access log in the files of all workers together. The oldest lines go. */

@@ -9,13 +9,34 @@ export interface Logger {
 
 export type Family = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
 
+/** How often something took at most so long: `counts` beside the bounds of the metric, with one more for what is beyond them. */
+export interface Distribution {
+  readonly counts: ArrayLike<number>;
+  readonly sum: number;
+}
+
 /** Names follow Prometheus: `skerry_<area>_<what>_<unit>[_total]`. Labels have few values, never names of users' things. */
 export interface Metrics {
   /**
    * Read when scraped: a value for each set of labels, those of counters growing. `read` gives them in an order that stays:
-   * those beyond the most that a metric may have are added up as `other`.
+   * those beyond `most` (default: `LIMITS.metrics.maxLabelSets`) are added up as `other`.
    */
-  family(kind: "counter" | "gauge", name: string, help: string, labels: readonly string[], read: () => Family): void;
+  family(
+    kind: "counter" | "gauge",
+    name: string,
+    help: string,
+    labels: readonly string[],
+    read: () => Family,
+    most?: number,
+  ): void;
+  /** The same for histograms. */
+  distributions(
+    name: string,
+    help: string,
+    bounds: readonly number[],
+    labels: readonly string[],
+    read: () => Iterable<readonly [labels: Readonly<Record<string, string>>, value: Distribution]>,
+  ): void;
   counter(
     name: string,
     help: string,

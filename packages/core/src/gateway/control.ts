@@ -4,6 +4,7 @@ import type { AccessLogPlace } from "./access/access-log.ts";
 import type { EncodedList } from "./guard/network-lists.ts";
 import type { L4Counters, L4Entry } from "./l4/entry.ts";
 import type { ProxyStats, RequestRecord } from "./proxy/records.ts";
+import type { RouteNews } from "./proxy/route-counts.ts";
 import type { TableEntry } from "./table.ts";
 import type { ClientTerms } from "./tls/peer.ts";
 import type { TlsVersion } from "./tls/rules.ts";
@@ -100,6 +101,8 @@ export type FromWorker =
   | { readonly type: "l4"; readonly counters: Readonly<Record<string, L4Counters>> }
   /** What is known of backends of upstreams: those that changed since it last told, some of many. */
   | { readonly type: "upstreams"; readonly counters: UpstreamCounters }
+  /** What came to the counts of routes since it last told, by uid; some of many. */
+  | { readonly type: "routes"; readonly news: Readonly<Record<string, RouteNews>> }
   | { readonly type: "pong" }
   /** It has evicted from its cache: the others are to do so. */
   | { readonly type: "evict"; readonly uris: readonly string[] }

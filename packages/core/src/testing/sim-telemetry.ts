@@ -38,6 +38,7 @@ export function createCollectingMetrics(): CollectingMetrics {
     family: (_kind, name, _help, _labels, read) => {
       gauges.set(name, () => [...read()].reduce((sum, [, value]) => sum + value, 0));
     },
+    distributions: () => undefined,
     histogram: (name) => () => add(name, 1),
     value: (name) => gauges.get(name)?.() ?? sums.get(name) ?? 0,
   };

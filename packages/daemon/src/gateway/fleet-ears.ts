@@ -1,5 +1,6 @@
 /** Who hears what workers tell, besides the fleet itself. `worker` is the same for all that one of them tells. */
 import type { L4Counters, L4Entry } from "@skerry/core/gateway/l4/entry.ts";
+import type { RouteNews } from "@skerry/core/gateway/proxy/route-counts.ts";
 import type { BackendConditions } from "@skerry/core/gateway/upstreams/conditions.ts";
 import type { UpstreamCounters } from "@skerry/core/gateway/upstreams/state.ts";
 
@@ -24,5 +25,12 @@ export interface FleetUpstreams {
 export interface FleetConditions {
   /** All that are not quite ready, as a worker finds them now. */
   readonly onConditions: (worker: object, pid: number | undefined, conditions: BackendConditions) => void;
+  readonly onGone: (worker: object) => void;
+}
+
+/** Of routes of HTTP. */
+export interface FleetRoutes {
+  /** What came to their counts since the worker last told. */
+  readonly onNews: (worker: object, news: Readonly<Record<string, RouteNews>>) => void;
   readonly onGone: (worker: object) => void;
 }

@@ -15,7 +15,7 @@ import type { TableChange } from "@skerry/core/gateway/live-table.ts";
 import { emptyStats, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
 import type { TableEntry } from "@skerry/core/gateway/table.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
-import type { FleetConditions, FleetL4, FleetUpstreams } from "./fleet-ears.ts";
+import type { FleetConditions, FleetL4, FleetRoutes, FleetUpstreams } from "./fleet-ears.ts";
 import { assertFree, portError } from "./ports.ts";
 import { TrafficCounts } from "./traffic-counts.ts";
 import { accessLogFor, exited, send, sendIfItReads } from "./worker-process.ts";
@@ -58,6 +58,7 @@ export interface FleetOptions {
   /** Routes below HTTP. */
   readonly l4?: FleetL4;
   readonly upstreams?: FleetUpstreams;
+  readonly routes?: FleetRoutes;
   readonly conditions?: FleetConditions;
   /** As in the message `start`. */
   readonly announcers?: readonly string[];
@@ -321,6 +322,9 @@ export class Fleet implements AsyncDisposable {
       case "upstreams":
         this.#options.upstreams?.onCounters(member, message.counters);
         return;
+      case "routes":
+        this.#options.routes?.onNews(member, message.news);
+        return;
       case "stats":
         this.#counts.take(member.stats, message.stats);
         member.stats = message.stats;
@@ -350,11 +354,9 @@ export class Fleet implements AsyncDisposable {
 
   #gone(member: Member, status: number | null, signal: NodeJS.Signals | null): void {
     this.#members.delete(member);
-    this.#options.l4?.onGone(member);
-    this.#options.upstreams?.onGone(member);
-    this.#options.conditions?.onGone(member);
+    const { clock, log, l4, upstreams, routes, conditions } = this.#options;
+    for (const ear of [l4, upstreams, routes, conditions]) ear?.onGone(member);
     for (const check of this.#waiters) check();
-    const { clock, log } = this.#options;
     if (this.#stop.signal.aborted) return;
     this.#ends.push({ atMs: clock.monotonicMs(), how: signal ?? `status ${status}` });
     if (this.#ends.length > this.#limits.maxEnds) this.#ends.shift();

@@ -28,6 +28,7 @@ import { Fleet } from "./fleet.ts";
 import { createGuard } from "./guarded.ts";
 import { KernelForwarding } from "./kernel.ts";
 import { L4Control, type L4Status } from "./l4-control.ts";
+import { RouteTraffic } from "./route-traffic.ts";
 import { startSites } from "./sites.ts";
 import { UpstreamCounts } from "./upstream-counts.ts";
 
@@ -264,6 +265,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const explainKey = Buffer.from(options.random.bytes(TICKET_KEY_BYTES));
   const certificates = servedCertificates(options);
   const upstreams = new UpstreamCounts();
+  const routes = new RouteTraffic(options.metrics, (uid) => table.entry(uid) !== undefined);
   const conditions = new FoundConditions(options);
   let fleet: Fleet | undefined;
   const publish = (change: Parameters<Fleet["publish"]>[0]): boolean => fleet?.publish(change) !== undefined;
@@ -275,7 +277,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     fleet = parts.use(
       new Fleet({
         ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks] },
-        ...{ l4, upstreams, conditions, lists: table.lists },
+        ...{ l4, upstreams, conditions, routes, lists: table.lists },
         announcers: options.proxyProtocolFrom,
         explainKey: explainKey.toString("base64"),
         certificateFor: certificateSource(authority, certificates, table, https.host),

@@ -5,7 +5,7 @@ import { LATENCY_BUCKETS_MS, type ProxyStats } from "@skerry/core/gateway/proxy/
 /** Upper bounds as Prometheus writes them, in seconds; the last takes all. */
 const LATENCY_BOUNDS = [...LATENCY_BUCKETS_MS.map((ms) => String(ms / 1000)), "+Inf"];
 
-const CLASSES = ["aborted", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+export const CLASSES = ["aborted", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
 
 export class TrafficCounts {
   readonly #requests: ReturnType<Metrics["counter"]>;

@@ -147,6 +147,7 @@ function reportSoon(): void {
     failuresLeft = LIMITS.gateway.failuresPerReport;
     if (untold <= MAX_UNTOLD) l4?.report();
     if (untold <= MAX_UNTOLD) tellUpstreams();
+    if (untold <= MAX_UNTOLD) tellRoutes();
     reportBackends();
     const stats = proxy && { ...proxy.stats(), accessLogDropped: accessLog?.dropped ?? 0 };
     const text = JSON.stringify(stats);
@@ -197,6 +198,14 @@ function shareSoon(): void {
     if (hasMore) shareSoon();
   }, LIMITS.guard.shareMs);
   share.unref();
+}
+
+function tellRoutes(): void {
+  const most = LIMITS.gateway.routesPerReport;
+  const news = proxy?.routeNews(most) ?? {};
+  const count = Object.keys(news).length;
+  if (count > 0) tell({ type: "routes", news });
+  if (count === most) reportSoon();
 }
 
 function onEnd(record: RequestRecord): void {

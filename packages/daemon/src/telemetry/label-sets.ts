@@ -6,9 +6,11 @@ const OTHER = "other";
 export class LabelSets {
   readonly #names: readonly string[];
   readonly #known = new Map<string, Record<string, string>>();
+  readonly #most: number;
   readonly #other: Record<string, string>;
 
-  constructor(names: readonly string[]) {
+  constructor(names: readonly string[], most: number = LIMITS.metrics.maxLabelSets) {
+    this.#most = most;
     this.#names = names;
     this.#other = Object.fromEntries(names.map((name) => [name, OTHER]));
   }
@@ -21,7 +23,7 @@ export class LabelSets {
     const key = values.join("\0");
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    if (this.#known.size >= LIMITS.metrics.maxLabelSets) return this.#other;
+    if (this.#known.size >= this.#most) return this.#other;
     const admitted = Object.fromEntries(this.#names.map((name, index) => [name, values[index] ?? ""]));
     this.#known.set(key, admitted);
     return admitted;

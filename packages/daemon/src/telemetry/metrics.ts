@@ -4,6 +4,7 @@ import Counter from "prom-client/lib/counter.js";
 import Gauge from "prom-client/lib/gauge.js";
 import Histogram from "prom-client/lib/histogram.js";
 import Registry from "prom-client/lib/registry.js";
+import { addDistributions, type Distributions } from "./distributions.ts";
 import { LabelSets } from "./label-sets.ts";
 import { addProcessMetrics } from "./process-metrics.ts";
 
@@ -34,6 +35,7 @@ export function createMetrics(): DaemonMetrics {
   const instruments = new Map<string, Instrument>();
   const reads = new Map<string, () => number>();
   const families = new Map<string, () => Family>();
+  const histograms = new Map<string, () => Distributions>();
 
   const instrument = (kind: Kind, name: string, labels: readonly string[], make: () => Record_): Record_ => {
     const known = instruments.get(name);
@@ -69,11 +71,11 @@ export function createMetrics(): DaemonMetrics {
         return () => undefined;
       });
     },
-    family(kind, name, help, labels, read) {
+    family(kind, name, help, labels, read, most) {
       families.set(name, read);
       instrument(kind, name, labels, () => {
         const collect = function (this: Gauge | Counter): void {
-          fill(this, labels, readSafely(families.get(name), []));
+          fill(this, new LabelSets(labels, most), readSafely(families.get(name), []));
         };
         const options = { name, help, labelNames: [...labels], registers: [registry], collect };
         if (kind === "counter") new Counter(options);
@@ -81,16 +83,14 @@ export function createMetrics(): DaemonMetrics {
         return () => undefined;
       });
     },
+    distributions(name, help, bounds, labels, read) {
+      histograms.set(name, read);
+      const readLast = () => readSafely(histograms.get(name), []);
+      instrument("histogram", name, labels, () => addDistributions(registry, name, help, bounds, labels, readLast));
+    },
     histogram(name, help, buckets, labels = []) {
-      const record = instrument("histogram", name, labels, () => {
-        const options = { name, help, buckets: [...buckets], labelNames: [...labels], registers: [registry] };
-        const histogram = new Histogram(options);
-        const sets = new LabelSets(labels);
-        return (value = 0, given) => {
-          if (Number.isFinite(value)) histogram.observe(sets.admit(given), value);
-        };
-      });
-      return record;
+      const options = { name, help, buckets: [...buckets], labelNames: [...labels], registers: [registry] };
+      return instrument("histogram", name, labels, () => observing(new Histogram(options), new LabelSets(labels)));
     },
     render: () => registry.metrics(),
     contentType: registry.contentType,
@@ -99,10 +99,15 @@ export function createMetrics(): DaemonMetrics {
   return metrics;
 }
 
+function observing(histogram: Histogram, sets: LabelSets): Record_ {
+  return (value = 0, given) => {
+    if (Number.isFinite(value)) histogram.observe(sets.admit(given), value);
+  };
+}
+
 /** What is gone since the last time is gone. */
-function fill(metric: Gauge | Counter, labels: readonly string[], rows: Family): void {
+function fill(metric: Gauge | Counter, sets: LabelSets, rows: Family): void {
   metric.reset();
-  const sets = new LabelSets(labels);
   for (const [given, value] of rows) {
     if (value >= 0 && Number.isFinite(value)) metric.inc(sets.admit(given), value);
   }

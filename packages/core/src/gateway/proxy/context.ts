@@ -12,6 +12,7 @@ import type { KeptBytes } from "./kept-body.ts";
 import type { Names, Resolve } from "./names.ts";
 import type { ProxyStats, RequestRecord } from "./records.ts";
 import type { RouteRepeating } from "./repeating.ts";
+import type { RouteCounts } from "./route-counts.ts";
 import type { RouteTimes } from "./times.ts";
 
 export type ProxyLimits = { readonly [K in keyof typeof LIMITS.proxy]: number };
@@ -55,6 +56,7 @@ export interface Context {
   readonly admission: Admission;
   readonly limits: ProxyLimits;
   readonly stats: ProxyStats;
+  readonly counts: RouteCounts;
   readonly times: RouteTimes;
   readonly repeating: RouteRepeating;
   readonly kept: KeptBytes;

@@ -17,6 +17,7 @@ import { IDEMPOTENT } from "./methods.ts";
 import { NOT_ASKED, SLOW_BODY, TOO_LATE, TOO_LONG } from "./own-errors.ts";
 import { type Asker, PersistentUpstream } from "./persistent.ts";
 import { type RequestRecord, recordEnd } from "./records.ts";
+import type { RouteCount } from "./route-counts.ts";
 import type { ClientSide, UpstreamSide } from "./sides.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { UpstreamPools } from "./upstream-pools.ts";
@@ -36,6 +37,7 @@ export class Exchange extends Answering implements Asker {
   #tried: readonly Member[] = NONE;
   #persistent: PersistentUpstream | undefined;
   #hasRetried = false;
+  #count: RouteCount | undefined;
   tunnel: Tunnel | undefined;
 
   constructor(context: Context, pools: UpstreamPools, client: ClientSide, head: RequestHead) {
@@ -70,6 +72,8 @@ export class Exchange extends Answering implements Asker {
     this.admitted = admit(this.context, this.head, found, this.client.peer, this.#startMs);
     if (found !== undefined && !(found instanceof Refusal)) {
       this.entry = found;
+      this.#count = this.context.counts.of(found.id);
+      this.#count.begin();
       this.times = this.context.times.of(found.timeouts);
     }
     if (this.admitted.error !== undefined) this.#answerOwn(this.admitted.error);
@@ -312,7 +316,7 @@ export class Exchange extends Answering implements Asker {
     this.acting?.close();
     const nowMs = this.context.options.monotonicMs();
     leave(this.context, this.admitted, nowMs);
-    recordEnd(this.context, this, this.client.peer, {
+    recordEnd(this.context, this, this.client.peer, this.#count, {
       routeId: this.entry?.id,
       status: this.status,
       durationMs: nowMs - this.#startMs,

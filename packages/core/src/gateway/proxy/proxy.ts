@@ -20,6 +20,7 @@ import { Names } from "./names.ts";
 import { peerOf } from "./peer.ts";
 import { emptyStats, type ProxyStats } from "./records.ts";
 import { RouteRepeating } from "./repeating.ts";
+import { RouteCounts, type RouteNews } from "./route-counts.ts";
 import type { ProxyClient } from "./sides.ts";
 import { Sweeper } from "./sweeper.ts";
 import { RouteTimes } from "./times.ts";
@@ -42,6 +43,8 @@ export interface DataPath {
   applySpent(spent: readonly number[]): void;
   /** A copy. */
   stats(): ProxyStats;
+  /** What came to the counts of routes since the last call, of so many routes at most; by uid. */
+  routeNews(most: number): Record<string, RouteNews>;
   /** What is known of backends: what changed since the last call, of so many upstreams at most. */
   upstreamNews(most: number): UpstreamCounters;
   /** Backends that are not quite ready. */
@@ -83,6 +86,7 @@ class SocketPath implements DataPath {
       guards: new Guards({ random: options.random, ...options.guards }),
       limits: options.limits,
       stats: emptyStats(),
+      counts: new RouteCounts(),
       times: new RouteTimes(options.limits),
       repeating: new RouteRepeating(monotonicMs),
       kept: { bytes: 0 },
@@ -153,6 +157,7 @@ class SocketPath implements DataPath {
 
   setTable(table: RouteTable, change: RoutesChange): void {
     this.#pools.apply(change);
+    this.#context.counts.forget(change.remove);
     this.#context.table = table;
   }
 
@@ -171,6 +176,10 @@ class SocketPath implements DataPath {
   stats(): ProxyStats {
     const { stats } = this.#context;
     return { ...stats, byClass: [...stats.byClass], latency: [...stats.latency] };
+  }
+
+  routeNews(most: number): Record<string, RouteNews> {
+    return this.#context.counts.news(most);
   }
 
   upstreamNews(most: number): UpstreamCounters {

@@ -2,6 +2,7 @@
 import type { ErrorId } from "../../domain/errors.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { Peer } from "../tls/peer.ts";
+import type { RouteCount } from "./route-counts.ts";
 
 export interface RequestRecord {
   readonly id: string;
@@ -113,6 +114,7 @@ export function recordEnd(
   { stats, options }: Book,
   { id, head }: { readonly id: string; readonly head: RequestHead },
   peer: Peer,
+  count: RouteCount | undefined,
   { routeId, status, durationMs, upstreamMs, bytesIn, bytesOut, upstream, error }: Measured,
 ): void {
   const query = head.target.indexOf("?");
@@ -134,6 +136,7 @@ export function recordEnd(
     error,
   };
   stats.inFlight--;
+  count?.end(record);
   countRequest(stats, record);
   options.onRequest(record);
 }
