@@ -1,18 +1,30 @@
 /** `skerry top` on a real terminal against a real daemon. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { userRoutes } from "@skerry/core/contract/api/user.ts";
 import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
 import { assertScreen } from "../src/testing/screen-golden.ts";
 import { Tmux } from "../src/testing/tmux.ts";
 
+const run = promisify(execFile);
 const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
+
+interface RouteFigures {
+  readonly route: string;
+  readonly perSecond: number;
+  readonly errorsPerSecond: number;
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+}
 
 let directory: string;
 let daemon: DaemonProcess;
@@ -158,6 +170,8 @@ test("the gateway's requests and latencies, as soon as there are any", async () 
   await using node = await startDaemonProcess({ data: join(directory, "gateway"), argv: ["--gateway-workers", "1"] });
   await using tmux = await open("sites", { token: await node.login(), socketPath: node.socketPath });
   await tmux.until("live", (text) => text.includes("● live"));
+  const spec = { host: "127.0.0.1", respond: { status: 503, body: "later" } };
+  await node.client(await node.login()).call(routeRoutes.create, { body: { name: "answers", spec } });
   const busy = new AbortController();
   const asking = (async () => {
     while (!busy.signal.aborted) await fetch(node.httpUrl ?? "").then((answer) => answer.arrayBuffer());
@@ -165,6 +179,19 @@ test("the gateway's requests and latencies, as soon as there are any", async () 
   await tmux.passing("those of the gateway", (text) =>
     /Requests\/s {2}gateway [1-9]\d*.*Gateway ms {2}p50 \d[\d.]* p95 \d[\d.]* p99 \d/.test(text),
   );
+  await tmux.passing("of each route", (text) =>
+    /q quit {3}answers [\d.]+\/s p50 \d[\d.]* p99 \d[\d.]* ms errors \d/.test(text),
+  );
+  const { stdout } = await run(SKERRY, ["top", "-o", "json"], {
+    env: { ...process.env, SKERRY_CONFIG_DIR: join(directory, "sites"), HOME: directory },
+  });
+  const { gatewayRoutes } = JSON.parse(stdout) as { gatewayRoutes: RouteFigures[] };
+  assert.deepEqual(
+    gatewayRoutes.map(({ route, perSecond, errorsPerSecond }) => [route, errorsPerSecond === perSecond]),
+    [["answers", true]],
+  );
+  const { p50Ms = 0, p99Ms = 0, perSecond = 0 } = gatewayRoutes[0] ?? {};
+  assert.ok(p50Ms > 0 && p99Ms >= p50Ms && perSecond > 0, stdout);
   busy.abort();
   await asking;
   await tmux.until("and when there are none", (text) => text.includes("Gateway ms  no requests"));

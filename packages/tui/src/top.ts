@@ -5,8 +5,9 @@ import { fileURLToPath } from "node:url";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { escapeText } from "@skerry/core/contract/present/escape.ts";
-import { measure, readMetrics } from "./hooks/metrics.ts";
+import { measure, measureOnce, readMetrics } from "./hooks/metrics.ts";
 import { COLOR_VARIABLE, TITLE_VARIABLE, type TopMessage } from "./top/message.ts";
+import type { Sample } from "./top/metrics.ts";
 
 const CHARTS = new URL(import.meta.url.endsWith(".ts") ? "./top/charts.ts" : "./top/charts.js", import.meta.url);
 const EVERY_MS = 2000;
@@ -49,12 +50,17 @@ export async function runTop(options: TopOptions): Promise<void> {
     stdin.setRawMode(true).setRawMode(false);
     stdout.write(RESTORE);
     throw new SkerryError("internal", `The charts ended unexpectedly (${by ?? `status ${status}`}).`, {
-      hint: "skerry ui and skerry metrics show the cloud without them.",
+      hint: "skerry ui and skerry top -o json show the cloud without them.",
     });
   } finally {
     ended.abort();
     signal.removeEventListener("abort", stop);
   }
+}
+
+/** What happened within two seconds. @throws what the server answers to who may not read the metrics. */
+export function readTop(client: Client, signal: AbortSignal): Promise<Sample> {
+  return measureOnce(client, EVERY_MS, signal);
 }
 
 /** The token does not go there: it gets figures through its channel, and ends when that closes. */

@@ -7,11 +7,15 @@ export default defineCommand({
   args: [0, 0],
   options: {},
   example: "top",
-  details: "Processor, memory, requests and latency of the daemon, every two seconds. q leaves.",
+  more: [["top -o json", "figures of two seconds, once, for all routes"]],
+  details:
+    "Processor, memory, requests and latency of the daemon and of the gateway's busiest routes, every two seconds. q leaves.",
   async run(invocation) {
-    const { terminal, signal } = invocation;
-    const screen = await screenTerminal(invocation, "top", "skerry metrics shows the figures without one.");
-    const { runTop } = await import("@skerry/tui/top.ts");
-    await runTop({ ...screen, env: terminal.env, signal });
+    const { terminal, signal, output } = invocation;
+    const isOnce = output.format === "json" || output.format === "yaml";
+    const screen = isOnce ? undefined : await screenTerminal(invocation, "top", "Without one: skerry top -o json");
+    const { readTop, runTop } = await import("@skerry/tui/top.ts");
+    if (screen !== undefined) return runTop({ ...screen, env: terminal.env, signal });
+    await output.value(await readTop(await invocation.client(), signal), "", () => "");
   },
 });

@@ -2,6 +2,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
+import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { type SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import { parseMetrics, type Reading, type Sample, sampleOf } from "../top/metrics.ts";
@@ -23,6 +24,7 @@ export async function* measure(
   everyMs: number,
   signal: AbortSignal,
 ): AsyncGenerator<Measured> {
+  const named = routeNames(client, signal);
   let before = first;
   let beforeMs = performance.now();
   for (;;) {
@@ -31,11 +33,37 @@ export async function* measure(
     try {
       const after = await readMetrics(client, signal);
       const nowMs = performance.now();
-      yield { sample: sampleOf(before, after, (nowMs - beforeMs) / 1000) };
+      yield { sample: await named(sampleOf(before, after, (nowMs - beforeMs) / 1000)) };
       [before, beforeMs] = [after, nowMs];
     } catch (thrown) {
       if (signal.aborted) return;
       yield { error: toSkerryError(thrown) };
     }
   }
+}
+
+/** One measurement, of so many milliseconds. @throws what the server answered. */
+export async function measureOnce(client: Client, forMs: number, signal: AbortSignal): Promise<Sample> {
+  for await (const one of measure(client, await readMetrics(client, signal), forMs, signal)) {
+    if ("error" in one) throw one.error;
+    return one.sample;
+  }
+  throw signal.reason;
+}
+
+/** Puts names of routes in the place of uids. Asks for them when there is one that is new. */
+function routeNames(client: Client, signal: AbortSignal): (sample: Sample) => Promise<Sample> {
+  const names = new Map([["other", "other"]]);
+  return async (sample) => {
+    const { gatewayRoutes } = sample;
+    if (gatewayRoutes.some(({ route }) => !names.has(route))) {
+      for await (const { meta } of client.items(routeRoutes.list, { signal })) names.set(meta.uid, meta.name);
+      // One that is gone, or not to be seen, is not asked for again.
+      for (const { route } of gatewayRoutes) if (!names.has(route)) names.set(route, route);
+    }
+    return {
+      ...sample,
+      gatewayRoutes: gatewayRoutes.map((row) => ({ ...row, route: names.get(row.route) ?? row.route })),
+    };
+  };
 }

@@ -7,6 +7,7 @@ import blessed from "blessed";
 import contrib from "blessed-contrib";
 import { COLOR_VARIABLE, TITLE_VARIABLE, type TopMessage } from "./message.ts";
 import type { Sample, Traffic } from "./metrics.ts";
+import type { RouteTraffic } from "./route-traffic.ts";
 
 /** Points of a chart; older ones go. */
 const POINTS = 60;
@@ -108,7 +109,7 @@ const small = blessed.box({ parent: screen, hidden: true, width: "100%", height:
 let shown: "API" | "Gateway" = "API";
 
 function show(sample: Sample): void {
-  const { cpuPercent, memoryBytes, api, gateway, routes } = sample;
+  const { cpuPercent, memoryBytes, api, gateway, routes, gatewayRoutes } = sample;
   if (shown === "API" && gateway.perSecond > 0) {
     shown = "Gateway";
     latency.clear();
@@ -121,9 +122,16 @@ function show(sample: Sample): void {
   const { p50Ms, p95Ms, p99Ms } = shown === "API" ? api : gateway;
   latency.add(latencyLabel(shown === "API" ? api : gateway), [p50Ms, p95Ms, p99Ms]);
   head.setContent(`${title}  ● live  ${formatBytes(memoryBytes)}`);
+  const apart = gatewayRoutes.slice(0, MAX_ROUTES).map(routeText);
   const busiest = routes.slice(0, MAX_ROUTES).map(({ route, perSecond }) => `${route} ${figure(perSecond)}/s`);
-  foot.setContent(["q quit", ...busiest].join("   "));
+  foot.setContent(["q quit", ...apart, ...busiest].join("   "));
   screen.render();
+}
+
+/** Names of routes are of characters that act on no terminal. */
+function routeText({ route, perSecond, errorsPerSecond, p50Ms, p99Ms }: RouteTraffic): string {
+  const errors = errorsPerSecond > 0 ? ` errors ${figure(errorsPerSecond)}/s` : "";
+  return `${route} ${figure(perSecond)}/s p50 ${figure(p50Ms)} p99 ${figure(p99Ms)} ms${errors}`;
 }
 
 function latencyLabel({ p50Ms, p95Ms, p99Ms }: Traffic): string {

@@ -63,3 +63,24 @@ test("the gateway's traffic apart; the questions for the figures are not in them
   assert.deepEqual([gateway.perSecond, gateway.p50Ms, gateway.p99Ms], [20, 0.5, 0.99]);
   assert.deepEqual([api.perSecond, api.p50Ms, routes], [0, undefined, []]);
 });
+
+test("routes of the gateway: requests, failures and latency of each, the busiest first; those without requests are left out", () => {
+  const at = (turn: number) =>
+    parseMetrics(
+      [
+        `skerry_gateway_route_requests_total{route="idle",class="2xx"} 5`,
+        `skerry_gateway_route_requests_total{route="a",class="2xx"} ${turn * 10}`,
+        `skerry_gateway_route_requests_total{route="b",class="2xx"} ${turn * 190}`,
+        `skerry_gateway_route_requests_total{route="b",class="5xx"} ${turn * 10}`,
+        `skerry_gateway_route_request_duration_seconds_bucket{route="b",le="0.01"} ${turn * 150}`,
+        `skerry_gateway_route_request_duration_seconds_bucket{route="b",le="0.011"} ${turn * 150}`,
+        `skerry_gateway_route_request_duration_seconds_bucket{route="b",le="0.0121"} ${turn * 200}`,
+        `skerry_gateway_route_request_duration_seconds_bucket{route="b",le="+Inf"} ${turn * 200}`,
+        `skerry_gateway_route_request_duration_seconds_bucket{route="a",le="0.0121"} 0`,
+        `skerry_gateway_route_request_duration_seconds_bucket{route="a",le="+Inf"} ${turn * 10}`,
+      ].join("\n"),
+    );
+  const { gatewayRoutes } = sampleOf(at(1), at(2), 2);
+  const b = { route: "b", perSecond: 100, errorsPerSecond: 5, p50Ms: 10, p99Ms: Math.sqrt(0.011 * 0.0121) * 1000 };
+  assert.deepEqual(gatewayRoutes, [b, { route: "a", perSecond: 5, errorsPerSecond: 0, p50Ms: 12.1, p99Ms: 12.1 }]);
+});

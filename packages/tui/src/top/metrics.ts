@@ -1,5 +1,7 @@
 /** From two readings of /metrics (Prometheus text) to what happened between them. Pure. */
 
+import { type RouteTraffic, routeTraffic } from "./route-traffic.ts";
+
 /** Every series by its name and labels, as they are written. */
 export type Reading = ReadonlyMap<string, number>;
 
@@ -13,6 +15,8 @@ export interface Sample {
   readonly gateway: Traffic;
   /** Of the API, the busiest first. */
   readonly routes: readonly { readonly route: string; readonly perSecond: number }[];
+  /** Of the gateway, the busiest first. */
+  readonly gatewayRoutes: readonly RouteTraffic[];
 }
 
 export interface Traffic {
@@ -69,6 +73,7 @@ export function sampleOf(before: Reading, after: Reading, seconds: number): Samp
     api: trafficOf(perRoute, grownBy(DURATIONS, "le"), seconds),
     gateway: trafficOf(grownBy(GATEWAY_REQUESTS, "class"), grownBy(GATEWAY_DURATIONS, "le"), seconds),
     routes,
+    gatewayRoutes: routeTraffic(after, grown, seconds),
   };
 }
 
