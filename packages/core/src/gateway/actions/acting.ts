@@ -85,7 +85,7 @@ export class Acting {
       if (answer !== undefined) return answer;
     }
     const turn = this.#turn;
-    const kept = turn?.look();
+    const kept = turn?.look(this.sent.lines);
     if (turn !== undefined && kept === undefined) this.sent = turn.asks(this.sent);
     if (turn !== undefined && kept === WAIT) {
       const { deadlines, coarseMs, acts } = this.#around;

@@ -43,7 +43,11 @@ export class CacheTurn implements Coming {
   readonly #state: ActionState;
   readonly #times: Times;
   readonly #onReady: () => void;
-  readonly #key: string;
+  readonly #turned: Turned;
+  /** Set by the first look. */
+  #key = "";
+  /** Header lines as the upstream gets them: its answer depends on them. */
+  #sentLines = "";
   /** Why it is not looked for; undefined: it is. */
   readonly #bypass: string | undefined;
   #leads = false;
@@ -59,26 +63,26 @@ export class CacheTurn implements Coming {
 
   constructor(turned: Turned, head: RequestHead, state: ActionState, times: Times, onReady: () => void) {
     const { rule, route } = turned;
-    const at = head.target.indexOf("?");
-    const path = at < 0 ? head.target : head.target.slice(0, at);
     this.route = route;
-    this.uri = `${head.host}${path}`;
+    this.uri = `${head.host}${partsOf(head).path}`;
+    this.#turned = turned;
     this.#rule = rule;
     this.#head = head;
     this.#state = state;
     this.#times = times;
     this.#onReady = onReady;
     this.#bypass = turned.isPersonal ? "fwd=bypass" : bypassOf(head);
-    this.#key = keyOf(turned, head, path, at < 0 ? "" : head.target.slice(at + 1));
   }
 
-  /** Before the upstream is asked. Undefined: it is to be asked. */
-  look(): RouteAnswer | typeof WAIT | undefined {
+  /** Before the upstream is asked, with these header lines. Undefined: it is to be asked. */
+  look(sentLines: string): RouteAnswer | typeof WAIT | undefined {
     this.#isWaiting = false;
     if (this.#bypass !== undefined) return undefined;
+    this.#sentLines = sentLines;
+    this.#key = keyOf(this.#turned, this.#head, sentLines);
     const nowMs = this.#times.monotonicMs();
     const { cache } = this.#state;
-    const kept = isRenewed(this.#head) ? undefined : cache.kept.find(this.#key, this.#head.lines);
+    const kept = isRenewed(this.#head) ? undefined : cache.kept.find(this.#key, sentLines);
     if (kept !== undefined && nowMs < kept.freshUntilMs) {
       const ttl = Math.ceil((kept.freshUntilMs - nowMs) / 1000);
       return keptAnswer(kept, this.#head, nowMs, `hit; ttl=${ttl}`);
@@ -182,7 +186,7 @@ export class CacheTurn implements Coming {
       const vary = varyOf(head.lines);
       this.#state.cache.keep(this.#key, {
         ...{ route: this.route, uri: this.uri, status: head.status, lines: head.lines + date },
-        ...{ body: Buffer.concat(parts), vary, varied: vary.map((name) => headerValue(this.#head.lines, name)) },
+        ...{ body: Buffer.concat(parts), vary, varied: vary.map((name) => headerValue(this.#sentLines, name)) },
         ...{ madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs },
       });
     }
@@ -249,12 +253,18 @@ function validators({ lines }: Kept): string {
  * Everything that may make another answer: of one route alone, as it is now, Host with its port as the upstream sees it. No part
  * can hold the line break between them.
  */
-function keyOf(turned: Turned, { hostHeader, lines }: RequestHead, path: string, query: string): string {
+function keyOf(turned: Turned, head: RequestHead, lines: string): string {
   const { rule, route, version, scheme } = turned;
+  const { path, query } = partsOf(head);
   const { keyHeaders = [], keyQuery } = rule;
   const asked = keyQuery === undefined ? query : picked(query, keyQuery);
   const values = keyHeaders.map((name) => JSON.stringify(headerValue(lines, name) ?? null));
-  return [route, version, scheme, hostHeader.toLowerCase(), path, asked, ...values].join("\n");
+  return [route, version, scheme, head.hostHeader.toLowerCase(), path, asked, ...values].join("\n");
+}
+
+function partsOf({ target }: RequestHead): { readonly path: string; readonly query: string } {
+  const at = target.indexOf("?");
+  return at < 0 ? { path: target, query: "" } : { path: target.slice(0, at), query: target.slice(at + 1) };
 }
 
 function picked(query: string, names: readonly string[]): string {

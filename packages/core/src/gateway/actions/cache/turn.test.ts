@@ -1,0 +1,15 @@
+/** Whose answers are told apart, and which are not to be kept after all. */
+import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
+import { test } from "node:test";
+import { answerOf, CacheWorld } from "../../../testing/cache-world.ts";
+import { until } from "../../../testing/proxy-world.ts";
+
+test("what the route itself puts into requests tells answers apart, as the upstream sees it", async () => {
+  const head = "Cache-Control: max-age=60\r\nVary: X-Client\r\n";
+  const headers = { request: { set: { "X-Client": "{request_id}" } } };
+  for (const rule of [{}, { keyHeaders: ["X-Client"] }]) {
+    await using world = await CacheWorld.start(rule.keyHeaders ? "Cache-Control: max-age=60\r\n" : head, rule, { headers });
+    const [one, two] = ["X-Request-Id: one\r\n", "X-Request-Id: two\r\n"] as const;
+    deepEqual(await world.bodies(one, two, one, two), ["body 1", "body 2", "body 1", "body 2"]);
+  }
+});
