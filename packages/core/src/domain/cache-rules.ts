@@ -19,6 +19,9 @@ export interface Cache {
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/;
 
+/** What clients say of these is not passed on. */
+const UNSEEN = /^(?:forwarded|x-forwarded-.*|x-real-ip|x-request-id|client-cert(?:-chain)?)$/i;
+
 /** In one spelling. @throws `invalid`. */
 export function canonicalCache({ ttl, override, maxBytes, statuses, keyHeaders, keyQuery }: Cache): Cache {
   const refuse = (field: string, message: string, hint: string) =>
@@ -42,6 +45,14 @@ export function canonicalCache({ ttl, override, maxBytes, statuses, keyHeaders, 
   const credential = keyHeaders?.find((name) => /^(cookie|authorization)$/i.test(name));
   if (credential !== undefined) {
     throw refuse("keyHeaders", `A request with ${credential} is never answered from what is kept.`, "Leave it out.");
+  }
+  const unseen = keyHeaders?.find((name) => UNSEEN.test(name));
+  if (unseen !== undefined) {
+    throw refuse(
+      "keyHeaders",
+      `What clients say in ${unseen} is not passed on: it tells none of them apart.`,
+      "Leave it out.",
+    );
   }
   return {
     ...(ttl === undefined ? {} : { ttl }),

@@ -297,6 +297,7 @@ test("what cannot be a rule is refused", () => {
     [{ statuses: [99] }, /cannot be kept/],
     [{ keyHeaders: ["Cookie"] }, /never answered/],
     [{ keyHeaders: ["a b"] }, /no name/],
+    [{ keyHeaders: ["X-Forwarded-For"] }, /not passed on/],
     [{ keyQuery: ["a\n"] }, /no name/],
   ] as const)
     throws(() => canonicalCache(rule), message);

@@ -6,6 +6,8 @@ import { headerValue } from "../../routing/asked.ts";
 const USUAL_TTL = 30;
 const USUAL_STATUSES: readonly number[] = [200, 203, 300, 301, 308, 404, 410];
 const MAX_SECONDS = 2 ** 31;
+/** What one client is told apart by: it is in no key, or the gateway says it to the upstream, and of each request something else. */
+const OF_ONE_CLIENT = /(?:^|,)\s*(?:\*|cookie|authorization|forwarded|x-forwarded-for|x-request-id)\s*(?:,|$)/;
 
 /** Names in lower case; what stands behind `=`, or `""`. Of two that contradict, the first. */
 export function directives(header: string | undefined): ReadonlyMap<string, string> {
@@ -39,7 +41,7 @@ export function freshnessOf({ status, lines }: ResponseHead, rule: Cache, wallMs
   if (["no-store", "private", "no-cache"].some((name) => said.has(name))) return undefined;
   if (control === undefined && /no-cache/i.test(headerValue(lines, "pragma") ?? "")) return undefined;
   const vary = (headerValue(lines, "vary") ?? "").toLowerCase();
-  if (/(?:^|,)\s*(?:\*|cookie|authorization)\s*(?:,|$)/.test(vary)) return undefined;
+  if (OF_ONE_CLIENT.test(vary)) return undefined;
   const usual = rule.ttl ?? USUAL_TTL;
   const ttl = rule.override === true ? usual : (saidTtl(said, lines, wallMs) ?? usual);
   const age = rule.override === true ? 0 : (seconds(headerValue(lines, "age")) ?? 0);

@@ -8,8 +8,17 @@ test("what the route itself puts into requests tells answers apart, as the upstr
   const head = "Cache-Control: max-age=60\r\nVary: X-Client\r\n";
   const headers = { request: { set: { "X-Client": "{request_id}" } } };
   for (const rule of [{}, { keyHeaders: ["X-Client"] }]) {
-    await using world = await CacheWorld.start(rule.keyHeaders ? "Cache-Control: max-age=60\r\n" : head, rule, { headers });
+    await using world = await CacheWorld.start(rule.keyHeaders ? "Cache-Control: max-age=60\r\n" : head, rule, {
+      headers,
+    });
     const [one, two] = ["X-Request-Id: one\r\n", "X-Request-Id: two\r\n"] as const;
     deepEqual(await world.bodies(one, two, one, two), ["body 1", "body 2", "body 1", "body 2"]);
+  }
+});
+
+test("an answer that depends on what the gateway says of the client is not kept", async () => {
+  for (const name of ["X-Forwarded-For", "Forwarded", "x-request-id", "Accept, X-Forwarded-For"]) {
+    await using world = await CacheWorld.start(`Cache-Control: max-age=60\r\nVary: ${name}\r\n`);
+    deepEqual(await world.bodies("", ""), ["body 1", "body 2"], name);
   }
 });
