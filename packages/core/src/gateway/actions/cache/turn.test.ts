@@ -22,3 +22,11 @@ test("an answer that depends on what the gateway says of the client is not kept"
     deepEqual(await world.bodies("", ""), ["body 1", "body 2"], name);
   }
 });
+
+test("a parameter that is a key is one however it is written", async () => {
+  await using world = await CacheWorld.start("Cache-Control: max-age=60\r\n", { keyQuery: ["page"] });
+  const bodies: string[] = [];
+  for (const query of ["", "?p%61ge=2", "?x=1;page=2", "?page[]=2", "?Page=2", "?x=1"])
+    bodies.push((await world.ask("", `/x${query}`)).body);
+  deepEqual(bodies, ["body 1", "body 2", "body 3", "body 4", "body 5", "body 1"]);
+});

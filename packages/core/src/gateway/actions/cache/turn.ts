@@ -267,10 +267,15 @@ function partsOf({ target }: RequestHead): { readonly path: string; readonly que
   return at < 0 ? { path: target, query: "" } : { path: target.slice(0, at), query: target.slice(at + 1) };
 }
 
+/** Its letters are what they seem to every program: nothing is encoded, an index, or another parameter behind a semicolon. */
+const PLAIN_PARAMETER = /^[\w.~-]*(?:=[^;]*)?$/;
+
+/** Those of these names, in any case, and those that a program may take for one of them. */
 function picked(query: string, names: readonly string[]): string {
+  const lower = names.map((name) => name.toLowerCase());
   return query
     .split("&")
-    .filter((one) => names.includes(one.split("=", 1)[0] as string))
+    .filter((one) => !PLAIN_PARAMETER.test(one) || lower.includes((one.split("=", 1)[0] as string).toLowerCase()))
     .join("&");
 }
 
