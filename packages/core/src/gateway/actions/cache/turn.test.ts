@@ -30,3 +30,35 @@ test("a parameter that is a key is one however it is written", async () => {
     bodies.push((await world.ask("", `/x${query}`)).body);
   deepEqual(bodies, ["body 1", "body 2", "body 3", "body 4", "body 5", "body 1"]);
 });
+
+test("a change evicts also what was asked for before, and comes after", async () => {
+  for (const isRenewed of [false, true]) {
+    let isOver = false;
+    const late: (() => void)[] = [];
+    const head = 'Cache-Control: max-age=10\r\nETag: "a"\r\n';
+    await using world = await CacheWorld.start("");
+    const port = await world.proxy.listen((socket) => {
+      socket.on("data", (bytes: Buffer) => {
+        const text = bytes.toString();
+        if (text.startsWith("PUT")) socket.write(answerOf("", "put"));
+        else if (isOver) socket.write(answerOf(head, "new"));
+        else if (text.includes("If-None-Match"))
+          late.push(() => socket.write('HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nCache-Control: max-age=60\r\n\r\n'));
+        else if (isRenewed) socket.write(answerOf(head, "old"));
+        else late.push(() => socket.write(answerOf(head, "old")));
+      });
+    });
+    world.proxy.route(port);
+    if (isRenewed) {
+      await world.ask();
+      world.time.skewMs += 11_000;
+    }
+    const asked = world.ask();
+    await until(() => late.length === 1, "the question");
+    match((await world.ask("", "/x", "PUT")).body, /put/);
+    late[0]?.();
+    equal((await asked).body, "old");
+    isOver = true;
+    equal((await world.ask()).body, "new", `renewed: ${isRenewed}`);
+  }
+});

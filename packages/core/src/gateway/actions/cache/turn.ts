@@ -88,6 +88,9 @@ export class CacheTurn implements Coming {
       return keptAnswer(kept, this.#head, nowMs, `hit; ttl=${ttl}`);
     }
     if (this.#head.method !== "GET") return undefined;
+    // What is evicted from now on may be older than the change that evicts it.
+    this.isDoomed = false;
+    cache.add(this);
     if (kept !== undefined && validators(kept) !== "") this.#stale = kept;
     if (this.#hasWaited || isRenewed(this.#head)) return undefined;
     const role = cache.lead(this.#key, this.#ready, nowMs);
@@ -130,7 +133,6 @@ export class CacheTurn implements Coming {
     }
     this.#answer = head;
     this.#parts = [];
-    cache.add(this);
     return withStatus(head, `${why}; stored`);
   }
 
