@@ -28,7 +28,7 @@ const OVERHEAD = 1024;
 
 export class ResponseCache {
   readonly #limits: Limits;
-  /** The least used first. */
+  /** The least used first; of one key the newest first. */
   readonly #byKey = new Map<string, readonly Kept[]>();
   readonly #byUri = new Map<string, Set<string>>();
   #count = 0;
@@ -64,7 +64,7 @@ export class ResponseCache {
     const others = (this.#byKey.get(key) ?? []).filter((one) => !isSame(one));
     this.#drop(key);
     if (sizeOf(kept) > this.#limits.maxCacheBytes) return;
-    const all = [...others, kept].slice(-this.#limits.maxCacheVariants);
+    const all = [kept, ...others].slice(0, this.#limits.maxCacheVariants);
     this.#byKey.set(key, all);
     const keys = this.#byUri.get(kept.uri);
     if (keys === undefined) this.#byUri.set(kept.uri, new Set([key]));

@@ -62,3 +62,12 @@ test("a change evicts also what was asked for before, and comes after", async ()
     equal((await world.ask()).body, "new", `renewed: ${isRenewed}`);
   }
 });
+
+test("of what was kept for the same the last answer counts, also when it varies otherwise", async () => {
+  await using world = await CacheWorld.start((_, nth) => {
+    return answerOf(`Cache-Control: max-age=10\r\n${nth === 1 ? "" : "Vary: Accept\r\n"}`, `body ${nth}`);
+  });
+  equal((await world.ask()).body, "body 1");
+  world.time.skewMs += 11_000;
+  deepEqual(await world.bodies("", ""), ["body 2", "body 2"]);
+});
