@@ -23,7 +23,7 @@ interface Limits {
   readonly maxCacheVariants: number;
 }
 
-/** What one takes besides its body and lines, about. */
+/** What one takes besides its body and what is text of it, about. */
 const OVERHEAD = 1024;
 
 export class ResponseCache {
@@ -63,14 +63,14 @@ export class ResponseCache {
       one.vary.join() === kept.vary.join() && one.varied.every((value, at) => value === kept.varied[at]);
     const others = (this.#byKey.get(key) ?? []).filter((one) => !isSame(one));
     this.#drop(key);
-    if (sizeOf(kept) > this.#limits.maxCacheBytes) return;
+    if (sizeOf(key, kept) > this.#limits.maxCacheBytes) return;
     const all = [kept, ...others].slice(0, this.#limits.maxCacheVariants);
     this.#byKey.set(key, all);
     const keys = this.#byUri.get(kept.uri);
     if (keys === undefined) this.#byUri.set(kept.uri, new Set([key]));
     else keys.add(key);
     this.#count += all.length;
-    for (const one of all) this.#bytes += sizeOf(one);
+    for (const one of all) this.#bytes += sizeOf(key, one);
     for (const oldest of this.#byKey.keys()) {
       if (this.#bytes <= this.#limits.maxCacheBytes && this.#count <= this.#limits.maxCacheEntries) return;
       this.#drop(oldest);
@@ -97,7 +97,7 @@ export class ResponseCache {
     this.#byKey.delete(key);
     this.#count -= all.length;
     for (const one of all) {
-      this.#bytes -= sizeOf(one);
+      this.#bytes -= sizeOf(key, one);
       const keys = this.#byUri.get(one.uri);
       keys?.delete(key);
       if (keys?.size === 0) this.#byUri.delete(one.uri);
@@ -113,6 +113,9 @@ export function isPurged(kept: Pick<Kept, "route" | "uri">, route: string, path:
   return path.endsWith("*") ? asked.startsWith(path.slice(0, -1)) : asked === path;
 }
 
-function sizeOf({ body, lines }: Kept): number {
-  return body.length + lines.length + OVERHEAD;
+/** Clients choose how long most of it is. */
+function sizeOf(key: string, { body, lines, uri, varied }: Kept): number {
+  let bytes = OVERHEAD + body.length + lines.length + key.length + uri.length;
+  for (const value of varied) bytes += value?.length ?? 0;
+  return bytes;
 }
