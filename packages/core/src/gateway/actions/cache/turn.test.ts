@@ -71,3 +71,30 @@ test("of what was kept for the same the last answer counts, also when it varies 
   world.time.skewMs += 11_000;
   deepEqual(await world.bodies("", ""), ["body 2", "body 2"]);
 });
+
+test("nobody stops others from waiting for one answer by asking for its head, or whether it has changed", async () => {
+  for (const [lines, method] of [
+    ["", "HEAD"],
+    ['If-None-Match: "a"\r\n', "GET"],
+  ] as const) {
+    const waiting: (() => void)[] = [];
+    await using world = await CacheWorld.start("");
+    const port = await world.proxy.listen((socket) => {
+      socket.on("data", (bytes: Buffer) => {
+        const text = bytes.toString();
+        if (text.startsWith("HEAD")) socket.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
+        else if (text.includes("If-None-Match")) socket.write('HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n');
+        else waiting.push(() => socket.write(answerOf("Cache-Control: max-age=60\r\n", "same")));
+      });
+    });
+    world.proxy.route(port);
+    await world.ask(lines, "/x", method);
+    const all = Array.from({ length: 3 }, () => world.ask());
+    await until(() => waiting.length > 0, "the first request");
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const count = waiting.length;
+    for (const one of waiting) one();
+    await Promise.all(all);
+    equal(count, 1, method);
+  }
+});

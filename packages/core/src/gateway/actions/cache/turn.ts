@@ -127,7 +127,8 @@ export class CacheTurn implements Coming {
     const why = this.#stale === undefined ? "fwd=uri-miss" : `fwd=stale; fwd-status=${head.status}`;
     this.#freshness = this.#mayKeep(head);
     if (this.#freshness === undefined) {
-      this.#state.cache.pass(this.#key, this.#times.monotonicMs());
+      // A head alone, or that it has not changed, says nothing of what others would get.
+      if (this.#head.method === "GET" && head.status !== 304) cache.pass(this.#key, this.#times.monotonicMs());
       this.#settle();
       return withStatus(head, why);
     }
