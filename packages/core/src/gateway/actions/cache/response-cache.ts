@@ -62,7 +62,7 @@ export class ResponseCache {
     const isSame = (one: Kept) =>
       one.vary.join() === kept.vary.join() && one.varied.every((value, at) => value === kept.varied[at]);
     const others = (this.#byKey.get(key) ?? []).filter((one) => !isSame(one));
-    this.#drop(key);
+    this.drop(key);
     if (sizeOf(key, kept) > this.#limits.maxCacheBytes) return;
     const all = [kept, ...others].slice(0, this.#limits.maxCacheVariants);
     this.#byKey.set(key, all);
@@ -73,25 +73,26 @@ export class ResponseCache {
     for (const one of all) this.#bytes += sizeOf(key, one);
     for (const oldest of this.#byKey.keys()) {
       if (this.#bytes <= this.#limits.maxCacheBytes && this.#count <= this.#limits.maxCacheEntries) return;
-      this.#drop(oldest);
+      this.drop(oldest);
     }
   }
 
   /** Those of a URI, `host/path` without its query. */
   evict(uri: string): void {
-    for (const key of this.#byUri.get(uri) ?? []) this.#drop(key);
+    for (const key of this.#byUri.get(uri) ?? []) this.drop(key);
   }
 
   /** Those of a route; of this path, or of all that begin so when it ends with `*`. Absent: all. */
   purge(route: string, path?: string): void {
-    for (const [key, all] of this.#byKey) if (all.some((kept) => isPurged(kept, route, path))) this.#drop(key);
+    for (const [key, all] of this.#byKey) if (all.some((kept) => isPurged(kept, route, path))) this.drop(key);
   }
 
   clear(): void {
-    for (const key of this.#byKey.keys()) this.#drop(key);
+    for (const key of this.#byKey.keys()) this.drop(key);
   }
 
-  #drop(key: string): void {
+  /** All of this key. */
+  drop(key: string): void {
     const all = this.#byKey.get(key);
     if (all === undefined) return;
     this.#byKey.delete(key);

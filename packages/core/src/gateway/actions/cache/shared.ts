@@ -67,6 +67,11 @@ export class SharedCache {
     this.kept.put(key, kept);
   }
 
+  /** It is not to be kept any more. */
+  forget(key: string): void {
+    this.kept.drop(key);
+  }
+
   /** Whether the caller is to ask, and to `settle` it; else `waiter` is called when somebody else has, unless it is `leave`d before. */
   lead(key: string, waiter: Waiter, nowMs: number): "leads" | "waits" | "alone" {
     const until = this.#passes.get(key);

@@ -1,5 +1,5 @@
 /** Whose answers are told apart, and which are not to be kept after all. */
-import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import { test } from "node:test";
 import { answerOf, CacheWorld } from "../../../testing/cache-world.ts";
 import { until } from "../../../testing/proxy-world.ts";
@@ -96,5 +96,22 @@ test("nobody stops others from waiting for one answer by asking for its head, or
     for (const one of waiting) one();
     await Promise.all(all);
     equal(count, 1, method);
+  }
+});
+
+test("304 that says that it is not to be kept, or depends on more, is believed", async () => {
+  const first = answerOf('Cache-Control: max-age=10\r\nETag: "a"\r\n', "same");
+  for (const [lines, asked] of [
+    ["Cache-Control: private\r\n", [undefined, '"a"', undefined]],
+    ["Cache-Control: max-age=60\r\nVary: Accept-Language\r\n", [undefined, '"a"', '"a"']],
+  ] as const) {
+    await using world = await CacheWorld.start(({ headers }) => {
+      return headers.get("if-none-match") === undefined ? first : `HTTP/1.1 304 Not Modified\r\n${lines}\r\n`;
+    });
+    await world.ask();
+    world.time.skewMs += 11_000;
+    await world.bodies("Accept-Language: de\r\n", "Accept-Language: en\r\n");
+    const questions = world.seen.map(({ headers }) => headers.get("if-none-match"));
+    deepEqual(questions, asked, lines);
   }
 });

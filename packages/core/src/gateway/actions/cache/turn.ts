@@ -162,10 +162,18 @@ export class CacheTurn implements Coming {
     const nowMs = this.#times.monotonicMs();
     const freshness = freshnessOf({ ...head, status: stale.status, lines }, this.#rule, this.#times.wallMs());
     const { ttlMs = 0, ageMs = 0 } = freshness ?? {};
-    const renewed = { ...stale, lines, madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs };
-    if (!this.isDoomed) this.#state.cache.keep(this.#key, renewed);
+    const depends = this.#dependsOn(lines);
+    const renewed = { ...stale, ...depends, lines, madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs };
+    if (freshness === undefined) this.#state.cache.forget(this.#key);
+    else if (!this.isDoomed) this.#state.cache.keep(this.#key, renewed);
     this.#settle();
     return keptAnswer(renewed, this.#head, nowMs, "fwd=stale; fwd-status=304");
+  }
+
+  /** On what of the request an answer with these lines depends. */
+  #dependsOn(lines: string): Pick<Kept, "vary" | "varied"> {
+    const vary = varyOf(lines);
+    return { vary, varied: vary.map((name) => headerValue(this.#sentLines, name)) };
   }
 
   take(bytes: Buffer): void {
@@ -186,10 +194,9 @@ export class CacheTurn implements Coming {
       const nowMs = this.#times.monotonicMs();
       const { ttlMs, ageMs } = freshness;
       const date = head.hasDate ? "" : `Date: ${new Date(this.#times.wallMs()).toUTCString()}\r\n`;
-      const vary = varyOf(head.lines);
       this.#state.cache.keep(this.#key, {
         ...{ route: this.route, uri: this.uri, status: head.status, lines: head.lines + date },
-        ...{ body: Buffer.concat(parts), vary, varied: vary.map((name) => headerValue(this.#sentLines, name)) },
+        ...{ body: Buffer.concat(parts), ...this.#dependsOn(head.lines) },
         ...{ madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs },
       });
     }
