@@ -3,6 +3,7 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { test } from "node:test";
 import { answerOf, CacheWorld } from "../../../testing/cache-world.ts";
 import { until } from "../../../testing/proxy-world.ts";
+import { ResponseCache } from "./response-cache.ts";
 
 test("what the route itself puts into requests tells answers apart, as the upstream sees it", async () => {
   const head = "Cache-Control: max-age=60\r\nVary: X-Client\r\n";
@@ -114,4 +115,24 @@ test("304 that says that it is not to be kept, or depends on more, is believed",
     const questions = world.seen.map(({ headers }) => headers.get("if-none-match"));
     deepEqual(questions, asked, lines);
   }
+});
+
+test("what is kept holds no more memory than it has bytes", async () => {
+  const kept: ArrayBufferLike[] = [];
+  const { put } = ResponseCache.prototype;
+  try {
+    ResponseCache.prototype.put = function (key, one) {
+      kept.push(one.body.buffer);
+      put.call(this, key, one);
+    };
+    await using world = await CacheWorld.start("Cache-Control: max-age=60\r\n");
+    equal((await world.ask()).body, "body 1");
+    match((await world.ask()).status, /hit/);
+  } finally {
+    ResponseCache.prototype.put = put;
+  }
+  deepEqual(
+    kept.map(({ byteLength }) => byteLength),
+    [6],
+  );
 });

@@ -196,7 +196,7 @@ export class CacheTurn implements Coming {
       const date = head.hasDate ? "" : `Date: ${new Date(this.#times.wallMs()).toUTCString()}\r\n`;
       this.#state.cache.keep(this.#key, {
         ...{ route: this.route, uri: this.uri, status: head.status, lines: head.lines + date },
-        ...{ body: Buffer.concat(parts), ...this.#dependsOn(head.lines) },
+        ...{ body: joined(parts, this.#bytes), ...this.#dependsOn(head.lines) },
         ...{ madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs },
       });
     }
@@ -224,6 +224,14 @@ export class CacheTurn implements Coming {
     this.#isWaiting = false;
     this.#leaveOff();
   }
+}
+
+/** In memory of its own: a few bytes of a pool would hold all of it for as long as they are kept. */
+function joined(parts: readonly Buffer[], bytes: number): Buffer {
+  const all = Buffer.allocUnsafeSlow(bytes);
+  let at = 0;
+  for (const part of parts) at += part.copy(all, at);
+  return all;
 }
 
 /** Names in lower case. */
