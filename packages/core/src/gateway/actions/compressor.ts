@@ -73,8 +73,12 @@ export class Compressor implements AnswerFilter {
   }
 
   take(buffer: Buffer, from: number, to: number): void {
+    this.give(Buffer.from(buffer.subarray(from, to)));
+  }
+
+  give(bytes: Buffer): void {
     this.#isDirty = true;
-    this.#stream.write(Buffer.from(buffer.subarray(from, to)));
+    this.#stream.write(bytes);
   }
 
   flush(): void {

@@ -5,6 +5,8 @@ export interface AnswerFilter {
   readonly isBlocked: boolean;
   /** Bytes of the body; the buffer is used again. */
   take(buffer: Buffer, from: number, to: number): void;
+  /** The same of bytes that stay as they are: they may be many, and are not copied. */
+  give(bytes: Buffer): void;
   /** No more of the body comes now. */
   flush(): void;
   /** All of the body was given; `onFilterEnd` follows when all of it has come out. `trailers` are header lines. */

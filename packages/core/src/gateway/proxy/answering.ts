@@ -150,10 +150,14 @@ export abstract class Answering {
   protected answerWhole({ head, body }: RouteAnswer): void {
     this.phase = "answer";
     this.#sendActed(head, true);
-    if (!this.isHeadRequest && body.length > 0) this.onBody(body, 0, body.length);
     const filter = this.acting?.filter;
-    if (filter === undefined) this.endAnswer("");
-    else filter.end("");
+    if (filter !== undefined) {
+      if (body.length > 0) filter.give(body);
+      filter.end("");
+      return;
+    }
+    if (!this.isHeadRequest && body.length > 0) this.client.sendBody(body, 0, body.length);
+    this.endAnswer("");
   }
 
   onFilterDrain(): void {

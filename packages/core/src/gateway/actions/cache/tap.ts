@@ -19,10 +19,13 @@ export class Tap implements AnswerFilter {
   }
 
   take(buffer: Buffer, from: number, to: number): void {
-    const bytes = Buffer.from(buffer.subarray(from, to));
+    this.give(Buffer.from(buffer.subarray(from, to)));
+  }
+
+  give(bytes: Buffer): void {
     this.#keeper.take(bytes);
     if (this.#next === undefined) this.#host.onFiltered(bytes);
-    else this.#next.take(bytes, 0, bytes.length);
+    else this.#next.give(bytes);
   }
 
   flush(): void {
@@ -67,11 +70,13 @@ export class Replay implements AnswerFilter {
 
   take(): void {}
 
+  give(): void {}
+
   flush(): void {}
 
   end(): void {
     if (this.#next !== undefined) {
-      this.#next.take(this.#body, 0, this.#body.length);
+      this.#next.give(this.#body);
       this.#next.end("");
       return;
     }
