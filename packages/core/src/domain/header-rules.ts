@@ -33,7 +33,8 @@ const FRAMING: ReadonlySet<string> = new Set([
 
 /** @throws `invalid` when a route may not set, add or remove it. `field`: where it was said. */
 export function assertHeaderName(name: string, field: string): void {
-  const lower = name.toLowerCase();
+  // Programs behind a CGI-like interface take an underscore for a hyphen.
+  const lower = name.toLowerCase().replaceAll("_", "-");
   const refuse = (why: string, hint?: string) =>
     new SkerryError("invalid", `A route cannot say the header ${JSON.stringify(name.slice(0, 80))}: ${why}.`, {
       hint: hint ?? "Leave it out.",

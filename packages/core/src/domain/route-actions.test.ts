@@ -77,6 +77,8 @@ describe("fixed answers", () => {
       ["Connection", /tells messages/],
       ["Host", /tells messages/],
       ["X-Forwarded-For", /gateway says it/],
+      ["X_Forwarded_For", /gateway says it/],
+      ["Content_Length", /tells messages/],
       ["X-Request-Id", /gateway says it/],
       ["a b", /letters/],
       ["X:\r\ny", /letters/],
