@@ -103,7 +103,15 @@ export class Outbox {
     for (const stream of awake) {
       stream.isAwake = false;
       stream.emit();
+      if (this.#blocked.has(stream)) this.#tellWhenGone(stream);
     }
+  }
+
+  /** What was too much for one turn may go in it: no window opens then that would say so. */
+  #tellWhenGone(stream: Http2Stream): void {
+    if (stream.isOver || stream.isBlocked) return;
+    if (!stream.waitsForWindow) this.#blocked.delete(stream);
+    stream.owner.onDrain();
   }
 
   #serveBlocked(): void {
