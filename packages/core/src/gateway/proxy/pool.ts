@@ -44,6 +44,7 @@ export class BackendPool implements Home, SharedHome {
   /** The address that took a connection last: it is tried first. */
   #lastGood: string | undefined;
   #waiting: ConnectionTaker[] = [];
+  #isClosed = false;
 
   readonly #onDial: (pool: BackendPool) => void;
 
@@ -154,7 +155,9 @@ export class BackendPool implements Home, SharedHome {
     if (isIdleTooLong || nowMs - connection.createdMs >= upstreamAgeMs) connection.retire();
   }
 
+  /** For good: what is being connected ends as soon as it is there. */
   close(): void {
+    this.#isClosed = true;
     for (const connection of [...this.#open, ...this.#shared]) connection.wire.destroy();
   }
 
@@ -185,7 +188,8 @@ export class BackendPool implements Home, SharedHome {
     this.#connect(taker.isUpgrade && this.#isShared).then(
       (connection) => {
         this.#dialing--;
-        if (connection instanceof H2Upstream) {
+        if (this.#isClosed) connection.wire.destroy();
+        else if (connection instanceof H2Upstream) {
           this.#isShared = true;
           if (!taker.isGone) this.#giveStream(connection, taker);
           this.onRoom(connection);
