@@ -13,7 +13,7 @@ const SLOTS = 10;
 const MAX_DOUBLINGS = 20;
 
 export class Breaker {
-  rules: BreakerRules;
+  #rules: BreakerRules;
   #isOpen = false;
   #untilMs = 0;
   /** Times that it has opened since it was closed. */
@@ -29,7 +29,21 @@ export class Breaker {
   #slot = 0;
 
   constructor(rules: BreakerRules) {
-    this.rules = rules;
+    this.#rules = rules;
+  }
+
+  get rules(): BreakerRules {
+    return this.#rules;
+  }
+
+  set rules(rules: BreakerRules) {
+    const isAnotherWindow = rules.windowMs !== this.#rules.windowMs;
+    this.#rules = rules;
+    if (!isAnotherWindow) return;
+    // Slots of another length have other numbers.
+    this.#slot = 0;
+    this.#good.fill(0);
+    this.#bad.fill(0);
   }
 
   stateAt(nowMs: number): BreakerState {

@@ -144,3 +144,14 @@ test("another rule changes nothing of what is known; without one nothing is", ()
   state.backend("0", "place", undefined, 50);
   equal(first?.isEligible(50), true);
 });
+
+test("a breaker whose window has become longer forgets as before", () => {
+  const breaker = new Breaker({ ...RULES, failures: 100 });
+  let nowMs = 10_000_000;
+  for (let at = 0; at < 10; at++) breaker.succeed(nowMs);
+  breaker.rules = { ...RULES, failures: 100, windowMs: 10_000 };
+  for (let at = 0; at < 9; at++) breaker.fail(nowMs);
+  nowMs += 60_000;
+  for (let at = 0; at < 8; at++) breaker.fail(nowMs);
+  equal(breaker.stateAt(nowMs), "closed");
+});
