@@ -78,6 +78,8 @@ export class Http2Stream {
   #stopsPeer = false;
   #isEndSent = false;
   readonly #held = new HeldBytes();
+  #isGiving = false;
+  #resumedMeanwhile = false;
   #heldTrailers: FieldBlock | undefined;
   #isEndTold = false;
   /** Bytes of the body that must still come; below 0: any number. */
@@ -289,10 +291,23 @@ export class Http2Stream {
   /** Gives what is held to the owner again. */
   resume(): void {
     if (this.isOver || this.#held.count === 0) return;
-    const count = this.#held.give(this.owner);
+    this.#resumedMeanwhile = this.#isGiving;
+    if (this.#isGiving) return;
+    const count = this.#give();
     if (this.isOver) return;
     if (count > 0) this.#host.giveBack(this, count);
     if (this.#held.count === 0 && this.hasPeerEnded) this.#tellEnd();
+  }
+
+  #give(): number {
+    let count = 0;
+    this.#isGiving = true;
+    do {
+      this.#resumedMeanwhile = false;
+      count += this.#held.give(this.owner);
+    } while (this.#resumedMeanwhile && !this.isOver && this.#held.count > 0);
+    this.#isGiving = false;
+    return count;
   }
 
   #tellEnd(): void {
