@@ -96,3 +96,18 @@ test("what is written soon goes without anything behind it, and before the end o
   wire.destroy();
   equal((await allOf(peer)).toString(), "two");
 });
+
+for (const [what, data] of [
+  ["text", "text"],
+  ["bytes", Buffer.from("bytes")],
+] as const) {
+  test(`a write of ${what} that fails blocks a wire that is still read`, async () => {
+    const { wire, peer } = await pair();
+    wire.owner = { ...wire.owner, readsAfterFailedWrite: true };
+    if (peer.connecting) await once(peer, "connect");
+    peer.resetAndDestroy();
+    wire.write(data);
+    deepEqual([wire.isDestroyed, wire.isBlocked], [false, true]);
+    wire.destroy();
+  });
+}

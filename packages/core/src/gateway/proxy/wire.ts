@@ -262,6 +262,7 @@ export class Wire {
     if (this.socket.destroyed) return;
     const taken = writeNow(handle, parts);
     if (taken < 0) {
+      this.#isWriting = true;
       this.#isInWrite = true;
       this.#onWritten(FAILED);
       this.#isInWrite = false;
