@@ -185,7 +185,8 @@ export class BackendPool implements Home, SharedHome {
   #dial(taker: ConnectionTaker): void {
     this.#onDial(this);
     this.#dialing++;
-    this.#connect(taker.isUpgrade && this.#isShared).then(
+    const needsHttp1 = taker.isUpgrade && this.#isShared;
+    this.#connect(needsHttp1).then(
       (connection) => {
         this.#dialing--;
         if (this.#isClosed) connection.wire.destroy();
@@ -193,8 +194,11 @@ export class BackendPool implements Home, SharedHome {
           this.#isShared = true;
           if (!taker.isGone) this.#giveStream(connection, taker);
           this.onRoom(connection);
-        } else if (taker.isGone) this.release(connection);
-        else taker.onConnection(connection);
+        } else {
+          if (!needsHttp1) this.#speaksHttp1();
+          if (taker.isGone) this.release(connection);
+          else taker.onConnection(connection);
+        }
       },
       (error: unknown) => {
         this.#dialing--;
@@ -204,6 +208,13 @@ export class BackendPool implements Home, SharedHome {
         this.#serveWaiting();
       },
     );
+  }
+
+  /** Those that waited for a connection that they could share need their own. */
+  #speaksHttp1(): void {
+    if (!this.#isShared) return;
+    this.#isShared = false;
+    while (this.#waiting.length > 0 && this.#count < this.#context.limits.maxUpstreamConnections) this.#serveWaiting();
   }
 
   /** When the taker goes away meanwhile, the connection is there for the next. */
