@@ -4,7 +4,6 @@
  */
 import { CLIENT_LIMITS } from "./limits-clients.ts";
 import { COMPUTE_LIMITS } from "./limits-compute.ts";
-import { DELIVERY_LIMITS } from "./limits-delivery.ts";
 import { GATEWAY_LIMITS } from "./limits-gateway.ts";
 import { TRAFFIC_LIMITS } from "./limits-traffic.ts";
 import { GiB, hour, KiB, MiB, minute, second } from "./units.ts";
@@ -14,7 +13,6 @@ export const LIMITS = {
   ...COMPUTE_LIMITS,
   ...GATEWAY_LIMITS,
   ...TRAFFIC_LIMITS,
-  ...DELIVERY_LIMITS,
   name: {
     /** Longest resource name, in characters (a DNS label). */
     maxLength: 63,
