@@ -103,6 +103,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   }
 
   leave(): void {
+    this.wire.flush(); // it may not find room
     if (this.isIdle) this.wire.destroy();
     else this.#exchange?.tunnel?.leave();
   }
@@ -247,6 +248,8 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
   }
 
   sendBody(buffer: Buffer, from: number, to: number): void {
+    // An empty chunk would be the body's end.
+    if (from === to) return;
     const { wire } = this;
     const head = this.#answerHead;
     this.#answerHead = undefined;

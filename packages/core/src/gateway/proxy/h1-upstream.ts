@@ -77,6 +77,8 @@ export class UpstreamConnection implements WireOwner, UpstreamSide {
       this.wire.write(bytes);
       return;
     }
+    // An empty chunk would be the body's end.
+    if (bytes.length === 0) return;
     this.wire.cork();
     this.wire.writeBoth(`${bytes.length.toString(16)}\r\n`, bytes);
     this.wire.write("\r\n");
