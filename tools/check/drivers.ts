@@ -32,7 +32,7 @@ export const DRIVERS: readonly Driver[] = [
   },
   {
     path: `${CORE}/gateway/proxy/socket-check.ts`,
-    may: ["node:net"],
+    may: ["node:net", "node:tls"],
     reason: "looks whether Node's own sockets are as the data path knows them",
   },
   {
@@ -41,15 +41,10 @@ export const DRIVERS: readonly Driver[] = [
     reason: "the gateway's workers resolve the names of upstreams themselves, in threads of the system's resolver",
   },
   {
-    path: `${CORE}/gateway/proxy/adopt.ts`,
-    may: ["node:net"],
-    reason: "the same: it moves an accepted connection to a socket that reads into a buffer of ours",
-  },
-  {
     path: `${CORE}/gateway/proxy/stream-handle.ts`,
     may: ["node:fs", "process"],
     reason:
-      "plain sockets are read and written without what is wrapped around them: Node's stream handles, and their descriptors",
+      "sockets are read and written without what is wrapped around them: Node's stream handles, and their descriptors",
   },
   {
     path: `${CORE}/gateway/http2/flusher.ts`,

@@ -1,5 +1,5 @@
 /** Opens connections to upstreams: resolves, checks every address, connects to one that was checked. */
-import { createConnection, isIP, type OnReadOpts, type Socket } from "node:net";
+import { createConnection, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { isGuardedAddress } from "../../domain/addresses.ts";
 import { SkerryError } from "../../domain/errors.ts";
@@ -24,16 +24,10 @@ export async function addressesOf(backend: Backend, reach: Reach, context: Conte
 }
 
 /** The socket, not yet connected. `address` comes from `addressesOf`: nothing is resolved again. */
-export function openSocket(
-  backend: Backend,
-  address: string,
-  options: ProxyOptions,
-  onread: OnReadOpts,
-  alpn: readonly string[],
-): Socket {
-  if (backend.kind === "unix") return createConnection({ path: address, allowHalfOpen: true, onread });
+export function openSocket(backend: Backend, address: string, options: ProxyOptions, alpn: readonly string[]): Socket {
+  if (backend.kind === "unix") return createConnection({ path: address, allowHalfOpen: true });
   const { port } = backend;
-  if (!backend.tls) return createConnection({ host: address, port, allowHalfOpen: true, noDelay: true, onread });
+  if (!backend.tls) return createConnection({ host: address, port, allowHalfOpen: true, noDelay: true });
   return openTls(backend, address, options, alpn);
 }
 

@@ -8,7 +8,6 @@ import { CHUNKED, parseRequestHead } from "../http1/request-head.ts";
 import { type ResponseHead, UNTIL_CLOSE } from "../http1/response-head.ts";
 import { PREFACE } from "../http2/protocol.ts";
 import { MISDIRECTED, type Peer } from "../tls/peer.ts";
-import { adopt } from "./adopt.ts";
 import type { Context } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { type AnswerFacts, chunkOf, forwardedLines, interimHead, lastChunk, ownAnswer, responseHead } from "./heads.ts";
@@ -68,12 +67,7 @@ export class ClientConnection implements WireOwner, ClientSide, ProxyClient {
     this.peer = peer;
     this.#reader = new HeadReader(context.limits);
     this.#body = new BodyReader(context.limits);
-    this.wire = new Wire(
-      this,
-      () => context.readBuffer,
-      (onread) => adopt(socket, onread),
-      context.flusher,
-    );
+    this.wire = new Wire(this, () => context.readBuffer, socket, context.flusher);
     this.setDeadline(context.limits.clientHeadMs);
   }
 

@@ -246,7 +246,7 @@ export class BackendPool implements Home, SharedHome {
     const wire = new Wire(
       connection,
       () => reader.nextBuffer(),
-      (onread) => openSocket(this.#backend, address, options, onread, alpn),
+      openSocket(this.#backend, address, options, alpn),
       this.#context.flusher,
     );
     connection.wire = wire;

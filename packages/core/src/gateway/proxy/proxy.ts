@@ -121,12 +121,7 @@ class SocketPath implements DataPath {
 
   #client(socket: Socket | TLSSocket, peer: Peer): ProxyClient {
     if (peer.protocol === "HTTP/2") {
-      const take = (owner: WireOwner): Wire =>
-        new Wire(
-          owner,
-          () => this.#context.readBuffer,
-          () => socket,
-        );
+      const take = (owner: WireOwner): Wire => new Wire(owner, () => this.#context.readBuffer, socket);
       return new H2Client(this.#context, this.#pools, take, peer, this.#onGone);
     }
     return new ClientConnection(this.#context, this.#pools, socket, peer, this.#onGone, (first) => {

@@ -1,10 +1,10 @@
 /**
- * Whether this Node's sockets are as `adopt.ts` and `wire.ts` know them: both go past what Node promises. Looked at by doing
+ * Whether this Node's sockets are as `wire.ts` and `stream-handle.ts` know them: they go past what Node promises. Looked at by doing
  * it, at each start: another Node fails at once and says why, instead of serving garbage.
  */
-import { createConnection, createServer, type OnReadOpts, type Socket } from "node:net";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { SkerryError } from "../../domain/errors.ts";
-import { adopt } from "./adopt.ts";
 import { Wire, type WireOwner } from "./wire.ts";
 
 const SAID = "said";
@@ -16,13 +16,9 @@ class Echo implements WireOwner {
   readonly readsAfterFailedWrite = false;
   readonly wire: Wire;
 
-  constructor(socket: Socket, move: typeof adopt) {
+  constructor(socket: Socket) {
     const buffer = Buffer.allocUnsafeSlow(1024);
-    this.wire = new Wire(
-      this,
-      () => buffer,
-      (onread: OnReadOpts) => move(socket, onread),
-    );
+    this.wire = new Wire(this, () => buffer, socket);
   }
 
   onBytes(buffer: Buffer, from: number, to: number): number {
@@ -44,41 +40,80 @@ class Echo implements WireOwner {
   }
 }
 
-/** @throws `unsupported/version`. `move`: for tests. */
-export async function checkSockets(move = adopt): Promise<void> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true });
+interface Kind {
+  readonly name: string;
+  listen(onSocket: (socket: Socket) => void): Server;
+  connect(port: number): Socket;
+}
+
+/** TLS without a certificate: both know a key. */
+const PSK = { ciphers: "PSK-AES128-GCM-SHA256", maxVersion: "TLSv1.2" } as const;
+const KEY = Buffer.alloc(16, "k");
+const AT_HOME = { host: "127.0.0.1", timeout: LATE_MS };
+const KINDS: readonly Kind[] = [
+  {
+    name: "sockets",
+    listen: (onSocket) => createServer({ allowHalfOpen: true, noDelay: true }, onSocket),
+    connect: (port) => createConnection({ ...AT_HOME, port }),
+  },
+  {
+    name: "TLS sockets",
+    listen: (onSocket) =>
+      createTlsServer({ ...PSK, pskCallback: () => KEY }, onSocket).on("tlsClientError", (_error, socket) => {
+        socket.destroy();
+      }),
+    connect: (port) => {
+      const checkServerIdentity = (): undefined => undefined;
+      const pskCallback = () => ({ psk: KEY, identity: "check" });
+      return connectTls({ ...AT_HOME, ...PSK, port, pskCallback, checkServerIdentity });
+    },
+  },
+];
+
+/** @throws `unsupported/version`. `change`: for tests. */
+export async function checkSockets(change = (socket: Socket): Socket => socket): Promise<void> {
+  for (const kind of KINDS) await checkKind(kind, change);
+}
+
+async function checkKind(kind: Kind, change: (socket: Socket) => Socket): Promise<void> {
+  let server: Server | undefined;
   let client: Socket | undefined;
   try {
     const heard = await new Promise<string>((resolve, reject) => {
-      server.on("error", reject);
-      server.on("connection", (socket) => {
+      const listening = kind.listen((socket) => {
         socket.on("error", reject);
-        new Echo(socket, move);
+        new Echo(change(socket));
       });
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address();
+      server = listening;
+      listening.on("error", reject);
+      listening.listen(0, "127.0.0.1", () => {
+        const address = listening.address();
         const port = typeof address === "object" && address !== null ? address.port : 0;
-        let text = "";
-        client = createConnection({ host: "127.0.0.1", port, timeout: LATE_MS });
-        client.on("error", reject);
-        client.on("timeout", () => resolve(`${text} and no end`));
-        client.on("data", (bytes: Buffer) => {
-          text += bytes.toString("latin1");
-        });
-        client.on("end", () => resolve(text));
-        client.end(SAID);
+        client = kind.connect(port);
+        hear(client, resolve, reject);
       });
     });
-    if (heard === HEARD) return;
-    throw new Error(`"${heard}" came instead of "${HEARD}"`);
+    if (heard !== HEARD) throw new Error(`"${heard}" came instead of "${HEARD}"`);
   } catch (cause) {
     const version = process.versions.node;
-    throw new SkerryError("unsupported/version", `The gateway does not know the sockets of this Node (${version}).`, {
+    const message = `The gateway does not know the ${kind.name} of this Node (${version}).`;
+    throw new SkerryError("unsupported/version", message, {
       cause,
       hint: "Run it with the version that comes with it: npm ci brings it.",
     });
   } finally {
     client?.destroy();
-    server.close();
+    server?.close();
   }
+}
+
+function hear(client: Socket, onText: (text: string) => void, onError: (error: Error) => void): void {
+  let text = "";
+  client.on("error", onError);
+  client.on("timeout", () => onText(`${text} and no end`));
+  client.on("data", (bytes: Buffer) => {
+    text += bytes.toString("latin1");
+  });
+  client.on("end", () => onText(text));
+  client.end(SAID);
 }

@@ -5,7 +5,6 @@ import { type AddressInfo, createConnection, createServer, type Server, type Soc
 import { after, before, test } from "node:test";
 import { untilStill } from "../../testing/proxy-world.ts";
 import { Flusher } from "../http2/flusher.ts";
-import { adopt } from "./adopt.ts";
 import { Wire, type WireOwner } from "./wire.ts";
 
 /** More than the kernel takes at once. */
@@ -27,12 +26,7 @@ async function pair(): Promise<{ wire: Wire; peer: Socket }> {
     ...{ onEnd: () => undefined, onDrain: () => undefined, onClose: () => undefined },
   };
   const buffer = Buffer.alloc(1024);
-  const wire = new Wire(
-    owner,
-    () => buffer,
-    (onread) => adopt(socket, onread),
-    new Flusher(),
-  );
+  const wire = new Wire(owner, () => buffer, socket, new Flusher());
   return { wire, peer };
 }
 

@@ -1,12 +1,12 @@
 /**
- * A socket on the data path. Reads and writes go past Node's streams: those of a plain socket straight from and to its
- * handle, into a recycled buffer; those of TLS through an overridden `push` and `_write`. One call per message where possible.
+ * A socket on the data path. Reads and writes go past Node's streams, straight from and to the socket's handle, into a
+ * recycled buffer; through an overridden `push` and `_write` where there is no such handle. One call per message where possible.
  * What was not taken, or comes while reading is paused, is held: at most what one read of the kernel's buffer gave.
  */
-import type { OnReadOpts, Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Flusher } from "../http2/flusher.ts";
 import { freeRest, keepRest } from "./rests.ts";
-import { bytesRead, handleOf, type StreamHandle, writeNow, writeTo } from "./stream-handle.ts";
+import { bytesRead, handleOf, type StreamHandle, writeEncrypted, writeNow, writeTo } from "./stream-handle.ts";
 
 export interface WireOwner {
   /**
@@ -66,7 +66,7 @@ export class Wire {
   readonly #isEncrypted: boolean;
   /** What a pending write reads. */
   #rest: Buffer | undefined;
-  /** Of a plain socket that is connected. */
+  /** Of a socket that is connected, with TLS when that is done. */
   #handle: StreamHandle | undefined;
   readonly #nextBuffer: () => Buffer;
   /** What the handle reads into. */
@@ -76,26 +76,18 @@ export class Wire {
 
   readonly #flusher: Flusher | undefined;
 
-  /**
-   * `make` opens the socket; when it uses `onread`, `nextBuffer` gives the buffer for the next read. Without a flusher
-   * nothing waits for the end of a turn.
-   */
-  constructor(owner: WireOwner, nextBuffer: () => Buffer, make: (onread: OnReadOpts) => Socket, flusher?: Flusher) {
+  /** `nextBuffer` gives the buffer for the next read. Without a flusher nothing waits for the end of a turn. */
+  constructor(owner: WireOwner, nextBuffer: () => Buffer, socket: Socket, flusher?: Flusher) {
     this.#flusher = flusher;
     this.owner = owner;
     this.#nextBuffer = nextBuffer;
-    this.socket = make({
-      buffer: () => {
-        this.#buffer = nextBuffer();
-        return this.#buffer;
-      },
-      callback: (count, buffer) => this.#deliver(buffer as Buffer, count, true),
-    });
+    this.socket = socket;
     this.#isEncrypted = "encrypted" in this.socket;
     this.socket.push = (chunk: Buffer | null): boolean => this.#push(chunk);
     this.socket.on("error", nothing);
     this.socket.once("close", () => this.owner.onClose());
-    if (this.socket.connecting) this.socket.once("connect", () => this.#takeHandle());
+    if (this.socket.connecting)
+      this.socket.once(this.#isEncrypted ? "secureConnect" : "connect", () => this.#takeHandle());
     else this.#takeHandle();
     const early = this.socket.readableLength > 0 ? (this.socket.read() as Buffer | null) : null;
     if (early !== null) process.nextTick(() => this.#push(early));
@@ -215,8 +207,10 @@ export class Wire {
 
   #takeHandle(): void {
     const handle = handleOf(this.socket);
-    if (handle === undefined || this.#buffer === undefined) return;
+    if (handle === undefined) return;
     this.#handle = handle;
+    this.#buffer = this.#nextBuffer();
+    handle.useUserBuffer(this.#buffer);
     const { onread } = handle;
     handle.onread = (bytes) => {
       const count = bytesRead();
@@ -241,19 +235,23 @@ export class Wire {
 
   #start(data: string | Buffer): void {
     const handle = this.#handle;
-    if (handle !== undefined && typeof data === "string") this.#startHandle(handle, data);
-    else if (handle !== undefined) this.#startBytes(handle, [data as Buffer]);
-    else {
-      this.#isWriting = true;
-      this.#isInWrite = true;
-      this.socket._write(this.#own(data), typeof data === "string" ? "latin1" : BYTES, this.#written);
-      this.#isInWrite = false;
-    }
+    if (handle === undefined) this.#startSocket(data);
+    else if (this.#isEncrypted) this.#startEncrypted(handle, [data]);
+    else if (typeof data === "string") this.#startHandle(handle, data);
+    else this.#startBytes(handle, [data]);
   }
 
-  /** TLS has made other bytes of them when it returns. */
-  #own(data: string | Buffer): string | Buffer {
-    return typeof data === "string" || this.#isEncrypted ? data : Buffer.from(data);
+  #startSocket(data: string | Buffer): void {
+    this.#isWriting = true;
+    this.#isInWrite = true;
+    const isText = typeof data === "string";
+    this.socket._write(isText ? data : Buffer.from(data), isText ? "latin1" : BYTES, this.#written);
+    this.#isInWrite = false;
+  }
+
+  #startEncrypted(handle: StreamHandle, parts: readonly (string | Buffer)[]): void {
+    if (this.socket.destroyed) return;
+    this.#onStarted(writeEncrypted(handle, parts, this.#completed));
   }
 
   /** What the kernel does not take at once is copied: the buffer that it came in is used again. */
@@ -281,7 +279,11 @@ export class Wire {
 
   #startHandle(handle: StreamHandle, data: string | Buffer): void {
     if (this.socket.destroyed) return;
-    const left = writeTo(handle, data, this.#completed);
+    this.#onStarted(writeTo(handle, data, this.#completed));
+  }
+
+  /** `left`: as `writeTo` gives it. */
+  #onStarted(left: number): void {
     if (left === 0) return;
     this.#isWriting = true;
     if (left > 0) return;
@@ -298,18 +300,10 @@ export class Wire {
   }
 
   #startAll(parts: readonly (string | Buffer)[]): void {
-    if (this.#handle !== undefined) {
-      this.#startBytes(this.#handle, parts);
-      return;
-    }
-    const chunks = parts.map((data) => ({
-      chunk: this.#own(data),
-      encoding: typeof data === "string" ? ("latin1" as const) : BYTES,
-    }));
-    this.#isWriting = true;
-    this.#isInWrite = true;
-    this.socket._writev?.(chunks, this.#written);
-    this.#isInWrite = false;
+    const handle = this.#handle;
+    if (handle === undefined) this.#startSocket(joined(parts));
+    else if (this.#isEncrypted) this.#startEncrypted(handle, parts);
+    else this.#startBytes(handle, parts);
   }
 
   #onWritten(error?: Error | null): void {
