@@ -19,17 +19,18 @@ import {
 import { LIMITS } from "../domain/limits.ts";
 import { listenerRouteName, parseListener, portOfListener } from "../domain/listeners.ts";
 import type { Clock, Random } from "../domain/ports.ts";
-import { assertName, CLOUD, newMeta, type Resource, resourceKey, touchMeta } from "../domain/resource.ts";
+import { assertName, newMeta, resourceKey, touchMeta } from "../domain/resource.ts";
 import { type RouteActions, withActions } from "../domain/route-actions.ts";
 import { checkDelivery, type DeliveryChange, withDelivery } from "../domain/route-delivery.ts";
 import type { RouteMatch } from "../domain/route-match.ts";
 import { withPrevious } from "../domain/route-switch.ts";
-import type { Compare, Entry, Json, Op, Store } from "../domain/store.ts";
+import type { Compare, Entry, Op, Store } from "../domain/store.ts";
 import { Turns } from "../domain/turns.ts";
 import { assertTagsFit, canonicalTags } from "../domain/upstreams.ts";
 import { assertActionsFit } from "./actions/fit.ts";
 import { expectLists } from "./guard/lists-service.ts";
 import { claimPort, releasePort } from "./port-claims.ts";
+import { expectProject, hasChanged, put } from "./project-resources.ts";
 import { type GuardParts, withGuards } from "./route-guards.ts";
 import { placeKey } from "./route-place-key.ts";
 import { busy, hostTaken, nameTaken } from "./route-refusals.ts";
@@ -150,10 +151,7 @@ export class RouteService {
     const key = resourceKey("route", project, name);
     const place = placeKey(route.spec);
     for (let attempt = 0; attempt < LIMITS.gateway.maxTransactionAttempts; attempt++) {
-      const owner = await this.#store.get(resourceKey("project", CLOUD, input.projectName));
-      if (owner === undefined || !takesResources(owner, project)) {
-        throw new SkerryError("not_found", `There is no project ${input.projectName}, or it is being deleted.`);
-      }
+      const owner = await expectProject(this.#store, input.projectName, project);
       // The place first: another name would not help.
       if ((await this.#store.get(place)) !== undefined) await this.#refusePlace(route);
       if ((await this.#store.get(key)) !== undefined) throw nameTaken(name);
@@ -170,7 +168,7 @@ export class RouteService {
           ...[...port.compare, ...lists],
         ],
         then: [
-          put(key, route, meta.labels),
+          put(key, route),
           { op: "put", key: place, value: { uid: meta.uid, project, name } },
           ...claim.then,
           ...port.then,
@@ -193,11 +191,7 @@ export class RouteService {
     const delivery = checkDelivery(change.delivery ?? {});
     for (let attempt = 0; attempt < LIMITS.gateway.maxTransactionAttempts; attempt++) {
       const { route, revision } = await this.#expect(project, name);
-      if (change.revision !== undefined && change.revision !== revision) {
-        throw new SkerryError("conflict/precondition", `The route ${name} has changed since you read it.`, {
-          hint: "Read it again, and decide anew.",
-        });
-      }
+      if (change.revision !== undefined && change.revision !== revision) throw hasChanged("route", name);
       const delivered = withDelivery(withTls(nextSpec(route.spec, change), clientTls, upstreamTls), delivery);
       const next: Route = {
         ...route,
@@ -213,7 +207,7 @@ export class RouteService {
       const lists = await expectLists(this.#store, project, change.guards?.access ? next.spec.access : undefined);
       const result = await this.#store.transact({
         compare: [{ key, modRevision: revision }, ...move.compare, ...others.compare, ...lists],
-        then: [put(key, next, next.meta.labels), ...move.then, ...others.then],
+        then: [put(key, next), ...move.then, ...others.then],
       });
       if (result.succeeded) return { route: next, revision: result.revision };
     }
@@ -332,10 +326,6 @@ export function toRoute(entry: Entry): RouteEntry {
   return { route: entry.value as unknown as Route, revision: entry.modRevision };
 }
 
-function put(key: string, route: Route, labels: Readonly<Record<string, string>>): Op {
-  return { op: "put", key, value: route as unknown as Json, labels };
-}
-
 interface WithPattern {
   readonly match?: RouteMatch | undefined;
   readonly rewrite?: RouteActions["rewrite"] | undefined;
@@ -384,9 +374,4 @@ function claimKey(name: string): string {
 
 function unchanged(entry: Entry | undefined, name: string): Compare {
   return { key: claimKey(name), modRevision: entry?.modRevision ?? 0 };
-}
-
-function takesResources(entry: Entry, uid: string): boolean {
-  const { meta } = entry.value as unknown as Resource<unknown>;
-  return meta.uid === uid && meta.deletingSince === undefined;
 }
