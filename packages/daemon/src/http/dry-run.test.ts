@@ -25,7 +25,7 @@ import { startTestCluster, type TestCluster } from "../testing/test-cluster.ts";
 interface Case {
   readonly route: Route;
   readonly params?: object;
-  readonly query?: object;
+  readonly query: object;
   readonly body?: object;
 }
 
@@ -33,236 +33,109 @@ const TLS_FOLDER = join(import.meta.dirname, "../../../../fixtures/gateway/tls")
 const CERTIFICATE = readFileSync(join(TLS_FOLDER, "certificate.pem"), "utf8");
 const KEY = readFileSync(join(TLS_FOLDER, "key.pem"), "utf8");
 
-/** Each route that has a dry run: a call that works for the admin, and what a member gets who asks for the same. */
+type Asked = readonly [route: Route, name: string | undefined, body?: object];
+
+function asCase([route, name, body]: Asked, query: object): Case {
+  return { route, query, ...(name === undefined ? {} : { params: { name } }), ...(body === undefined ? {} : { body }) };
+}
+
+/** A call that works for the admin, and what a member gets who asks for the same. */
+const works = (member: string, ...asked: Asked) => ({ ...asCase(asked, {}), member });
+/** The same of a thing in the admin's project, which a member does not see. */
+const worksThere = (...asked: Asked) => ({ ...asCase(asked, { project: "admin" }), member: "not_found" });
+
+const TLS = { certificate: CERTIFICATE, key: KEY };
+const backend = (name: string, to: string) => ({ backends: [{ name, to }] });
+
+/** Each route that has a dry run. */
 const CALLS: readonly (Case & { readonly member: string })[] = [
-  { route: bucketRoutes.create as Route, body: { name: "fresh", project: "admin" }, member: "not_found" },
-  {
-    route: bucketRoutes.update as Route,
-    params: { name: "seen" },
-    body: { spec: { visibility: "public" } },
-    member: "forbidden",
-  },
-  { route: userRoutes.create as Route, body: { name: "bob" }, member: "forbidden" },
-  {
-    route: userRoutes.update as Route,
-    params: { name: "mem" },
-    body: { spec: { role: "admin" } },
-    member: "forbidden",
-  },
-  { route: projectRoutes.create as Route, body: { name: "team" }, member: "forbidden" },
-  {
-    route: bindingRoutes.create as Route,
-    body: { project: "crew", user: "mem", role: "viewer" },
-    member: "not_found",
-  },
-  { route: tokenRoutes.create as Route, body: { name: "fresh" }, member: "done" },
-  { route: volumeRoutes.create as Route, body: { name: "fresh", project: "admin" }, member: "not_found" },
-  { route: networkRoutes.create as Route, body: { name: "fresh", project: "admin" }, member: "not_found" },
-  {
-    route: containerRoutes.create as Route,
-    body: { name: "fresh", project: "admin", spec: { image: "box", volumes: [{ name: "data", path: "/data" }] } },
-    member: "not_found",
-  },
-  {
-    route: containerRoutes.update as Route,
-    params: { name: "idle" },
-    query: { project: "admin" },
-    body: { spec: { restart: "never" } },
-    member: "not_found",
-  },
-  {
-    route: routeRoutes.create as Route,
-    body: { project: "admin", spec: { host: "fresh.example", to: "http://127.0.0.1:9000" } },
-    member: "not_found",
-  },
-  {
-    route: routeRoutes.update as Route,
-    params: { name: "old-example" },
-    query: { project: "admin" },
-    body: { spec: { to: "bucket/seen" } },
-    member: "not_found",
-  },
-  {
-    route: certificateRoutes.create as Route,
-    body: { project: "admin", name: "bought", spec: { certificate: CERTIFICATE, key: KEY } },
-    member: "not_found",
-  },
-  {
-    route: certificateRoutes.update as Route,
-    params: { name: "had" },
-    query: { project: "admin" },
-    body: { spec: { certificate: CERTIFICATE, key: KEY } },
-    member: "not_found",
-  },
-  {
-    route: upstreamRoutes.create as Route,
-    body: { project: "admin", name: "fresh", spec: { backends: [{ name: "a", to: "http://127.0.0.1:9000" }] } },
-    member: "not_found",
-  },
-  {
-    route: upstreamRoutes.update as Route,
-    params: { name: "had" },
-    query: { project: "admin" },
-    body: { spec: { backends: [{ name: "b", to: "http://127.0.0.1:9001" }] } },
-    member: "not_found",
-  },
-  {
-    route: ipListRoutes.create as Route,
-    body: { project: "admin", name: "more", spec: { entries: "192.0.2.0/24" } },
-    member: "not_found",
-  },
-  {
-    route: ipListRoutes.update as Route,
-    params: { name: "office" },
-    query: { project: "admin" },
-    body: { spec: { entries: "10.0.0.0/8" } },
-    member: "not_found",
-  },
-  {
-    route: containerRoutes.delete as Route,
-    params: { name: "idle" },
-    query: { project: "admin" },
-    member: "not_found",
-  },
+  works("not_found", bucketRoutes.create, undefined, { name: "fresh", project: "admin" }),
+  works("forbidden", bucketRoutes.update, "seen", { spec: { visibility: "public" } }),
+  works("forbidden", userRoutes.create, undefined, { name: "bob" }),
+  works("forbidden", userRoutes.update, "mem", { spec: { role: "admin" } }),
+  works("forbidden", projectRoutes.create, undefined, { name: "team" }),
+  works("not_found", bindingRoutes.create, undefined, { project: "crew", user: "mem", role: "viewer" }),
+  works("done", tokenRoutes.create, undefined, { name: "fresh" }),
+  works("not_found", volumeRoutes.create, undefined, { name: "fresh", project: "admin" }),
+  works("not_found", networkRoutes.create, undefined, { name: "fresh", project: "admin" }),
+  works("not_found", containerRoutes.create, undefined, {
+    name: "fresh",
+    project: "admin",
+    spec: { image: "box", volumes: [{ name: "data", path: "/data" }] },
+  }),
+  worksThere(containerRoutes.update, "idle", { spec: { restart: "never" } }),
+  works("not_found", routeRoutes.create, undefined, {
+    project: "admin",
+    spec: { host: "fresh.example", to: "http://127.0.0.1:9000" },
+  }),
+  worksThere(routeRoutes.update, "old-example", { spec: { to: "bucket/seen" } }),
+  works("not_found", certificateRoutes.create, undefined, { project: "admin", name: "bought", spec: TLS }),
+  worksThere(certificateRoutes.update, "had", { spec: TLS }),
+  works("not_found", upstreamRoutes.create, undefined, {
+    project: "admin",
+    name: "fresh",
+    spec: backend("a", "http://127.0.0.1:9000"),
+  }),
+  worksThere(upstreamRoutes.update, "had", { spec: backend("b", "http://127.0.0.1:9001") }),
+  works("not_found", ipListRoutes.create, undefined, {
+    project: "admin",
+    name: "more",
+    spec: { entries: "192.0.2.0/24" },
+  }),
+  worksThere(ipListRoutes.update, "office", { spec: { entries: "10.0.0.0/8" } }),
+  worksThere(containerRoutes.delete, "idle"),
 ];
+
+const refused =
+  (by: "admin" | "member") =>
+  (error: string, ...asked: Asked) => ({ ...asCase(asked, {}), by, error });
+const admin = refused("admin");
+const member = refused("member");
 
 /** What the call itself refuses although who asks may make it; of each kind one that only the last step can know. */
 const REFUSED: readonly (Case & { readonly by: "admin" | "member"; readonly error: string })[] = [
-  { by: "admin", route: bucketRoutes.create as Route, body: { name: "seen" }, error: "conflict/exists" },
-  {
-    by: "admin",
-    route: bucketRoutes.update as Route,
-    params: { name: "seen" },
-    body: { revision: 1 },
-    error: "conflict/precondition",
-  },
-  { by: "admin", route: userRoutes.create as Route, body: { name: "crew" }, error: "conflict/exists" },
-  { by: "admin", route: userRoutes.create as Route, body: { name: "eve", password: "eve" }, error: "invalid" },
-  {
-    by: "admin",
-    route: userRoutes.update as Route,
-    params: { name: "admin" },
-    body: { spec: { disabled: true } },
-    error: "conflict",
-  },
-  { by: "admin", route: projectRoutes.create as Route, body: { name: "mem" }, error: "conflict/exists" },
-  {
-    by: "admin",
-    route: bindingRoutes.create as Route,
-    body: { project: "crew", user: "nobody", role: "viewer" },
-    error: "not_found",
-  },
-  { by: "member", route: tokenRoutes.create as Route, body: { name: "had" }, error: "conflict/exists" },
-  {
-    by: "admin",
-    route: certificateRoutes.create as Route,
-    body: { name: "had", spec: { certificate: CERTIFICATE, key: KEY } },
-    error: "conflict/exists",
-  },
-  {
-    by: "admin",
-    route: certificateRoutes.update as Route,
-    params: { name: "had" },
-    body: { spec: { certificate: "none" } },
-    error: "invalid",
-  },
-  {
-    by: "admin",
-    route: upstreamRoutes.create as Route,
-    body: { name: "had", spec: { backends: [{ name: "a", to: "http://127.0.0.1:9000" }] } },
-    error: "conflict/exists",
-  },
-  {
-    by: "member",
-    route: upstreamRoutes.create as Route,
-    body: { name: "mine", spec: { backends: [{ name: "a", to: "http://127.0.0.1:9000" }] } },
-    error: "forbidden",
-  },
-  {
-    by: "admin",
-    route: upstreamRoutes.update as Route,
-    params: { name: "had" },
-    body: { spec: { backends: [{ name: "a", to: "bucket/seen" }] } },
-    error: "invalid",
-  },
-  {
-    by: "admin",
-    route: ipListRoutes.create as Route,
-    body: { name: "office", spec: { entries: "" } },
-    error: "conflict/exists",
-  },
-  {
-    by: "admin",
-    route: ipListRoutes.update as Route,
-    params: { name: "office" },
-    body: { spec: { entries: "10.0.0.0/33" } },
-    error: "invalid",
-  },
-  { by: "admin", route: volumeRoutes.create as Route, body: { name: "data" }, error: "conflict/exists" },
-  { by: "admin", route: networkRoutes.create as Route, body: { name: "back" }, error: "conflict/exists" },
-  {
-    by: "admin",
-    route: containerRoutes.create as Route,
-    body: { name: "idle", spec: { image: "box" } },
-    error: "conflict/exists",
-  },
-  {
-    by: "admin",
-    route: containerRoutes.create as Route,
-    body: { name: "web", spec: { image: "none" } },
-    error: "not_found",
-  },
-  {
-    by: "admin",
-    route: containerRoutes.create as Route,
-    body: { name: "web", spec: { image: "box", volumes: [{ name: "nope", path: "/x" }] } },
-    error: "not_found",
-  },
-  {
-    by: "admin",
-    route: containerRoutes.update as Route,
-    params: { name: "idle" },
-    body: { revision: 1 },
-    error: "conflict/precondition",
-  },
-  {
-    by: "member",
-    route: routeRoutes.create as Route,
-    body: { spec: { host: "www.old.example", to: "http://198.51.100.1" } },
-    error: "conflict",
-  },
-  {
-    by: "member",
-    route: routeRoutes.create as Route,
-    body: { spec: { host: "mine.example", to: "http://127.0.0.1:9000" } },
-    error: "forbidden",
-  },
-  {
-    by: "member",
-    route: routeRoutes.create as Route,
-    body: { spec: { host: "mine.example", to: "bucket/secret" } },
-    error: "not_found",
-  },
-  {
-    by: "admin",
-    route: routeRoutes.create as Route,
-    body: { name: "other", spec: { host: "old.example", to: "http://198.51.100.1" } },
-    error: "conflict/exists",
-  },
-  {
-    by: "admin",
-    route: routeRoutes.update as Route,
-    params: { name: "old-example" },
-    body: { spec: { host: "new.example" } },
-    error: "invalid",
-  },
-  {
-    by: "admin",
-    route: routeRoutes.update as Route,
-    params: { name: "old-example" },
-    body: { revision: 1 },
-    error: "conflict/precondition",
-  },
+  admin("conflict/exists", bucketRoutes.create, undefined, { name: "seen" }),
+  admin("conflict/precondition", bucketRoutes.update, "seen", { revision: 1 }),
+  admin("conflict/exists", userRoutes.create, undefined, { name: "crew" }),
+  admin("invalid", userRoutes.create, undefined, { name: "eve", password: "eve" }),
+  admin("conflict", userRoutes.update, "admin", { spec: { disabled: true } }),
+  admin("conflict/exists", projectRoutes.create, undefined, { name: "mem" }),
+  admin("not_found", bindingRoutes.create, undefined, { project: "crew", user: "nobody", role: "viewer" }),
+  member("conflict/exists", tokenRoutes.create, undefined, { name: "had" }),
+  admin("conflict/exists", certificateRoutes.create, undefined, { name: "had", spec: TLS }),
+  admin("invalid", certificateRoutes.update, "had", { spec: { certificate: "none" } }),
+  admin("conflict/precondition", certificateRoutes.update, "had", { revision: 1 }),
+  admin("conflict/exists", upstreamRoutes.create, undefined, {
+    name: "had",
+    spec: backend("a", "http://127.0.0.1:9000"),
+  }),
+  member("forbidden", upstreamRoutes.create, undefined, {
+    name: "mine",
+    spec: backend("a", "http://127.0.0.1:9000"),
+  }),
+  admin("invalid", upstreamRoutes.update, "had", { spec: backend("a", "bucket/seen") }),
+  admin("conflict/precondition", upstreamRoutes.update, "had", { revision: 1 }),
+  admin("conflict/exists", ipListRoutes.create, undefined, { name: "office", spec: { entries: "" } }),
+  admin("invalid", ipListRoutes.update, "office", { spec: { entries: "10.0.0.0/33" } }),
+  admin("conflict/precondition", ipListRoutes.update, "office", { revision: 1 }),
+  admin("conflict/exists", volumeRoutes.create, undefined, { name: "data" }),
+  admin("conflict/exists", networkRoutes.create, undefined, { name: "back" }),
+  admin("conflict/exists", containerRoutes.create, undefined, { name: "idle", spec: { image: "box" } }),
+  admin("not_found", containerRoutes.create, undefined, { name: "web", spec: { image: "none" } }),
+  admin("not_found", containerRoutes.create, undefined, {
+    name: "web",
+    spec: { image: "box", volumes: [{ name: "nope", path: "/x" }] },
+  }),
+  admin("conflict/precondition", containerRoutes.update, "idle", { revision: 1 }),
+  member("conflict", routeRoutes.create, undefined, { spec: { host: "www.old.example", to: "http://198.51.100.1" } }),
+  member("forbidden", routeRoutes.create, undefined, { spec: { host: "mine.example", to: "http://127.0.0.1:9000" } }),
+  member("not_found", routeRoutes.create, undefined, { spec: { host: "mine.example", to: "bucket/secret" } }),
+  admin("conflict/exists", routeRoutes.create, undefined, {
+    name: "other",
+    spec: { host: "old.example", to: "http://198.51.100.1" },
+  }),
+  admin("invalid", routeRoutes.update, "old-example", { spec: { host: "new.example" } }),
+  admin("conflict/precondition", routeRoutes.update, "old-example", { revision: 1 }),
 ];
 
 interface Told {

@@ -2,7 +2,8 @@ import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { VISIBILITIES } from "@skerry/core/contract/lists.ts";
 import { defineCommand } from "../command.ts";
-import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { LABEL_CHANGE_OPTION } from "../labels.ts";
+import { labelsIn } from "../named.ts";
 
 export default defineCommand({
   usage: "NAME",
@@ -29,10 +30,7 @@ export default defineCommand({
       params,
       body: {
         ...(visibility === undefined ? {} : { spec: { visibility } }),
-        // Labels are replaced as a whole: what somebody else changes meanwhile must not be lost.
-        ...(before === undefined
-          ? {}
-          : { labels: changeLabels(before.meta.labels, label), revision: before.meta.revision }),
+        ...labelsIn(before, label),
       },
       signal,
     });

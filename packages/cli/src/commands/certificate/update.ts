@@ -1,7 +1,8 @@
 import { certificateRoutes } from "@skerry/core/contract/api/certificate.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
-import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { LABEL_CHANGE_OPTION } from "../labels.ts";
+import { callsAbout, labelsIn } from "../named.ts";
 import { CERTIFICATE_FILES, readCertificateFiles } from "./files.ts";
 
 export default defineCommand({
@@ -22,22 +23,13 @@ export default defineCommand({
         hint: "Say --cert, --key, --ocsp or --label.",
       });
     }
-    const client = await invocation.client();
-    const project = await invocation.project();
-    const named = {
-      params: { name: args[0] ?? "" },
-      query: project === undefined ? {} : { project },
-      signal: invocation.signal,
-    };
+    const { client, named } = await callsAbout(invocation, args[0]);
     const before = label.length === 0 ? undefined : await client.call(certificateRoutes.get, named);
     const made = await client.call(certificateRoutes.update, {
       ...named,
       body: {
         ...(isNew ? { spec } : {}),
-        // Labels are replaced as a whole: what somebody else changes meanwhile must not be lost.
-        ...(before === undefined
-          ? {}
-          : { labels: changeLabels(before.meta.labels, label), revision: before.meta.revision }),
+        ...labelsIn(before, label),
       },
     });
     await invocation.output.done("certificate", made.meta.name, "updated", made);

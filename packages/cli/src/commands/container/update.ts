@@ -1,7 +1,8 @@
 import { containerRoutes } from "@skerry/core/contract/api/container.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
-import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { LABEL_CHANGE_OPTION } from "../labels.ts";
+import { callsAbout, labelsIn } from "../named.ts";
 import { LIMIT_OPTIONS, readLimits } from "./limit-flags.ts";
 import { untilLimited } from "./settled.ts";
 
@@ -23,25 +24,19 @@ export default defineCommand({
         hint: "Say --cpu, --memory, --pids, --restart or --label.",
       });
     }
-    const client = await invocation.client();
-    const project = await invocation.project();
-    const { signal } = invocation;
-    const named = { params: { name: args[0] ?? "" }, query: project === undefined ? {} : { project }, signal };
+    const { client, named } = await callsAbout(invocation, args[0]);
     const before = label.length === 0 ? undefined : await client.call(containerRoutes.get, named);
     const changed = await client.call(containerRoutes.update, {
       ...named,
       body: {
         spec,
-        // Labels are replaced as a whole: what somebody else changes meanwhile must not be lost.
-        ...(before === undefined
-          ? {}
-          : { labels: changeLabels(before.meta.labels, label), revision: before.meta.revision }),
+        ...labelsIn(before, label),
       },
     });
     const { cpu, memoryBytes, pids } = spec;
     // The engine is needed for these alone.
     const limited = cpu !== undefined || memoryBytes !== undefined || pids !== undefined;
-    const settled = limited ? await untilLimited(client, changed, signal) : changed;
+    const settled = limited ? await untilLimited(client, changed, named.signal) : changed;
     await invocation.output.done("container", settled.meta.name, "updated", settled);
   },
 });

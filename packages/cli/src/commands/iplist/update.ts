@@ -1,7 +1,8 @@
 import { ipListRoutes } from "@skerry/core/contract/api/iplist.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
-import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { LABEL_CHANGE_OPTION } from "../labels.ts";
+import { callsAbout, labelsIn } from "../named.ts";
 import { FILE_OPTION, readEntries } from "./file.ts";
 
 export default defineCommand({
@@ -17,22 +18,13 @@ export default defineCommand({
       throw new SkerryError("invalid", "Nothing to change was named.", { hint: "Say --from-file or --label." });
     }
     const entries = path === undefined ? undefined : await readEntries(invocation, path);
-    const client = await invocation.client();
-    const project = await invocation.project();
-    const named = {
-      params: { name: args[0] ?? "" },
-      query: project === undefined ? {} : { project },
-      signal: invocation.signal,
-    };
+    const { client, named } = await callsAbout(invocation, args[0]);
     const before = label.length === 0 ? undefined : await client.call(ipListRoutes.get, named);
     const made = await client.call(ipListRoutes.update, {
       ...named,
       body: {
         ...(entries === undefined ? {} : { spec: { entries } }),
-        // Labels are replaced as a whole: what somebody else changes meanwhile must not be lost.
-        ...(before === undefined
-          ? {}
-          : { labels: changeLabels(before.meta.labels, label), revision: before.meta.revision }),
+        ...labelsIn(before, label),
       },
     });
     await invocation.output.done("iplist", made.meta.name, "updated", made);

@@ -1,5 +1,6 @@
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { defineCommand } from "../command.ts";
+import { callsAbout } from "../named.ts";
 import { assertRouteName } from "./name.ts";
 
 export default defineCommand({
@@ -14,13 +15,10 @@ export default defineCommand({
   async run(invocation, { args }) {
     const [name = "", path] = args;
     assertRouteName(name);
-    const client = await invocation.client();
-    const project = await invocation.project();
+    const { client, named } = await callsAbout(invocation, name);
     await client.call(routeRoutes.purge, {
-      params: { name },
-      query: project === undefined ? {} : { project },
+      ...named,
       body: path === undefined ? {} : { path },
-      signal: invocation.signal,
     });
     await invocation.output.done("route", name, "purged", { name, ...(path === undefined ? {} : { path }) });
   },

@@ -1,6 +1,7 @@
 import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
+import { callsAbout } from "../named.ts";
 import { assertRouteName } from "./name.ts";
 import { tellWhereItLeads } from "./told.ts";
 
@@ -26,13 +27,10 @@ export default defineCommand({
         hint: `skerry route switch ${name} --to TARGET, or skerry route switch ${name} --back`,
       });
     }
-    const client = await invocation.client();
-    const project = await invocation.project();
+    const { client, named } = await callsAbout(invocation, name);
     const route = await client.call(routeRoutes.switch, {
-      params: { name },
-      query: project === undefined ? {} : { project },
+      ...named,
       body: to === undefined ? { back: true } : { to },
-      signal: invocation.signal,
     });
     await invocation.output.done("route", route.meta.name, `leads to ${route.spec.to}`, route);
     await tellWhereItLeads(invocation, client, route);

@@ -2,6 +2,7 @@ import { type RouteView, routeRoutes } from "@skerry/core/contract/api/route.ts"
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { callsAbout } from "../named.ts";
 import { ACTION_OPTIONS, actionsOf, namesActions, WITHOUT_OPTION } from "./action-flags.ts";
 import { DELIVERY_OPTIONS, deliveryOf, namesDelivery } from "./delivery-flags.ts";
 import { GUARD_OPTIONS, guardsOf, namesGuards } from "./guard-flags.ts";
@@ -62,13 +63,7 @@ export default defineCommand({
     }
     const [name = ""] = args;
     assertRouteName(name);
-    const client = await invocation.client();
-    const project = await invocation.project();
-    const named = {
-      params: { name },
-      query: project === undefined ? {} : { project },
-      signal: invocation.signal,
-    };
+    const { client, named } = await callsAbout(invocation, name);
     const needsBefore = label.length > 0 || hasMoved || changesParts;
     const before = needsBefore ? await client.call(routeRoutes.get, named) : undefined;
     const clientTls = await clientTlsOf(invocation, flags, before?.spec.clientTls);

@@ -2,6 +2,7 @@
 import { type UpstreamView, upstreamRoutes } from "@skerry/core/contract/api/upstream.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import type { Invocation } from "../command.ts";
+import { callsAbout } from "../named.ts";
 import type { Backend } from "./backends.ts";
 
 /** @throws `not_found` that names those that are there. */
@@ -16,9 +17,7 @@ export function expectBackend({ meta, spec }: UpstreamView, name: string): Backe
 /** @throws `not_found`, `conflict/precondition` (somebody else has changed it this moment). */
 export async function setDrain(invocation: Invocation, args: readonly string[], drain: boolean): Promise<void> {
   const [name = "", backend = ""] = args;
-  const client = await invocation.client();
-  const project = await invocation.project();
-  const named = { params: { name }, query: project === undefined ? {} : { project }, signal: invocation.signal };
+  const { client, named } = await callsAbout(invocation, name);
   const before = await client.call(upstreamRoutes.get, named);
   const found = expectBackend(before, backend);
   const backends = before.spec.backends.map((one) => (one === found ? { ...one, drain } : one));

@@ -2,6 +2,7 @@ import { upstreamRoutes } from "@skerry/core/contract/api/upstream.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { defineCommand } from "../command.ts";
 import { changeLabels, LABEL_CHANGE_OPTION } from "../labels.ts";
+import { callsAbout } from "../named.ts";
 import { PROTOCOL_OPTION } from "../route/protocol.ts";
 import { namesTls, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "../route/tls-flags.ts";
 import { BACKEND_OPTION, changeBackends } from "./backends.ts";
@@ -37,13 +38,7 @@ export default defineCommand({
         hint: "Say --backend, --remove, --balance, --sticky-cookie, --health, --breaker, --ejection, --slow-start, --protocol, --upstream-ca or --label.",
       });
     }
-    const client = await invocation.client();
-    const project = await invocation.project();
-    const named = {
-      params: { name: args[0] ?? "" },
-      query: project === undefined ? {} : { project },
-      signal: invocation.signal,
-    };
+    const { client, named } = await callsAbout(invocation, args[0]);
     const before = await client.call(upstreamRoutes.get, named);
     for (const name of remove) expectBackend(before, name);
     const kept = before.spec.backends.filter(({ name }) => !remove.includes(name));

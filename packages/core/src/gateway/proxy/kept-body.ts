@@ -27,7 +27,7 @@ export class KeptBody {
     this.isWhole = !isThere;
   }
 
-  /** Bytes that stay as they are. */
+  /** A copy; where there is no room for it, all that was kept goes. */
   keep(bytes: Buffer): void {
     if (this.#parts === undefined) return;
     if (this.#bytes + bytes.length > maxKeptBodyBytes || this.#all.bytes + bytes.length > maxKeptBytes) {
@@ -36,7 +36,7 @@ export class KeptBody {
     }
     this.#bytes += bytes.length;
     this.#all.bytes += bytes.length;
-    // A copy: what it is a part of may be far larger. Bodies may come a byte at a time.
+    // What they are a part of is read into again, and may be far larger. Bodies may come a byte at a time.
     this.#parts.push(Buffer.from(bytes));
     if (this.#parts.length > MAX_PARTS) this.#parts = [Buffer.concat(this.#parts)];
   }
