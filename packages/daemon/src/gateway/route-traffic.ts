@@ -1,7 +1,8 @@
 /** What all workers together have served of each route, as metrics. Workers tell what is new: a sum loses nothing with them. */
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Family, Metrics } from "@skerry/core/domain/telemetry.ts";
-import { ROUTE_LATENCY_MS, type RouteNews } from "@skerry/core/gateway/proxy/route-counts.ts";
+import { ROUTE_LATENCY_MS } from "@skerry/core/gateway/proxy/latency.ts";
+import type { RouteNews } from "@skerry/core/gateway/proxy/route-counts.ts";
 import type { FleetRoutes } from "./fleet-ears.ts";
 import { CLASSES } from "./traffic-counts.ts";
 

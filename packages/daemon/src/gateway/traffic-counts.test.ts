@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { countRequest, emptyStats, LATENCY_BUCKETS_MS } from "@skerry/core/gateway/proxy/records.ts";
+import { LATENCY_MS } from "@skerry/core/gateway/proxy/latency.ts";
+import { countRequest, emptyStats } from "@skerry/core/gateway/proxy/records.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { TrafficCounts } from "./traffic-counts.ts";
 
@@ -25,7 +26,14 @@ test("latencies of all workers are one histogram: each bound has what took at mo
   const text = await metrics.render();
   const within = (le: string) =>
     Number(new RegExp(`^skerry_gateway_request_duration_seconds_bucket\\{le="${le}"\\} (\\d+)$`, "m").exec(text)?.[1]);
-  assert.deepEqual(["0.001", "0.002", "0.25", "0.5", "10", "\\+Inf"].map(within), [2, 3, 3, 4, 4, 5]);
+  const bounds = [0.4, 1, 1.5, 300, 400, 9_999].map((ms) => LATENCY_MS.find((bound) => bound >= ms) ?? 0);
+  assert.deepEqual(
+    [...bounds.map((ms) => String(Number((ms / 1000).toPrecision(4)))), "\\+Inf"].map(within),
+    [0, 2, 3, 3, 4, 4, 5],
+  );
+  assert.match(text, /^skerry_gateway_request_duration_seconds_count 5$/m);
+  assert.match(text, /^skerry_gateway_request_duration_seconds_sum 99\.403$/m);
+  assert.match(text, /^# TYPE skerry_gateway_request_duration_seconds histogram$/m);
   assert.match(text, /^skerry_gateway_requests_total\{class="2xx"\} 5$/m);
-  assert.equal(text.match(/_duration_seconds_bucket\{/g)?.length, LATENCY_BUCKETS_MS.length + 1);
+  assert.equal(text.match(/_duration_seconds_bucket\{/g)?.length, LATENCY_MS.length + 1);
 });

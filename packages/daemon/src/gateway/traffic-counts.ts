@@ -1,15 +1,17 @@
 /** What all workers together have served, as metrics. A worker tells its sums; one that ended leaves what it told. */
 import type { Metrics } from "@skerry/core/domain/telemetry.ts";
-import { LATENCY_BUCKETS_MS, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
+import { LATENCY_MS } from "@skerry/core/gateway/proxy/latency.ts";
+import type { ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
 
-/** Upper bounds as Prometheus writes them, in seconds; the last takes all. */
-const LATENCY_BOUNDS = [...LATENCY_BUCKETS_MS.map((ms) => String(ms / 1000)), "+Inf"];
+/** In seconds. */
+const BOUNDS = LATENCY_MS.map((ms) => Number((ms / 1000).toPrecision(4)));
 
 export const CLASSES = ["aborted", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
 
 export class TrafficCounts {
   readonly #requests: ReturnType<Metrics["counter"]>;
-  readonly #latency: ReturnType<Metrics["counter"]>;
+  readonly #latency = new Array<number>(BOUNDS.length + 1).fill(0);
+  #latencySumMs = 0;
   readonly #sums: readonly (readonly [add: (amount: number) => void, of: (stats: ProxyStats) => number])[];
 
   /** `live`: what the workers that live have last told. */
@@ -17,8 +19,10 @@ export class TrafficCounts {
     const sum = (name: string, help: string, of: (stats: ProxyStats) => number) =>
       [metrics.counter(`skerry_gateway_${name}_total`, help), of] as const;
     this.#requests = metrics.counter("skerry_gateway_requests_total", "Answers to clients, by class.", ["class"]);
-    const help = "Requests that took at most so many seconds, as a histogram has them.";
-    this.#latency = metrics.counter("skerry_gateway_request_duration_seconds_bucket", help, ["le"]);
+    const help = "Time from the head of a request to the end of its answer, without tunnels.";
+    metrics.distributions("skerry_gateway_request_duration_seconds", help, BOUNDS, [], () => [
+      [{}, { counts: this.#latency, sum: this.#latencySumMs / 1000 }],
+    ]);
     this.#sums = [
       sum("connections", "Connections of clients.", (stats) => stats.connectionsTotal),
       sum("refused_connections", "Connections closed at once: too many.", (stats) => stats.connectionsRefused),
@@ -31,7 +35,6 @@ export class TrafficCounts {
       sum("received_bytes", "Bytes of requests.", (stats) => stats.bytesIn),
       sum("sent_bytes", "Bytes of answers.", (stats) => stats.bytesOut),
       sum("access_log_dropped_lines", "Lines of the access log that were lost.", (stats) => stats.accessLogDropped),
-      sum("request_seconds", "Time that requests took, together.", (stats) => stats.latencySumMs / 1000),
     ];
     const gauge = (name: string, help: string, of: (stats: ProxyStats) => number) =>
       metrics.gauge(`skerry_gateway_${name}`, help, () => live().reduce((all, stats) => all + of(stats), 0));
@@ -46,11 +49,10 @@ export class TrafficCounts {
       const amount = (now.byClass[at] ?? 0) - (before.byClass[at] ?? 0);
       if (amount > 0) this.#requests(amount, { class: name });
     }
-    let within = 0;
-    for (const [at, le] of LATENCY_BOUNDS.entries()) {
-      within += Math.max(0, (now.latency[at] ?? 0) - (before.latency[at] ?? 0));
-      if (within > 0) this.#latency(within, { le });
+    for (const [at, sum] of this.#latency.entries()) {
+      this.#latency[at] = sum + Math.max(0, (now.latency[at] ?? 0) - (before.latency[at] ?? 0));
     }
+    this.#latencySumMs += Math.max(0, now.latencySumMs - before.latencySumMs);
     for (const [add, of] of this.#sums) {
       const amount = of(now) - of(before);
       if (amount > 0) add(amount);

@@ -1,6 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
-import { countRequest, emptyStats, LATENCY_BUCKETS_MS, type RequestRecord } from "./records.ts";
+import { LATENCY_MS } from "./latency.ts";
+import { countRequest, emptyStats, type RequestRecord } from "./records.ts";
 
 const record: RequestRecord = {
   ...{ id: "x", routeId: "r", method: "GET", host: "h", path: "/", status: 200 },
@@ -10,9 +11,11 @@ const record: RequestRecord = {
 
 test("a request counts in the bucket of the smallest bound that it keeps", () => {
   const stats = emptyStats();
-  for (const durationMs of [0, 1, 1.1, 10_000, 10_001]) countRequest(stats, { ...record, durationMs });
-  equal(stats.latency.length, LATENCY_BUCKETS_MS.length + 1);
-  deepEqual([stats.latency[0], stats.latency[1], stats.latency.at(-2), stats.latency.at(-1)], [2, 1, 1, 1]);
+  for (const durationMs of [0, 0.1, 0.101, 1e9]) countRequest(stats, { ...record, durationMs });
+  countRequest(stats, { ...record, status: 101, durationMs: 1e9 });
+  equal(stats.latency.length, LATENCY_MS.length + 1);
+  deepEqual([stats.latency[0], stats.latency[1], stats.latency.at(-2), stats.latency.at(-1)], [2, 1, 0, 1]);
+  equal(stats.latencySumMs, 0.201 + 1e9);
 });
 
 test("a request counts by the first digit of its status, and with its bytes", () => {

@@ -2,6 +2,7 @@
 import type { ErrorId } from "../../domain/errors.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { Peer } from "../tls/peer.ts";
+import { LATENCY_MS, latencyBucketOf } from "./latency.ts";
 import type { RouteCount } from "./route-counts.ts";
 
 export interface RequestRecord {
@@ -31,9 +32,6 @@ export interface RequestRecord {
   readonly error: ErrorId | "aborted" | undefined;
 }
 
-/** Upper bounds of the latency buckets; one more bucket holds what is slower. */
-export const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const;
-
 /** Plain numbers since the start: they cross the control pipe as JSON. */
 export interface ProxyStats {
   /** Client connections that are open, and all that ever were. */
@@ -60,7 +58,7 @@ export interface ProxyStats {
   /** Bytes of bodies from clients, and of answers to them, of requests that have ended. */
   bytesIn: number;
   bytesOut: number;
-  /** Counts by LATENCY_BUCKETS_MS, not cumulative. */
+  /** Counts by LATENCY_MS, not cumulative; without tunnels, whose hours are no latency. */
   latency: number[];
   latencySumMs: number;
   /** Lines of the access log that were lost. */
@@ -84,20 +82,24 @@ export function emptyStats(): ProxyStats {
     retriesRefused: 0,
     bytesIn: 0,
     bytesOut: 0,
-    latency: new Array(LATENCY_BUCKETS_MS.length + 1).fill(0),
+    latency: new Array(LATENCY_MS.length + 1).fill(0),
     latencySumMs: 0,
     accessLogDropped: 0,
   };
 }
 
-export function countRequest(stats: ProxyStats, record: RequestRecord): void {
+/** `bucket`: of `LATENCY_MS`. */
+export function countRequest(
+  stats: ProxyStats,
+  record: RequestRecord,
+  bucket = latencyBucketOf(record.durationMs),
+): void {
   const digit = Math.floor(record.status / 100);
   stats.byClass[digit] = (stats.byClass[digit] ?? 0) + 1;
   stats.bytesIn += record.bytesIn;
   stats.bytesOut += record.bytesOut;
+  if (record.status === 101) return;
   stats.latencySumMs += record.durationMs;
-  let bucket = 0;
-  while (bucket < LATENCY_BUCKETS_MS.length && record.durationMs > (LATENCY_BUCKETS_MS[bucket] as number)) bucket++;
   stats.latency[bucket] = (stats.latency[bucket] ?? 0) + 1;
 }
 
@@ -136,8 +138,9 @@ export function recordEnd(
     error,
   };
   stats.inFlight--;
-  count?.end(record);
-  countRequest(stats, record);
+  const bucket = latencyBucketOf(durationMs);
+  count?.end(record, bucket);
+  countRequest(stats, record, bucket);
   options.onRequest(record);
 }
 

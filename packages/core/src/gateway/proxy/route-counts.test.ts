@@ -1,8 +1,17 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { ROUTE_LATENCY_MS, RouteCounts } from "./route-counts.ts";
+import { LATENCY_MS, latencyBucketOf, ROUTE_LATENCY_MS } from "./latency.ts";
+import { RouteCounts } from "./route-counts.ts";
 
 const ended = { status: 200, durationMs: 1, bytesIn: 3, bytesOut: 5, error: undefined };
+
+test("a duration is in the first bucket whose bound it keeps; two bounds that follow are less than 5 % apart", () => {
+  for (const [at, upper] of LATENCY_MS.entries()) {
+    const lower = LATENCY_MS[at - 1];
+    deepEqual([latencyBucketOf(upper), latencyBucketOf(upper * 1.0001)], [at, at + 1]);
+    if (lower !== undefined) ok(upper / lower < 1.05);
+  }
+});
 
 test("the middle of its bucket is within 5 % of any duration from a tenth of a millisecond to ten seconds", () => {
   const counts = new RouteCounts();

@@ -1,26 +1,5 @@
 /** What a worker counts of each route: plain numbers, of which it tells now and then what has come to them. */
-
-const FIRST_MS = 0.1;
-const GROWTH = 1.1;
-const BOUNDS = 122;
-
-/**
- * Upper bounds of the latency buckets of a route; one more holds what is slower than the last, of 10 s. Whoever takes the
- * middle of a bucket for what is in it is wrong by less than 5 %.
- */
-export const ROUTE_LATENCY_MS: readonly number[] = Array.from({ length: BOUNDS }, (_, n) =>
-  Number((FIRST_MS * GROWTH ** n).toPrecision(4)),
-);
-
-const PER_POWER = 1 / Math.log(GROWTH);
-
-/** The first one whose bound it keeps. The bounds are rounded: what is beside one may be a bucket off at first. */
-function bucketOf(ms: number): number {
-  if (ms <= FIRST_MS) return 0;
-  const bucket = Math.min(Math.ceil(Math.log(ms / FIRST_MS) * PER_POWER), BOUNDS);
-  if (ms <= (ROUTE_LATENCY_MS[bucket - 1] as number)) return bucket - 1;
-  return bucket < BOUNDS && ms > (ROUTE_LATENCY_MS[bucket] as number) ? bucket + 1 : bucket;
-}
+import { latencyBucketOf, ROUTE_LATENCY_MS, routeBucketOf } from "./latency.ts";
 
 /** What came to the counts of a route since it was told last; but `inFlight`, which is as it is now. Crosses the pipe as JSON. */
 export interface RouteNews {
@@ -30,7 +9,7 @@ export interface RouteNews {
   readonly bytesOut: number;
   readonly inFlight: number;
   readonly latencySumMs: number;
-  /** Those that are not zero: `[bucket, count, bucket, count, ...]`. */
+  /** By `ROUTE_LATENCY_MS`, those that are not zero: `[bucket, count, bucket, count, ...]`. */
   readonly latency: readonly number[];
   readonly errors: Readonly<Record<string, number>>;
 }
@@ -54,7 +33,7 @@ export class RouteCount {
   #bytesIn = 0;
   #bytesOut = 0;
   #latencySumMs = 0;
-  readonly #latency = new Uint32Array(BOUNDS + 1);
+  readonly #latency = new Uint32Array(ROUTE_LATENCY_MS.length + 1);
   #errors: Record<string, number> | undefined;
 
   constructor(id: string, changed: RouteCount[]) {
@@ -68,7 +47,8 @@ export class RouteCount {
     this.#list();
   }
 
-  end(record: Ended): void {
+  /** `bucket`: of `LATENCY_MS`. */
+  end(record: Ended, bucket = latencyBucketOf(record.durationMs)): void {
     const { status, durationMs, error } = record;
     this.#inFlight--;
     this.#list();
@@ -83,8 +63,8 @@ export class RouteCount {
     // A tunnel's hours are no latency.
     if (status === 101) return;
     this.#latencySumMs += durationMs;
-    const bucket = bucketOf(durationMs);
-    this.#latency[bucket] = (this.#latency[bucket] as number) + 1;
+    const wide = routeBucketOf(bucket);
+    this.#latency[wide] = (this.#latency[wide] as number) + 1;
   }
 
   #list(): void {
