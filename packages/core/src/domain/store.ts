@@ -83,10 +83,16 @@ export interface Page {
   readonly next?: string;
 }
 
+interface WatchPart {
+  readonly revision: number;
+  /** The next event is of the same transaction. */
+  readonly more?: true;
+}
+
 export type WatchEvent =
-  | { readonly type: "put"; readonly revision: number; readonly entry: Entry; readonly previous?: Entry }
+  | (WatchPart & { readonly type: "put"; readonly entry: Entry; readonly previous?: Entry })
   /** `previous` is the entry that went. */
-  | { readonly type: "delete"; readonly revision: number; readonly key: string; readonly previous: Entry }
+  | (WatchPart & { readonly type: "delete"; readonly key: string; readonly previous: Entry })
   /** Nothing at or before `revision` will come any more. */
   | { readonly type: "progress"; readonly revision: number };
 

@@ -8,7 +8,8 @@ import { openMemoryStore } from "../store/drivers/memory/memory.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createSimRandom } from "../testing/sim-random.ts";
 import { createCollectingLogger } from "../testing/sim-telemetry.ts";
-import { LiveTable, type TableChange } from "./live-table.ts";
+import { LiveTable } from "./live-table.ts";
+import type { TableChange } from "./table-change.ts";
 
 const UID = "b".repeat(26);
 
@@ -54,8 +55,7 @@ async function createWorld(t: TestContext) {
     put("route", name, { host: `${name}.example`, path: "/", to, anyUpstream: false, ...more });
   const remove = async (kind: "route" | "bucket" | "upstream", name: string) =>
     (await store.transact({ then: [{ op: "delete", key: resourceKey(kind, "mia", name) }] })).revision;
-  const settled = (revision: number, kind: "route" | "upstream" = "route") =>
-    table.settled(revision, AbortSignal.timeout(10_000), kind);
+  const settled = (revision: number) => table.settled(revision, AbortSignal.timeout(10_000));
   return { store, table, changes, log, containers, put, route, remove, settled };
 }
 
@@ -167,7 +167,7 @@ test("routes to an upstream follow it, its containers, and each backend's own re
   const a = backend("a", "http://10.0.0.1", { weight: 3, anyUpstream: true });
   const b = backend("b", "container/web:80", { tags: ["eu", "gpu"] });
   await put("upstream", "web", { backends: [backend("z", "http://10.9.9.9")] }, "zoe");
-  await settled(await put("upstream", "web", { backends: [a, b] }), "upstream");
+  await settled(await put("upstream", "web", { backends: [a, b] }));
   const compiledA = {
     ...{ kind: "tcp", host: "10.0.0.1", port: 80, tls: false, basePath: "" },
     ...{ name: "a", weight: 3, reach: "any" },
@@ -182,15 +182,44 @@ test("routes to an upstream follow it, its containers, and each backend's own re
   assert.deepEqual(upstream()?.backends, [compiledA, compiledB]);
   assert.deepEqual(upstream("mia-gpu")?.backends, [compiledB], "tags leave the others out");
   changes.length = 0;
-  await settled(await put("upstream", "web", { backends: [a, { ...b, drain: true }] }), "upstream");
+  await settled(await put("upstream", "web", { backends: [a, { ...b, drain: true }] }));
   assert.equal(changes.length, 1, "all routes to it change at once");
   assert.equal(upstream("mia-gpu")?.reason, "the upstream web is drained");
   assert.equal(upstream()?.reason, undefined);
-  await settled(await put("upstream", "web", { backends: [{ ...a, anyUpstream: false }] }), "upstream");
+  await settled(await put("upstream", "web", { backends: [{ ...a, anyUpstream: false }] }));
   assert.equal(upstream()?.backends[0]?.reach, undefined, "restricted, as the upstream is");
   assert.match(upstream("mia-gpu")?.reason ?? "", /no backend of the upstream web has the tags gpu/);
-  await settled(await remove("upstream", "web"), "upstream");
+  await settled(await remove("upstream", "web"));
   assert.equal(upstream()?.reason, "there is no upstream web");
+});
+
+test("what one transaction changes is told at once, whatever kinds it is of", async (t) => {
+  const { store, table, changes, put, route, settled } = await createWorld(t);
+  await table.start();
+  await put("upstream", "web", { backends: [] });
+  await settled(await route("old", "upstream/web"));
+  changes.length = 0;
+  const of = (kind: "route" | "upstream" | "iplist", name: string, spec: object) => {
+    const value = { kind, meta: { uid: `mia-${name}`, name, project: "mia" }, spec };
+    return { op: "put", key: resourceKey(kind, "mia", name), value: value as never } as const;
+  };
+  const backend = { name: "a", to: "http://10.0.0.1", weight: 1, tags: [], drain: false, anyUpstream: false };
+  const place = { path: "/", anyUpstream: false, access: { allow: ["iplist/office"] } };
+  const then = [
+    of("route", "new", { ...place, host: "new.example", to: "upstream/web" }),
+    of("upstream", "web", { backends: [backend] }),
+    of("iplist", "office", { entries: "192.0.2.0/24" }),
+    { op: "delete", key: resourceKey("route", "mia", "old") } as const,
+  ];
+  await settled((await store.transact({ then })).revision);
+  assert.equal(changes.length, 1);
+  const [{ put: made, remove, putLists } = { put: [], remove: [], putLists: [] }] = changes;
+  assert.deepEqual(
+    [made.map(({ id }) => id), remove, putLists?.map(({ id }) => id)],
+    [["mia-new"], ["mia-old"], ["mia-office"]],
+  );
+  assert.equal(made[0]?.upstream.backends.length, 1);
+  assert.equal(made[0]?.upstream.reason, undefined);
 });
 
 test("a route that cannot be read leads nowhere and harms no other", async (t) => {
@@ -213,7 +242,7 @@ test("a watch that was too slow lists again, and what went meanwhile is told as 
   const { watch } = store;
   let broken = 0;
   store.watch = (options) => {
-    if (options.prefix !== "/route/" || broken++ > 0) return watch.call(store, options);
+    if (options.prefix !== "/" || broken++ > 0) return watch.call(store, options);
     return (async function* () {
       await remove("route", "gone");
       await route("came", "http://10.0.0.2");

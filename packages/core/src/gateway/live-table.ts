@@ -1,6 +1,7 @@
 /**
  * The routing table as the store has it at this moment: lists, then watches from there, and lists again when the watch was
- * too slow or broke. What changes is told as deltas; a bucket or a container that comes or goes changes the routes to it.
+ * too slow or broke. What changes is told as deltas, all of one transaction in one; a bucket or a container that comes or
+ * goes changes the routes to it.
  */
 import type { StoredCertificate } from "../domain/certificates.ts";
 import type { ContainerEndpoints } from "../domain/compute.ts";
@@ -16,25 +17,16 @@ import type { Logger } from "../domain/telemetry.ts";
 import type { UpstreamResource } from "../domain/upstreams.ts";
 import type { ServedCertificates } from "./certificates/served.ts";
 import { type BucketFacts, backendsOf, compileRoute, type Lookups } from "./compile.ts";
-import { type ListChange, LiveLists } from "./guard/live-lists.ts";
+import { LiveLists } from "./guard/live-lists.ts";
 import type { NetworkLists } from "./guard/network-lists.ts";
 import { HostEntries } from "./host-entries.ts";
 import { compileListener } from "./l4/compile.ts";
 import type { L4Entry } from "./l4/entry.ts";
 import type { Backend, TableEntry } from "./table.ts";
+import { mergeChanges, type TableChange } from "./table-change.ts";
 import { ByHost } from "./tls/by-host.ts";
 import { crlUntilMs } from "./tls/client-authorities.ts";
 import { type ClientTerms, termsIdOf } from "./tls/peer.ts";
-
-export interface TableChange extends Partial<ListChange> {
-  readonly put: readonly TableEntry[];
-  /** Below HTTP. */
-  readonly putL4: readonly L4Entry[];
-  /** Ids. */
-  readonly remove: readonly string[];
-  /** Host names whose certificates are others from now on. */
-  readonly forget?: readonly string[];
-}
 
 export interface LiveTableOptions {
   readonly store: Store;
@@ -69,7 +61,10 @@ export class LiveTable implements AsyncDisposable {
   readonly #clientTls = new ByHost<ClientTls>();
   readonly #ipLists = new LiveLists();
   readonly #bucketsByName = new Map<string, BucketFacts>();
-  readonly #seen: Record<FollowedKind, number> = { route: 0, bucket: 0, certificate: 0, upstream: 0, iplist: 0 };
+  /** Found and not told yet. */
+  #untold: Partial<TableChange>[] = [];
+  /** Revision of the store up to which all has been told. */
+  #seen = 0;
   readonly #waiters = new Set<() => void>();
   #running: Promise<unknown> | undefined;
   #following: Disposable | undefined;
@@ -137,22 +132,24 @@ export class LiveTable implements AsyncDisposable {
 
   /** @throws what the store throws. */
   async start(): Promise<void> {
-    for (const kind of KINDS) this.#seen[kind] = await this.#list(kind);
-    this.#running = Promise.all(KINDS.map((kind) => this.#follow(kind)));
+    await this.#listAll();
+    this.#running = this.#follow();
     this.#following = this.#options.containers.subscribe((project, name) => {
       const isThere = (to: string) => to.replace(/^https\+/, "").startsWith(`container/${name}:`);
       const leadsThere = (route: Route) => route.meta.project === project && this.#placesOf(route).some(isThere);
       this.#apply(this.#routesWhere(leadsThere));
+      this.#flush();
     });
     this.#recompile(); // what has changed before it was subscribed to
+    this.#flush();
   }
 
-  /** Resolves when changes of the kind up to `revision` have been told. Rejects when the signal aborts. */
-  async settled(revision: number, signal: AbortSignal, kind: ActivatedKind = "route"): Promise<void> {
-    if (this.#seen[kind] >= revision) return;
+  /** Resolves when changes up to `revision` have been told. Rejects when the signal aborts. */
+  async settled(revision: number, signal: AbortSignal): Promise<void> {
+    if (this.#seen >= revision) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const check = () => {
-      if (this.#seen[kind] >= revision) resolve();
+      if (this.#seen >= revision) resolve();
     };
     const onAbort = () => reject(signal.reason);
     this.#waiters.add(check);
@@ -172,16 +169,17 @@ export class LiveTable implements AsyncDisposable {
     await this.#running;
   }
 
-  async #follow(kind: FollowedKind): Promise<void> {
+  /** One watch for all kinds: what one transaction changes is in force at once. */
+  async #follow(): Promise<void> {
     const { store, clock, log } = this.#options;
     const { signal } = this.#stop;
     let backoffMs: number = LIMITS.jobs.minBackoffMs;
     while (!signal.aborted) {
       try {
-        for await (const event of store.watch({ prefix: `/${kind}/`, from: this.#seen[kind] + 1, signal })) {
+        for await (const event of store.watch({ prefix: "/", from: this.#seen + 1, signal })) {
           backoffMs = LIMITS.jobs.minBackoffMs;
-          if (event.type !== "progress") this.#take(kind, event);
-          this.#advance(kind, event.revision);
+          if (event.type !== "progress") this.#take(event);
+          if (event.type === "progress" || event.more !== true) this.#advance(event.revision);
         }
         if (!signal.aborted) throw new SkerryError("unavailable/closed", "The watch has ended.");
       } catch (error) {
@@ -191,31 +189,32 @@ export class LiveTable implements AsyncDisposable {
           await clock.sleep(backoffMs, signal).catch(() => undefined);
           backoffMs = Math.min(2 * backoffMs, LIMITS.auth.maxStaleViewMs);
         }
-        await this.#list(kind).then(
-          (revision) => this.#advance(kind, revision),
-          (cause: unknown) => log.warn({ error: cause }, "gateway: the store cannot be listed"),
-        );
+        await this.#listAll().catch((cause: unknown) => {
+          log.warn({ error: cause }, "gateway: the store cannot be listed");
+        });
       }
     }
   }
 
-  #advance(kind: FollowedKind, revision: number): void {
-    this.#seen[kind] = Math.max(this.#seen[kind], revision);
+  #advance(revision: number): void {
+    this.#flush();
+    this.#seen = Math.max(this.#seen, revision);
     for (const check of this.#waiters) check();
   }
 
-  /** Replaces all of the kind by what is there now. Gives the revision of the list. */
-  async #list(kind: FollowedKind): Promise<number> {
+  /** Replaces everything by what is there now. */
+  async #listAll(): Promise<void> {
+    const { revision } = await this.#options.store.list({ prefix: "/", limit: 1 });
+    for (const kind of KINDS) await this.#list(kind, revision);
+    this.#advance(revision);
+  }
+
+  async #list(kind: FollowedKind, revision: number): Promise<void> {
     const entries: Entry[] = [];
     let after: string | undefined;
-    let revision: number | undefined;
     do {
-      const page = await this.#options.store.list({
-        prefix: `/${kind}/`,
-        ...(after === undefined ? {} : { after }),
-        ...(revision === undefined ? {} : { revision }),
-      });
-      revision ??= page.revision;
+      const from = after === undefined ? {} : { after };
+      const page = await this.#options.store.list({ prefix: `/${kind}/`, revision, ...from });
       entries.push(...page.entries);
       after = page.next;
     } while (after !== undefined);
@@ -248,11 +247,11 @@ export class LiveTable implements AsyncDisposable {
       for (const entry of entries) this.#putBucket(entry);
       this.#recompile();
     }
-    return revision ?? 0;
   }
 
-  #take(kind: FollowedKind, event: Exclude<WatchEvent, { type: "progress" }>): void {
+  #take(event: Exclude<WatchEvent, { type: "progress" }>): void {
     const key = event.type === "put" ? event.entry.key : event.key;
+    const kind = key.slice(1, key.indexOf("/", 1));
     if (kind === "certificate") {
       const { certificates } = this.#options;
       const isThere = event.type === "put";
@@ -279,6 +278,7 @@ export class LiveTable implements AsyncDisposable {
       this.#apply(this.#routesWhere(({ spec }) => spec.to === `bucket/${name}`));
       return;
     }
+    if (kind !== "route") return;
     const before = this.#routes.get(key);
     if (event.type === "delete") {
       this.#routes.delete(key);
@@ -303,16 +303,12 @@ export class LiveTable implements AsyncDisposable {
     return name === undefined ? undefined : resourceKey("certificate", route.meta.project, name);
   }
 
-  /** A list comes before the routes that name it, and goes after them. */
   #takeList(key: string, value: unknown): void {
     const uses = ({ meta, spec }: Route) =>
       listsIn(spec.access).some((name) => resourceKey("iplist", meta.project, name) === key);
     try {
-      const { putLists, removeLists } =
-        value === undefined ? this.#ipLists.drop(key) : this.#ipLists.put(key, value as IpList);
-      this.#tell({ putLists });
+      this.#tell(value === undefined ? this.#ipLists.drop(key) : this.#ipLists.put(key, value as IpList));
       this.#apply(this.#routesWhere(uses));
-      this.#tell({ removeLists });
     } catch (error) {
       this.#options.log.error({ error, list: key }, "gateway: a list of networks cannot be read");
     }
@@ -384,10 +380,14 @@ export class LiveTable implements AsyncDisposable {
     this.#tell({ put, putL4, remove, forget });
   }
 
-  #tell({ put = [], putL4 = [], remove = [], ...rest }: Partial<TableChange>): void {
-    const others = Object.entries(rest).filter(([, all]) => all.length > 0);
-    if (put.length + putL4.length + remove.length + others.length === 0) return;
-    this.#options.onChange({ put, putL4, remove, ...Object.fromEntries(others) });
+  #tell(change: Partial<TableChange>): void {
+    this.#untold.push(change);
+  }
+
+  #flush(): void {
+    const change = this.#untold.length === 0 ? undefined : mergeChanges(this.#untold);
+    this.#untold = [];
+    if (change !== undefined) this.#options.onChange(change);
   }
 }
 

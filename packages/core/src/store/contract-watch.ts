@@ -8,7 +8,8 @@ import { always, put, rejects, type StoreSite } from "./contract-site.ts";
 const tell = (event: WatchEvent | undefined): string => {
   if (!event) return "end";
   if (event.type === "progress") return `progress@${event.revision}`;
-  return `${event.type} ${event.type === "put" ? event.entry.key : event.key}@${event.revision}`;
+  const more = event.more === true ? "+" : "";
+  return `${event.type} ${event.type === "put" ? event.entry.key : event.key}@${event.revision}${more}`;
 };
 
 /** The next events of a watch, as short texts. */
@@ -39,13 +40,13 @@ function checkOrder(name: string, newSite: () => Promise<StoreSite>): void {
     const watch = begin(store.watch({ prefix: "/a/", from: 1 }));
     assert.deepEqual(await take(watch, 1), ["put /a/1@1"]);
     await store.transact(always({ op: "delete-prefix", prefix: "/a/" }, put("/c")));
-    assert.deepEqual(await take(watch, 3), ["put /a/2@2", "delete /a/1@3", "delete /a/2@3"]);
+    assert.deepEqual(await take(watch, 3), ["put /a/2@2", "delete /a/1@3+", "delete /a/2@3"]);
     await store[Symbol.asyncDispose]();
     assert.deepEqual(await take(watch, 1), ["end"]);
     await using again = await site.open();
     const old = begin(again.watch({ prefix: "/a/", from: 2 }));
     await again.transact(always(put("/a/9")));
-    assert.deepEqual(await take(old, 4), ["put /a/2@2", "delete /a/1@3", "delete /a/2@3", "put /a/9@4"]);
+    assert.deepEqual(await take(old, 4), ["put /a/2@2", "delete /a/1@3+", "delete /a/2@3", "put /a/9@4"]);
     await old.return?.();
   });
 

@@ -144,7 +144,7 @@ class Watcher implements AsyncIterator<WatchEvent> {
       if (change) {
         this.#restAt++;
         if (change.revision > this.#openedAt) this.#waiting--;
-        return { done: false, value: change };
+        return { done: false, value: this.#handingOut() ? { ...change, more: true } : change };
       }
       const overdue = this.#progress(false);
       if (overdue) return { done: false, value: overdue };

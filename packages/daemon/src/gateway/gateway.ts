@@ -17,9 +17,10 @@ import { ServedCertificates } from "@skerry/core/gateway/certificates/served.ts"
 import type { GivenCertificate, HostPort } from "@skerry/core/gateway/control.ts";
 import type { NetworkLists } from "@skerry/core/gateway/guard/network-lists.ts";
 import type { L4Counters } from "@skerry/core/gateway/l4/entry.ts";
-import { type ActivatedKind, LiveTable, type TableChange } from "@skerry/core/gateway/live-table.ts";
+import { type ActivatedKind, LiveTable } from "@skerry/core/gateway/live-table.ts";
 import { signTicket, TICKET_KEY_BYTES } from "@skerry/core/gateway/routing/ticket.ts";
 import type { Backend, TableEntry } from "@skerry/core/gateway/table.ts";
+import type { TableChange } from "@skerry/core/gateway/table-change.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { BackendCounters } from "@skerry/core/gateway/upstreams/state.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
@@ -325,9 +326,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 /** Resolves when the table has the change. @throws `unavailable/timeout`. */
-async function seen(table: LiveTable, revision: number, kind: Parameters<LiveTable["settled"]>[2]): Promise<void> {
+async function seen(table: LiveTable, revision: number, kind: ActivatedKind | undefined): Promise<void> {
   const late = AbortSignal.timeout(LIMITS.gateway.activateMs);
-  await table.settled(revision, late, kind).catch((cause: unknown) => {
+  await table.settled(revision, late).catch((cause: unknown) => {
     throw new SkerryError("unavailable/timeout", "The change is stored, but the gateway has not seen it yet.", {
       hint: `Do not repeat it; look again in a moment: skerry ${kind ?? "route"} ls`,
       cause,
