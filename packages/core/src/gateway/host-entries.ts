@@ -1,5 +1,6 @@
 /** The entries of a routing table by the host that they lead from, as it is written in the route. */
 import { namesAbove } from "../domain/gateway.ts";
+import { wildcardFor } from "./routing/wildcard.ts";
 import type { TableEntry } from "./table.ts";
 
 export class HostEntries {
@@ -8,18 +9,23 @@ export class HostEntries {
 
   /** The host, or the wildcard above it, that decides about requests to this name; undefined: none does. */
   servedAs(host: string): string | undefined {
-    return hostsFor(host).find((name) => this.#hosts.has(name));
+    return this.#hosts.has(host) ? host : wildcardFor(host, (name) => this.#first(name))?.host;
   }
 
   /** A host belongs to one project. */
   projectAt(host: string): string | undefined {
-    const [first] = this.#hosts.get(host)?.values() ?? [];
-    return first?.project;
+    return this.#first(host)?.project;
   }
 
-  /** All that may decide about requests to this name. */
+  #first(host: string): TableEntry | undefined {
+    const [first] = this.#hosts.get(host)?.values() ?? [];
+    return first;
+  }
+
+  /** All that may decide about requests to this name, or say whose it is. */
   allFor(host: string): readonly TableEntry[] {
-    return hostsFor(host).flatMap((name) => [...(this.#hosts.get(name)?.values() ?? [])]);
+    const names = [host, ...namesAbove(host)].flatMap((name) => [name, `*.${name}`]);
+    return names.flatMap((name) => [...(this.#hosts.get(name)?.values() ?? [])]);
   }
 
   enter(entry: TableEntry): void {
@@ -34,9 +40,4 @@ export class HostEntries {
     entries.delete(entry?.id ?? "");
     if (entries.size === 0) this.#hosts.delete(entry?.host ?? "");
   }
-}
-
-/** The name itself, then the wildcards above it. */
-function hostsFor(host: string): string[] {
-  return [host, ...namesAbove(host).map((name) => `*.${name}`)];
 }

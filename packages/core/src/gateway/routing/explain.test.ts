@@ -38,6 +38,14 @@ function told({ steps, entry: found, refused, rule }: Explanation): string[] {
   return [...lines, refused?.message ?? `${found?.name}: ${rule}`];
 }
 
+test("a wildcard below which another project has claimed the name is not asked, and who may not read that is not told whose", () => {
+  deepEqual(told(explain(ENTRIES, asked("x.app.example/"), ({ project }) => project === "zoe")), [
+    "- host x.app.example: no route leads from this name itself",
+    "- host *.example: 1 route; another project has claimed a nearer name",
+    "undefined: undefined",
+  ]);
+});
+
 test("each step says what it was about, and why it did not win", () => {
   deepEqual(told(explain(ENTRIES, asked("app.example/api?x=1", "X-Api: v1\r\n"), () => true)), [
     "* host app.example: 6 routes; it alone decides about the rest",

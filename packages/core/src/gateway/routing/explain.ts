@@ -58,8 +58,9 @@ export function explain(
   const steps: Step[] = [];
   const path = pathOf(asked);
   const readable = entries.filter(mayRead);
-  const found = compileTable(entries).find(asked);
-  const host = explainHost(readable, asked.host, steps);
+  const table = compileTable(entries);
+  const found = table.find(asked);
+  const host = explainHost(readable, asked.host, table.servedAs(asked.host), steps);
   if (isOdd(path)) explainReading(path, found instanceof Refusal, steps);
   if (found instanceof Refusal) return { steps, refused: found };
   const entry = found !== undefined && mayRead(found) ? found : undefined;
@@ -89,8 +90,13 @@ function pathOf({ target }: Asked): string {
   return target === "*" ? "/" : (target.split("?", 1)[0] as string);
 }
 
-/** The host whose routes decide. */
-function explainHost(entries: readonly TableEntry[], host: string, steps: Step[]): string | undefined {
+/** The host whose routes decide, if it may be told. */
+function explainHost(
+  entries: readonly TableEntry[],
+  host: string,
+  served: string | undefined,
+  steps: Step[],
+): string | undefined {
   const counts = new Map<string, number>();
   for (const entry of entries) counts.set(entry.host, (counts.get(entry.host) ?? 0) + 1);
   let winner: string | undefined;
@@ -101,6 +107,8 @@ function explainHost(entries: readonly TableEntry[], host: string, steps: Step[]
     if (winner !== undefined) steps.push({ about: "host", name, verdict: "no", why: `${routes}; ${winner} is nearer` });
     else if (count === 0)
       steps.push({ about: "host", name, verdict: "no", why: "no route leads from this name itself" });
+    else if (name !== served)
+      steps.push({ about: "host", name, verdict: "no", why: `${routes}; another project has claimed a nearer name` });
     else {
       winner = name;
       steps.push({ about: "host", name, verdict: "wins", why: `${routes}; it alone decides about the rest` });

@@ -6,6 +6,7 @@ import { isConditional } from "./candidate.ts";
 import { LayeredMap } from "./layered-map.ts";
 import { generousReadings, isOdd } from "./path-reading.ts";
 import { PathTrie } from "./path-trie.ts";
+import { wildcardFor } from "./wildcard.ts";
 
 const AMBIGUOUS = new Refusal(
   "invalid",
@@ -16,6 +17,7 @@ const AMBIGUOUS = new Refusal(
 interface HostRoutes {
   /** `*.example.com` for all names below. */
   readonly host: string;
+  readonly project: string | undefined;
   readonly paths: PathTrie;
   readonly size: number;
   /** Those that are more than a prefix. */
@@ -37,9 +39,11 @@ const facts = new Facts();
 /** Never changes; `with` makes the next one and shares what stays as it is. */
 export class RouteTable {
   readonly #parts: Parts;
+  readonly #at: (host: string) => HostRoutes | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#at = (host) => parts.hosts.get(host);
   }
 
   /** Routes in the table. */
@@ -48,7 +52,7 @@ export class RouteTable {
   }
 
   /**
-   * The route that a request takes. An exact host wins over a wildcard, a longer wildcard over a shorter one, and the host
+   * The route that a request takes. An exact host wins over a wildcard, see `wildcardFor` for those, and the host
    * that has won alone decides about the rest; see `PathTrie.find` and `compareEntries`. A refusal when the upstream may
    * read the path as one that takes another route.
    */
@@ -69,12 +73,8 @@ export class RouteTable {
     return (this.#parts.hosts.get(name) ?? this.#wildcard(name))?.host;
   }
 
-  #wildcard(host: string): HostRoutes | undefined {
-    for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) {
-      const routes = this.#parts.hosts.get(`*${host.slice(dot)}`);
-      if (routes !== undefined) return routes;
-    }
-    return undefined;
+  #wildcard(name: string): HostRoutes | undefined {
+    return wildcardFor(name, this.#at);
   }
 
   /** The table with `put` in place of the routes of the same ids, and without `removedIds`. */
@@ -120,6 +120,7 @@ function withEntry(routes: HostRoutes | undefined, entry: TableEntry, owner: obj
   const { paths = PathTrie.empty(), size = 0, special = 0 } = routes ?? {};
   return {
     host: entry.host,
+    project: entry.project,
     paths: paths.put(entry, owner),
     size: size + 1,
     special: special + Number(isSpecial(entry)),
@@ -128,8 +129,13 @@ function withEntry(routes: HostRoutes | undefined, entry: TableEntry, owner: obj
 
 function without(routes: HostRoutes | undefined, entry: TableEntry, owner: object): HostRoutes | undefined {
   if (routes === undefined || routes.size === 1) return undefined;
-  const { host, paths, size, special } = routes;
-  return { host, paths: paths.remove(entry, owner), size: size - 1, special: special - Number(isSpecial(entry)) };
+  const { paths, size, special } = routes;
+  return {
+    ...routes,
+    paths: paths.remove(entry, owner),
+    size: size - 1,
+    special: special - Number(isSpecial(entry)),
+  };
 }
 
 const EMPTY = new RouteTable({ hosts: LayeredMap.empty(), byId: LayeredMap.empty(), routes: 0, wildcards: 0 });
