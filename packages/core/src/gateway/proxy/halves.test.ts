@@ -245,12 +245,16 @@ test("a drain ends a connection whose answer began before", async () => {
 });
 
 test("a connection that was busy for longer than an idle one is kept is used again", async () => {
-  await using world = await ProxyWorld.start({ upstreamIdleMs: 150 });
+  let nowMs = 1000;
+  await using world = await ProxyWorld.start({ upstreamIdleMs: 150 }, { monotonicMs: () => nowMs });
   const sockets = new Set<Socket>();
-  let waitMs = 0;
+  let isBusy = false;
   await world.upstream((_, socket) => {
     sockets.add(socket);
-    setTimeout(() => socket.write(OK), waitMs);
+    if (!isBusy) return OK;
+    nowMs += 400;
+    // The proxy looks at the time meanwhile.
+    setTimeout(() => socket.write(OK), 50);
     return undefined;
   });
   const client = await world.connect();
@@ -259,9 +263,9 @@ test("a connection that was busy for longer than an idle one is kept is used aga
     await until(() => client.text.split("ok").length === count + 1, `answer ${count}`);
   };
   await ask(1);
-  waitMs = 400;
+  isBusy = true;
   await ask(2);
-  waitMs = 0;
+  isBusy = false;
   await ask(3);
   equal(sockets.size, 1);
 });

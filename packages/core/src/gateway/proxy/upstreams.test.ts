@@ -78,11 +78,9 @@ test("requests that come together do not try the backend that is full twice", as
   const [first = 0, second = 0] = silent;
   const up = await world.listen((socket) => socket.on("data", () => socket.write(OK)));
   world.route(first, second, up);
-  for (const path of ["/1", "/2", "/3"]) {
-    const client = await world.connect();
-    client.write(GET.replace("/", path));
-  }
-  await until(() => held === 2, "two are full");
+  const clients = await Promise.all([1, 2, 3].map(() => world.connect()));
+  for (const client of clients) client.write(GET);
+  await until(() => held === 2 && clients.some(({ text }) => text.endsWith("ok")), "two are full, and one is free");
   for (let round = 0; round < 6; round++) match(await world.exchange(GET), /^HTTP\/1\.1 200/);
 });
 
