@@ -76,6 +76,8 @@ export const TRAFFIC_LIMITS = {
     maxCacheVariants: 8,
     /** Bytes of answers that come and are to be kept. Beyond: they are passed on, and not kept. */
     maxCacheFillBytes: 32 * MiB,
+    /** Bytes of those that wait for clients which are slower than the upstream. Beyond: theirs are not kept. */
+    maxCacheAheadBytes: 32 * MiB,
     /** Of one that a route may keep, and of one when it says nothing. */
     maxCacheEntryBytes: 16 * MiB,
     /** @see maxCacheEntryBytes */

@@ -130,8 +130,11 @@ export class Acting {
       this.filter = new Replay(host, this.filter, got.body);
       return answer;
     }
-    const answer = this.answered(got, host);
-    if (turn?.isKeeping === true) this.filter = new Tap(host, this.filter, turn);
+    if (turn?.isKeeping !== true) return this.answered(got, host);
+    const tap = new Tap(host, turn);
+    const answer = this.answered(got, tap);
+    tap.next = this.filter;
+    this.filter = tap;
     return answer;
   }
 

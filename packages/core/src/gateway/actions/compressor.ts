@@ -34,6 +34,7 @@ function open(encoding: Encoding, level = USUAL[encoding]): Flushing {
 }
 
 export class Compressor implements AnswerFilter {
+  readonly absorbs = false;
   readonly #stream: Flushing;
   readonly #onClose: () => void;
   /** Somebody may wait for what has come so far. */

@@ -3,6 +3,8 @@
 export interface AnswerFilter {
   /** It takes no more until `onFilterDrain`. */
   readonly isBlocked: boolean;
+  /** It takes more although the client does not. */
+  readonly absorbs: boolean;
   /** Bytes of the body; the buffer is used again. */
   take(buffer: Buffer, from: number, to: number): void;
   /** The same of bytes that stay as they are: they may be many, and are not copied. */

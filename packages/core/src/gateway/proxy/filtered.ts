@@ -26,7 +26,7 @@ export class Filtered implements FilterHost {
   onBatch(filter: AnswerFilter, upstream: UpstreamSide): void {
     this.flush();
     filter.flush();
-    if (filter.isBlocked || this.#client.isBlocked) upstream.pause();
+    if (filter.isBlocked || (this.#client.isBlocked && !filter.absorbs)) upstream.pause();
   }
 
   /** What was given to the client goes out. */

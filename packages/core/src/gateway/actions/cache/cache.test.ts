@@ -237,6 +237,83 @@ test("who waits goes on when the first goes away, and when it takes too long", a
   }
 });
 
+test("a first client that does not read makes nobody wait: the answer is kept as fast as the upstream gives it", async () => {
+  const body = "x".repeat(12 << 20);
+  const head = "Cache-Control: max-age=60\r\n";
+  for (const more of [{}, { compress: { minBytes: 1 } }]) {
+    const rule = { maxBytes: 16 << 20 };
+    await using world = await CacheWorld.start(
+      () => answerOf(`${head}Content-Type: text/plain\r\n`, body),
+      rule,
+      more,
+      {
+        collapseMs: 1e9,
+      },
+    );
+    const slow = await world.proxy.connect();
+    slow.socket.pause();
+    slow.write(`GET /x HTTP/1.1\r\n${LAST}`);
+    await until(() => world.seen.length === 1, "the first request");
+    const second = await world.ask();
+    equal(second.body.length, body.length);
+    equal(world.seen.length, 1);
+    // Nor is it a loss for the slow one.
+    slow.socket.resume();
+    equal((await slow.untilClosed()).split("\r\n\r\n")[1]?.length, body.length);
+  }
+});
+
+test("slow clients get no more memory than there is for all of them: then nothing is kept for them", async () => {
+  const body = "x".repeat(12 << 20);
+  const rule = { maxBytes: 16 << 20 };
+  const limits = { collapseMs: 1e9, maxCacheAheadBytes: 100_000 };
+  await using world = await CacheWorld.start(() => answerOf("", body), rule, {}, limits);
+  const slow = await world.proxy.connect();
+  slow.socket.pause();
+  slow.write(`GET /x HTTP/1.1\r\n${LAST}`);
+  await until(() => world.seen.length === 1, "the first request");
+  equal((await world.ask()).body.length, body.length);
+  equal(world.seen.length, 2);
+  slow.socket.resume();
+  equal((await slow.untilClosed()).split("\r\n\r\n")[1]?.length, body.length);
+});
+
+test("nobody waits again for an answer that has taken too long already", async () => {
+  await using world = await CacheWorld.start(() => undefined, {}, {}, { collapseMs: 60_000 });
+  const ask = async () => (await world.proxy.connect()).write(`GET /x HTTP/1.1\r\n${LAST}`);
+  await ask();
+  await until(() => world.seen.length === 1, "the first request");
+  await ask();
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  equal(world.seen.length, 1, "the second waits");
+  world.time.skewMs += 61_000;
+  // Something must happen for deadlines to be looked at.
+  await world.proxy.connect();
+  await until(() => world.seen.length === 2, "the second asks for itself");
+  await ask();
+  await until(() => world.seen.length === 3, "the third asks at once");
+});
+
+test("when the first goes away, one of those who wait asks for all of them", async () => {
+  const held: (() => void)[] = [];
+  await using world = await CacheWorld.start("");
+  const port = await world.proxy.listen((socket) => {
+    socket.on("data", () => held.push(() => socket.write(answerOf("Cache-Control: max-age=60\r\n", "same"))));
+  });
+  world.proxy.route(port);
+  const first = await world.proxy.connect();
+  first.write(`GET /x HTTP/1.1\r\n${LAST}`);
+  await until(() => held.length === 1, "the first request");
+  const others = Array.from({ length: 5 }, () => world.ask());
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  first.socket.resetAndDestroy();
+  await until(() => held.length === 2, "one of the others");
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  equal(held.length, 2);
+  held[1]?.();
+  for (const { body } of await Promise.all(others)) equal(body, "same");
+});
+
 test("an answer that breaks off is not kept", async () => {
   await using world = await CacheWorld.start("Cache-Control: max-age=60\r\n");
   const port = await world.proxy.listen((socket) => {

@@ -10,16 +10,18 @@ export interface Coming {
   isDoomed: boolean;
 }
 
-type Waiter = () => void;
+type Waiter = (isKnown: boolean) => void;
 
 export class SharedCache {
   readonly kept: ResponseCache;
   /** Bytes of answers that come. */
   fillBytes = 0;
+  /** Bytes of answers that wait for clients which are slower than the upstream. */
+  aheadBytes = 0;
   readonly #limits: ActionLimits;
   readonly #coming = new Set<Coming>();
   /** Who waits, by the key of what somebody has asked for. */
-  readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #waiters = new Map<string, { readonly sinceMs: number; readonly all: Set<Waiter> }>();
   #waiting = 0;
   /** Until when nobody waits, by key. */
   readonly #passes = new Map<string, number>();
@@ -72,31 +74,36 @@ export class SharedCache {
     this.kept.drop(key);
   }
 
-  /** Whether the caller is to ask, and to `settle` it; else `waiter` is called when somebody else has, unless it is `leave`d before. */
+  /**
+   * Whether the caller is to ask, and to `settle` it; else `waiter` is called when somebody else has, unless it is `leave`d
+   * before. Nobody waits for what takes too long already.
+   */
   lead(key: string, waiter: Waiter, nowMs: number): "leads" | "waits" | "alone" {
     const until = this.#passes.get(key);
     if (until !== undefined && nowMs < until) return "alone";
     const waiters = this.#waiters.get(key);
     if (waiters === undefined) {
-      this.#waiters.set(key, new Set());
+      this.#waiters.set(key, { sinceMs: nowMs, all: new Set() });
       return "leads";
     }
-    if (this.#waiting >= this.#limits.maxCollapsed) return "alone";
-    waiters.add(waiter);
+    const { maxCollapsed, collapseMs } = this.#limits;
+    if (this.#waiting >= maxCollapsed || nowMs - waiters.sinceMs >= collapseMs) return "alone";
+    waiters.all.add(waiter);
     this.#waiting++;
     return "waits";
   }
 
   leave(key: string, waiter: Waiter): void {
-    if (this.#waiters.get(key)?.delete(waiter) === true) this.#waiting--;
+    if (this.#waiters.get(key)?.all.delete(waiter) === true) this.#waiting--;
   }
 
-  settle(key: string): void {
+  /** `isKnown`: what the answer is; else one of those who wait is to ask for the others. */
+  settle(key: string, isKnown: boolean): void {
     const waiters = this.#waiters.get(key);
     if (waiters === undefined) return;
     this.#waiters.delete(key);
-    this.#waiting -= waiters.size;
-    for (const waiter of waiters) waiter();
+    this.#waiting -= waiters.all.size;
+    for (const waiter of waiters.all) waiter(isKnown);
   }
 
   /** The answer was not to be kept. */

@@ -52,8 +52,9 @@ export class CacheTurn implements Coming {
   readonly #bypass: string | undefined;
   #leads = false;
   #isWaiting = false;
-  /** It has waited once: now it asks for itself. */
+  /** It has waited: now it asks for itself. */
   #hasWaited = false;
+  #waitsUntilMs = 0;
   /** Too old, but the upstream may say that it still holds. */
   #stale: Kept | undefined;
   #freshness: Freshness | undefined;
@@ -96,6 +97,7 @@ export class CacheTurn implements Coming {
     const role = cache.lead(this.#key, this.#ready, nowMs);
     this.#leads = role === "leads";
     this.#isWaiting = role === "waits";
+    if (this.#isWaiting && this.#waitsUntilMs === 0) this.#waitsUntilMs = nowMs + this.#state.limits.collapseMs;
     return this.#isWaiting ? WAIT : undefined;
   }
 
@@ -103,12 +105,12 @@ export class CacheTurn implements Coming {
   giveUp(): void {
     if (!this.#isWaiting) return;
     this.#state.cache.leave(this.#key, this.#ready);
-    this.#ready();
+    this.#ready(true);
   }
 
-  readonly #ready = (): void => {
+  readonly #ready = (isKnown: boolean): void => {
     this.#isWaiting = false;
-    this.#hasWaited = true;
+    this.#hasWaited = isKnown || this.#times.monotonicMs() >= this.#waitsUntilMs;
     this.#onReady();
   };
 
@@ -182,7 +184,16 @@ export class CacheTurn implements Coming {
     this.#bytes += bytes.length;
     cache.fillBytes += bytes.length;
     this.#parts.push(bytes);
-    if (this.#bytes > this.#most || cache.fillBytes > limits.maxCacheFillBytes) this.#leaveOff();
+    const { maxCacheFillBytes, maxCacheAheadBytes } = limits;
+    const isTooMuch = cache.fillBytes > maxCacheFillBytes || cache.aheadBytes > maxCacheAheadBytes;
+    if (this.#bytes <= this.#most && !isTooMuch) return;
+    // The next ones would wait in vain as well.
+    cache.pass(this.#key, this.#times.monotonicMs());
+    this.#leaveOff();
+  }
+
+  ahead(bytes: number): void {
+    this.#state.cache.aheadBytes += bytes;
   }
 
   end(trailers: string): void {
@@ -204,25 +215,25 @@ export class CacheTurn implements Coming {
   }
 
   /** Nothing is kept, or more than was. Who waits goes on. */
-  #leaveOff(): void {
+  #leaveOff(isKnown = true): void {
     this.#state.cache.fillBytes -= this.#bytes;
     this.#bytes = 0;
     this.#parts = undefined;
     this.#state.cache.remove(this);
-    this.#settle();
+    this.#settle(isKnown);
   }
 
-  #settle(): void {
+  #settle(isKnown = true): void {
     if (!this.#leads) return;
     this.#leads = false;
-    this.#state.cache.settle(this.#key);
+    this.#state.cache.settle(this.#key, isKnown);
   }
 
   /** The request is over, however. */
   close(): void {
     if (this.#isWaiting) this.#state.cache.leave(this.#key, this.#ready);
     this.#isWaiting = false;
-    this.#leaveOff();
+    this.#leaveOff(false);
   }
 }
 
