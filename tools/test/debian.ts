@@ -28,6 +28,7 @@ const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: "bind9-dnsutils", program: "dig", reason: "asks over a udp route", full: true },
   { name: "dnsmasq-base", program: "dnsmasq", reason: "answers it", full: true },
   { name: "iperf3", program: "iperf3", reason: "loads tcp and udp routes", full: true },
+  { name: "postgresql", program: "pg_ctlcluster", reason: "is what a tcp route leads to", full: true },
   { name: "nghttp2-client", program: "h2load", reason: "loads the gateway over HTTP/2", full: true },
   { name: "wrk", program: "wrk", reason: "loads the gateway over HTTP/1.1", full: true },
   { name: "slowhttptest", program: "slowhttptest", reason: "attacks it slowly", full: true },
