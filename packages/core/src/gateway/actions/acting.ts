@@ -1,7 +1,8 @@
 /** What the actions of a route do with one request. */
 import { SkerryError } from "../../domain/errors.ts";
 import type { RouteActions } from "../../domain/route-actions.ts";
-import type { RequestHead } from "../http1/request-head.ts";
+import { withoutNames } from "../http1/field-lines.ts";
+import { CHUNKED, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Deadlines } from "../proxy/deadlines.ts";
 import type { TableEntry } from "../table.ts";
@@ -72,9 +73,17 @@ export class Acting {
     this.#turn = new CacheTurn(turned, request.head, around.acts, around.options, () => this.#onReady());
   }
 
-  /** Bodies of answers are looked at: they must not come as chunks. */
+  /** Bodies of answers, or trailers of the request, are looked at: they must not come as chunks. */
   get filters(): boolean {
-    return this.#ready.compress !== undefined || this.#turn !== undefined;
+    const { compress, request } = this.#ready;
+    if (compress !== undefined || this.#turn !== undefined) return true;
+    return request !== undefined && this.#request.head.bodyBytes === CHUNKED;
+  }
+
+  /** What may go on of the trailers of the request: programs that add them to its headers would take them for what the route says. */
+  trailers(lines: string): string {
+    const { request } = this.#ready;
+    return lines === "" || request === undefined ? lines : withoutNames(lines, request.said);
   }
 
   /** The answer without an upstream; undefined: `sent` is to be passed on. */

@@ -1,5 +1,7 @@
 /** Headers that routes set, add and remove, on both sides. */
 import { deepEqual, doesNotMatch, equal, match, throws } from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:http2";
 import { test } from "node:test";
 import { isError } from "../../domain/errors.ts";
 import { canonicalActions } from "../../domain/route-actions.ts";
@@ -43,6 +45,32 @@ test("answers of the route itself get them too", async () => {
   world.actions = { respond: { status: 200, body: "x" }, headers: { response } };
   world.routeTo([]);
   match(await world.exchange(`GET / HTTP/1.1\r\n${LAST}`), /\r\nStrict-Transport-Security: max-age=1\r\n/);
+});
+
+test("trailers of a request say nothing of what the route says", async () => {
+  const request = { set: { "X-User": "nobody" }, add: { "X-Role": "guest" }, remove: ["X-Secret"] };
+  const body = "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n";
+  const trailers = "x-user: root\r\nX-Role: admin\r\nX-Sum: 42\r\nX-SECRET: s\r\nX_User: root\r\n\r\n";
+  for (const protocol of ["http/1.1", "h2"] as const) {
+    await using world = await ProxyWorld.start();
+    world.actions = { headers: { request } };
+    const seen = await world.upstream(() => "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    const head = "POST / HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n";
+    if (protocol === "http/1.1") await world.exchange(head + body + trailers);
+    else {
+      const session = connect(`http://127.0.0.1:${world.port}`);
+      const stream = session.request({ ":method": "POST", ":authority": "app.example" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () =>
+        stream.sendTrailers({ "x-user": "root", "x-role": "admin", "x-sum": "42", "x-secret": "s" }),
+      );
+      stream.end("hi");
+      await once(stream, "response");
+      session.destroy();
+    }
+    const { headers, trailers: got, body: sent } = seen[0] as SeenRequest;
+    deepEqual([headers.get("x-user"), headers.get("x-role"), sent], ["nobody", "guest", "hi"], protocol);
+    equal(got.toLowerCase(), "x-sum: 42\r\n", protocol);
+  }
 });
 
 test("nothing that a client says becomes a line of its own", async () => {

@@ -15,11 +15,14 @@ const PLACEHOLDER = /\{(client_ip|host|request_id|scheme)\}/g;
 export class HeaderEdit {
   /** In lower case: those that are there no more. */
   readonly gone: ReadonlySet<string>;
+  /** In lower case: all that the route says something of. */
+  readonly said: ReadonlySet<string>;
   readonly #lines: string;
   readonly #hasPlaceholders: boolean;
 
   constructor({ set = {}, add = {}, remove = [] }: HeaderRules) {
     this.gone = new Set([...Object.keys(set), ...remove].map((name) => name.toLowerCase()));
+    this.said = new Set([...this.gone, ...Object.keys(add).map((name) => name.toLowerCase())]);
     const said = [...Object.entries(set), ...Object.entries(add)];
     this.#lines = said.map(([name, value]) => `${name}: ${value}\r\n`).join("");
     this.#hasPlaceholders = this.#lines.search(PLACEHOLDER) >= 0;

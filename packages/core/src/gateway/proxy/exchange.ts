@@ -166,7 +166,7 @@ export class Exchange extends Answering implements Asker {
   /** The request's body has been given to its end. `trailers` are header lines, empty when they came as chunks. */
   onRequestEnd(trailers: string): void {
     if (this.upstream === undefined) return;
-    this.upstream.endBody(trailers);
+    this.upstream.endBody(this.acting?.trailers(trailers) ?? trailers);
     if (this.phase === "send") this.#onSent();
   }
 

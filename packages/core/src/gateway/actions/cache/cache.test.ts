@@ -30,6 +30,9 @@ describe("never from what is kept, and never kept", () => {
     ["a request with a cookie", "Cookie: session=1\r\n"],
     ["a request for a part", "Range: bytes=0-1\r\n"],
     ["a request whose answer nobody is to keep", "Cache-Control: no-store\r\n"],
+    ["a request that some take for one of another method", "X-HTTP-Method-Override: POST\r\n"],
+    ["a request that some take for one of another path", "X-Original-URL: /admin\r\n"],
+    ["a request that some take for one of another host", "X-Host: evil.example\r\n"],
   ] as const) {
     test(what, async () => {
       await using world = await CacheWorld.start("Cache-Control: public, max-age=60\r\n");

@@ -16,6 +16,16 @@ const CONDITIONS: ReadonlySet<string> = new Set(["if-none-match", "if-modified-s
 /** 304 says nothing of the body that was kept. */
 const NOT_RENEWED = /^(?:content-encoding|content-type|content-range|etag|set-cookie)$/i;
 
+/**
+ * Those behind the first line are no standard, but programs and frameworks take another method, path or host from them: their answer is
+ * to something else than what it would be kept for.
+ */
+const UNSHARED: readonly string[] = [
+  ...["authorization", "cookie", "range", "if-range", "if-match", "if-unmodified-since"],
+  ...["x-http-method-override", "x-http-method", "x-method-override"],
+  ...["x-original-url", "x-original-uri", "x-rewrite-url", "x-host", "x-original-host", "x-http-host-override"],
+];
+
 /** Another asks for the same: `onReady` follows. */
 export const WAIT = Symbol("wait");
 
@@ -255,8 +265,7 @@ function varyOf(lines: string): string[] {
 function bypassOf({ method, lines, bodyBytes, isUpgrade }: RequestHead): string | undefined {
   if (method !== "GET" && method !== "HEAD") return "fwd=method";
   if (isUpgrade || bodyBytes !== 0) return "fwd=bypass";
-  for (const name of ["authorization", "cookie", "range", "if-range", "if-match", "if-unmodified-since"])
-    if (headerValue(lines, name) !== undefined) return "fwd=bypass";
+  for (const name of UNSHARED) if (headerValue(lines, name) !== undefined) return "fwd=bypass";
   return directives(headerValue(lines, "cache-control")).has("no-store") ? "fwd=bypass" : undefined;
 }
 
