@@ -52,6 +52,17 @@ test("a host name and all below it belong to the project that claimed it first",
   await assert.rejects(create("zoe", "other.example.com"), is("conflict"));
 });
 
+test("a rate is not counted by a header that the gateway takes out", async () => {
+  const { create, routes } = await createWorld();
+  const rated = (by: string) => ({ guards: { limits: { rate: [{ by, requests: 1, per: "1m" }] } } });
+  for (const by of ["header:X-Forwarded-For", "header:x-real-ip", "header:Host", "header:X-Request-Id"]) {
+    await assert.rejects(create("mia", "a.example.com", "/", rated(by)), /takes it out, or reads it itself/, by);
+  }
+  await create("mia", "a.example.com", "/", { ...rated("header:X-Api-Key"), name: "a" });
+  await assert.rejects(routes.update("mia-uid", "a", rated("header:forwarded")), is("invalid"));
+  await routes.update("mia-uid", "a", rated("ip"));
+});
+
 test("two routes of a host differ in what they ask for, also when one is changed", async () => {
   const { create, routes, store } = await createWorld();
   const v2 = { headers: [{ name: "x", type: "exact", value: "v2" }] } as const;
