@@ -24,14 +24,15 @@ const REQUESTS = process.env["SKERRY_TEST_TIER"] === "full" ? 3000 : 150;
 type Answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 /** An upstream that is Node's own server, on a plain connection. */
-async function h2Upstream(world: ProxyWorld, answer: Answer, settings = {}): Promise<Http2Server> {
+async function h2Upstream(world: ProxyWorld, answer: Answer, settings = {}, greetsAfterMs = 0): Promise<Http2Server> {
   // Node counts what it has to send, too.
   const server = createServer({ settings, maxSessionMemory: 1000 });
   server.on("stream", (stream: ServerHttp2Stream, headers) => {
     stream.on("error", () => undefined);
     answer(stream, headers);
   });
-  routeTo(world, await world.listen((socket) => server.emit("connection", socket)));
+  const greet = (socket: Socket) => server.emit("connection", socket);
+  routeTo(world, await world.listen((socket) => setTimeout(greet, greetsAfterMs, socket)));
   return server;
 }
 
@@ -253,7 +254,8 @@ describe("upstreams that fail", () => {
         stream.end("ok");
       }, 5);
     };
-    await h2Upstream(world, answer, { maxConcurrentStreams: 3 });
+    // All wait for the connection when it says how many streams it takes.
+    await h2Upstream(world, answer, { maxConcurrentStreams: 3 }, 200);
     const all = await Promise.all(Array.from({ length: 20 }, () => ask(world, "GET", "/")));
     ok(all.every(({ status }) => status === 200));
     equal(most, 3);

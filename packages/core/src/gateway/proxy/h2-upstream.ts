@@ -106,8 +106,9 @@ export class H2Upstream implements ConnectionOwner {
   onSettings(): void {
     const onGreeted = this.#onGreeted;
     this.#onGreeted = undefined;
-    onGreeted?.(this);
-    this.#home.onRoom(this);
+    // Who asked for the connection is served first, soon, and then those who wait.
+    if (onGreeted !== undefined) onGreeted(this);
+    else this.#home.onRoom(this);
   }
 
   onStreamOver(_stream: Http2Stream): void {

@@ -192,8 +192,10 @@ export class BackendPool implements Home, SharedHome {
         if (this.#isClosed) connection.wire.destroy();
         else if (connection instanceof H2Upstream) {
           this.#isShared = true;
-          if (!taker.isGone) this.#giveStream(connection, taker);
-          this.onRoom(connection);
+          // It has waited longest. Others may have filled the connection meanwhile, or it may be gone.
+          this.#waiting.unshift(taker);
+          if (this.#shared.has(connection)) this.onRoom(connection);
+          else this.#serveWaiting();
         } else {
           if (!needsHttp1) this.#speaksHttp1();
           if (taker.isGone) this.release(connection);
