@@ -89,6 +89,10 @@ const CERTIFICATES = [
     },
   },
 ];
+const TRAFFIC = {
+  ...{ requests: 1200, failures: 3, inFlight: 2, ewmaMs: 4.5, connections: 5, idleConnections: 3 },
+  ...{ connectFailures: 1, checksPassed: 40, checksFailed: 2, breakerOpens: 1, ejections: 0 },
+};
 const UPSTREAMS = [
   {
     kind: "upstream",
@@ -104,7 +108,7 @@ const UPSTREAMS = [
     status: {
       state: "ready",
       backends: [
-        { name: "a", state: "ready", traffic: { requests: 1200, failures: 3, inFlight: 2, ewmaMs: 4.5 } },
+        { name: "a", state: "ready", traffic: TRAFFIC },
         { name: "b", state: "down", reason: "the container web is not \x1b[2Jrunning" },
       ],
     },

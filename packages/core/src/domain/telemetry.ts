@@ -15,7 +15,7 @@ export interface Distribution {
   readonly sum: number;
 }
 
-/** Names follow Prometheus: `skerry_<area>_<what>_<unit>[_total]`. Labels have few values, never names of users' things. */
+/** Names follow Prometheus: `skerry_<area>_<what>_<unit>[_total]`. Labels have few values: uids of users' things, and names only where nothing else tells them apart (backends). */
 export interface Metrics {
   /**
    * Read when scraped: a value for each set of labels, those of counters growing. `read` gives them in an order that stays:

@@ -27,6 +27,7 @@ import { mergeChanges, type TableChange } from "./table-change.ts";
 import { ByHost } from "./tls/by-host.ts";
 import { crlUntilMs } from "./tls/client-authorities.ts";
 import { type ClientTerms, termsIdOf } from "./tls/peer.ts";
+import { LiveUpstreams } from "./upstreams/live-upstreams.ts";
 
 export interface LiveTableOptions {
   readonly store: Store;
@@ -51,8 +52,7 @@ export class LiveTable implements AsyncDisposable {
   readonly #stop = new AbortController();
   /** By key of the store. */
   #routes = new Map<string, Route>();
-  /** By key of the store. */
-  #upstreams = new Map<string, UpstreamResource>();
+  readonly upstreams = new LiveUpstreams();
   readonly #buckets = new Map<string, BucketFacts & { readonly name: string }>();
   readonly #entries = new Map<string, TableEntry>();
   readonly #l4 = new Map<string, L4Entry>();
@@ -74,7 +74,7 @@ export class LiveTable implements AsyncDisposable {
     this.#lookups = {
       bucket: (name) => this.#bucketsByName.get(name),
       container: (project, name) => options.containers.find(project, name),
-      upstream: (project, name) => this.#upstreams.get(resourceKey("upstream", project, name)),
+      upstream: (project, name) => this.upstreams.get(resourceKey("upstream", project, name)),
       clientCertificate: (project, name) => options.certificates.clientPair(resourceKey("certificate", project, name)),
       ipList: (project, name) => this.#ipLists.idOf(project, name),
       sitesSocket: options.sitesSocket,
@@ -235,7 +235,7 @@ export class LiveTable implements AsyncDisposable {
       this.#tell({ forget: [...dropped, ...put] });
       this.#apply(this.#routesWhere((route) => this.#shownBy(route) !== undefined));
     } else if (kind === "upstream") {
-      this.#upstreams = new Map(entries.map(({ key, value }) => [key, value as unknown as UpstreamResource]));
+      this.upstreams.replace(entries);
       this.#apply(this.#routesWhere(({ spec }) => spec.to?.startsWith("upstream/") === true));
     } else if (kind === "iplist") {
       const kept = new Set(entries.map(({ key }) => key));
@@ -261,8 +261,8 @@ export class LiveTable implements AsyncDisposable {
       return;
     }
     if (kind === "upstream") {
-      if (event.type === "put") this.#upstreams.set(key, event.entry.value as unknown as UpstreamResource);
-      else this.#upstreams.delete(key);
+      if (event.type === "put") this.upstreams.put(key, event.entry.value);
+      else this.upstreams.drop(key);
       this.#apply(this.#routesWhere((route) => upstreamKeyOf(route) === key));
       return;
     }
@@ -292,13 +292,13 @@ export class LiveTable implements AsyncDisposable {
 
   /** Where the route leads, also through an upstream. */
   #placesOf(route: Route): readonly string[] {
-    const backends = this.#upstreams.get(upstreamKeyOf(route) ?? "")?.spec.backends;
+    const backends = this.upstreams.get(upstreamKeyOf(route))?.spec.backends;
     return backends?.map(({ to }) => to) ?? (route.spec.to === undefined ? [] : [route.spec.to]);
   }
 
   /** Key of the certificate that it shows to what it leads to. */
   #shownBy(route: Route): string | undefined {
-    const { upstreamTls } = this.#upstreams.get(upstreamKeyOf(route) ?? "")?.spec ?? route.spec;
+    const { upstreamTls } = this.upstreams.get(upstreamKeyOf(route))?.spec ?? route.spec;
     const name = upstreamTls?.clientCertificate;
     return name === undefined ? undefined : resourceKey("certificate", route.meta.project, name);
   }

@@ -1,6 +1,7 @@
 /** How the workers find the backends of upstreams: for the log, and in words for a status. */
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import type { BackendCondition, BackendConditions } from "@skerry/core/gateway/upstreams/conditions.ts";
+import type { Condition } from "@skerry/core/gateway/upstreams/guard.ts";
 import type { FleetConditions } from "./fleet-ears.ts";
 
 const WORDS = {
@@ -59,6 +60,19 @@ export class FoundConditions implements FleetConditions {
   wordsOf(upstream: string, backend: string, workers: number): BackendWords {
     const troubled = [...this.#told.values()].flatMap((told) => told[upstream]?.[backend] ?? []);
     return conditionInWords(troubled, Math.max(workers, troubled.length));
+  }
+
+  /** How many of so many workers find it so. */
+  statesOf(upstream: string, backend: string, workers: number): Partial<Record<Condition, number>> {
+    const states: Partial<Record<Condition, number>> = {};
+    let told = 0;
+    for (const all of this.#told.values()) {
+      const found = all[upstream]?.[backend]?.condition;
+      if (found === undefined) continue;
+      states[found] = (states[found] ?? 0) + 1;
+      told++;
+    }
+    return { ...states, ready: Math.max(0, workers - told) };
   }
 
   /** Backends that get no requests in one worker at least. */

@@ -22,16 +22,16 @@ import { signTicket, TICKET_KEY_BYTES } from "@skerry/core/gateway/routing/ticke
 import type { Backend, TableEntry } from "@skerry/core/gateway/table.ts";
 import type { TableChange } from "@skerry/core/gateway/table-change.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
-import type { BackendCounters } from "@skerry/core/gateway/upstreams/state.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import { type BackendWords, FoundConditions } from "./backend-conditions.ts";
+import { addBackendMetrics, backendRows } from "./backend-metrics.ts";
 import { Fleet } from "./fleet.ts";
 import { createGuard } from "./guarded.ts";
 import { KernelForwarding } from "./kernel.ts";
 import { L4Control, type L4Status } from "./l4-control.ts";
 import { RouteTraffic } from "./route-traffic.ts";
 import { startSites } from "./sites.ts";
-import { UpstreamCounts } from "./upstream-counts.ts";
+import { type BackendTraffic, UpstreamCounts } from "./upstream-counts.ts";
 
 export interface GatewayOptions {
   readonly clock: Clock;
@@ -85,7 +85,7 @@ export interface UpstreamStatus {
     readonly state: "ready" | "draining" | "down";
     readonly reason?: string;
     /** Absent: nobody has asked it. */
-    readonly traffic?: BackendCounters;
+    readonly traffic?: BackendTraffic;
   }[];
 }
 
@@ -230,6 +230,24 @@ function upstreamStatusOf(
   return { state: "down", reason, backends };
 }
 
+/** What workers tell of backends, also as metrics. `now` is asked when there are some. */
+function countBackends(
+  metrics: Metrics,
+  conditions: FoundConditions,
+  now: () => { readonly table: LiveTable; readonly workers: number },
+): UpstreamCounts {
+  const counts = new UpstreamCounts((uid, name) => {
+    const upstream = now().table.upstreams.find(uid);
+    return upstream?.spec.backends.some((one) => one.name === name) === true;
+  });
+  addBackendMetrics(metrics, () => {
+    const { table, workers } = now();
+    const compiled = (upstream: UpstreamResource) => table.backendsOf(upstream);
+    return backendRows({ upstreams: table.upstreams.all, compiled, counts, conditions, workers });
+  });
+  return counts;
+}
+
 /** The project's own for a host, else one of our authority's; none for a name without a route. */
 function certificateSource(authority: Authority, certificates: ServedCertificates, table: LiveTable, address: string) {
   return async (host: string): Promise<GivenCertificate | undefined> => {
@@ -265,9 +283,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const authority = new Authority(options);
   const explainKey = Buffer.from(options.random.bytes(TICKET_KEY_BYTES));
   const certificates = servedCertificates(options);
-  const upstreams = new UpstreamCounts();
   const routes = new RouteTraffic(options.metrics, (uid) => table.entry(uid) !== undefined);
   const conditions = new FoundConditions(options);
+  const upstreams = countBackends(options.metrics, conditions, () => ({ table, workers: fleet?.pids.length ?? 0 }));
   let fleet: Fleet | undefined;
   const publish = (change: Parameters<Fleet["publish"]>[0]): boolean => fleet?.publish(change) !== undefined;
   const { table, l4 } = openTables({ ...options, certificates }, parts, publish, () => fleet?.httpsPort ?? https.port);

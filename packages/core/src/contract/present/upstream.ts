@@ -8,6 +8,8 @@ export const upstreamPresentation: Presentation<UpstreamView> = {
   nameOf: ({ meta }) => meta.name,
   leaveOut: ["LABELS", "AGE", "PROJECT", "BALANCE"],
   facts: [
+    { title: "CONNECTIONS", value: (view) => perBackend(view, connectionsOf) },
+    { title: "CARE", value: (view) => perBackend(view, careOf) },
     { title: "STICKY", value: ({ meta, spec }) => formatSticky(meta.name, spec.sticky) },
     { title: "HEALTH", value: ({ spec }) => formatPart(spec.health, "a connection is enough") },
     { title: "BREAKER", value: ({ spec }) => formatPart(spec.breaker, "as usual") },
@@ -56,6 +58,30 @@ function formatTraffic({ requests, failures, inFlight, ewmaMs }: Traffic): strin
   if (inFlight > 0) parts.push(`${inFlight} in flight`);
   if (ewmaMs > 0) parts.push(`${ewmaMs} ms`);
   return parts.join(", ");
+}
+
+/** A line for each backend of which there is something to tell. */
+function perBackend({ status }: UpstreamView, tell: (traffic: Traffic) => readonly string[]): readonly string[] {
+  return (status?.backends ?? []).flatMap(({ name, traffic }) => {
+    const parts = traffic === undefined ? [] : tell(traffic);
+    return parts.length === 0 ? [] : [`${name}  ${parts.join(", ")}`];
+  });
+}
+
+function connectionsOf({ connections, idleConnections, connectFailures }: Traffic): string[] {
+  return [
+    ...(connections > 0 ? [`${connections} open`, `${idleConnections} of them idle`] : []),
+    ...(connectFailures > 0 ? [`${connectFailures} could not be made`] : []),
+  ];
+}
+
+function careOf({ checksPassed, checksFailed, breakerOpens, ejections }: Traffic): string[] {
+  const times = (count: number) => (count === 1 ? "once" : `${count} times`);
+  return [
+    ...(checksPassed + checksFailed > 0 ? [`${checksPassed} checks passed`, `${checksFailed} failed`] : []),
+    ...(breakerOpens > 0 ? [`its breaker opened ${times(breakerOpens)}`] : []),
+    ...(ejections > 0 ? [`it was left out ${times(ejections)}`] : []),
+  ];
 }
 
 /** `hash by header x-user` */

@@ -79,6 +79,13 @@ export const upstreamSchema = resourceSchema(
               requests: z.int().describe("That have chosen it"),
               failures: z.int().describe("Of them, those that got no answer, or not all of it"),
               inFlight: z.int().describe("Now, or a second ago"),
+              connections: z.int().describe("That are open now to its address; others may share them"),
+              idleConnections: z.int().describe("Of them, those that nobody uses"),
+              connectFailures: z.int().describe("Connections that could not be made"),
+              checksPassed: z.int().describe("Health checks, of all workers"),
+              checksFailed: z.int().describe("The same of those that it failed"),
+              breakerOpens: z.int().describe("Times that its breaker has opened, in all workers"),
+              ejections: z.int().describe("Times that it was left out because it failed, in all workers"),
               ewmaMs: z.number().describe("Response time, of the last ones most; 0: not known"),
             })
             .optional()

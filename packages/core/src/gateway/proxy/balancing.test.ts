@@ -252,6 +252,32 @@ test("what is known of backends outlives changes of their upstream, and goes wit
   deepEqual(requests(), { a: 1, b: 1 });
 });
 
+test("connections of backends are told while they are open, busy and idle apart, and those that could not be made", async () => {
+  await using world = await ProxyWorld.start();
+  const sockets: Socket[] = [];
+  const port = await world.listen((socket) => void socket.on("data", () => sockets.push(socket)));
+  const place = { kind: "tcp", host: "127.0.0.1", tls: false, basePath: "" } as const;
+  const dead = { ...place, port: 1, name: "dead" };
+  world.setEntries([entry([{ ...place, port, name: "a" }, dead])]);
+  const known = new Map<string, readonly number[]>();
+  const news = () => {
+    for (const [name, told] of Object.entries(world.proxy.upstreamNews(10)["u"] ?? {})) {
+      known.set(name, [told.connections, told.idleConnections, told.connectFailures]);
+    }
+    return known;
+  };
+  const clients = await Promise.all([world.connect(), world.connect()]);
+  for (const client of clients) client.write("GET / HTTP/1.1\r\nHost: app.example\r\n\r\n");
+  await until(() => sockets.length === 2, "both are asked for");
+  deepEqual(news().get("a"), [2, 0, 0]);
+  deepEqual(news().get("dead"), [0, 0, 1]);
+  sockets[0]?.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  await until(() => news().get("a")?.[1] === 1, "one is idle");
+  deepEqual(known.get("a"), [2, 1, 0]);
+  for (const socket of sockets) socket.destroy();
+  await until(() => news().get("a")?.[0] === 0, "none is left");
+});
+
 test("a WebSocket sticks too, and a request that is sent again to another backend sticks to that one", async () => {
   await using world = await ProxyWorld.start();
   const { backends, die } = await cloud(world, ["a", "b"]);

@@ -58,6 +58,10 @@ for (const version of VERSIONS) {
       first.isWell = true;
       await until(() => conditionsOf(world)["b0"] === undefined, "it is back");
       equal((await ask(world, "http/1.1")).body, "0");
+      const { b0, b1 } = world.proxy.upstreamNews(1)["upstream"] ?? {};
+      ok(b0 !== undefined && b1 !== undefined && b0.checksPassed > 1 && b0.checksFailed > 1);
+      const [told, asked] = [b0.checksPassed + b0.checksFailed, first.probes];
+      ok(asked - told <= 1, `${told} of ${asked} checks are counted`);
     });
   });
 }

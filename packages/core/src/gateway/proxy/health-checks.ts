@@ -69,7 +69,9 @@ class Check {
 
   #take(trouble: string | undefined): void {
     this.#probe = undefined;
-    const { guard } = this.#state;
+    const { guard, tally } = this.#state;
+    if (trouble === undefined) tally.checksPassed++;
+    else tally.checksFailed++;
     const { healthy, unhealthy, intervalMs } = this.#spec;
     this.#good = trouble === undefined ? this.#good + 1 : 0;
     this.#bad = trouble === undefined ? 0 : this.#bad + 1;

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { SkerryError, toSkerryError } from "../../domain/errors.ts";
 import type { UpstreamProtocol } from "../../domain/gateway.ts";
 import type { Backend } from "../table.ts";
+import type { PoolCounts } from "../upstreams/state.ts";
 import type { Context } from "./context.ts";
 import { addressesOf, nameOf, openSocket, type Reach } from "./dial.ts";
 import { type Attempt, firstMade } from "./first.ts";
@@ -24,12 +25,13 @@ export interface ConnectionTaker {
 /** One exchange has it for itself, or a stream of it. */
 type Connection = UpstreamConnection | H2Upstream;
 
-export class BackendPool implements Home, SharedHome {
+export class BackendPool implements Home, SharedHome, PoolCounts {
   readonly name: string;
   /** Of all pools: what they share connections by. */
   readonly key: string;
   /** It could not be connected to: until then others are asked first. */
   avoidUntilMs = 0;
+  connectFailures = 0;
   readonly #backend: Backend;
   readonly #reach: Reach;
   readonly #context: Context;
@@ -61,6 +63,16 @@ export class BackendPool implements Home, SharedHome {
 
   get isEmpty(): boolean {
     return this.#count + this.#waiting.length === 0;
+  }
+
+  get connections(): number {
+    return this.#open.size + this.#shared.size;
+  }
+
+  get idleConnections(): number {
+    let count = this.#idle.length;
+    for (const one of this.#shared) if (one.isIdle) count++;
+    return count;
   }
 
   get #count(): number {
@@ -205,6 +217,7 @@ export class BackendPool implements Home, SharedHome {
       (error: unknown) => {
         this.#dialing--;
         this.#context.stats.upstreamErrors++;
+        this.connectFailures++;
         this.avoidUntilMs = this.#context.coarseMs + this.#context.limits.avoidMs;
         if (!taker.isGone) taker.onNoConnection(toSkerryError(error));
         this.#serveWaiting();

@@ -67,7 +67,9 @@ export class UpstreamPools {
       for (const backend of backends) {
         const { name, drain, reach: own = reach } = backend;
         if (name === undefined || drain) continue;
-        const known = state?.backend(name, this.#poolOf(backend, own).key, care, nowMs);
+        const pool = this.#poolOf(backend, own);
+        const known = state?.backend(name, pool.key, care, nowMs);
+        known?.watch(pool);
         if (known !== undefined && care?.health !== undefined) checked.set(name, [backend, own, care.health, known]);
       }
     }

@@ -88,10 +88,12 @@ export class Breaker {
     this.#bad.fill(0);
   }
 
-  fail(nowMs: number): void {
+  /** Gives whether it opens. */
+  fail(nowMs: number): boolean {
     if (this.#isOpen) {
-      if (nowMs >= this.#untilMs) this.#open(nowMs);
-      return;
+      const isProbe = nowMs >= this.#untilMs;
+      if (isProbe) this.#open(nowMs);
+      return isProbe;
     }
     this.#inRow++;
     this.#count(this.#bad, nowMs);
@@ -99,7 +101,9 @@ export class Breaker {
     const bad = sum(this.#bad);
     const all = bad + sum(this.#good);
     const isTooMany = all >= minRequests && bad * 100 >= ratioPercent * all;
-    if (this.#inRow >= failures || isTooMany) this.#open(nowMs);
+    const opens = this.#inRow >= failures || isTooMany;
+    if (opens) this.#open(nowMs);
+    return opens;
   }
 
   #open(nowMs: number): void {

@@ -12,6 +12,18 @@ const { maxEjections, maxEjectedMs } = LIMITS.care;
 /** A backend that comes back has so much of its weight at first. */
 const LEAST_SHARE = 0.1;
 
+/** How often something happened to a backend, whatever care was taken of it meanwhile. */
+export interface Tally {
+  checksPassed: number;
+  checksFailed: number;
+  breakerOpens: number;
+  ejections: number;
+}
+
+export function newTally(): Tally {
+  return { checksPassed: 0, checksFailed: 0, breakerOpens: 0, ejections: 0 };
+}
+
 /** What it asks of the others of its upstream. */
 export interface Neighbours {
   readonly count: number;
@@ -31,9 +43,11 @@ export class Guard {
   trouble: string | undefined;
   /** Its weight grows from here on. */
   #sinceMs: number;
+  readonly #tally: Tally;
 
-  /** `isNew`: beside others that are there longer. */
-  constructor(care: UpstreamCare, neighbours: Neighbours, isNew: boolean, nowMs: number) {
+  /** `isNew`: beside others that are there longer. `tally` goes on. */
+  constructor(care: UpstreamCare, neighbours: Neighbours, isNew: boolean, nowMs: number, tally = newTally()) {
+    this.#tally = tally;
     this.#care = care;
     this.#neighbours = neighbours;
     this.#sinceMs = isNew ? nowMs : Number.NEGATIVE_INFINITY;
@@ -112,7 +126,7 @@ export class Guard {
   }
 
   fail(nowMs: number): void {
-    this.#breaker?.fail(nowMs);
+    if (this.#breaker?.fail(nowMs) === true) this.#tally.breakerOpens++;
     if (this.#care.ejection === undefined || this.isEjectedAt(nowMs)) return;
     const { failures, baseMs, maxPercent } = this.#ejection;
     if (++this.#inRow < failures) return;
@@ -120,6 +134,7 @@ export class Guard {
     const { count } = this.#neighbours;
     const most = Math.min(Math.max(1, Math.floor((count * maxPercent) / 100)), count - 1);
     if (this.#neighbours.ejectedAt(nowMs) >= most) return;
+    this.#tally.ejections++;
     this.#ejections = Math.min(this.#ejections + 1, maxEjections);
     this.#ejectedUntilMs = nowMs + Math.min(baseMs * this.#ejections, maxEjectedMs);
     this.#forgivenMs = this.#ejectedUntilMs;

@@ -1,21 +1,44 @@
 /** What a worker knows of backends, kept while the upstream is there, however its routes and the rest of it change. */
 import type { ErrorId } from "../../domain/errors.ts";
 import type { UpstreamCare } from "../../domain/upstream-care.ts";
-import { Guard, type Neighbours } from "./guard.ts";
+import { Guard, type Neighbours, newTally } from "./guard.ts";
 import { PeakEwma } from "./peak-ewma.ts";
 
-/** What is told of a backend. */
-export interface BackendCounters {
-  /** Since the worker's start, as `failures`. */
-  readonly requests: number;
-  readonly failures: number;
+/** What of it only grows while it is the same backend. */
+export const GROWING = [
+  "requests",
+  "failures",
+  "connectFailures",
+  "checksPassed",
+  "checksFailed",
+  "breakerOpens",
+  "ejections",
+] as const;
+
+/** What is told of a backend. Since the worker's start, but for what is as it is now. */
+export interface BackendCounters extends Readonly<Record<(typeof GROWING)[number], number>> {
+  /** Another one: under this name is another backend now, which counts from the beginning. */
+  readonly run: number;
   readonly inFlight: number;
+  /** Those of its address, which other upstreams may share. */
+  readonly connections: number;
+  readonly idleConnections: number;
   /** Response time as peak EWMA; 0: not known. */
   readonly ewmaMs: number;
 }
 
+/** What is known of the connections of a backend's address. */
+export interface PoolCounts {
+  readonly connections: number;
+  readonly idleConnections: number;
+  readonly connectFailures: number;
+}
+
 /** By the upstream's uid, then the backend's name. */
 export type UpstreamCounters = Readonly<Record<string, Readonly<Record<string, BackendCounters>>>>;
+
+/** Of all backends that this process has known. */
+let runs = 0;
 
 /** A request that failed counts as an answer that took so long. */
 const FAILED_MS = 1000;
@@ -30,16 +53,30 @@ export class BackendState {
   /** Since the worker's start. */
   requests = 0;
   failures = 0;
+  readonly tally = newTally();
   /** Of an upstream that takes care of its backends. */
   guard: Guard | undefined;
   readonly #ewma = new PeakEwma();
-  /** As it was told last. */
-  #toldRequests = 0;
+  readonly #run = ++runs;
+  #pool: PoolCounts | undefined;
+  /** Of connections that failed before it was there. */
+  #failuresBefore = 0;
+  /** As it was told last: the sum of what grows, and what is as it is now. */
+  #toldGrown = 0;
   #toldInFlight = 0;
+  #toldConnections = 0;
+  #toldIdle = 0;
 
   constructor(name: string | undefined, place: string) {
     this.name = name;
     this.place = place;
+  }
+
+  /** Its connections are these. */
+  watch(pool: PoolCounts): void {
+    if (this.#pool !== undefined) return;
+    this.#pool = pool;
+    this.#failuresBefore = pool.connectFailures;
   }
 
   /** A request has chosen it. One of `end` follows. */
@@ -80,12 +117,22 @@ export class BackendState {
 
   /** Undefined: as it was told last. */
   news(nowMs: number): BackendCounters | undefined {
-    const { requests, failures, inFlight } = this;
-    // Each failure ends a request.
-    if (requests === this.#toldRequests && inFlight === this.#toldInFlight) return undefined;
-    this.#toldRequests = requests;
+    const { requests, failures, inFlight, tally } = this;
+    const { connections, idleConnections, connectFailures: all } = this.#pool ?? NO_POOL;
+    const connectFailures = all - this.#failuresBefore;
+    const { checksPassed, checksFailed, breakerOpens, ejections } = tally;
+    const grown = requests + failures + connectFailures + checksPassed + checksFailed + breakerOpens + ejections;
+    const isSame = grown === this.#toldGrown && inFlight === this.#toldInFlight;
+    if (isSame && connections === this.#toldConnections && idleConnections === this.#toldIdle) return undefined;
+    this.#toldGrown = grown;
     this.#toldInFlight = inFlight;
-    return { requests, failures, inFlight, ewmaMs: Math.round(this.ewmaMs(nowMs) * 10) / 10 };
+    this.#toldConnections = connections;
+    this.#toldIdle = idleConnections;
+    return {
+      ...tally,
+      ...{ run: this.#run, requests, failures, connectFailures, inFlight, connections, idleConnections },
+      ewmaMs: Math.round(this.ewmaMs(nowMs) * 10) / 10,
+    };
   }
 
   /** Response time, for who compares; 0: not known. */
@@ -93,6 +140,8 @@ export class BackendState {
     return this.#ewma.at(nowMs);
   }
 }
+
+const NO_POOL: PoolCounts = { connections: 0, idleConnections: 0, connectFailures: 0 };
 
 /** What is the backend's doing, not the client's, nor ours. */
 function isFailure(error: ErrorId | "aborted" | undefined): boolean {
@@ -145,7 +194,7 @@ export class UpstreamState implements Neighbours {
     }
     if (care === undefined) state.guard = undefined;
     else if (state.guard !== undefined) state.guard.follow(care);
-    else state.guard = new Guard(care, this, nowMs - this.#madeMs >= NEW_AFTER_MS, nowMs);
+    else state.guard = new Guard(care, this, nowMs - this.#madeMs >= NEW_AFTER_MS, nowMs, state.tally);
     return state;
   }
 
