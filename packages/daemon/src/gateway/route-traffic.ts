@@ -4,7 +4,7 @@ import type { Family, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { ROUTE_LATENCY_MS } from "@skerry/core/gateway/proxy/latency.ts";
 import type { RouteNews } from "@skerry/core/gateway/proxy/route-counts.ts";
 import type { FleetRoutes } from "./fleet-ears.ts";
-import { CLASSES } from "./traffic-counts.ts";
+import { CLASSES } from "./traffic-families.ts";
 
 interface Sum {
   readonly byClass: number[];

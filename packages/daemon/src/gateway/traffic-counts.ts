@@ -2,60 +2,62 @@
 import type { Metrics } from "@skerry/core/domain/telemetry.ts";
 import { LATENCY_MS } from "@skerry/core/gateway/proxy/latency.ts";
 import type { ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
+import { COUNTERS, GAUGES, LABELLED_COUNTERS, MOST_GAUGES, type Row } from "./traffic-families.ts";
 
 /** In seconds. */
 const BOUNDS = LATENCY_MS.map((ms) => Number((ms / 1000).toPrecision(4)));
 
-export const CLASSES = ["aborted", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+/** Adds what has come to it between two looks at a worker. */
+type Step = (before: ProxyStats, now: ProxyStats) => void;
 
 export class TrafficCounts {
-  readonly #requests: ReturnType<Metrics["counter"]>;
   readonly #latency = new Array<number>(BOUNDS.length + 1).fill(0);
   #latencySumMs = 0;
-  readonly #sums: readonly (readonly [add: (amount: number) => void, of: (stats: ProxyStats) => number])[];
+  readonly #steps: readonly Step[];
 
   /** `live`: what the workers that live have last told. */
   constructor(metrics: Metrics, live: () => readonly ProxyStats[]) {
-    const sum = (name: string, help: string, of: (stats: ProxyStats) => number) =>
-      [metrics.counter(`skerry_gateway_${name}_total`, help), of] as const;
-    this.#requests = metrics.counter("skerry_gateway_requests_total", "Answers to clients, by class.", ["class"]);
     const help = "Time from the head of a request to the end of its answer, without tunnels.";
     metrics.distributions("skerry_gateway_request_duration_seconds", help, BOUNDS, [], () => [
       [{}, { counts: this.#latency, sum: this.#latencySumMs / 1000 }],
     ]);
-    this.#sums = [
-      sum("connections", "Connections of clients.", (stats) => stats.connectionsTotal),
-      sum("refused_connections", "Connections closed at once: too many.", (stats) => stats.connectionsRefused),
-      sum("shed_requests", "Requests refused because there was too much to do.", (stats) => stats.shed),
-      sum("upstream_errors", "Attempts at upstreams that failed.", (stats) => stats.upstreamErrors),
-      sum("hash_rings", "Circles of consistent hashing that were made.", (stats) => stats.ringBuilds),
-      sum("health_probes", "Health checks of backends.", (stats) => stats.probes),
-      sum("retries", "Requests that were sent to an upstream again.", (stats) => stats.retries),
-      sum("retries_refused", "Requests that were not: the budget was used up.", (stats) => stats.retriesRefused),
-      sum("received_bytes", "Bytes of requests.", (stats) => stats.bytesIn),
-      sum("sent_bytes", "Bytes of answers.", (stats) => stats.bytesOut),
-      sum("access_log_dropped_lines", "Lines of the access log that were lost.", (stats) => stats.accessLogDropped),
-    ];
-    const gauge = (name: string, help: string, of: (stats: ProxyStats) => number) =>
-      metrics.gauge(`skerry_gateway_${name}`, help, () => live().reduce((all, stats) => all + of(stats), 0));
-    gauge("connections", "Connections of clients that are open.", (stats) => stats.connections);
-    gauge("upstream_connections", "Connections to upstreams that are open.", (stats) => stats.upstreamConnections);
-    gauge("requests_in_flight", "Requests that are being served.", (stats) => stats.inFlight);
+    const labelled = LABELLED_COUNTERS.map(([name, said, labels, of]) =>
+      labelledStep(metrics.counter(`skerry_gateway_${name}_total`, said, labels), labels, of),
+    );
+    const plain = COUNTERS.map(([name, said, of]): Step => {
+      const add = metrics.counter(`skerry_gateway_${name}_total`, said);
+      return (before, now) => {
+        const amount = of(now) - of(before);
+        if (amount > 0) add(amount);
+      };
+    });
+    this.#steps = [...labelled, ...plain];
+    const gauge = (name: string, said: string, read: () => number) =>
+      metrics.gauge(`skerry_gateway_${name}`, said, read);
+    for (const [name, said, of] of GAUGES) gauge(name, said, () => live().reduce((all, stats) => all + of(stats), 0));
+    for (const [name, said, of] of MOST_GAUGES) gauge(name, said, () => Math.max(0, ...live().map(of)));
   }
 
   /** What one worker told before, and tells now. */
   take(before: ProxyStats, now: ProxyStats): void {
-    for (const [at, name] of CLASSES.entries()) {
-      const amount = (now.byClass[at] ?? 0) - (before.byClass[at] ?? 0);
-      if (amount > 0) this.#requests(amount, { class: name });
-    }
     for (const [at, sum] of this.#latency.entries()) {
       this.#latency[at] = sum + Math.max(0, (now.latency[at] ?? 0) - (before.latency[at] ?? 0));
     }
     this.#latencySumMs += Math.max(0, now.latencySumMs - before.latencySumMs);
-    for (const [add, of] of this.#sums) {
-      const amount = of(now) - of(before);
-      if (amount > 0) add(amount);
-    }
+    for (const step of this.#steps) step(before, now);
   }
+}
+
+function labelledStep(
+  add: ReturnType<Metrics["counter"]>,
+  labels: readonly string[],
+  of: (stats: ProxyStats) => readonly Row[],
+): Step {
+  return (before, now) => {
+    const known = new Map(of(before).map(([values, count]) => [values.join(), count]));
+    for (const [values, count] of of(now)) {
+      const amount = count - (known.get(values.join()) ?? 0);
+      if (amount > 0) add(amount, Object.fromEntries(labels.map((label, at) => [label, values[at] ?? ""])));
+    }
+  };
 }

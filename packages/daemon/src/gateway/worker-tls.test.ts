@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Certificate } from "@skerry/core/gateway/control.ts";
+import { emptyHandshakeCounts, type HandshakeCounts } from "@skerry/core/gateway/tls/handshake-counts.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import { makeAuthority, type TestAuthority } from "@skerry/core/testing/certificates.ts";
 import { type HelloCase, helloCorpus } from "@skerry/core/testing/edge-corpora.ts";
@@ -29,12 +30,14 @@ interface Listener extends AsyncDisposable {
   readonly port: number;
   readonly asked: readonly string[];
   readonly certificates: Certificates;
+  readonly counts: HandshakeCounts;
 }
 
 /** Serves `a.example`, `b.example` and all below `wild.example`, and says over which name it was asked. */
 async function listen(minVersion: TlsVersion = "1.2"): Promise<Listener> {
   const ticketSecret = Buffer.alloc(32, 7);
   const asked: string[] = [];
+  const counts = emptyHandshakeCounts();
   const accept = (socket: TLSSocket): void => {
     socket.on("error", () => undefined);
     socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
@@ -56,16 +59,16 @@ async function listen(minVersion: TlsVersion = "1.2"): Promise<Listener> {
     },
     termsOf: () => undefined,
     serverFor: (certificate) => {
-      const server = createHandshakes(certificate, { ticketSecret, minVersion, accept });
+      const server = createHandshakes(certificate, { ticketSecret, minVersion, accept, counts });
       servers.push(server);
       return server;
     },
   });
-  const server = createTlsListener(certificates).listen(0, "127.0.0.1");
+  const server = createTlsListener(certificates, counts).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
-    ...{ asked, certificates },
+    ...{ asked, certificates, counts },
     async [Symbol.asyncDispose]() {
       server.close();
     },
@@ -111,9 +114,12 @@ test("1.2 and 1.3 are spoken, nothing older, and only suites with forward secrec
     const said = await sClient(listener.port, ...name, old, "-cipher", "ALL:@SECLEVEL=0");
     assert.match(said, /Cipher is \(NONE\)/, said);
   }
+  const { made, failed } = listener.counts;
+  assert.deepEqual([made, failed.version], [{ "TLSv1.2": [1, 0], "TLSv1.3": [1, 0] }, 2]);
   for (const cipher of ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES128-SHA256", "DHE-RSA-AES128-GCM-SHA256"]) {
     assert.match(await sClient(listener.port, ...name, "-tls1_2", "-cipher", cipher), /Cipher is \(NONE\)/, cipher);
   }
+  assert.equal(failed.parameters, 3);
 });
 
 test("1.3 alone, when that is set", async () => {
@@ -133,6 +139,8 @@ test("a session is worth something for its own name and certificate only", async
     assert.match(await again("b.example"), /^New, /m);
     one.certificates.take("a.example", await authority.issue({ names: ["a.example"] }));
     assert.match(await again("a.example"), /^New, /m);
+    const [full, resumed] = one.counts.made[version === "-tls1_2" ? "TLSv1.2" : "TLSv1.3"] ?? [];
+    assert.deepEqual([full, resumed], [3, 1]);
   }
 });
 
@@ -167,6 +175,8 @@ test("what is no handshake ends at once, and plain HTTP is told which port it to
   assert.deepEqual(listener.asked, []);
   const cut = helloCorpus.find(({ name }) => name === "half an extension") as HelloCase;
   assert.match(await say(port, cut.bytes), /^\x15\x03.\0\x02\x02/, "OpenSSL's alert for a ClientHello that is broken");
+  const { "not-tls": notTls, closed, other } = listener.counts.failed;
+  assert.deepEqual([notTls, closed + other], [5, 1]);
   assert.match(await sClient(port, "-servername", "a.example"), /CN = a\.example/);
 });
 
@@ -185,4 +195,5 @@ test("a handshake that stops half way is given up in time, and keeps no other wa
   assert.match(await sClient(listener.port, "-servername", "a.example"), /CN = a\.example/);
   t.mock.timers.tick(LIMITS.gateway.handshakeMs);
   await Promise.all(closed);
+  assert.deepEqual([listener.counts.failed.timeout, listener.counts.failed.closed], [3, 0]);
 });

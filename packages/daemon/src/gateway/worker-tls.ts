@@ -8,6 +8,12 @@ import { createServer as createTlsServer, type TlsOptions as NodeTlsOptions, typ
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { GivenCertificate } from "@skerry/core/gateway/control.ts";
 import { readClientHello } from "@skerry/core/gateway/tls/client-hello.ts";
+import {
+  countHandshake,
+  type HandshakeCounts,
+  type HandshakeFailure,
+  handshakeFailureOf,
+} from "@skerry/core/gateway/tls/handshake-counts.ts";
 import type { ClientTerms, Shown } from "@skerry/core/gateway/tls/peer.ts";
 import { ALPN_PROTOCOLS, TLS_RULES, TLS_VERSIONS, type TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { Certificates } from "./worker-certificates.ts";
@@ -21,6 +27,7 @@ export interface HandshakeOptions {
   /** The same in all workers. */
   readonly ticketSecret: Buffer;
   readonly minVersion: TlsVersion;
+  readonly counts: HandshakeCounts;
   /** After the handshake. */
   readonly accept: (socket: TLSSocket, shown: Shown | undefined) => void;
 }
@@ -36,12 +43,18 @@ export function createHandshakes(certificate: GivenCertificate, options: Handsha
     handshakeTimeout: LIMITS.gateway.handshakeMs,
     ...(clients === undefined ? {} : clientSettings(clients)),
   };
-  const server = createTlsServer(settings, (socket) => options.accept(socket, clients && shownBy(socket, clients)));
+  const server = createTlsServer(settings, (socket) => {
+    countHandshake(options.counts, socket.getProtocol(), socket.isSessionReused());
+    options.accept(socket, clients && shownBy(socket, clients));
+  });
   const { ocsp } = certificate;
   // Only where there is one: each listener makes every handshake dearer.
   if (ocsp !== undefined) server.on("OCSPRequest", (_own, _issuer, give) => give(null, Buffer.from(ocsp, "base64")));
   // A handshake that fails is the client's affair.
-  server.on("tlsClientError", (_error, socket: TLSSocket) => socket.destroy());
+  server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    options.counts.failed[handshakeFailureOf(error.code)]++;
+    socket.destroy();
+  });
   return server;
 }
 
@@ -71,9 +84,9 @@ function ticketKeysOf({ certificate, clients }: GivenCertificate, secret: Buffer
 }
 
 /** Does not listen yet. */
-export function createTlsListener(certificates: Certificates): Server {
+export function createTlsListener(certificates: Certificates, counts: HandshakeCounts): Server {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    new Arrival(socket, certificates);
+    new Arrival(socket, certificates, counts);
   });
   // Those that still shake hands are counted here, and nowhere else.
   server.maxConnections = LIMITS.proxy.maxConnections;
@@ -84,21 +97,29 @@ export function createTlsListener(certificates: Certificates): Server {
 class Arrival {
   readonly #socket: Socket;
   readonly #certificates: Certificates;
+  readonly #counts: HandshakeCounts;
   readonly #deadline: NodeJS.Timeout;
   #bytes: Buffer | undefined;
+  /** It is not with those who make its handshake. */
+  #isArriving = true;
   readonly #read = (): void => this.#take();
-  readonly #giveUp = (): void => {
-    clearTimeout(this.#deadline);
-    this.#socket.destroy();
-  };
+  readonly #giveUp = (): void => this.#fail("closed");
 
-  constructor(socket: Socket, certificates: Certificates) {
+  constructor(socket: Socket, certificates: Certificates, counts: HandshakeCounts) {
     this.#socket = socket;
     this.#certificates = certificates;
-    this.#deadline = setTimeout(this.#giveUp, LIMITS.gateway.handshakeMs);
+    this.#counts = counts;
+    this.#deadline = setTimeout(() => this.#fail("timeout"), LIMITS.gateway.handshakeMs);
     socket.on("error", this.#giveUp);
     socket.on("end", this.#giveUp);
     socket.on("readable", this.#read);
+  }
+
+  #fail(why: HandshakeFailure): void {
+    clearTimeout(this.#deadline);
+    if (this.#isArriving) this.#counts.failed[why]++;
+    this.#isArriving = false;
+    this.#socket.destroy();
   }
 
   #take(): void {
@@ -120,13 +141,23 @@ class Arrival {
     socket.removeListener("end", this.#giveUp);
     socket.unshift(bytes);
     const found = this.#certificates.forHandshake(name);
-    if (!(found instanceof Promise)) shakeHands(found, socket);
-    else void found.then((server) => shakeHands(server, socket)).catch(this.#giveUp);
+    if (!(found instanceof Promise)) this.#shakeHands(found);
+    else void found.then((server) => this.#shakeHands(server)).catch(this.#giveUp);
+  }
+
+  #shakeHands(server: Server | undefined): void {
+    if (server === undefined) this.#fail("no-certificate");
+    else if (!this.#socket.destroyed) {
+      this.#isArriving = false;
+      server.emit("connection", this.#socket);
+    }
   }
 
   /** Who mistook the port hears it in words. */
   #refuse(bytes: Buffer): void {
     clearTimeout(this.#deadline);
+    this.#counts.failed["not-tls"]++;
+    this.#isArriving = false;
     if (/^[A-Z]{3,8} [/*h]/.test(bytes.toString("latin1", 0, 10))) {
       this.#socket.end(`${BAD_REQUEST}${NOT_PLAIN.length}\r\n\r\n${NOT_PLAIN}`);
       this.#socket.removeListener("readable", this.#read);
@@ -134,9 +165,4 @@ class Arrival {
       this.#socket.setTimeout(LIMITS.proxy.lingerMs, this.#giveUp);
     } else this.#socket.destroy();
   }
-}
-
-function shakeHands(server: Server | undefined, socket: Socket): void {
-  if (server === undefined) socket.destroy();
-  else if (!socket.destroyed) server.emit("connection", socket);
 }

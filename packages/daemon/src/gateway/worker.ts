@@ -17,6 +17,7 @@ import type { RequestRecord } from "@skerry/core/gateway/proxy/records.ts";
 import { checkSockets } from "@skerry/core/gateway/proxy/socket-check.ts";
 import { compileTable, type RouteTable } from "@skerry/core/gateway/routing/route-table.ts";
 import { ByHost } from "@skerry/core/gateway/tls/by-host.ts";
+import { emptyHandshakeCounts } from "@skerry/core/gateway/tls/handshake-counts.ts";
 import type { Shown } from "@skerry/core/gateway/tls/peer.ts";
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
 import { realDisk as disk } from "@skerry/core/platform/disk.ts";
@@ -47,6 +48,7 @@ let l4: WorkerL4 | undefined;
 let accessLog: AccessLog | undefined;
 /** Networks that routes name. */
 const lists = new NetworkLists();
+const handshakeCounts = emptyHandshakeCounts();
 
 let certificates: Certificates | undefined;
 /** Ids of the terms under which hosts ask for certificates of clients. */
@@ -102,8 +104,7 @@ function serve(message: Start): () => Promise<void> {
   proxy = serving;
   const plain = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => below.acceptPlain(socket));
   const handshakes = {
-    ticketSecret: Buffer.from(ticketSecret, "base64"),
-    minVersion: tlsMinVersion,
+    ...{ ticketSecret: Buffer.from(ticketSecret, "base64"), minVersion: tlsMinVersion, counts: handshakeCounts },
     accept: (socket: TLSSocket, shown: Shown | undefined) => {
       inheritClient(socket);
       serving.accept(socket, true, shown);
@@ -116,9 +117,10 @@ function serve(message: Start): () => Promise<void> {
     termsOf: (host) => clientTerms.of(host),
     serverFor: (certificate) => createHandshakes(certificate, handshakes),
   });
-  const secure = createTlsListener(certificates);
+  const secure = createTlsListener(certificates, handshakeCounts);
   // Names that are passed on unread are found before the handshake.
   const front = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => below.acceptSecure(socket));
+  front.on("connection", reportSoon);
   front.maxConnections = secure.maxConnections;
   return async () => {
     for (const [what, server, address] of [
@@ -149,12 +151,14 @@ function reportSoon(): void {
     if (untold <= MAX_UNTOLD) tellUpstreams();
     if (untold <= MAX_UNTOLD) tellRoutes();
     reportBackends();
-    const stats = proxy && { ...proxy.stats(), accessLogDropped: accessLog?.dropped ?? 0 };
+    const stats = proxy && { ...proxy.stats(), accessLogDropped: accessLog?.dropped ?? 0, tls: handshakeCounts };
     const text = JSON.stringify(stats);
     // A daemon that does not read hears it later: sums lose nothing.
     if (stats === undefined || text === saidStats || untold > MAX_UNTOLD) return;
     saidStats = text;
-    tell({ type: "stats", stats });
+    // What it takes to say so is not worth saying alone.
+    const { user, system } = process.cpuUsage();
+    tell({ type: "stats", stats: { ...stats, cpuSeconds: (user + system) / 1e6 } });
   }, LIMITS.gateway.reportMs);
   report.unref();
 }

@@ -170,7 +170,7 @@ export class Acting {
       const { level } = compress;
       // Who has said how long it is is at its end soon.
       const flushes = head.contentLength === undefined;
-      this.filter = new Compressor(host, { encoding, level }, flushes, () => acts.compressing--);
+      this.filter = new Compressor(host, { encoding, level }, flushes, () => acts.compressing--, acts);
     }
     return choice.head;
   }

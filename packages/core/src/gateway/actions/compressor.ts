@@ -33,6 +33,12 @@ function open(encoding: Encoding, level = USUAL[encoding]): Flushing {
   }
 }
 
+/** Bytes of all that was compressed, before and after. */
+export interface CompressedBytes {
+  compressedIn: number;
+  compressedOut: number;
+}
+
 export class Compressor implements AnswerFilter {
   readonly absorbs = false;
   readonly #stream: Flushing;
@@ -43,6 +49,7 @@ export class Compressor implements AnswerFilter {
   #isClosed = false;
   /** Bytes came since the last flush. */
   #isDirty = false;
+  readonly #bytes: CompressedBytes;
 
   /** `flushes`: what has come goes out when no more comes. `onClose`: once, at its end. */
   constructor(
@@ -50,13 +57,16 @@ export class Compressor implements AnswerFilter {
     { encoding, level }: { readonly encoding: Encoding; readonly level?: number | undefined },
     flushes: boolean,
     onClose: () => void,
+    bytes: CompressedBytes = { compressedIn: 0, compressedOut: 0 },
   ) {
+    this.#bytes = bytes;
     this.#flushes = flushes;
     this.#onClose = onClose;
     const stream = open(encoding, level);
     this.#stream = stream;
-    stream.on("data", (bytes: Buffer) => {
-      if (!this.#isClosed && !host.onFiltered(bytes)) stream.pause();
+    stream.on("data", (part: Buffer) => {
+      bytes.compressedOut += part.length;
+      if (!this.#isClosed && !host.onFiltered(part)) stream.pause();
     });
     stream.on("drain", () => {
       if (!this.#isClosed) host.onFilterDrain();
@@ -79,6 +89,7 @@ export class Compressor implements AnswerFilter {
 
   give(bytes: Buffer): void {
     this.#isDirty = true;
+    this.#bytes.compressedIn += bytes.length;
     this.#stream.write(bytes);
   }
 

@@ -8,6 +8,9 @@ export class ActionState {
   readonly cache: SharedCache;
   /** Answers that are being compressed. */
   compressing = 0;
+  /** Bytes of them, before and after. */
+  compressedIn = 0;
+  compressedOut = 0;
 
   constructor(limits: Partial<ActionLimits> = {}, onEvict?: (uri: string) => void) {
     this.limits = { ...LIMITS.actions, ...limits };

@@ -63,6 +63,12 @@ export class Admission {
     this.#options = options;
   }
 
+  /** As it was found last; 0 while nothing asks. */
+  get pressure(): number {
+    const { limits, monotonicMs } = this.#options;
+    return monotonicMs() - this.#endedMs > FORGETS_AFTER * limits.shedEveryMs ? 0 : this.#pressure;
+  }
+
   /** Whether a request that has begun now is not to be served. `inFlight` counts it. */
   refuses(priority: RoutePriority, inFlight: number, nowMs: number): boolean {
     const { limits } = this.#options;

@@ -3,7 +3,8 @@
  * in one write. What breaks the rules ends the stream or the connection with a named error (RFC 9113 5.4).
  */
 import type { Wire, WireOwner } from "../proxy/wire.ts";
-import type { Flusher } from "./flusher.ts";
+import type { ConnectionLimits, ConnectionOptions, ConnectionOwner } from "./connection-owner.ts";
+import { countCode, type Http2Counts } from "./counts.ts";
 import { FrameReader } from "./frame-reader.ts";
 import {
   frameHead,
@@ -16,7 +17,7 @@ import {
   windowFrame,
 } from "./frames.ts";
 import type { FieldBlock } from "./hpack-decoder.ts";
-import { type FrameHost, Incoming, type IncomingLimits } from "./incoming.ts";
+import { type FrameHost, Incoming } from "./incoming.ts";
 import { CRUMBS, OTHERS, RESETS } from "./nuisances.ts";
 import { Outbox } from "./outbox.ts";
 import {
@@ -41,55 +42,21 @@ import {
   PROTOCOL_ERROR,
   REFUSED_STREAM,
 } from "./protocol.ts";
+import { ResetIds } from "./reset-ids.ts";
 import { Http2Stream, type StreamHost } from "./stream.ts";
-import { ReceiveWindow, type WindowLimits } from "./windows.ts";
-
-export interface ConnectionLimits extends IncomingLimits, WindowLimits {
-  /** Streams that the peer may have open at once. Beyond: REFUSED_STREAM. */
-  readonly maxStreams: number;
-  /** Bytes of frames that wait for a peer that does not read. Beyond: ENHANCE_YOUR_CALM. */
-  readonly maxWaitingBytes: number;
-}
-
-export interface ConnectionOwner {
-  /** A request's head came: `stream.owner` is to be set. Only on the server's side. */
-  onStream(stream: Http2Stream, block: FieldBlock, endsStream: boolean): void;
-  /** The peer has said something about itself: more streams may be opened. */
-  onSettings(): void;
-  onStreamOver(stream: Http2Stream): void;
-  /** All that one read brought was given. */
-  onReadEnd(): void;
-  /** The peer takes no new streams. */
-  onGoAway(): void;
-  /** The peer sends nothing more. */
-  onPeerEnd(): void;
-  /** Nothing more is sent or taken; the wire has been ended. Without a fault all went well. */
-  onOver(fault: Fault | undefined): void;
-  /** After that: what was sent last has gone. */
-  onSent(): void;
-  /** The socket is gone. */
-  onClose(): void;
-}
-
-export interface ConnectionOptions {
-  readonly isServer: boolean;
-  readonly limits: ConnectionLimits;
-  readonly flusher: Flusher;
-  readonly nowMs: () => number;
-}
+import { ReceiveWindow } from "./windows.ts";
 
 const NOT_HTTP2 = new Fault(PROTOCOL_ERROR, "The connection does not begin with the preface of HTTP/2.");
 const OVERFLOW = new Fault(FLOW_CONTROL_ERROR, "A window is larger than 2^31-1.");
 const DEAF = new Fault(ENHANCE_YOUR_CALM, "The peer does not read the answers to its frames.");
 
-/** Numbers of streams that we reset: what the peer has sent before it knew is thrown away. The oldest go. */
-const MAX_RESET_IDS = 512;
 const PROBE = "areyouok";
 const GOODBYE = "goodbye.";
 
 export class Http2Connection implements WireOwner, StreamHost, FrameHost {
   readonly readsAfterFailedWrite = false;
   readonly isServer: boolean;
+  readonly counts: Http2Counts;
   readonly opensStreams: boolean;
   readonly peer = new PeerSettings();
   readonly streams = new Map<number, Http2Stream>();
@@ -112,11 +79,12 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
   #wire: Wire | undefined;
   /** Bytes of the preface that came. */
   #prefaceBytes = 0;
-  readonly #resetIds = new Set<number>();
+  readonly #resetIds = new ResetIds();
   #mustShrink = false;
 
-  constructor(owner: ConnectionOwner, { isServer, limits, flusher, nowMs }: ConnectionOptions) {
+  constructor(owner: ConnectionOwner, { isServer, limits, flusher, nowMs, counts }: ConnectionOptions) {
     this.#owner = owner;
+    this.counts = counts;
     this.isServer = isServer;
     this.opensStreams = !isServer;
     this.#limits = limits;
@@ -130,6 +98,8 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
   begin(wire: Wire): void {
     this.#wire = wire;
     this.#outbox.wire = wire;
+    this.counts.connections++;
+    this.counts.connectionsTotal++;
     const { maxStreams, maxListBytes, streamWindowBytes } = this.#limits;
     const both = [[INITIAL_WINDOW_SIZE, streamWindowBytes] as const, [MAX_HEADER_LIST_SIZE, maxListBytes] as const];
     if (this.isServer) {
@@ -167,6 +137,8 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
     const received = new ReceiveWindow(streamWindowBytes, maxStreamWindowBytes);
     const stream = new Http2Stream(this, id, this.peer.windowBytes, received);
     this.streams.set(id, stream);
+    this.counts.streams++;
+    this.counts.streamsTotal++;
     return stream;
   }
 
@@ -191,12 +163,11 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
     this.lastPeerId = id;
     // The last GOAWAY has told that it is not looked at (RFC 9113 6.8).
     if (this.isLeaving) {
-      this.#rememberReset(id);
+      this.#resetIds.add(id);
       return this.#incoming.nuisances.count(OTHERS);
     }
     if (this.streams.size >= this.#limits.maxStreams) {
-      this.#rememberReset(id);
-      this.#answer(resetFrame(id, REFUSED_STREAM));
+      this.#sendReset(id, REFUSED_STREAM);
       return this.#incoming.nuisances.count(RESETS);
     }
     const stream = this.#newStream(id);
@@ -230,7 +201,8 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
     else if (data === GOODBYE) this.finishLeaving();
   }
 
-  onGoAway(lastId: number, _code: number): void {
+  onGoAway(lastId: number, code: number): void {
+    countCode(this.counts.goAwaysReceived, code);
     if (this.isServer) return;
     this.isLeaving = true;
     for (const stream of [...this.streams.values()]) {
@@ -247,8 +219,7 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
   refuse(id: number, fault: Fault): Fault | undefined {
     const stream = this.streams.get(id);
     if (stream === undefined) {
-      this.#rememberReset(id);
-      this.#answer(resetFrame(id, fault.code));
+      this.#sendReset(id, fault.code);
     } else stream.fail(fault.code);
     return this.#incoming.nuisances.count(RESETS);
   }
@@ -277,6 +248,7 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
 
   onClose(): void {
     this.isOver = true;
+    this.counts.connections--;
     this.#resetAll(CANCEL);
     this.#owner.onClose();
   }
@@ -336,21 +308,17 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
   }
 
   sendReset(stream: Http2Stream, code: number): void {
-    this.#rememberReset(stream.id);
-    this.#answer(resetFrame(stream.id, code));
+    this.#sendReset(stream.id, code);
   }
 
-  #rememberReset(id: number): void {
+  #sendReset(id: number, code: number): void {
     this.#resetIds.add(id);
-    if (this.#resetIds.size <= MAX_RESET_IDS) return;
-    for (const oldest of this.#resetIds) {
-      this.#resetIds.delete(oldest);
-      return;
-    }
+    countCode(this.counts.resetsSent, code);
+    this.#answer(resetFrame(id, code));
   }
 
   onStreamOver(stream: Http2Stream): void {
-    this.streams.delete(stream.id);
+    if (this.streams.delete(stream.id)) this.counts.streams--;
     this.#outbox.forget(stream);
     if (stream.isEndSent && stream.hasPeerEnded) this.#incoming.nuisances.onStreamDone();
     this.#owner.onStreamOver(stream);
@@ -367,13 +335,13 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
     if (!this.isServer) {
       this.isLeaving = true;
       this.#endWhenDone();
-    } else this.#put(goAwayFrame(MAX_STREAM_ID, NO_ERROR, "") + pingFrame(GOODBYE, false));
+    } else this.#put(this.#goAway(MAX_STREAM_ID, NO_ERROR) + pingFrame(GOODBYE, false));
   }
 
   /** The peer knows, or does not say so. */
   finishLeaving(): void {
     if (this.isLeaving || this.isOver) return;
-    this.#put(goAwayFrame(this.lastPeerId, NO_ERROR, ""));
+    this.#put(this.#goAway(this.lastPeerId, NO_ERROR));
     this.isLeaving = true;
     this.#endWhenDone();
   }
@@ -384,7 +352,12 @@ export class Http2Connection implements WireOwner, StreamHost, FrameHost {
 
   /** Ends the connection, and all that is on it, with this error. */
   fail(fault: Fault): void {
-    if (!this.isOver) this.#finish(goAwayFrame(this.lastPeerId, fault.code, fault.message), fault);
+    if (!this.isOver) this.#finish(this.#goAway(this.lastPeerId, fault.code, fault.message), fault);
+  }
+
+  #goAway(lastId: number, code: number, message = ""): string {
+    countCode(this.counts.goAwaysSent, code);
+    return goAwayFrame(lastId, code, message);
   }
 
   #finish(last: string, fault: Fault | undefined): void {

@@ -1,5 +1,6 @@
 /** The frames of the peer, checked (RFC 9113 5.1, 6): what they mean for streams and connection, or which rule they break. */
 import { type BlockLimits, BlockReader } from "./block-reader.ts";
+import { countCode, type Http2Counts } from "./counts.ts";
 import type { FrameTaker } from "./frame-reader.ts";
 import type { FieldBlock } from "./hpack-decoder.ts";
 import { CHANGES, EMPTIES, type NuisanceLimits, Nuisances, OTHERS, PINGS, RESETS, UPDATES } from "./nuisances.ts";
@@ -14,6 +15,7 @@ type Fault = http2.Fault;
 /** The connection that the frames are for. */
 export interface FrameHost {
   readonly isServer: boolean;
+  readonly counts: Http2Counts;
   readonly peer: PeerSettings;
   readonly streams: ReadonlyMap<number, Http2Stream>;
   readonly received: ReceiveWindow;
@@ -215,6 +217,7 @@ export class Incoming implements FrameTaker {
     if (to - from !== 4) return BAD_LENGTH;
     if (id === 0 || this.#isIdle(id)) return BAD_STREAM;
     const code = bytes.readUInt32BE(from);
+    countCode(this.#host.counts.resetsReceived, code);
     const stream = this.#host.streams.get(id);
     stream?.onPeerReset(code, code === http2.REFUSED_STREAM);
     // An upstream that gives up streams costs nobody else.

@@ -194,6 +194,8 @@ export class Exchange extends Answering implements Asker {
       return;
     }
     this.phase = "tunnel";
+    this.context.stats.tunnels++;
+    this.context.stats.tunnelsTotal++;
     this.status = 101;
     this.tunnel = new Tunnel(this.context, this.client, this.upstream as UpstreamSide, () => this.#endTunnel());
     this.client.switchProtocols(this.stuck(head));
@@ -236,6 +238,7 @@ export class Exchange extends Answering implements Asker {
     const isRepeatable = isSafe && !this.#hasRetried && this.head.bodyBytes === 0;
     if (isRepeatable && this.phase === "wait") {
       this.#hasRetried = true;
+      this.context.stats.resent++;
       this.upstream = undefined;
       this.#tellEnd(errorId(error));
       this.#connect(this.#choose(NONE), true, () => error);
@@ -312,6 +315,7 @@ export class Exchange extends Answering implements Asker {
   /** Once, however it ends. */
   protected end(error: RequestRecord["error"]): void {
     this.phase = "over";
+    if (this.tunnel !== undefined) this.context.stats.tunnels--;
     this.#tellEnd(error);
     this.acting?.close();
     const nowMs = this.context.options.monotonicMs();

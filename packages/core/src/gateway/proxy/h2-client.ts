@@ -1,7 +1,8 @@
 /** A client's HTTP/2 connection: each stream is an exchange. */
 import { SkerryError } from "../../domain/errors.ts";
 import { Refusal } from "../http1/grammar.ts";
-import { type ConnectionOwner, Http2Connection } from "../http2/connection.ts";
+import { Http2Connection } from "../http2/connection.ts";
+import type { ConnectionOwner } from "../http2/connection-owner.ts";
 import type { FieldBlock } from "../http2/hpack-decoder.ts";
 import { ENHANCE_YOUR_CALM, Fault, SETTINGS_TIMEOUT } from "../http2/protocol.ts";
 import { readRequest } from "../http2/request-fields.ts";
@@ -47,7 +48,9 @@ export class H2Client implements ConnectionOwner, ProxyClient {
     this.#onGone = onGone;
     const { flusher, http2, limits } = context;
     const nowMs = (): number => context.coarseMs;
-    this.connection = new Http2Connection(this, { isServer: true, limits: http2, flusher, nowMs });
+    this.connection = new Http2Connection(this, {
+      ...{ isServer: true, limits: http2, flusher, nowMs, counts: context.stats.http2.client },
+    });
     this.wire = take(this.connection);
     this.peer = peer;
     this.#idleUntilMs = context.coarseMs + limits.clientHeadMs;

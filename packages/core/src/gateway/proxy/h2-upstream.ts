@@ -1,6 +1,7 @@
 /** One HTTP/2 connection to a backend, shared by many exchanges: each has a stream of it. */
 import { SkerryError } from "../../domain/errors.ts";
-import { type ConnectionOwner, Http2Connection } from "../http2/connection.ts";
+import { Http2Connection } from "../http2/connection.ts";
+import type { ConnectionOwner } from "../http2/connection-owner.ts";
 import type { Fault } from "../http2/protocol.ts";
 import type { Http2Stream } from "../http2/stream.ts";
 import type { Context } from "./context.ts";
@@ -38,7 +39,9 @@ export class H2Upstream implements ConnectionOwner {
     this.#context = context;
     this.createdMs = context.coarseMs;
     const { flusher, http2: limits } = context;
-    this.connection = new Http2Connection(this, { isServer: false, limits, flusher, nowMs: () => context.coarseMs });
+    this.connection = new Http2Connection(this, {
+      ...{ isServer: false, limits, flusher, nowMs: () => context.coarseMs, counts: context.stats.http2.upstream },
+    });
   }
 
   begin(wire: Wire): void {

@@ -169,8 +169,9 @@ class SocketPath implements DataPath {
   }
 
   stats(): ProxyStats {
-    const { stats } = this.#context;
-    return { ...stats, byClass: [...stats.byClass], latency: [...stats.latency] };
+    const { stats, acts, admission } = this.#context;
+    const { compressedIn, compressedOut } = acts;
+    return structuredClone({ ...stats, compressedIn, compressedOut, pressure: admission.pressure });
   }
 
   routeNews(most: number): Record<string, RouteNews> {

@@ -1,6 +1,8 @@
 /** What the proxy tells about its work. */
 import type { ErrorId } from "../../domain/errors.ts";
 import type { RequestHead } from "../http1/request-head.ts";
+import { emptyHttp2Counts, type Http2Counts } from "../http2/counts.ts";
+import { emptyHandshakeCounts, type HandshakeCounts } from "../tls/handshake-counts.ts";
 import type { Peer } from "../tls/peer.ts";
 import { LATENCY_MS, latencyBucketOf } from "./latency.ts";
 import type { RouteCount } from "./route-counts.ts";
@@ -61,9 +63,30 @@ export interface ProxyStats {
   /** Counts by LATENCY_MS, not cumulative; without tunnels, whose hours are no latency. */
   latency: number[];
   latencySumMs: number;
+  /** Requests by why they got no whole answer of their upstream; as the access log says it. */
+  errors: Record<string, number>;
+  /** Requests that were sent again because the kept connection that they were sent on was dead. */
+  resent: number;
+  /** WebSockets that are open, and all that ever were. */
+  tunnels: number;
+  tunnelsTotal: number;
+  http2: Record<Http2Side, Http2Counts>;
+  /** Bytes of answers that were compressed, before and after. */
+  compressedIn: number;
+  compressedOut: number;
+  /** What part of requests is refused because there is too much to do: 0 to 2, see `Admission`. */
+  pressure: number;
+  /** Handshakes with clients. */
+  tls: HandshakeCounts;
   /** Lines of the access log that were lost. */
   accessLogDropped: number;
+  /** Of a processor, that the worker has used. */
+  cpuSeconds: number;
 }
+
+/** Who is at the other end of a connection of HTTP/2. */
+export const HTTP2_SIDES = ["client", "upstream"] as const;
+type Http2Side = (typeof HTTP2_SIDES)[number];
 
 export function emptyStats(): ProxyStats {
   return {
@@ -84,7 +107,17 @@ export function emptyStats(): ProxyStats {
     bytesOut: 0,
     latency: new Array(LATENCY_MS.length + 1).fill(0),
     latencySumMs: 0,
+    errors: {},
+    resent: 0,
+    tunnels: 0,
+    tunnelsTotal: 0,
+    http2: { client: emptyHttp2Counts(), upstream: emptyHttp2Counts() },
+    compressedIn: 0,
+    compressedOut: 0,
+    pressure: 0,
+    tls: emptyHandshakeCounts(),
     accessLogDropped: 0,
+    cpuSeconds: 0,
   };
 }
 
@@ -98,6 +131,8 @@ export function countRequest(
   stats.byClass[digit] = (stats.byClass[digit] ?? 0) + 1;
   stats.bytesIn += record.bytesIn;
   stats.bytesOut += record.bytesOut;
+  const { error } = record;
+  if (error !== undefined) stats.errors[error] = (stats.errors[error] ?? 0) + 1;
   if (record.status === 101) return;
   stats.latencySumMs += record.durationMs;
   stats.latency[bucket] = (stats.latency[bucket] ?? 0) + 1;
