@@ -146,25 +146,27 @@ test("wrk: quantiles and errors of the exposition and of skerry top are its own 
   const env = { ...process.env, SKERRY_CONFIG_DIR: directory, HOME: directory };
   const top = JSON.parse((await run(SKERRY, ["top", "-o", "json"], { env })).stdout) as {
     gateway: { perSecond: number; p50Ms: number; p95Ms: number; p99Ms: number };
-    gatewayRoutes: { perSecond: number; errorsPerSecond: number }[];
+    gatewayRoutes: { perSecond: number; errorsPerSecond: number; p50Ms: number; p95Ms: number; p99Ms: number }[];
   };
   const { stdout } = await loaded;
   const wrk = JSON.parse(/^FIGURES (.*)$/m.exec(stdout)?.[1] ?? assert.fail(stdout)) as Figures;
   const now = await settled(before, wrk.requests);
   const { gateway, gatewayRoutes } = top;
-  const shown: Figures = {
-    requests: gateway.perSecond,
-    errors: gatewayRoutes[0]?.errorsPerSecond ?? 0,
-    ms: [gateway.p50Ms, gateway.p95Ms, gateway.p99Ms],
-  };
+  const figuresOf = ({ perSecond, p50Ms, p95Ms, p99Ms }: typeof gateway): Figures => ({
+    ...{ requests: perSecond, errors: gatewayRoutes[0]?.errorsPerSecond ?? 0 },
+    ms: [p50Ms, p95Ms, p99Ms],
+  });
+  const [shown, shownOwn] = [figuresOf(gateway), figuresOf(gatewayRoutes[0] ?? gateway)];
   const [all, own] = [between(before, now, ""), between(before, now, "route_")];
   t.diagnostic(tell("wrk", wrk));
   t.diagnostic(tell("exposition, all", all));
   t.diagnostic(tell("exposition, the route", own));
   t.diagnostic(tell("skerry top, a second", shown));
+  t.diagnostic(tell("skerry top, the route", shownOwn));
   assertNear(all, wrk, "the exposition");
   assertNear(own, wrk, "the route's");
   assertNear(shown, wrk, "skerry top");
+  assertNear(shownOwn, wrk, "the route in skerry top");
 });
 
 test("h2load: quantiles and errors of the exposition are those of its log within 5 %", {

@@ -1,4 +1,5 @@
 /** The metrics that are made of what workers tell of themselves: names without `skerry_gateway_`, and where each comes from. */
+import { CACHE_RESULTS } from "@skerry/core/gateway/actions/state.ts";
 import { CODE_NAMES } from "@skerry/core/gateway/http2/counts.ts";
 import { HTTP2_SIDES, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
 import { HANDSHAKE_FAILURES } from "@skerry/core/gateway/tls/handshake-counts.ts";
@@ -26,6 +27,7 @@ export const COUNTERS: readonly (readonly [name: string, help: string, of: Value
   ["websockets", "WebSockets that were opened.", (stats) => stats.tunnelsTotal],
   ["compression_input_bytes", "Bytes of answers that were compressed.", (stats) => stats.compressedIn],
   ["compression_output_bytes", "What they were compressed to.", (stats) => stats.compressedOut],
+  ["cache_evictions", "Answers that went because others needed their room.", (stats) => stats.cacheEvictions],
   ["access_log_dropped_lines", "Lines of the access log that were lost.", (stats) => stats.accessLogDropped],
   ["worker_cpu_seconds", "Time of a processor that workers have used, while they had something to tell.", cpuSeconds],
 ];
@@ -47,6 +49,12 @@ export const LABELLED_COUNTERS: readonly (readonly [
     "Requests that got no whole answer of their upstream, by why; those that a limit refused, too.",
     ["reason"],
     ({ errors }) => Object.entries(errors).map(([reason, count]) => [[reason], count]),
+  ],
+  [
+    "cache_requests",
+    "Requests of routes that keep answers, by what became of them.",
+    ["result"],
+    ({ cacheResults }) => CACHE_RESULTS.map((result): Row => [[result], cacheResults[result]]),
   ],
   [
     "tls_handshakes",
@@ -104,6 +112,8 @@ export const GAUGES: readonly (readonly [name: string, help: string, of: Value])
   ["upstream_connections", "Connections to upstreams that are open.", (stats) => stats.upstreamConnections],
   ["requests_in_flight", "Requests that are being served.", (stats) => stats.inFlight],
   ["websockets", "WebSockets that are open.", (stats) => stats.tunnels],
+  ["cache_bytes", "Bytes of answers that are kept in the memory of workers.", (stats) => stats.cacheBytes],
+  ["cache_entries", "Answers that are.", (stats) => stats.cacheEntries],
   ["http2_client_connections", "Connections of HTTP/2 clients that are open.", ({ http2 }) => http2.client.connections],
   ["http2_client_streams", "Requests on them.", ({ http2 }) => http2.client.streams],
   ["http2_upstream_connections", "Open connections to HTTP/2 upstreams.", ({ http2 }) => http2.upstream.connections],

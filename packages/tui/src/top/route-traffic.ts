@@ -7,6 +7,7 @@ export interface RouteTraffic {
   readonly errorsPerSecond: number;
   /** Undefined: nothing has ended, but tunnels. At most 5 % off, up to 10 s; what is slower counts as that. */
   readonly p50Ms: number | undefined;
+  readonly p95Ms: number | undefined;
   readonly p99Ms: number | undefined;
 }
 
@@ -46,7 +47,7 @@ export function routeTraffic(
     .filter(([, { requests }]) => requests > 0)
     .map(([route, { requests, errors, within }]) => ({
       ...{ route, perSecond: requests / seconds, errorsPerSecond: errors / seconds },
-      ...{ p50Ms: quantile(within, 0.5), p99Ms: quantile(within, 0.99) },
+      ...{ p50Ms: quantile(within, 0.5), p95Ms: quantile(within, 0.95), p99Ms: quantile(within, 0.99) },
     }))
     .sort((a, b) => b.perSecond - a.perSecond || (a.route < b.route ? -1 : 1));
 }

@@ -96,6 +96,7 @@ export class Acting {
     const turn = this.#turn;
     const kept = turn?.look(this.sent.lines);
     if (turn !== undefined && kept === undefined) this.sent = turn.asks(this.sent);
+    if (kept !== undefined && kept !== WAIT) this.#around.acts.cacheResults.hit++;
     if (turn !== undefined && kept === WAIT) {
       const { deadlines, coarseMs, acts } = this.#around;
       this.#deadline = deadlines.add(coarseMs + acts.limits.collapseMs, () => turn.giveUp());
@@ -134,11 +135,14 @@ export class Acting {
   received(head: ResponseHead, host: FilterHost): ResponseHead {
     const turn = this.#turn;
     const got = turn === undefined ? head : turn.received(head);
+    const { cacheResults } = this.#around.acts;
     if ("body" in got) {
+      cacheResults[head.status === 304 ? "revalidated" : "stale"]++;
       const answer = this.answered(got.head, host);
       this.filter = new Replay(host, this.filter, got.body);
       return answer;
     }
+    if (turn !== undefined) cacheResults[turn.isKeeping ? "miss" : "passed"]++;
     if (turn?.isKeeping !== true) return this.answered(got, host);
     const tap = new Tap(host, turn);
     const answer = this.answered(got, tap);

@@ -3,6 +3,25 @@ import { LIMITS } from "../../domain/limits.ts";
 import type { ActionLimits } from "./action-limits.ts";
 import { SharedCache } from "./cache/shared.ts";
 
+/** What became of a request for which the cache was asked. */
+export const CACHE_RESULTS = [
+  /** It was answered from what is kept. */
+  "hit",
+  /** The same, after the upstream had said that it still holds. */
+  "revalidated",
+  /** The same, though it is too old, because the upstream has failed. */
+  "stale",
+  /** The upstream's answer is kept. */
+  "miss",
+  /** The upstream's answer is not. */
+  "passed",
+] as const;
+export type CacheResult = (typeof CACHE_RESULTS)[number];
+
+export function emptyCacheResults(): Record<CacheResult, number> {
+  return { hit: 0, revalidated: 0, stale: 0, miss: 0, passed: 0 };
+}
+
 export class ActionState {
   readonly limits: ActionLimits;
   readonly cache: SharedCache;
@@ -11,6 +30,7 @@ export class ActionState {
   /** Bytes of them, before and after. */
   compressedIn = 0;
   compressedOut = 0;
+  readonly cacheResults = emptyCacheResults();
 
   constructor(limits: Partial<ActionLimits> = {}, onEvict?: (uri: string) => void) {
     this.limits = { ...LIMITS.actions, ...limits };

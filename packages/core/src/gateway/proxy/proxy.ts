@@ -170,8 +170,10 @@ class SocketPath implements DataPath {
 
   stats(): ProxyStats {
     const { stats, acts, admission } = this.#context;
-    const { compressedIn, compressedOut } = acts;
-    return structuredClone({ ...stats, compressedIn, compressedOut, pressure: admission.pressure });
+    const { compressedIn, compressedOut, cacheResults } = acts;
+    const { bytes: cacheBytes, count: cacheEntries, evictions: cacheEvictions } = acts.cache.kept;
+    const acted = { compressedIn, compressedOut, cacheResults, cacheBytes, cacheEntries, cacheEvictions };
+    return structuredClone({ ...stats, ...acted, pressure: admission.pressure });
   }
 
   routeNews(most: number): Record<string, RouteNews> {

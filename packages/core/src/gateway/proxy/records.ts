@@ -1,5 +1,6 @@
 /** What the proxy tells about its work. */
 import type { ErrorId } from "../../domain/errors.ts";
+import { type CacheResult, emptyCacheResults } from "../actions/state.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { emptyHttp2Counts, type Http2Counts } from "../http2/counts.ts";
 import { emptyHandshakeCounts, type HandshakeCounts } from "../tls/handshake-counts.ts";
@@ -74,6 +75,12 @@ export interface ProxyStats {
   /** Bytes of answers that were compressed, before and after. */
   compressedIn: number;
   compressedOut: number;
+  /** Of routes that keep answers. */
+  cacheResults: Record<CacheResult, number>;
+  cacheEvictions: number;
+  /** In the memory of the worker. */
+  cacheBytes: number;
+  cacheEntries: number;
   /** What part of requests is refused because there is too much to do: 0 to 2, see `Admission`. */
   pressure: number;
   /** Handshakes with clients. */
@@ -114,6 +121,10 @@ export function emptyStats(): ProxyStats {
     http2: { client: emptyHttp2Counts(), upstream: emptyHttp2Counts() },
     compressedIn: 0,
     compressedOut: 0,
+    cacheResults: emptyCacheResults(),
+    cacheEvictions: 0,
+    cacheBytes: 0,
+    cacheEntries: 0,
     pressure: 0,
     tls: emptyHandshakeCounts(),
     accessLogDropped: 0,

@@ -5,7 +5,8 @@ import { createServer } from "node:http";
 import { connect, constants } from "node:http2";
 import type { Socket } from "node:net";
 import { test } from "node:test";
-import { ProxyWorld, until } from "../../testing/proxy-world.ts";
+import { answerOf, CacheWorld } from "../../testing/cache-world.ts";
+import { ProxyWorld, type SeenRequest, until } from "../../testing/proxy-world.ts";
 import { CODE_NAMES } from "../http2/counts.ts";
 
 const { NGHTTP2_CANCEL } = constants;
@@ -101,4 +102,22 @@ test("why requests fail is counted for all together, and bytes of what is compre
   deepEqual(errors, { "not_found/route": 2 });
   equal(compressedIn, text.length);
   ok(compressedOut > 0 && compressedOut < text.length / 5);
+});
+
+test("what became of requests of a route that keeps answers is counted, and what it keeps", async () => {
+  const head = 'ETag: "a"\r\nCache-Control: max-age=10\r\n';
+  const answer = ({ headers, line }: SeenRequest): string => {
+    if (headers.has("if-none-match")) return `HTTP/1.1 304 Not Modified\r\n${head}\r\n`;
+    return answerOf(line.includes("/never") ? "Cache-Control: no-store\r\n" : head, "ok");
+  };
+  await using world = await CacheWorld.start(answer, {}, {}, { maxCacheEntries: 1 });
+  for (const path of ["/a", "/a", "/a", "/never"]) await world.ask("", path);
+  world.time.skewMs += 11_000;
+  await world.ask("", "/a");
+  const { cacheResults, cacheEntries, cacheBytes, cacheEvictions } = world.proxy.proxy.stats();
+  deepEqual(cacheResults, { hit: 2, revalidated: 1, stale: 0, miss: 1, passed: 1 });
+  deepEqual([cacheEntries, cacheBytes > 0, cacheEvictions], [1, true, 0]);
+  await world.ask("", "/b");
+  const after = world.proxy.proxy.stats();
+  deepEqual([after.cacheResults.miss, after.cacheEntries, after.cacheEvictions], [2, 1, 1]);
 });

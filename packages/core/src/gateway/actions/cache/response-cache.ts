@@ -33,6 +33,8 @@ export class ResponseCache {
   readonly #byUri = new Map<string, Set<string>>();
   #count = 0;
   #bytes = 0;
+  /** Keys that went because others needed their room. */
+  evictions = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -74,6 +76,7 @@ export class ResponseCache {
     for (const oldest of this.#byKey.keys()) {
       if (this.#bytes <= this.#limits.maxCacheBytes && this.#count <= this.#limits.maxCacheEntries) return;
       this.drop(oldest);
+      this.evictions++;
     }
   }
 
