@@ -57,6 +57,12 @@ export const DRIVERS: readonly Driver[] = [
     reason: "the end of a turn of the loop, for how long it has taken; what time it is comes through a port",
   },
   {
+    path: `${CORE}/gateway/actions/cache/between-workers/`,
+    may: ["node:fs", "node:fs/promises", "process", "setTimeout"],
+    reason:
+      "what the workers share of answers is in the kernel's page cache: it is read, marked and locked between two steps of a request, which leaves no time for a promise",
+  },
+  {
     path: `${CORE}/gateway/proxy/sweeper.ts`,
     may: ["setTimeout"],
     reason: "one timer for all deadlines of the data path; what time it is comes through a port",

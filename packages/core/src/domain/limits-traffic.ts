@@ -94,8 +94,14 @@ export const TRAFFIC_LIMITS = {
     maxCachePasses: 4096,
     /** @see maxCachePasses */
     cachePassMs: 10 * second,
-    /** URLs that a worker tells others to evict at once. Beyond: all of what is kept goes. */
-    maxEvictions: 1000,
+    /** Bytes of answers that all workers of a node share, as files. Beyond: the oldest go. */
+    maxCommonBytes: 500 * MiB,
+    /** Their files, likewise. */
+    maxCommonFiles: 100_000,
+    /** Bytes of those that one worker writes at once. Beyond: other workers ask for themselves. */
+    maxCommonSavingBytes: 32 * MiB,
+    /** Projects whose changes one worker has at hand. Beyond: the file of the first is opened again. */
+    maxMarkFiles: 256,
     /** Answers that one worker compresses at once, at up to 1 MiB each. Beyond: they go as they are. */
     maxCompressing: 64,
     /** Window of gzip, as a power of two; those of zstd and brotli are four times as large. */

@@ -1,6 +1,7 @@
 /** What daemon and gateway workers say to each other over the control pipe (JSON). A worker ends when the pipe closes. */
 import type { KeyedCertificate } from "../domain/certificates.ts";
 import type { AccessLogPlace } from "./access/access-log.ts";
+import type { CommonPlace } from "./actions/cache/between-workers/common-files.ts";
 import type { EncodedList } from "./guard/network-lists.ts";
 import type { L4Counters, L4Entry } from "./l4/entry.ts";
 import type { ProxyStats, RequestRecord } from "./proxy/records.ts";
@@ -50,6 +51,8 @@ export type ToWorker =
       readonly guarded: readonly string[];
       /** Absent: no request is logged. As `AccessLog` takes it. */
       readonly accessLog?: AccessLogPlace & { readonly share: number };
+      /** Where answers are kept that all workers share. Absent: each keeps its own. */
+      readonly cache?: CommonPlace;
       /** Base64: what tickets are signed with (routing/ticket.ts). Absent: none is taken. */
       readonly explainKey?: string | undefined;
       /** Base64: under which keys of rates are hashed. */
@@ -77,8 +80,6 @@ export type ToWorker =
       /** Host names whose certificates are asked for anew; a wildcard stands for all below it, too. */
       readonly forget?: readonly string[];
     }
-  /** What another worker has evicted from its cache: `host/path`, `*` for all. */
-  | { readonly type: "evict"; readonly uris: readonly string[] }
   /** What another worker has spent of rates, see `RateTable.takeSpent`. */
   | { readonly type: "spent"; readonly spent: readonly number[] }
   /** To be answered by `pong`: a worker that hangs is replaced. */
@@ -104,8 +105,6 @@ export type FromWorker =
   /** What came to the counts of routes since it last told, by uid; some of many. */
   | { readonly type: "routes"; readonly news: Readonly<Record<string, RouteNews>> }
   | { readonly type: "pong" }
-  /** It has evicted from its cache: the others are to do so. */
-  | { readonly type: "evict"; readonly uris: readonly string[] }
   /** How backends are now: all that are not quite ready; sent when it changes. */
   | { readonly type: "backends"; readonly conditions: BackendConditions }
   /** What it has spent of rates: for the others. */

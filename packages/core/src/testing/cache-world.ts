@@ -2,6 +2,7 @@
 import { type Cache, canonicalCache } from "../domain/cache-rules.ts";
 import type { RouteActions } from "../domain/route-actions.ts";
 import type { ActionLimits } from "../gateway/actions/action-limits.ts";
+import type { CommonCache } from "../gateway/actions/cache/between-workers/common-cache.ts";
 import { ProxyWorld, type SeenRequest } from "./proxy-world.ts";
 
 export const LAST = "Host: app.example\r\nConnection: close\r\n\r\n";
@@ -16,13 +17,11 @@ const PATIENT = {
 export class CacheWorld implements AsyncDisposable {
   readonly proxy: ProxyWorld;
   readonly time: { skewMs: number };
-  readonly evicted: string[];
   seen: SeenRequest[] = [];
 
-  private constructor(proxy: ProxyWorld, time: { skewMs: number }, evicted: string[]) {
+  private constructor(proxy: ProxyWorld, time: { skewMs: number }) {
     this.proxy = proxy;
     this.time = time;
-    this.evicted = evicted;
   }
 
   /** `head` and body are what the upstream answers; the number of the request stands behind. */
@@ -31,15 +30,15 @@ export class CacheWorld implements AsyncDisposable {
     rule: Cache = {},
     more: RouteActions = {},
     limits: Partial<ActionLimits> = {},
+    common?: CommonCache,
   ): Promise<CacheWorld> {
     const time = { skewMs: 0 };
-    const evicted: string[] = [];
     const options = {
       actionLimits: limits,
       monotonicMs: () => performance.now() + time.skewMs,
-      onEvict: (uri: string) => void evicted.push(uri),
+      ...(common === undefined ? {} : { commonCache: common }),
     };
-    const world = new CacheWorld(await ProxyWorld.start(PATIENT, options), time, evicted);
+    const world = new CacheWorld(await ProxyWorld.start(PATIENT, options), time);
     world.proxy.actions = { ...more, cache: canonicalCache(rule) };
     let nth = 0;
     world.seen = await world.proxy.upstream((request) => {

@@ -20,6 +20,8 @@ export class ProxyWorld implements AsyncDisposable {
   readonly proxy: DataPath;
   readonly records: RequestRecord[] = [];
   port = 0;
+  /** Of the last upstream that was made. */
+  upstreamPort = 0;
   /** Of all routes that are made from now on. */
   actions: RouteActions | undefined;
   readonly #servers = new Map<number, Server>();
@@ -78,6 +80,7 @@ export class ProxyWorld implements AsyncDisposable {
       });
       socket.on("end", () => socket.end());
     });
+    this.upstreamPort = port;
     this.route(port);
     return seen;
   }

@@ -9,6 +9,7 @@ import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
+import { emptyCommonFiles } from "@skerry/core/gateway/actions/cache/between-workers/common-files.ts";
 import type { FromWorker, GivenCertificate, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
 import type { NetworkLists } from "@skerry/core/gateway/guard/network-lists.ts";
 import { emptyStats, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
@@ -18,7 +19,7 @@ import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { FleetConditions, FleetL4, FleetRoutes, FleetUpstreams } from "./fleet-ears.ts";
 import { assertFree, portError } from "./ports.ts";
 import { TrafficCounts } from "./traffic-counts.ts";
-import { accessLogFor, exited, send, sendIfItReads } from "./worker-process.ts";
+import { accessLogFor, cacheFor, exited, send, sendIfItReads } from "./worker-process.ts";
 
 const { activateMs, lagMs, startMs } = LIMITS.gateway;
 /** Those of `LIMITS.gateway` that tests shorten. */
@@ -51,6 +52,8 @@ export interface FleetOptions {
   readonly tlsMinVersion: TlsVersion;
   /** Where the workers log requests, and how many of them; absent: nowhere. */
   readonly accessLog?: { readonly directory: string; readonly share: number };
+  /** Where they share answers that they keep: emptied at the start. Absent: each keeps its own. */
+  readonly cacheDirectory?: string;
   /** The table as it is now. */
   readonly entries: () => readonly TableEntry[];
   /** Networks that routes name. Absent: none. */
@@ -158,6 +161,7 @@ export class Fleet implements AsyncDisposable {
     const { http, https } = this.#options;
     await assertFree("HTTP", "--listen-http", http, this.#options.clock);
     await assertFree("HTTPS", "--listen-https", https, this.#options.clock);
+    if (this.#options.cacheDirectory !== undefined) await emptyCommonFiles(this.#options.cacheDirectory);
     // The first one finds out which ports "any free one" is.
     for (let n = 0; n < this.#options.workers; n++) await this.#launch();
     void this.#watch();
@@ -258,7 +262,7 @@ export class Fleet implements AsyncDisposable {
       announcers: this.#options.announcers ?? [],
       ...{ guarded, explainKey, tlsMinVersion, ticketSecret: this.#ticketSecret },
       ...{ rateSecret: this.#rateSecret, workers: this.#options.workers },
-      ...accessLogFor(slot, this.#options),
+      ...{ ...accessLogFor(slot, this.#options), ...cacheFor(slot, this.#options) },
     });
     const deadline = setTimeout(() => child.kill("SIGKILL"), startMs);
     try {
@@ -306,9 +310,6 @@ export class Fleet implements AsyncDisposable {
         return;
       case "certificate":
         void this.#giveCertificate(member, message.host);
-        return;
-      case "evict":
-        for (const other of this.#members) if (other !== member) send(other.child, message);
         return;
       case "port":
         this.#options.l4?.onPort(message.port, message.code);

@@ -1,6 +1,7 @@
 /** The gateway of a node: live table, workers, certificates and static sites, wired together. */
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import { BRIDGE_PREFIX } from "@skerry/core/compute/names.ts";
 import { isGuardedAddress } from "@skerry/core/domain/addresses.ts";
 import type { StoredCertificate } from "@skerry/core/domain/certificates.ts";
@@ -29,6 +30,7 @@ import { Fleet } from "./fleet.ts";
 import { createGuard } from "./guarded.ts";
 import { KernelForwarding } from "./kernel.ts";
 import { L4Control, type L4Status } from "./l4-control.ts";
+import { purge } from "./purge.ts";
 import { RouteTraffic } from "./route-traffic.ts";
 import { startSites } from "./sites.ts";
 import { type BackendTraffic, UpstreamCounts } from "./upstream-counts.ts";
@@ -286,6 +288,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const routes = new RouteTraffic(options.metrics, (uid) => table.entry(uid) !== undefined);
   const conditions = new FoundConditions(options);
   const upstreams = countBackends(options.metrics, conditions, () => ({ table, workers: fleet?.pids.length ?? 0 }));
+  const cacheDirectory = join(options.directory, "cache");
   let fleet: Fleet | undefined;
   const publish = (change: Parameters<Fleet["publish"]>[0]): boolean => fleet?.publish(change) !== undefined;
   const { table, l4 } = openTables({ ...options, certificates }, parts, publish, () => fleet?.httpsPort ?? https.port);
@@ -296,6 +299,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     fleet = parts.use(
       new Fleet({
         ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks] },
+        cacheDirectory,
         ...{ l4, upstreams, conditions, routes, lists: table.lists },
         announcers: options.proxyProtocolFrom,
         explainKey: explainKey.toString("base64"),
@@ -327,10 +331,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     backendsOf: (upstream) => table.backendsOf(upstream),
     forgetUpstream: (uid) => upstreams.forget(uid),
     portRule: (port) => portRuleOf(options, port),
-    purge: async (route, path) => {
-      publish({ put: [], putL4: [], remove: [], purge: { route, ...(path === undefined ? {} : { path }) } });
-      await running?.activated();
-    },
+    purge: async (route, path) => running && purge(running, cacheDirectory, route, path),
     ticketFor: (project) => ticketFor(options.clock, explainKey, project),
     entriesFor: (host) => table.entriesFor(host),
     ...{ isGuarded, lists: table.lists },

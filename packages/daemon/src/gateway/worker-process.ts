@@ -27,6 +27,18 @@ export function sendIfItReads(
   });
 }
 
+/** Where the worker of this slot keeps answers, and how many: workers share alike. */
+export function cacheFor(
+  slot: number,
+  { cacheDirectory: directory, workers }: { readonly cacheDirectory?: string; readonly workers: number },
+): Pick<Extract<ToWorker, { type: "start" }>, "cache"> {
+  const { maxCommonBytes, maxCommonFiles } = LIMITS.actions;
+  const share = (of: number) => Math.floor(of / workers);
+  return directory === undefined
+    ? {}
+    : { cache: { directory, slot, maxBytes: share(maxCommonBytes), maxFiles: share(maxCommonFiles) } };
+}
+
 /** Where the worker of this slot logs requests. */
 export function accessLogFor(
   slot: number,

@@ -23,8 +23,8 @@ import { realClock as clock } from "@skerry/core/platform/clock.ts";
 import { realDisk as disk } from "@skerry/core/platform/disk.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 import { createGuard, createNetworks } from "./guarded.ts";
+import { openCommonCache } from "./worker-cache.ts";
 import { Certificates } from "./worker-certificates.ts";
-import { ALL, Evictions } from "./worker-evictions.ts";
 import { WorkerL4 } from "./worker-l4.ts";
 import { createHandshakes, createTlsListener } from "./worker-tls.ts";
 
@@ -97,7 +97,7 @@ function serve(message: Start): () => Promise<void> {
     },
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),
-    onEvict: evictions.add,
+    ...openCommonCache(message.cache, (text) => tell({ type: "error", text })),
     httpsPort: () => (front.listening ? portOf(front) : https.port),
   });
   serving.setTable(table, { put: entries, remove: [] });
@@ -224,15 +224,6 @@ function tellFailure(record: RequestRecord): void {
   tell({ type: "failure", record });
 }
 
-const evictions = new Evictions((uris) => tell({ type: "evict", uris }));
-
-function evict(uris: readonly string[]): void {
-  for (const uri of uris) {
-    if (uri === ALL) proxy?.cache.clear();
-    else proxy?.cache.evictHere(uri);
-  }
-}
-
 async function change(message: Extract<ToWorker, { type: "delta" }>): Promise<void> {
   const { generation, put, putL4, remove, ports, forget, purge } = message;
   if (table === undefined) throw new Error("a change came before the start");
@@ -285,8 +276,6 @@ process.on("message", (message: ToWorker) => {
     case "delta":
       change(message).catch((error: unknown) => fail(error));
       return;
-    case "evict":
-      return evict(message.uris);
     case "certificate":
       return certificates?.take(message.host, message.certificate);
     case "spent":

@@ -69,7 +69,7 @@ export class Acting {
     const { cache } = this.#ready;
     if (cache === undefined) return;
     const isPersonal = entry.clientTls !== undefined;
-    const turned = { ...cache, route: entry.id, scheme: this.#scheme, isPersonal };
+    const turned = { ...cache, route: entry.id, project: entry.project ?? "", scheme: this.#scheme, isPersonal };
     this.#turn = new CacheTurn(turned, request.head, around.acts, around.options, () => this.#onReady());
   }
 

@@ -1,6 +1,7 @@
 /** What the actions of all routes of a worker share: it outlives changes of the table. */
 import { LIMITS } from "../../domain/limits.ts";
 import type { ActionLimits } from "./action-limits.ts";
+import { type CommonCache, OwnCache } from "./cache/between-workers/common-cache.ts";
 import { SharedCache } from "./cache/shared.ts";
 
 /** What became of a request for which the cache was asked. */
@@ -32,8 +33,9 @@ export class ActionState {
   compressedOut = 0;
   readonly cacheResults = emptyCacheResults();
 
-  constructor(limits: Partial<ActionLimits> = {}, onEvict?: (uri: string) => void) {
+  /** `common`: what it shares with other workers. */
+  constructor(limits: Partial<ActionLimits> = {}, common: CommonCache = new OwnCache()) {
     this.limits = { ...LIMITS.actions, ...limits };
-    this.cache = new SharedCache(this.limits, onEvict);
+    this.cache = new SharedCache(this.limits, common);
   }
 }

@@ -2,6 +2,7 @@
 import type { LIMITS } from "../../domain/limits.ts";
 import type { Random } from "../../domain/ports.ts";
 import type { ActionLimits } from "../actions/action-limits.ts";
+import type { CommonCache } from "../actions/cache/between-workers/common-cache.ts";
 import type { ActionState } from "../actions/state.ts";
 import type { Admission } from "../guard/admission.ts";
 import type { Flusher } from "../http2/flusher.ts";
@@ -40,8 +41,8 @@ export interface ProxyOptions {
   readonly explainKey?: Buffer;
   /** Instead of `LIMITS.actions`. For tests. */
   readonly actionLimits?: Partial<ActionLimits>;
-  /** What was kept of `host/path` has been evicted: other workers are to hear of it. */
-  readonly onEvict?: (uri: string) => void;
+  /** What other workers share of the answers that are kept. Absent: there are none. */
+  readonly commonCache?: CommonCache;
   /** Of HTTPS, as clients reach it. Default: 443. */
   readonly httpsPort?: () => number;
   /** Addresses of a name, as the system resolves it. For tests. */

@@ -36,8 +36,8 @@ export interface DataPath {
   accept(socket: Socket | TLSSocket, tls: boolean, shown?: Shown): void;
   /** Holds for requests that come from now on. `change`: what differs from the table before; at first, all of it. */
   setTable(table: RouteTable, change: RoutesChange): void;
-  /** Answers that are kept: what others have evicted, and what is purged. */
-  readonly cache: Pick<SharedCache, "evictHere" | "purge" | "clear">;
+  /** Answers that are kept. */
+  readonly cache: Pick<SharedCache, "purge">;
   /** What was spent of rates since the last time, and what other workers have spent. */
   takeSpent(): ReturnType<Guards["takeSpent"]>;
   applySpent(spent: readonly number[]): void;
@@ -90,7 +90,7 @@ class SocketPath implements DataPath {
       times: new RouteTimes(options.limits),
       repeating: new RouteRepeating(monotonicMs),
       kept: { bytes: 0 },
-      acts: new ActionState(options.actionLimits, options.onEvict),
+      acts: new ActionState(options.actionLimits, options.commonCache),
       ...{ deadlines, names, flusher: new Flusher(), http2: options.http2 ?? LIMITS.http2 },
       table: compileTable([]),
       isDraining: false,

@@ -2,9 +2,13 @@
 import { headerValue } from "../../routing/asked.ts";
 
 export interface Kept {
+  /** Ids of the route, and of its project. */
   readonly route: string;
-  /** Host and path of what it answers, for those who evict. */
+  readonly project: string;
+  /** Host and path of what it answers. */
   readonly uri: string;
+  /** What stood for the changes of this URI when it was asked for, see `CommonCache.mark`. */
+  readonly mark: number;
   readonly status: number;
   /** Header lines as the upstream has given them, with Date. */
   readonly lines: string;
@@ -30,7 +34,6 @@ export class ResponseCache {
   readonly #limits: Limits;
   /** The least used first; of one key the newest first. */
   readonly #byKey = new Map<string, readonly Kept[]>();
-  readonly #byUri = new Map<string, Set<string>>();
   #count = 0;
   #bytes = 0;
   /** Keys that went because others needed their room. */
@@ -68,9 +71,6 @@ export class ResponseCache {
     if (sizeOf(key, kept) > this.#limits.maxCacheBytes) return;
     const all = [kept, ...others].slice(0, this.#limits.maxCacheVariants);
     this.#byKey.set(key, all);
-    const keys = this.#byUri.get(kept.uri);
-    if (keys === undefined) this.#byUri.set(kept.uri, new Set([key]));
-    else keys.add(key);
     this.#count += all.length;
     for (const one of all) this.#bytes += sizeOf(key, one);
     for (const oldest of this.#byKey.keys()) {
@@ -80,18 +80,9 @@ export class ResponseCache {
     }
   }
 
-  /** Those of a URI, `host/path` without its query. */
-  evict(uri: string): void {
-    for (const key of this.#byUri.get(uri) ?? []) this.drop(key);
-  }
-
   /** Those of a route; of this path, or of all that begin so when it ends with `*`. Absent: all. */
   purge(route: string, path?: string): void {
     for (const [key, all] of this.#byKey) if (all.some((kept) => isPurged(kept, route, path))) this.drop(key);
-  }
-
-  clear(): void {
-    for (const key of this.#byKey.keys()) this.drop(key);
   }
 
   /** All of this key. */
@@ -100,12 +91,7 @@ export class ResponseCache {
     if (all === undefined) return;
     this.#byKey.delete(key);
     this.#count -= all.length;
-    for (const one of all) {
-      this.#bytes -= sizeOf(key, one);
-      const keys = this.#byUri.get(one.uri);
-      keys?.delete(key);
-      if (keys?.size === 0) this.#byUri.delete(one.uri);
-    }
+    for (const one of all) this.#bytes -= sizeOf(key, one);
   }
 }
 

@@ -6,7 +6,8 @@ import { type ResponseHead, UNTIL_CLOSE } from "../../http1/response-head.ts";
 import { headerValue } from "../../routing/asked.ts";
 import type { RouteAnswer } from "../own-answer.ts";
 import type { ActionState } from "../state.ts";
-import { directives, type Freshness, freshnessOf } from "./freshness.ts";
+import { bypassOf, isRenewed, keyOf, partsOf, type Turned, validators, varyOf } from "./asked-key.ts";
+import { type Freshness, freshnessOf } from "./freshness.ts";
 import { keptAnswer } from "./kept-answer.ts";
 import type { Kept } from "./response-cache.ts";
 import type { Coming } from "./shared.ts";
@@ -16,28 +17,8 @@ const CONDITIONS: ReadonlySet<string> = new Set(["if-none-match", "if-modified-s
 /** 304 says nothing of the body that was kept. */
 const NOT_RENEWED = /^(?:content-encoding|content-type|content-range|etag|set-cookie)$/i;
 
-/**
- * Those behind the first line are no standard, but programs and frameworks take another method, path or host from them: their answer is
- * to something else than what it would be kept for.
- */
-const UNSHARED: readonly string[] = [
-  ...["authorization", "cookie", "range", "if-range", "if-match", "if-unmodified-since"],
-  ...["x-http-method-override", "x-http-method", "x-method-override"],
-  ...["x-original-url", "x-original-uri", "x-rewrite-url", "x-host", "x-original-host", "x-http-host-override"],
-];
-
 /** Another asks for the same: `onReady` follows. */
 export const WAIT = Symbol("wait");
-
-export interface Turned {
-  readonly rule: Cache;
-  /** Id of the route, and what stands for all that it says. */
-  readonly route: string;
-  readonly version: string;
-  readonly scheme: string;
-  /** The route asks clients for certificates: its answers may be for one alone. */
-  readonly isPersonal: boolean;
-}
 
 interface Times {
   readonly monotonicMs: () => number;
@@ -56,6 +37,10 @@ export class CacheTurn implements Coming {
   readonly #turned: Turned;
   /** Set by the first look. */
   #key = "";
+  /** What stood for its changes before the upstream was asked. */
+  #mark = 0;
+  /** The upstream is asked for a change, and may have carried it out. */
+  #mayChange = false;
   /** Header lines as the upstream gets them: its answer depends on them. */
   #sentLines = "";
   /** Why it is not looked for; undefined: it is. */
@@ -93,22 +78,31 @@ export class CacheTurn implements Coming {
     this.#key = keyOf(this.#turned, this.#head, sentLines);
     const nowMs = this.#times.monotonicMs();
     const { cache } = this.#state;
-    const kept = isRenewed(this.#head) ? undefined : cache.kept.find(this.#key, sentLines);
-    if (kept !== undefined && nowMs < kept.freshUntilMs) {
-      const ttl = Math.ceil((kept.freshUntilMs - nowMs) / 1000);
-      return keptAnswer(kept, this.#head, nowMs, `hit; ttl=${ttl}`);
-    }
+    const find = () => cache.find(this.#key, { route: this.route, path: partsOf(this.#head).path }, sentLines, nowMs);
+    const kept = isRenewed(this.#head) ? undefined : find();
+    if (kept !== undefined && nowMs < kept.freshUntilMs) return this.#hit(kept, nowMs);
     if (this.#head.method !== "GET") return undefined;
-    // What is evicted from now on may be older than the change that evicts it.
+    // What is changed, or purged, from now on may be older than that.
     this.isDoomed = false;
+    this.#mark = cache.common.mark(this.#turned.project, this.uri);
     cache.add(this);
     if (kept !== undefined && validators(kept) !== "") this.#stale = kept;
     if (this.#hasWaited || isRenewed(this.#head)) return undefined;
     const role = cache.lead(this.#key, this.#ready, nowMs);
     this.#leads = role === "leads";
+    // Another worker may have been done with it just before.
+    const latest = this.#leads ? find() : undefined;
+    if (latest !== undefined && nowMs < latest.freshUntilMs) {
+      this.#leaveOff();
+      return this.#hit(latest, nowMs);
+    }
     this.#isWaiting = role === "waits";
     if (this.#isWaiting && this.#waitsUntilMs === 0) this.#waitsUntilMs = nowMs + this.#state.limits.collapseMs;
     return this.#isWaiting ? WAIT : undefined;
+  }
+
+  #hit(kept: Kept, nowMs: number): RouteAnswer {
+    return keptAnswer(kept, this.#head, nowMs, `hit; ttl=${Math.ceil((kept.freshUntilMs - nowMs) / 1000)}`);
   }
 
   /** Waits no more: it asks for itself. */
@@ -126,6 +120,7 @@ export class CacheTurn implements Coming {
 
   /** The request that goes out: it asks whether what is kept still holds. */
   asks(sent: RequestHead): RequestHead {
+    this.#mayChange = !SAFE.has(this.#head.method);
     if (this.#stale === undefined) return sent;
     return { ...sent, lines: withoutNames(sent.lines, CONDITIONS) + validators(this.#stale) };
   }
@@ -133,7 +128,8 @@ export class CacheTurn implements Coming {
   /** The answer of the upstream has begun. Gives what stands in its place, when that is something kept. */
   received(head: ResponseHead): ResponseHead | RouteAnswer {
     const { cache } = this.#state;
-    if (!SAFE.has(this.#head.method) && head.status >= 200 && head.status < 400) cache.evict(this.uri);
+    if (head.status >= 400) this.#mayChange = false;
+    this.#evict();
     if (this.#bypass !== undefined) return withStatus(head, this.#bypass);
     if (this.#stale !== undefined && head.status === 304) return this.#renew(this.#stale, head);
     const why = this.#stale === undefined ? "fwd=uri-miss" : `fwd=stale; fwd-status=${head.status}`;
@@ -147,6 +143,12 @@ export class CacheTurn implements Coming {
     this.#answer = head;
     this.#parts = [];
     return withStatus(head, `${why}; stored`);
+  }
+
+  /** Before the client hears of it, no worker gives what was kept before. */
+  #evict(): void {
+    if (this.#mayChange) this.#state.cache.common.change(this.#turned.project, this.uri);
+    this.#mayChange = false;
   }
 
   get isKeeping(): boolean {
@@ -175,7 +177,10 @@ export class CacheTurn implements Coming {
     const freshness = freshnessOf({ ...head, status: stale.status, lines }, this.#rule, this.#times.wallMs());
     const { ttlMs = 0, ageMs = 0 } = freshness ?? {};
     const depends = this.#dependsOn(lines);
-    const renewed = { ...stale, ...depends, lines, madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs };
+    const renewed: Kept = {
+      ...{ ...stale, ...depends, lines, mark: this.#mark },
+      ...{ madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs },
+    };
     if (freshness === undefined) this.#state.cache.forget(this.#key);
     else if (!this.isDoomed) this.#state.cache.keep(this.#key, renewed);
     this.#settle();
@@ -216,7 +221,8 @@ export class CacheTurn implements Coming {
       const { ttlMs, ageMs } = freshness;
       const date = head.hasDate ? "" : `Date: ${new Date(this.#times.wallMs()).toUTCString()}\r\n`;
       this.#state.cache.keep(this.#key, {
-        ...{ route: this.route, uri: this.uri, status: head.status, lines: head.lines + date },
+        ...{ route: this.route, project: this.#turned.project, uri: this.uri, mark: this.#mark },
+        ...{ status: head.status, lines: head.lines + date },
         ...{ body: joined(parts, this.#bytes), ...this.#dependsOn(head.lines) },
         ...{ madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs },
       });
@@ -241,6 +247,8 @@ export class CacheTurn implements Coming {
 
   /** The request is over, however. */
   close(): void {
+    // Who knows what has become of it?
+    this.#evict();
     if (this.#isWaiting) this.#state.cache.leave(this.#key, this.#ready);
     this.#isWaiting = false;
     this.#leaveOff(false);
@@ -253,68 +261,6 @@ function joined(parts: readonly Buffer[], bytes: number): Buffer {
   let at = 0;
   for (const part of parts) at += part.copy(all, at);
   return all;
-}
-
-/** Names in lower case. */
-function varyOf(lines: string): string[] {
-  const names = (headerValue(lines, "vary") ?? "").split(",").map((name) => name.trim().toLowerCase());
-  return names.filter((name) => name !== "").sort();
-}
-
-/** Nothing that may be for one alone, nothing that is a part (RFC 9111 3, 3.5). */
-function bypassOf({ method, lines, bodyBytes, isUpgrade }: RequestHead): string | undefined {
-  if (method !== "GET" && method !== "HEAD") return "fwd=method";
-  if (isUpgrade || bodyBytes !== 0) return "fwd=bypass";
-  for (const name of UNSHARED) if (headerValue(lines, name) !== undefined) return "fwd=bypass";
-  return directives(headerValue(lines, "cache-control")).has("no-store") ? "fwd=bypass" : undefined;
-}
-
-/** The client wants it from the upstream (RFC 9111 5.2.1). */
-function isRenewed({ lines }: RequestHead): boolean {
-  const control = headerValue(lines, "cache-control");
-  const said = directives(control);
-  if (control === undefined) return /no-cache/i.test(headerValue(lines, "pragma") ?? "");
-  return said.has("no-cache") || said.get("max-age") === "0";
-}
-
-/** Header lines that ask whether it still holds. */
-function validators({ lines }: Kept): string {
-  const etag = headerValue(lines, "etag");
-  const modified = headerValue(lines, "last-modified");
-  return (
-    (etag === undefined ? "" : `If-None-Match: ${etag}\r\n`) +
-    (modified === undefined ? "" : `If-Modified-Since: ${modified}\r\n`)
-  );
-}
-
-/**
- * Everything that may make another answer: of one route alone, as it is now, Host with its port as the upstream sees it. No part
- * can hold the line break between them.
- */
-function keyOf(turned: Turned, head: RequestHead, lines: string): string {
-  const { rule, route, version, scheme } = turned;
-  const { path, query } = partsOf(head);
-  const { keyHeaders = [], keyQuery } = rule;
-  const asked = keyQuery === undefined ? query : picked(query, keyQuery);
-  const values = keyHeaders.map((name) => JSON.stringify(headerValue(lines, name) ?? null));
-  return [route, version, scheme, head.hostHeader.toLowerCase(), path, asked, ...values].join("\n");
-}
-
-function partsOf({ target }: RequestHead): { readonly path: string; readonly query: string } {
-  const at = target.indexOf("?");
-  return at < 0 ? { path: target, query: "" } : { path: target.slice(0, at), query: target.slice(at + 1) };
-}
-
-/** Its letters are what they seem to every program: nothing is encoded, an index, or another parameter behind a semicolon. */
-const PLAIN_PARAMETER = /^[\w.~-]*(?:=[^;]*)?$/;
-
-/** Those of these names, in any case, and those that a program may take for one of them. */
-function picked(query: string, names: readonly string[]): string {
-  const lower = names.map((name) => name.toLowerCase());
-  return query
-    .split("&")
-    .filter((one) => !PLAIN_PARAMETER.test(one) || lower.includes((one.split("=", 1)[0] as string).toLowerCase()))
-    .join("&");
 }
 
 function withStatus(head: ResponseHead, status: string): ResponseHead {
