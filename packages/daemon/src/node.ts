@@ -225,7 +225,7 @@ function gatewaySettings({ config, data }: NodeOptions) {
   const { accessLog, ...gateway } = config.gateway;
   const share = accessShareOf(accessLog);
   return {
-    ...{ ...gateway, http, https, apiPort: api.port, directory, sitesSocket },
+    ...{ ...gateway, http, https, apiPort: api.port, directory, sitesSocket, cacheDirectory: data.answersDirectory },
     containerNetworks: config.engine.pool,
     ...(share === undefined ? {} : { accessLog: { directory: data.accessLogDirectory, share } }),
   };

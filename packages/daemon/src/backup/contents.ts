@@ -33,6 +33,7 @@ const PLACES: Readonly<Record<Exclude<keyof DataLayout, "path">, "store" | "inde
     socketPath: "left out",
     sitesSocket: "left out",
     imageSpoolDirectory: "left out",
+    answersDirectory: "left out",
   };
 
 type Place = keyof typeof PLACES;

@@ -36,6 +36,8 @@ export interface DataLayout {
   readonly runDirectory: string;
   /** `DATA/run/images/`: image files while they are loaded. */
   readonly imageSpoolDirectory: string;
+  /** `DATA/run/answers/`: what the gateway's workers keep of answers. */
+  readonly answersDirectory: string;
   /** `DATA/run/pid` */
   readonly pidFile: string;
   /** `DATA/run/api.sock` */
@@ -66,6 +68,7 @@ export function layoutOf(path: string): DataLayout {
     accessLogDirectory: join(path, "log", "gateway"),
     runDirectory: join(path, "run"),
     imageSpoolDirectory: join(path, "run", "images"),
+    answersDirectory: join(path, "run", "answers"),
     pidFile: join(path, "run", "pid"),
     socketPath: join(path, "run", "api.sock"),
     sitesSocket: join(path, "run", "web.sock"),

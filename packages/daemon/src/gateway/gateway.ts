@@ -1,7 +1,6 @@
 /** The gateway of a node: live table, workers, certificates and static sites, wired together. */
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
-import { join } from "node:path";
 import { BRIDGE_PREFIX } from "@skerry/core/compute/names.ts";
 import { isGuardedAddress } from "@skerry/core/domain/addresses.ts";
 import type { StoredCertificate } from "@skerry/core/domain/certificates.ts";
@@ -50,6 +49,8 @@ export interface GatewayOptions {
   /** Where the authority's files lie, and the socket of the static sites. */
   readonly directory: string;
   readonly sitesSocket: string;
+  /** As `FleetOptions` has it. */
+  readonly cacheDirectory: string;
   /** 0: routes are kept, and nothing listens. */
   readonly workers: number;
   /** As `FleetOptions` has it. */
@@ -288,7 +289,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const routes = new RouteTraffic(options.metrics, (uid) => table.entry(uid) !== undefined);
   const conditions = new FoundConditions(options);
   const upstreams = countBackends(options.metrics, conditions, () => ({ table, workers: fleet?.pids.length ?? 0 }));
-  const cacheDirectory = join(options.directory, "cache");
   let fleet: Fleet | undefined;
   const publish = (change: Parameters<Fleet["publish"]>[0]): boolean => fleet?.publish(change) !== undefined;
   const { table, l4 } = openTables({ ...options, certificates }, parts, publish, () => fleet?.httpsPort ?? https.port);
@@ -299,7 +299,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     fleet = parts.use(
       new Fleet({
         ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks] },
-        cacheDirectory,
         ...{ l4, upstreams, conditions, routes, lists: table.lists },
         announcers: options.proxyProtocolFrom,
         explainKey: explainKey.toString("base64"),
@@ -331,7 +330,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     backendsOf: (upstream) => table.backendsOf(upstream),
     forgetUpstream: (uid) => upstreams.forget(uid),
     portRule: (port) => portRuleOf(options, port),
-    purge: async (route, path) => running && purge(running, cacheDirectory, route, path),
+    purge: async (route, path) => running && purge(running, options.cacheDirectory, route, path),
     ticketFor: (project) => ticketFor(options.clock, explainKey, project),
     entriesFor: (host) => table.entriesFor(host),
     ...{ isGuarded, lists: table.lists },

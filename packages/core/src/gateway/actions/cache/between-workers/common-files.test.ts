@@ -56,7 +56,7 @@ class Place implements AsyncDisposable {
     const answers = join(this.directory, "answers");
     return readdirSync(answers, { recursive: true, encoding: "utf8" })
       .map((name) => join(answers, name))
-      .filter((path) => statSync(path).isFile());
+      .filter((path) => !path.includes("/new-") && statSync(path).isFile());
   }
 
   async saved(count: number): Promise<void> {
