@@ -92,6 +92,32 @@ test("curl from several addresses: lists and networks decide, at once when they 
   await client.call(ipListRoutes.delete, { params: { name: "bad" } });
 });
 
+test("a list of a hundred thousand networks, more than other requests may have, blocks from the first to the last", async () => {
+  await using daemon = await start("large");
+  const client = daemon.client(await daemon.login());
+  const networks = Array.from({ length: 50_000 }, (_, at) => {
+    const [high, low] = [at >> 8, at & 255];
+    return `10.${high}.${low}.0/24\n2001:db8:${high.toString(16)}:${low.toString(16)}::/64 # a network of IPv6`;
+  });
+  const entries = (ip: string) => `# them\n${networks.join("\n")}\n${ip}\n`;
+  const made = await client.call(ipListRoutes.create, {
+    body: { name: "large", spec: { entries: entries("127.0.0.2") } },
+  });
+  assert.equal(made.status?.networks, 100_001);
+  await client.call(routeRoutes.create, {
+    body: { spec: { host: "app.example.com", to: upstreamUrl, access: { block: ["iplist/large"] } } },
+  });
+  const from = async (ip: string) => (await curl(daemon, "app.example.com", ["--interface", ip])).status;
+  assert.deepEqual([await from("127.0.0.1"), await from("127.0.0.2"), await from("127.0.0.3")], [200, 403, 200]);
+
+  const params = { name: "large" };
+  await client.call(ipListRoutes.update, { params, body: { spec: { entries: entries("127.0.0.3") } } });
+  assert.deepEqual([await from("127.0.0.1"), await from("127.0.0.2"), await from("127.0.0.3")], [200, 200, 403]);
+  assert.equal((await client.call(ipListRoutes.get, { params })).spec.entries, entries("127.0.0.3"));
+  const { items } = await client.call(ipListRoutes.list, { query: {} });
+  assert.deepEqual([items[0]?.spec, items[0]?.status], [{}, { networks: 100_001 }]);
+});
+
 test("behind a proxy that announces its clients, theirs are the addresses that count", async () => {
   await using daemon = await start("announced", "--gateway-proxy-protocol-from", "127.0.0.1");
   const client = daemon.client(await daemon.login());

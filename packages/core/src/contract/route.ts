@@ -41,6 +41,8 @@ export interface RouteHead {
   readonly permission: RoutePermission;
   readonly summary: string;
   readonly kind: RouteKind;
+  /** Its JSON body may have `LIMITS.http.maxListJsonBytes`. */
+  readonly takesList?: true;
   /** For lists: whether `?watch=1` works. */
   readonly watch?: boolean;
   /** Status of success. */

@@ -311,10 +311,16 @@ export const GATEWAY_LIMITS = {
     maxAccessEntries: 256,
     /** Of them, lists. */
     maxAccessLists: 16,
-    /** Characters of a list of networks: about 15,000 of IPv4. Beyond: `invalid/too-large`. */
-    maxIpListLength: 224 * KiB,
-    /** Lists of networks. Beyond: `exhausted/quota`. */
+    /** Networks of one list. Beyond, here and below: `invalid/too-large`. */
+    maxIpListNetworks: 150_000,
+    /** Characters of one list: 100,000 networks of IPv6 as they are written at their longest. */
+    maxIpListLength: 4 * MiB,
+    /** Characters of all lists of one project. Beyond, here and below: `exhausted/quota`. */
+    maxIpListsLength: 8 * MiB,
+    /** Lists of networks of one project. */
     maxIpListsPerProject: 50,
+    /** Lists with more characters are shown without what stands in them where many are shown. */
+    maxIpListShown: 8 * KiB,
     /** Connections that wait to be accepted by one worker. Beyond: the kernel refuses them. */
     backlog: 4096,
     /** A TLS handshake must be over by then. */

@@ -29,7 +29,9 @@ export const LIMITS = {
     /** Operations and compares in one transaction. Beyond: `invalid/too-large`. */
     maxTransactionOps: 128,
     /** Bytes of one transaction's JSON. Beyond: `invalid/too-large`. */
-    maxTransactionBytes: 1 * MiB,
+    maxTransactionBytes: 6 * MiB,
+    /** A log that is rewritten gets parts of about so many bytes. */
+    partBytes: 1 * MiB,
     /** Longest key, in bytes of UTF-8. */
     maxKeyBytes: 512,
     /** Events that wait for one watcher. Beyond: it is closed with `conflict/compacted` and relists. */
@@ -183,6 +185,8 @@ export const LIMITS = {
     maxHeaderBytes: 16 * KiB,
     /** JSON body. Beyond: `invalid/too-large`. */
     maxJsonBytes: 1 * MiB,
+    /** JSON body where a list of networks comes, with all its escapes. Beyond: `invalid/too-large`. */
+    maxListJsonBytes: 5 * MiB,
     /** JSON body of who has no credential (a login). Beyond: `invalid/too-large`. */
     maxLoginBytes: 16 * KiB,
     /** Members of all lists and objects of a JSON body together. Beyond: `invalid/too-large`. */
@@ -221,7 +225,7 @@ export const LIMITS = {
     /** Data of one frame of a backup, as they are written; an entry of the store may be longer. */
     frameBytes: 1 * MiB,
     /** Longest frame that is read. Beyond: the backup is damaged. */
-    maxFrameBytes: 2 * MiB,
+    maxFrameBytes: 8 * MiB,
     /** Who asks for a second backup at a time is told to wait so long. */
     retryAfterMs: 10 * second,
   },
@@ -277,7 +281,12 @@ assertLimit((LIMITS.objects.chunkBytes / LIMITS.objects.blockBytes) * 4 <= 4096,
 assertLimit(LIMITS.objects.writeQuorum * 2 > LIMITS.objects.replicas, "two write quorums share a replica");
 assertLimit(LIMITS.resource.maxBytes < LIMITS.store.maxTransactionBytes, "a resource fits a transaction");
 assertLimit(LIMITS.http.maxJsonBytes >= LIMITS.resource.maxBytes, "a resource fits a request");
-assertLimit(LIMITS.gateway.maxIpListLength < LIMITS.resource.maxBytes, "a list of networks fits a resource");
+assertLimit(LIMITS.gateway.maxIpListLength < LIMITS.http.maxListJsonBytes, "a list of networks fits a request");
+assertLimit(LIMITS.http.maxListJsonBytes < LIMITS.store.maxTransactionBytes, "a list of networks fits a transaction");
+assertLimit(
+  LIMITS.gateway.maxIpListLength <= LIMITS.gateway.maxIpListsLength,
+  "a project has room for the largest list",
+);
 assertLimit(LIMITS.http.maxStreams < LIMITS.store.maxWatchers, "event streams leave watches for ourselves");
 assertLimit(
   LIMITS.http.streamSilenceMs >= 2 * LIMITS.http.streamHeartbeatMs,
@@ -296,7 +305,7 @@ assertLimit(LIMITS.http2.maxFields > LIMITS.proxy.maxHeaders, "as many headers a
 assertLimit(LIMITS.http2.maxListBytes > LIMITS.proxy.maxHeadBytes, "as large a head as in HTTP/1");
 assertLimit(LIMITS.proxy.smallBodyBytes < LIMITS.proxy.slowReadBytes, "a small body fits one read");
 assertLimit(
-  LIMITS.backup.frameBytes + 4 * LIMITS.resource.maxBytes <= LIMITS.backup.maxFrameBytes,
+  LIMITS.backup.frameBytes + LIMITS.store.maxTransactionBytes <= LIMITS.backup.maxFrameBytes,
   "an entry fits a frame",
 );
 assertLimit(LIMITS.service.callMs > LIMITS.http.drainMs, "a service drains within one call");

@@ -19,7 +19,7 @@ export interface IpListSpec {
 export type IpList = Resource<IpListSpec>;
 
 const LIST = "iplist/";
-const { maxAccessEntries, maxAccessLists, maxIpListLength } = LIMITS.gateway;
+const { maxAccessEntries, maxAccessLists, maxIpListLength, maxIpListNetworks } = LIMITS.gateway;
 
 /** One spelling for what means the same. Undefined when nothing is ruled. @throws `invalid`. */
 export function canonicalAccess({ allow, block }: AccessRules): AccessRules | undefined {
@@ -73,26 +73,26 @@ function canonicalEntry(field: string, entry: string): string {
 
 /** What a list holds. @throws `invalid` that names the line, `invalid/too-large`. */
 export function parseIpList(text: string): readonly Network[] {
-  if (text.length > maxIpListLength) {
-    throw new SkerryError(
-      "invalid/too-large",
-      `A list has at most ${maxIpListLength} characters, not ${text.length}.`,
-      {
-        hint: "Make several of it: a route names as many as it needs.",
-        details: { field: "spec.entries" },
-      },
-    );
+  if (text.length > maxIpListLength) throw tooLarge(`${maxIpListLength} characters`, text.length);
+  const networks: Network[] = [];
+  for (const { 0: word, index } of text.matchAll(/[#;][^\n]*|[^\s,#;]+/g)) {
+    if (word.startsWith("#") || word.startsWith(";")) continue;
+    const network = parseNetwork(word);
+    if (network === undefined) throw noNetwork(word, text.slice(0, index).split("\n").length);
+    if (networks.push(network) > maxIpListNetworks) throw tooLarge(`${maxIpListNetworks} networks`, "more");
   }
-  return text.split(/\r?\n/).flatMap((line, at) => {
-    const words = line.replace(/[#;].*$/s, "").split(/[\s,]+/);
-    return words
-      .filter((word) => word !== "")
-      .map((word) => {
-        const network = parseNetwork(word);
-        if (network !== undefined) return network;
-        const shown = JSON.stringify(word.slice(0, 80));
-        throw refuse("spec.entries", `Line ${at + 1}: ${shown} is no network.`, "Like 192.0.2.7 or 2001:db8::/32.");
-      });
+  return networks;
+}
+
+function noNetwork(word: string, line: number): SkerryError {
+  const shown = JSON.stringify(word.slice(0, 80));
+  return refuse("spec.entries", `Line ${line}: ${shown} is no network.`, "Like 192.0.2.7 or 2001:db8::/32.");
+}
+
+function tooLarge(most: string, given: number | string): SkerryError {
+  return new SkerryError("invalid/too-large", `A list has at most ${most}, not ${given}.`, {
+    hint: "Make several of it: a route names as many as it needs.",
+    details: { field: "spec.entries" },
   });
 }
 

@@ -24,6 +24,8 @@ export interface ProjectResourcesOptions {
 export interface KindRules {
   readonly kind: Kind;
   readonly mostOfProject: number;
+  /** Characters of all of a project. Absent: each is small. */
+  readonly together?: { readonly lengthOf: (resource: Resource<unknown>) => number; readonly most: number };
   /** What to do when the name is taken. */
   readonly takenHint: (name: string) => string;
 }
@@ -76,7 +78,7 @@ export class ProjectResources<T extends Resource<unknown>> {
       const key = this.#keyOf(project, name);
       const owner = await expectProject(store, projectName, project);
       if ((await store.get(key)) !== undefined) throw this.#taken(name);
-      await this.#assertRoom(project);
+      await this.#assertRoom(key, resource);
       const { succeeded, revision } = await store.transact({
         compare: [
           { key, modRevision: 0 },
@@ -90,7 +92,7 @@ export class ProjectResources<T extends Resource<unknown>> {
     });
   }
 
-  /** @throws as `next`, `not_found`, `conflict/precondition`. */
+  /** @throws as `next`, `not_found`, `conflict/precondition`, `exhausted/quota` (what all have together). */
   update(
     project: string,
     name: string,
@@ -103,6 +105,7 @@ export class ProjectResources<T extends Resource<unknown>> {
       if (change.revision !== undefined && change.revision !== revision) throw hasChanged(this.#rules.kind, name);
       const resource = next(before, touchMeta(before.meta, clock, change.labels));
       const key = this.#keyOf(project, name);
+      if (this.#rules.together !== undefined) await this.#assertRoom(key, resource);
       const compare = [{ key, modRevision: revision }];
       const result = await store.transact({ compare, then: [put(key, resource)] });
       if (!result.succeeded) throw hasChanged(this.#rules.kind, name);
@@ -129,13 +132,24 @@ export class ProjectResources<T extends Resource<unknown>> {
     return entry;
   }
 
-  async #assertRoom(project: string): Promise<void> {
-    const { kind, mostOfProject: limit } = this.#rules;
-    const { entries } = await this.#options.store.list({ prefix: `/${kind}/${project}/`, limit });
-    if (entries.length < limit) return;
-    throw new SkerryError("exhausted/quota", `The project has ${limit} ${kind}s, the most that one may have.`, {
-      hint: `Remove some first: skerry ${kind} rm NAME.`,
+  /** For the resource of this key beside the others of its project. */
+  async #assertRoom(key: string, resource: T): Promise<void> {
+    const { kind, mostOfProject, together } = this.#rules;
+    const { entries } = await this.#options.store.list({
+      prefix: `/${kind}/${resource.meta.project}/`,
+      limit: mostOfProject + 1,
     });
+    const others = entries.filter((entry) => entry.key !== key);
+    const full = (message: string) =>
+      new SkerryError("exhausted/quota", message, { hint: `Remove some first: skerry ${kind} rm NAME.` });
+    if (others.length >= mostOfProject) {
+      throw full(`The project has ${mostOfProject} ${kind}s, the most that one may have.`);
+    }
+    if (together === undefined) return;
+    const all = [resource, ...others.map(({ value }) => value as unknown as T)];
+    const length = all.reduce((sum, one) => sum + together.lengthOf(one), 0);
+    if (length <= together.most) return;
+    throw full(`The ${kind}s of the project would have ${length} characters; ${together.most} is the most.`);
   }
 
   #keyOf(project: string, name: string): string {

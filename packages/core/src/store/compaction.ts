@@ -114,7 +114,7 @@ export class Compactor {
         entries.push(text);
         length += text.length;
         after = entry.key;
-        if (entries.length === PART_ENTRIES || length >= LIMITS.store.maxTransactionBytes) break;
+        if (entries.length === PART_ENTRIES || length >= LIMITS.store.partBytes) break;
       }
       if (entries.length === 0) break;
       // JSON of a `SnapshotPart`.

@@ -2,6 +2,7 @@ import { targetOf } from "@skerry/core/auth/access.ts";
 import { type IpListView, ipListRoutes } from "@skerry/core/contract/api/iplist.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { type IpListEntry, toIpList } from "@skerry/core/gateway/guard/lists-service.ts";
 import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
@@ -12,7 +13,7 @@ export function ipListHandlers(services: Services) {
   const collection = (call: Call): Collection<IpListView> => ({
     kind: "iplist",
     visible: (entry) => call.allows(call.permission, targetOf.resource(toIpList(entry).list)),
-    present: (entry, current) => toView(services, toIpList(entry), current),
+    present: (entry, current) => shortened(toView(services, toIpList(entry), current)),
   });
   return [
     listHandler(store, ipListRoutes.list, collection, (call, { project }) => projectOf(services, call, project)),
@@ -77,4 +78,9 @@ function toView(services: Services, { list, revision }: IpListEntry, current = t
     spec: list.spec,
     ...(networks === undefined ? {} : { status: { networks } }),
   };
+}
+
+/** Among others: a page of them must not be as large as all that stands in them. */
+function shortened(view: IpListView): IpListView {
+  return (view.spec.entries?.length ?? 0) <= LIMITS.gateway.maxIpListShown ? view : { ...view, spec: {} };
 }

@@ -174,7 +174,9 @@ async function readInput(call: Call, params: unknown, query: string): Promise<Ha
   if (type === undefined || !/^application\/json\s*(;|$)/i.test(type)) {
     throw new SkerryError("invalid/encoding", "The body must be JSON, with Content-Type: application/json.");
   }
-  const maxBytes = call.principal.kind === "anonymous" ? LIMITS.http.maxLoginBytes : LIMITS.http.maxJsonBytes;
+  const { maxLoginBytes, maxJsonBytes, maxListJsonBytes } = LIMITS.http;
+  const most = route.takesList === true ? maxListJsonBytes : maxJsonBytes;
+  const maxBytes = call.principal.kind === "anonymous" ? maxLoginBytes : most;
   const body = parseJson(await readBody(request.body, maxBytes));
   return { ...checked, body: validate(route.schemas.body, body, "body") as never };
 }

@@ -9,7 +9,11 @@ const spec = z.strictObject({
     .describe("Networks and addresses between blanks, commas and line breaks; # and ; begin comments"),
 });
 
-export const ipListSchema = resourceSchema("iplist", spec).extend({
+const shown = z.object({
+  entries: spec.shape.entries.optional().describe("Left out where several lists are shown, when it is long"),
+});
+
+export const ipListSchema = resourceSchema("iplist", shown).extend({
   status: z.object({ networks: z.int().describe("That are kept: what lies within another is left out") }).optional(),
 });
 export type IpListView = z.infer<typeof ipListSchema>;

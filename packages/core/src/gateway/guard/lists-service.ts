@@ -24,6 +24,10 @@ const RULES: KindRules = {
   kind: "iplist",
   mostOfProject: LIMITS.gateway.maxIpListsPerProject,
   takenHint: (name) => `To put other networks in it: skerry iplist update ${name} --from-file FILE`,
+  together: {
+    lengthOf: (list) => (list as IpList).spec.entries.length,
+    most: LIMITS.gateway.maxIpListsLength,
+  },
 };
 
 export interface NewIpList extends NewInProject {
@@ -58,7 +62,7 @@ export class IpListService {
     return named(await this.#lists.create(input, make));
   }
 
-  /** @throws `invalid`, `not_found`, `conflict/precondition`. */
+  /** @throws `invalid`, `not_found`, `conflict/precondition`, `exhausted/quota`. */
   async update(project: string, name: string, change: IpListChange): Promise<IpListEntry> {
     const next = (before: IpList, meta: IpList["meta"]): IpList => {
       const { entries = before.spec.entries } = change;

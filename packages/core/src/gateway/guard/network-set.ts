@@ -153,15 +153,16 @@ export class NetworkSet {
 
 /** By address, the wider of two first. */
 function inOrder(a: Network, b: Network): number {
-  for (let word = 0; word < 4; word++) {
-    const apart = (a.words[word] as number) - (b.words[word] as number);
-    if (apart !== 0) return apart;
-  }
-  return a.bits - b.bits;
+  const one = a.words;
+  const other = b.words;
+  return one[0] - other[0] || one[1] - other[1] || one[2] - other[2] || one[3] - other[3] || a.bits - b.bits;
 }
 
 function isWithin({ words, bits }: Network, outer: Network): boolean {
-  return bits >= outer.bits && words.every((word, at) => masked(word, outer.bits - 32 * at) === outer.words[at]);
+  if (bits < outer.bits) return false;
+  for (let at = 0; at < 4; at++)
+    if (masked(words[at] as number, outer.bits - 32 * at) !== outer.words[at]) return false;
+  return true;
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | Uint8Array): Uint8Array {
