@@ -29,8 +29,16 @@ export function shuffled<T>(list: readonly T[]): T[] {
     .map(({ item }) => item);
 }
 
-/** Prints a line for people. `figures` has `ours`, and a peer under each other name. Rates are better high, times low. */
-export function row(
+/** Prints a line for people. */
+export function row(...given: Parameters<typeof rowOf>): Row {
+  const [work, unit, figures] = given;
+  const line = [...figures].map(([name, values]) => `${name} ${median(values).toFixed(0)} (spread ${spread(values)})`);
+  console.log(`${work.padEnd(22)} ${unit.padEnd(9)} ${line.join(", ")}`);
+  return rowOf(...given);
+}
+
+/** `figures` has `ours`, and a peer under each other name. Rates are better high, times low. */
+export function rowOf(
   work: string,
   unit: string,
   figures: ReadonlyMap<string, readonly number[]>,
@@ -38,8 +46,6 @@ export function row(
 ): Row {
   const ours = figures.get("ours") ?? [];
   const peers = [...figures].filter(([name]) => name !== "ours");
-  const line = [...figures].map(([name, values]) => `${name} ${median(values).toFixed(0)} (spread ${spread(values)})`);
-  console.log(`${work.padEnd(22)} ${unit.padEnd(9)} ${line.join(", ")}`);
   const ratio = (theirs: number) => (better === "high" ? median(ours) / theirs : theirs / median(ours));
   return {
     ...{ work, unit, ours: Math.round(median(ours)) },

@@ -1,115 +1,81 @@
 /**
- * Lookups in the routing table, at 100, 10,000 and 100,000 routes: spread over hosts, under one host, with one path that
- * differ in a header, patterns; a look at each route beside it; and what the change of one route costs. `npm run bench:routing`
- * The last line is one line of JSON.
+ * Lookups in the routing table, at 100, 10,000 and 100,000 routes of each shape, beside a look at each route; what the table takes
+ * in time and memory, and what the change of one route costs. `npm run bench:routing [SHAPE...]` The last line is one line of JSON.
+ *
+ * `fresh`: each request is for another route, and its head was just read from bytes, as the gateway has it. `warm`: a thousand
+ * requests in turn, so that all that they touch stays in the processor's cache.
  */
-import type { RouteMatch } from "../src/domain/route-match.ts";
-import type { Asked } from "../src/gateway/routing/asked.ts";
+import { parseRequestHead, type RequestHead } from "../src/gateway/http1/request-head.ts";
 import { compileTable, type RouteTable } from "../src/gateway/routing/route-table.ts";
 import type { TableEntry } from "../src/gateway/table.ts";
-import { finish, type Row, row, shuffled } from "./figures.ts";
+import { finish, type Row, rowOf, shuffled } from "./figures.ts";
+import { findLinear, headOf, WORKS, type Work } from "./routing-works.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 7;
 const SIZES = [100, 10_000, 100_000] as const;
-/** So many requests are asked for in turn. */
-const REQUESTS = 1024;
-const LOOKUPS = 200_000;
+const WARM_REQUESTS = 1024;
+const WARM_LOOKUPS = 100_000;
+/** Heads that are read before their routes are looked up: little enough for the cache, enough for the clock. */
+const BATCH = 128;
+const BATCHES = 300;
 /** Lookups of the linear search take this long in all. */
 const LINEAR_MS = 20;
 const CHANGES = 200;
-const upstream = { backends: [], reach: "any" } as const;
-/** As a browser sends them. */
-const BROWSER = [
-  "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-  "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-  "Accept-Language: en-US,en;q=0.5",
-  "Accept-Encoding: gzip, deflate, br, zstd",
-  "Cookie: _ga=GA1.1.123456789.1700000000; theme=dark; session=0123456789abcdef0123456789abcdef",
-  "Upgrade-Insecure-Requests: 1",
-  "Sec-Fetch-Dest: document",
-  "Sec-Fetch-Mode: navigate",
-]
-  .map((line) => `${line}\r\n`)
-  .join("");
+const HEAD_LIMITS = { maxHeadBytes: 16_384, maxTargetBytes: 8192, maxHeaders: 100 };
+const COLUMNS = ["shape", "routes", "fresh ns", "warm ns", "linear ns", "change us", "build ms", "heap MiB"] as const;
 
-interface Work {
-  readonly name: string;
-  readonly entry: (at: number) => TableEntry;
-  readonly asked: (at: number) => Asked;
-  /** The most routes that make sense. */
-  readonly most: number;
+/** What the gateway has of a request: strings out of bytes that have just come. */
+function receive(work: Work, at: number): RequestHead {
+  const bytes = Buffer.from(headOf(work.sent(at)), "latin1");
+  const head = parseRequestHead({ bytes, from: 0, text: bytes.toString("latin1") }, HEAD_LIMITS);
+  if (!("target" in head)) throw new Error(`refused: ${JSON.stringify(head)}`);
+  return head;
 }
 
-function entry(at: number, host: string, path: string, match?: RouteMatch): TableEntry {
-  return { id: `r${at}`, name: `r${at}`, host, path, upstream, ...(match === undefined ? {} : { match }) };
+/** Requests for as many routes as there are, each in the table's last place as often as in its first. */
+function batchOf(work: Work, size: number, count: number): RequestHead[] {
+  return Array.from({ length: count }, () => receive(work, Math.floor(Math.random() * size)));
 }
 
-function asked(host: string, target: string, lines = ""): Asked {
-  return { host, target, method: "GET", lines: BROWSER + lines };
-}
-
-const WORKS: readonly Work[] = [
-  {
-    name: "hosts",
-    entry: (at) => entry(at, `app-${at >> 1}.example.com`, at % 2 === 0 ? "/" : "/api"),
-    asked: (at) => asked(`app-${at >> 1}.example.com`, `/api/v1/users/${at}`),
-    most: Number.POSITIVE_INFINITY,
-  },
-  {
-    name: "one-host",
-    entry: (at) => entry(at, "app.example.com", `/team-${at % 100}/service-${at}`),
-    asked: (at) => asked("app.example.com", `/team-${at % 100}/service-${at}/users?page=2`),
-    most: Number.POSITIVE_INFINITY,
-  },
-  {
-    name: "one-path-by-header",
-    entry: (at) =>
-      entry(at, "app.example.com", "/api", { headers: [{ name: "x-tenant", type: "exact", value: `t${at}` }] }),
-    asked: (at) => asked("app.example.com", "/api/users?page=2", `X-Tenant: t${at}\r\n`),
-    most: 10_000,
-  },
-  {
-    name: "exact-and-patterns",
-    entry: (at) =>
-      entry(at, "app.example.com", at % 2 === 0 ? `/s${at}/x` : `^/s${at}/v\\d+/`, {
-        path: at % 2 === 0 ? "exact" : "regex",
-      }),
-    asked: (at) => asked("app.example.com", at % 2 === 0 ? `/s${at}/x` : `/s${at}/v12/users`),
-    most: Number.POSITIVE_INFINITY,
-  },
-];
-
-/** Nanoseconds of one lookup. */
-function measure(table: RouteTable, requests: readonly Asked[]): number {
+function findAll(table: RouteTable, requests: readonly RequestHead[]): void {
   let found = 0;
-  const start = performance.now();
-  for (let n = 0; n < LOOKUPS; n++) if (table.find(requests[n & (REQUESTS - 1)] as Asked) !== undefined) found++;
-  const elapsedMs = performance.now() - start;
-  if (found !== LOOKUPS) throw new Error(`${LOOKUPS - found} lookups found nothing`);
-  return (elapsedMs / LOOKUPS) * 1e6;
+  for (const request of requests) if (table.find(request) !== undefined) found++;
+  if (found !== requests.length) throw new Error(`${requests.length - found} lookups found nothing`);
 }
 
-/** The same by a look at each route: host, path, one header. */
-function measureLinear(entries: readonly TableEntry[], requests: readonly Asked[]): number {
+/** Nanoseconds of one lookup, here and below. */
+function measureFresh(table: RouteTable, work: Work, size: number): number {
+  let elapsedMs = 0;
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const requests = batchOf(work, size, BATCH);
+    const start = performance.now();
+    findAll(table, requests);
+    elapsedMs += performance.now() - start;
+  }
+  return (elapsedMs / BATCH / BATCHES) * 1e6;
+}
+
+function measureWarm(table: RouteTable, requests: readonly RequestHead[]): number {
+  const start = performance.now();
+  const turns = Math.ceil(WARM_LOOKUPS / requests.length);
+  for (let turn = 0; turn < turns; turn++) findAll(table, requests);
+  return ((performance.now() - start) / turns / requests.length) * 1e6;
+}
+
+/** It must find what the table finds. */
+function measureLinear(table: RouteTable, entries: readonly TableEntry[], requests: readonly RequestHead[]): number {
   const start = performance.now();
   let count = 0;
-  while (performance.now() - start < LINEAR_MS) {
-    const { host, target, lines } = requests[count++ & (REQUESTS - 1)] as Asked;
-    const path = target.split("?", 1)[0] as string;
-    let best: TableEntry | undefined;
-    for (const one of entries) {
-      if (one.host !== host) continue;
-      const isPath = one.match?.path === "regex" ? new RegExp(one.path).test(path) : path.startsWith(one.path);
-      if (!isPath || !(one.match?.headers ?? []).every(({ value }) => lines.includes(`: ${value}\r\n`))) continue;
-      if (best === undefined || one.path.length > best.path.length) best = one;
-    }
-    if (best === undefined) throw new Error(`nothing found for ${host}${path}`);
+  for (; performance.now() - start < LINEAR_MS; count++) {
+    const request = requests[count % requests.length] as RequestHead;
+    if (findLinear(entries, request) !== table.find(request)) throw new Error(`another route for ${request.target}`);
   }
   return ((performance.now() - start) / count) * 1e6;
 }
 
 /** Microseconds until a table with one route more answers. */
-function measureChange(table: RouteTable, work: Work, size: number, request: Asked): number {
+function measureChange(table: RouteTable, work: Work, size: number): number {
+  const request = receive(work, 0);
   let next = table;
   const start = performance.now();
   for (let n = 0; n < CHANGES; n++) {
@@ -119,32 +85,83 @@ function measureChange(table: RouteTable, work: Work, size: number, request: Ask
   return ((performance.now() - start) / CHANGES) * 1e3;
 }
 
-const rows: Row[] = [];
-for (const work of WORKS) {
-  for (const size of SIZES) {
-    if (size > work.most) continue;
-    const entries = Array.from({ length: size }, (_, at) => work.entry(at));
-    const table = compileTable(entries);
-    const requests = Array.from({ length: REQUESTS }, () => work.asked(Math.floor(Math.random() * size)));
-    const lookups = new Map<string, number[]>([
-      ["ours", []],
-      ["linear", []],
-    ]);
-    const changes: number[] = [];
-    for (let round = 0; round <= ROUNDS; round++) {
-      for (const name of shuffled(["ours", "linear", "change"])) {
-        const figure =
-          name === "ours"
-            ? measure(table, requests)
-            : name === "linear"
-              ? measureLinear(entries, requests)
-              : measureChange(table, work, size, requests[0] as Asked);
-        // The first round warms up.
-        if (round > 0) (name === "change" ? changes : lookups.get(name))?.push(figure);
-      }
-    }
-    rows.push(row(`${work.name}-${size}`, "ns", lookups, "low"));
-    rows.push(row(`${work.name}-${size}-change`, "us", new Map([["ours", changes]]), "low"));
-  }
+function heapBytes(): number {
+  (globalThis as { gc?: () => void }).gc?.();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
 }
-finish("routing", rows);
+
+function measure(work: Work, size: number): Row[] {
+  const entries = Array.from({ length: size }, (_, at) => work.entry(at));
+  const before = heapBytes();
+  const start = performance.now();
+  const table = compileTable(entries);
+  const buildMs = performance.now() - start;
+  // What is made when it is first asked for belongs to it.
+  for (let at = 0; at < size; at++) table.find(receive(work, at));
+  const bytes = heapBytes() - before;
+  const requests = batchOf(work, size, WARM_REQUESTS);
+  const figures = { fresh: [], warm: [], linear: [], change: [] } as Record<string, number[]>;
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const name of shuffled(Object.keys(figures))) {
+      const figure =
+        name === "fresh"
+          ? measureFresh(table, work, size)
+          : name === "warm"
+            ? measureWarm(table, requests)
+            : name === "linear"
+              ? measureLinear(table, entries, requests)
+              : measureChange(table, work, size);
+      // The first round warms up.
+      if (round > 0) figures[name]?.push(figure);
+    }
+  }
+  const { fresh = [], warm = [], linear = [], change = [] } = figures;
+  const name = `${work.name}-${size}`;
+  const rows = [
+    rowOf(
+      name,
+      "ns",
+      new Map([
+        ["ours", fresh],
+        ["linear", linear],
+      ]),
+      "low",
+    ),
+    rowOf(
+      `${name}-warm`,
+      "ns",
+      new Map([
+        ["ours", warm],
+        ["linear", linear],
+      ]),
+      "low",
+    ),
+    rowOf(`${name}-change`, "us", new Map([["ours", change]]), "low"),
+    rowOf(`${name}-build`, "ms", new Map([["ours", [buildMs]]]), "low"),
+    rowOf(`${name}-heap`, "bytes", new Map([["ours", [bytes]]]), "low"),
+  ] as const;
+  const spread = (at: number) => `${rows[at]?.ours} ±${Math.round((rows[at]?.spread ?? 0) * 100)}%`;
+  const cells = [
+    spread(0),
+    spread(1),
+    rows[0].peers["linear"],
+    spread(2),
+    buildMs.toFixed(0),
+    (bytes / 2 ** 20).toFixed(1),
+  ];
+  print([work.name, size, ...cells]);
+  return [...rows];
+}
+
+function print(cells: readonly unknown[]): void {
+  console.log(cells.map((cell, at) => (at === 0 ? String(cell).padEnd(18) : String(cell).padStart(12))).join(" "));
+}
+
+const wanted = process.argv.slice(2);
+const works = WORKS.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+print(COLUMNS);
+finish(
+  "routing",
+  works.flatMap((work) => SIZES.flatMap((size) => measure(work, size))),
+);
