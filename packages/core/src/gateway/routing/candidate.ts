@@ -69,7 +69,7 @@ export function compareEntries(a: TableEntry, b: TableEntry): number {
   return a.id < b.id ? -1 : Number(a.id > b.id);
 }
 
-/** Order of all routes of one host, as `PathTrie.find` takes them: exact paths, patterns, prefixes, the longer first. */
+/** Order of all routes of one host, as `find` in `paths.ts` takes them: exact paths, patterns, prefixes, the longer first. */
 export function compareRoutes(a: TableEntry, b: TableEntry): number {
   const kind = KINDS.indexOf(a.match?.path) - KINDS.indexOf(b.match?.path);
   if (kind !== 0) return kind;

@@ -8,7 +8,7 @@ import { type Asked, Facts } from "./asked.ts";
 import { compileTable, type RouteTable } from "./route-table.ts";
 
 /** Of the full tier so many that 100,000 URLs are asked. */
-const RUNS = process.env["SKERRY_TEST_TIER"] === "full" ? 10_000 : 400;
+const RUNS = process.env["SKERRY_TEST_TIER"] === "full" ? 10_000 : 600;
 const ASKED = 12;
 const upstream: Upstream = { backends: [], reach: "any" };
 

@@ -155,6 +155,40 @@ test("the table agrees with a linear search, also after changes", () => {
   );
 });
 
+test("after many changes, one at a time, the table is as one made of what is left", () => {
+  const step = fc.tuple(fc.nat(30), fc.option(fc.tuple(pattern, path), { freq: 3 }));
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), fc.array(fc.tuple(host, path), { minLength: 5 }), (steps, asked) => {
+      const left = new Map<string, TableEntry>();
+      let changed = compileTable([]);
+      for (const [id, put] of steps) {
+        const one = put === null ? undefined : entry(`r${id}`, ...put);
+        changed = changed.with(one === undefined ? [] : [one], one === undefined ? [`r${id}`] : []);
+        left.delete(`r${id}`);
+        if (one !== undefined) left.set(one.id, one);
+        const [name, at] = asked[left.size % asked.length] as [string, string];
+        equal(idOf(changed, name, at), oracle([...left.values()], name, at), `${name}${at}`);
+      }
+      equal(changed.size, left.size);
+      for (const [name, at] of asked)
+        equal(idOf(changed, name, at), oracle([...left.values()], name, at), `${name}${at}`);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("hosts and paths of the same hash are told apart", () => {
+  // Each two have the same FNV-1a of 32 bits.
+  const [liquid, costarring] = [entry("a", "liquid", "/"), entry("b", "costarring", "/x")];
+  equal(idOf(compileTable([liquid]), "costarring", "/"), undefined);
+  const both = compileTable([liquid, costarring]);
+  equal(idOf(both, "liquid", "/x"), "a");
+  equal(idOf(both, "costarring", "/x"), "b");
+  equal(idOf(both, "costarring", "/"), undefined);
+  equal(idOf(both.with([], ["a"]), "liquid", "/"), undefined);
+  equal(idOf(both.with([], ["a"]), "costarring", "/x/y"), "b");
+});
+
 test("whatever is taken is read by the most generous reader as the same route's", () => {
   const piece = fc.constantFrom(
     ...["a", "%61", "b", "/", "//", "%2f", "\\", "%5c", ".", "%2e", "..", "x", "%41", "%", ";", "%3b"],
