@@ -18,6 +18,8 @@ export const GATEWAY_LIMITS = {
     maxConnections: 8192,
     /** Requests that wait for their answer or its end. Beyond, by their priority at 60 and 90 % of it: `exhausted/overload`. */
     maxInFlight: 4096,
+    /** WebSockets that do not count as such requests. Beyond: they do. */
+    maxTunnels: 8192,
     /** When each turn of a worker's loop takes longer than this, some requests are refused: `exhausted/overload`. */
     shedDelayMs: 100,
     /** Time between two looks at that. */

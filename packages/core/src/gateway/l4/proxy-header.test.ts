@@ -182,3 +182,39 @@ test("behind a proxy, too, first bytes decide", async () => {
     assert.equal(client.text, `PROXY TCP4 192.0.2.7 127.0.0.1 1 ${world.port}\r\nSSH-2.0-x`);
   }
 });
+
+test("an end that comes with the head, in one read or right behind it, is passed on behind what came before it", async () => {
+  await using world = await L4World.start({ silenceMs: 200 }, { isAnnouncer: () => true });
+  const backend = await world.listen((socket) => {
+    let text = "";
+    socket.on("data", (bytes: Buffer) => {
+      text += bytes.toString("latin1");
+    });
+    socket.on("end", () => socket.end(`${text}.`));
+  });
+  const head = "PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n";
+  // A loop that is busy finds both at its next look.
+  const busy = (): void => {
+    const endMs = performance.now() + 20;
+    while (performance.now() < endMs);
+  };
+  const shared = {
+    host: "",
+    port: world.port,
+    backends: [{ host: "127.0.0.1", port: backend }],
+    reach: "any",
+  } as const;
+  for (const protocol of ["tcp", "ssh"] as const) {
+    world.path.apply([{ ...shared, id: "r", protocol }], []);
+    for (const text of ["", "SSH-2.0-x\r\n", "S", `SSH-2.0-${"x".repeat(65_536 - head.length - 8)}`]) {
+      for (const isBusy of [true, false]) {
+        const client = await world.client();
+        client.socket.end(head + text);
+        if (isBusy) busy();
+        await eventually(`${protocol}: the end behind ${text.length} bytes`, () => client.closed);
+        if (protocol === "tcp" || text !== "S")
+          assert.equal(client.text.length, text.length + 1, `${protocol} ${text.length}`);
+      }
+    }
+  }
+});

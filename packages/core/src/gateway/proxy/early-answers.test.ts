@@ -74,3 +74,17 @@ test("one that does not say so is reset after a while, and gets no more of the b
   ok((await refused(world)).startsWith("HTTP/1.1 413 "));
   equal(world.proxy.stats().upstreamConnections, 1);
 });
+
+test("one whose window keeps the rest of a request back, and that never resets, keeps no stream of it", async () => {
+  const http2 = { ...LIMITS.http2, earlyAnswerMs: 50 };
+  await using world = await ProxyWorld.start({}, { http2 });
+  const seen = await upstream(world, (socket, id) => void socket.write(answer(id), "latin1"));
+  // More than the window, by so little that the gateway reads all of it.
+  const bytes = 70_000;
+  const client = await world.connect();
+  client.write(`POST / HTTP/1.1\r\nHost: app.example\r\nContent-Length: ${bytes}\r\n\r\n${"x".repeat(bytes)}`);
+  await until(() => client.text.startsWith("HTTP/1.1 413 "), "the answer");
+  await until(() => seen.resets.length === 1, "the reset");
+  deepEqual(seen.resets, [{ id: 1, code: CANCEL }]);
+  client.socket.destroy();
+});

@@ -17,7 +17,9 @@ export function admit(
   nowMs: number,
 ): Admitted {
   const guard = found instanceof Refusal ? undefined : found?.guard;
-  if (admission.refuses(guard?.priority ?? "normal", stats.inFlight, nowMs)) {
+  // A tunnel lasts for hours, and mostly nothing is done for it: requests are not to make way for many.
+  const inFlight = stats.inFlight - Math.min(stats.tunnels, limits.maxTunnels);
+  if (admission.refuses(guard?.priority ?? "normal", inFlight, nowMs)) {
     stats.shed++;
     return refused(OVERLOADED);
   }

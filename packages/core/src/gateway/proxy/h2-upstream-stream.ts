@@ -135,9 +135,10 @@ export class H2UpstreamStream implements UpstreamSide, StreamOwner {
   finish(isRequestSent: boolean): void {
     this.#taker = undefined;
     const stream = this.#stream;
-    if (isRequestSent || stream === undefined || stream.isOver) return;
+    // The end of the request may wait for a window that the upstream never opens.
+    if (stream === undefined || stream.isOver || stream.isEndSent) return;
     // It tells in a moment that it needs no more (RFC 9113 8.1). Who resets streams by the thousand is taken for an attacker.
-    stream.dropWaiting();
+    if (!isRequestSent) stream.dropWaiting();
     const { coarseMs, deadlines, http2 } = this.#context;
     this.#stop = deadlines.add(coarseMs + http2.earlyAnswerMs, () => stream.reset(CANCEL));
   }

@@ -96,6 +96,8 @@ export class BackendPool implements Home, SharedHome, PoolCounts {
       connection.wire.destroy();
     }
     const { maxUpstreamConnections, maxWaiting } = this.#context.limits;
+    // The one that was used longest ago makes room: nobody else may come to its end who does.
+    if (isFresh && this.#count >= maxUpstreamConnections) this.#idle.shift()?.wire.destroy();
     const isComing = this.#isShared && this.#dialing > 0 && !taker.isUpgrade;
     if (!isComing && this.#count < maxUpstreamConnections) this.#dial(taker);
     else if (this.#waiting.length < maxWaiting) this.#waiting.push(taker);

@@ -44,6 +44,9 @@ export interface ProxyStats {
   connectionsRefused: number;
   requests: number;
   inFlight: number;
+  /** Of them: WebSockets; and all that ever were. */
+  tunnels: number;
+  tunnelsTotal: number;
   /** Requests that were refused because there was too much to do. */
   shed: number;
   /** Answers by the first digit of their status: index 1 to 5; 0 counts clients that went away before. */
@@ -68,9 +71,6 @@ export interface ProxyStats {
   errors: Record<string, number>;
   /** Requests that were sent again because the kept connection that they were sent on was dead. */
   resent: number;
-  /** WebSockets that are open, and all that ever were. */
-  tunnels: number;
-  tunnelsTotal: number;
   http2: Record<Http2Side, Http2Counts>;
   /** Bytes of answers that were compressed, before and after. */
   compressedIn: number;
@@ -102,6 +102,8 @@ export function emptyStats(): ProxyStats {
     connectionsRefused: 0,
     requests: 0,
     inFlight: 0,
+    tunnels: 0,
+    tunnelsTotal: 0,
     shed: 0,
     byClass: [0, 0, 0, 0, 0, 0],
     upstreamErrors: 0,
@@ -116,8 +118,6 @@ export function emptyStats(): ProxyStats {
     latencySumMs: 0,
     errors: {},
     resent: 0,
-    tunnels: 0,
-    tunnelsTotal: 0,
     http2: { client: emptyHttp2Counts(), upstream: emptyHttp2Counts() },
     compressedIn: 0,
     compressedOut: 0,

@@ -1,7 +1,9 @@
 /** Requests that are sent again: where it is safe, within the budget, to another backend first. */
 import { deepEqual, equal, ok } from "node:assert/strict";
+import type { Socket } from "node:net";
 import { describe, test } from "node:test";
 import type { RouteRetries } from "../../domain/route-delivery.ts";
+import { realRandom } from "../../platform/random.ts";
 import { ask, type Seen, startBackend, VERSIONS } from "../../testing/delivery-world.ts";
 import { ProxyWorld, until } from "../../testing/proxy-world.ts";
 import type { Backend, TableEntry } from "../table.ts";
@@ -193,4 +195,29 @@ test("when the last attempt fails its answer is the client's", async () => {
   retry(world, [backend], { ...QUICK, on: ["reset"] }, { id: "other" });
   equal((await ask(world, "http/1.1")).status, 503);
   equal(seen.length, 4);
+});
+
+test("a request that wants a new connection waits for none while others stand idle", async () => {
+  const random = { ...realRandom, fraction: () => 0.99 };
+  await using world = await ProxyWorld.start({ maxUpstreamConnections: 1, upstreamIdleMs: 600_000 }, { random });
+  const sockets = new Set<Socket>();
+  let breaks = false;
+  const port = await world.listen((socket) => {
+    sockets.add(socket);
+    socket.on("data", () => {
+      if (breaks) socket.end("HTTP/1.1 2");
+      else socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+      breaks = false;
+    });
+  });
+  const backends = [{ kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "" }] as const;
+  retry(world, backends, { attempts: 1, backoffMs: 300, budgetPercent: 100 });
+  equal((await ask(world, "http/1.1")).status, 200);
+  breaks = true;
+  const broken = ask(world, "http/1.1");
+  await until(() => world.proxy.stats().retries === 1, "it is to be sent again");
+  equal((await ask(world, "http/1.1")).status, 200, "another one, meanwhile, leaves its connection");
+  equal(sockets.size, 2);
+  equal((await broken).status, 200);
+  equal(sockets.size, 3);
 });

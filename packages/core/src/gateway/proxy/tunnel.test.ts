@@ -125,3 +125,27 @@ test("another protocol is not asked for", async () => {
   );
   deepEqual([seen[0]?.headers.has("upgrade"), seen[0]?.headers.has("connection")], [false, false]);
 });
+
+test("tunnels take no place of requests, until there are too many", async () => {
+  await using world = await ProxyWorld.start({ maxInFlight: 4, maxTunnels: 6 });
+  await world.upstream(({ headers }) =>
+    headers.has("upgrade") ? SWITCH : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+  );
+  const tunnels: RawClient[] = [];
+  const ask = () => world.exchange("GET / HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n\r\n");
+  while (tunnels.length < 9) {
+    const client = await world.connect();
+    client.write(UPGRADE);
+    await until(() => client.text.startsWith("HTTP/1.1 101"), "the switch");
+    tunnels.push(client);
+    match(await ask(), /^HTTP\/1\.1 200/, `${tunnels.length} tunnels`);
+  }
+  // Three more than may stand aside, and this one.
+  const last = await world.connect();
+  last.write(UPGRADE);
+  await until(() => last.text.startsWith("HTTP/1.1 101"), "the switch");
+  match(await ask(), /^HTTP\/1\.1 503 [\s\S]*"reason":"overload"/);
+  for (const { socket } of [last, ...tunnels]) socket.destroy();
+  await until(() => world.proxy.stats().tunnels === 0 && world.proxy.stats().inFlight === 0, "all are over");
+  match(await ask(), /^HTTP\/1\.1 200/);
+});
