@@ -26,6 +26,16 @@ export const TRAFFIC_LIMITS = {
     maxSavedRetries: 100,
     /** A route that may send none again is lent one after this. */
     lendRetryEveryMs: 10 * second,
+    /** Requests that are sent to a second backend too, of those that could be, in percent: by default, and at most. Beyond: none is. */
+    hedgePercent: 5,
+    /** @see hedgePercent */
+    maxHedgePercent: 20,
+    /** The longest wait before that. */
+    maxHedgeMs: 1 * minute,
+    /** Backends that one request may ask besides the first. */
+    maxHedges: 3,
+    /** Answers after which a route's percentile is known; before, nothing is sent twice for it. */
+    hedgeAfterAnswers: 100,
     /** Routes whose budgets one worker remembers. The oldest is forgotten. */
     maxBudgets: 10_000,
     /** Bytes of a request's body that are kept to be sent again. Beyond: it is sent once. */

@@ -1,6 +1,7 @@
 /** How a request is brought to what a route leads to: how long each part of it may take. Plain rules; `gateway/proxy` keeps them. */
-import { SkerryError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
+import { checkHedge, type RouteHedge } from "./route-hedge.ts";
+import { assertWithin, refuse } from "./route-refusal.ts";
 
 /** In milliseconds; what is absent is as `LIMITS.proxy` has it. */
 export interface RouteTimeouts {
@@ -33,9 +34,10 @@ export interface RouteRetries {
 export interface Delivery {
   readonly timeouts?: RouteTimeouts;
   readonly retries?: RouteRetries;
+  readonly hedge?: RouteHedge;
 }
 
-export const DELIVERY_NAMES = ["timeouts", "retries"] as const satisfies readonly (keyof Delivery)[];
+export const DELIVERY_NAMES = ["timeouts", "retries", "hedge"] as const satisfies readonly (keyof Delivery)[];
 
 /** A part that is null is as usual again; one that is absent stays. */
 export type DeliveryChange = { readonly [K in keyof Delivery]: Delivery[K] | null | undefined };
@@ -49,10 +51,11 @@ const MOST: Readonly<Record<keyof RouteTimeouts, number>> = {
 };
 
 /** What was said, without what was not. @throws `invalid`. */
-export function checkDelivery({ timeouts, retries }: DeliveryChange): DeliveryChange {
+export function checkDelivery({ timeouts, retries, hedge }: DeliveryChange): DeliveryChange {
   return {
     ...(timeouts === undefined ? {} : { timeouts: timeouts && checkTimeouts(timeouts) }),
     ...(retries === undefined ? {} : { retries: retries && checkRetries(retries) }),
+    ...(hedge === undefined ? {} : { hedge: hedge && checkHedge(hedge) }),
   };
 }
 
@@ -74,11 +77,6 @@ function checkRetries({ attempts, on, budgetPercent, backoffMs }: RouteRetries):
   };
 }
 
-function assertWithin(field: string, unit: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw refuse(field, `It is ${least} to ${most} ${unit} here, not ${value}.`);
-}
-
 /** Null: nothing is said. */
 function checkTimeouts(timeouts: RouteTimeouts): RouteTimeouts | null {
   const said: { -readonly [K in keyof RouteTimeouts]: number } = {};
@@ -93,20 +91,14 @@ function checkTimeouts(timeouts: RouteTimeouts): RouteTimeouts | null {
 
 /** The spec as it is after the change, which was checked. */
 export function withDelivery<S extends Delivery>(spec: S, change: DeliveryChange): S {
-  const { timeouts: timeoutsBefore, retries: retriesBefore, ...rest } = spec;
+  const { timeouts: timeoutsBefore, retries: retriesBefore, hedge: hedgeBefore, ...rest } = spec;
   const timeouts = change.timeouts === undefined ? timeoutsBefore : change.timeouts;
   const retries = change.retries === undefined ? retriesBefore : change.retries;
-  return { ...(rest as S), ...(timeouts && { timeouts }), ...(retries && { retries }) };
+  const hedge = change.hedge === undefined ? hedgeBefore : change.hedge;
+  return { ...(rest as S), ...(timeouts && { timeouts }), ...(retries && { retries }), ...(hedge && { hedge }) };
 }
 
 /** What a spec says of it, and nothing else. */
-export function deliveryOf({ timeouts, retries }: Delivery): Delivery {
-  return { ...(timeouts && { timeouts }), ...(retries && { retries }) };
-}
-
-function refuse(field: string, message: string): SkerryError {
-  return new SkerryError("invalid", message, {
-    hint: "skerry route create --help tells what can be said.",
-    details: { field: `spec.${field}` },
-  });
+export function deliveryOf({ timeouts, retries, hedge }: Delivery): Delivery {
+  return { ...(timeouts && { timeouts }), ...(retries && { retries }), ...(hedge && { hedge }) };
 }

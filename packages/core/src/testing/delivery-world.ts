@@ -20,6 +20,8 @@ export interface Seen {
   readonly begin: (status: number) => void;
   /** Resolves with all of it. */
   readonly body: Promise<string>;
+  /** Resolves when nobody waits for its answer any more, before that was whole. */
+  readonly cancelled: Promise<void>;
 }
 
 export interface TestBackend {
@@ -56,6 +58,10 @@ export async function startBackend(
         response.flushHeaders();
       },
       body: new Promise((resolve) => request.once("end", () => resolve(body))),
+      cancelled: new Promise((resolve) => {
+        request.once("aborted", () => resolve());
+        response.once("close", () => version === "h2" || response.writableFinished || resolve());
+      }),
     };
     seen.push(one);
     onAsked(one);

@@ -8,7 +8,7 @@ import { TrafficCounts } from "./traffic-counts.ts";
 function request(durationMs: number) {
   const who = { client: "192.0.2.1", protocol: "HTTP/1.1", tls: undefined, upstreamMs: undefined } as const;
   const known = { id: "r", routeId: "u", method: "GET", host: "h", path: "/", upstream: undefined, error: undefined };
-  return { ...known, ...who, status: 200, durationMs, bytesIn: 1, bytesOut: 2 };
+  return { ...known, ...who, attempts: 1, hedges: 0, status: 200, durationMs, bytesIn: 1, bytesOut: 2 };
 }
 
 test("latencies of all workers are one histogram: each bound has what took at most so long", async () => {

@@ -9,6 +9,7 @@ import type { Permission } from "@skerry/core/domain/identity.ts";
 import { whatAnswers, whatChanges } from "@skerry/core/gateway/actions/told.ts";
 import { explainGuard } from "@skerry/core/gateway/guard/explain-guard.ts";
 import { Refusal } from "@skerry/core/gateway/http1/grammar.ts";
+import { whatHedges } from "@skerry/core/gateway/proxy/hedge-told.ts";
 import type { Asked } from "@skerry/core/gateway/routing/asked.ts";
 import { askedFor, type Explanation, explain } from "@skerry/core/gateway/routing/explain.ts";
 import { TICKET_HEADER } from "@skerry/core/gateway/routing/ticket.ts";
@@ -49,7 +50,10 @@ function explainHandler(services: Services) {
     const request = { ...asked, scheme: scheme.toLowerCase() };
     const answer = (entry: TableEntry) =>
       entry.actions && whatAnswers(entry, entry.actions, request, httpsPortOf(services));
-    const changes = (entry: TableEntry) => (entry.actions ? whatChanges(entry, entry.actions, request) : []);
+    const changes = (entry: TableEntry) => [
+      ...(entry.actions ? whatChanges(entry, entry.actions, request) : []),
+      ...whatHedges(entry, asked.method),
+    ];
     const told = explain(entries, asked, mayRead);
     const guard = told.entry === undefined ? [] : explainGuard(told.entry, body.client, services.gateway.lists);
     return toView(services, call, { ...told, steps: [...told.steps, ...guard] }, asked, { answer, changes });

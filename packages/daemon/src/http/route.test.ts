@@ -93,6 +93,13 @@ test("timeouts are shown as they were said, replaced as a whole, taken back, and
   }
   assert.deepEqual((await change({ retries: { attempts: 1 } })).spec.retries, { attempts: 1 });
   assert.equal((await change({ retries: { attempts: 0 } })).spec.retries, undefined);
+  const hedge = { after: "p95", most: 2, budgetPercent: 3 };
+  assert.deepEqual((await change({ hedge })).spec.hedge, hedge);
+  for (const wrong of [{}, { after: "p95", afterMs: 5 }, { after: "p1" }, { afterMs: 5, most: 4 }, { afterMs: 0 }]) {
+    assert.equal((await refusal(change({ hedge: wrong }))).code, "invalid", JSON.stringify(wrong));
+  }
+  assert.deepEqual((await change({ hedge: { afterMs: 20 } })).spec.hedge, { afterMs: 20 });
+  assert.equal((await change({ hedge: null })).spec.hedge, undefined);
   const below = { listen: "tcp://:20099", to: "tcp://198.51.100.1:80", ...said };
   const refused = await refusal(mia.call(routeRoutes.create, { body: { spec: below } }));
   assert.deepEqual(refused.details, { field: "spec.timeouts" });

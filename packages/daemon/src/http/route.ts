@@ -188,10 +188,11 @@ function tlsOf<T extends TlsParts>({ clientTls, upstreamTls }: T): Pick<RouteCha
 }
 
 /** What is said of how requests are brought there. */
-function deliverySaid({ timeouts, retries }: DeliveryParts): DeliveryChange {
+function deliverySaid({ timeouts, retries, hedge }: DeliveryParts): DeliveryChange {
   return {
     ...(timeouts === undefined ? {} : { timeouts: timeouts && withoutUndefined(timeouts) }),
     ...(retries === undefined ? {} : { retries: retries && (withoutUndefined(retries) as RouteRetries) }),
+    ...(hedge === undefined ? {} : { hedge: hedge && withoutUndefined(hedge) }),
   };
 }
 

@@ -3,7 +3,10 @@ import { test } from "node:test";
 import { isError } from "@skerry/core/contract/errors.ts";
 import { deliveryOf as read } from "./delivery-flags.ts";
 
-const NONE = { retries: undefined, "retry-on": undefined, "retry-budget": undefined, "retry-backoff": undefined };
+const NONE = {
+  ...{ retries: undefined, "retry-on": undefined, "retry-budget": undefined, "retry-backoff": undefined },
+  ...{ hedge: undefined, "hedge-most": undefined, "hedge-budget": undefined },
+};
 const deliveryOf = (flags: Partial<Parameters<typeof read>[0]>, before?: Parameters<typeof read>[1]) =>
   read({ timeout: [], ...NONE, ...flags }, before);
 const isInvalid = (error: unknown) => isError(error, "invalid");
@@ -31,6 +34,20 @@ test("retries are said by their number, the rest beside what was there, and take
   deepEqual(deliveryOf({ retries: "3" }, before), { retries: { attempts: 3, budgetPercent: 20 } });
   deepEqual(deliveryOf({ retries: "0" }, before), { retries: null });
   for (const flags of [{ retries: "x" }, { "retry-on": "503" }, { retries: "1", "retry-budget": "-1" }]) {
+    throws(() => deliveryOf(flags), isInvalid, JSON.stringify(flags));
+  }
+});
+
+test("hedging is said by its wait, a percentile or a time, the rest beside what was there, and taken back with off", () => {
+  const before = { hedge: { afterMs: 20, budgetPercent: 2 } };
+  deepEqual(deliveryOf({ hedge: "p95" }), { hedge: { after: "p95" } });
+  deepEqual(deliveryOf({ hedge: "p95" }, before), { hedge: { after: "p95", budgetPercent: 2 } });
+  deepEqual(deliveryOf({ hedge: "50ms", "hedge-most": "2" }, before), {
+    hedge: { afterMs: 50, most: 2, budgetPercent: 2 },
+  });
+  deepEqual(deliveryOf({ "hedge-budget": "3%" }, before), { hedge: { afterMs: 20, budgetPercent: 3 } });
+  deepEqual(deliveryOf({ hedge: "off" }, before), { hedge: null });
+  for (const flags of [{ hedge: "x" }, { hedge: "95" }, { "hedge-most": "1" }, { hedge: "p95", "hedge-most": "-1" }]) {
     throws(() => deliveryOf(flags), isInvalid, JSON.stringify(flags));
   }
 });

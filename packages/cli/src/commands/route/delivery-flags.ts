@@ -4,6 +4,7 @@ import { SkerryError } from "@skerry/core/contract/errors.ts";
 import type { Flags } from "../command.ts";
 
 type Retries = NonNullable<RouteView["spec"]["retries"]>;
+type Hedge = NonNullable<RouteView["spec"]["hedge"]>;
 type Timeouts = NonNullable<RouteView["spec"]["timeouts"]>;
 
 export const DELIVERY_OPTIONS = {
@@ -21,7 +22,15 @@ export const DELIVERY_OPTIONS = {
   },
   "retry-budget": { type: "string", describe: "Most that are sent again, in percent of the requests (default 10)" },
   "retry-backoff": { type: "string", describe: "The random pause before is up to this, then grows (default 25ms)" },
+  hedge: {
+    type: "string",
+    describe: "Ask another backend too when one is slow (GET, HEAD): after p90, p95, p99 or a time like 50ms; off",
+  },
+  "hedge-most": { type: "string", describe: "Backends that are asked besides the first (default 1)" },
+  "hedge-budget": { type: "string", describe: "Most that are sent so, in percent of the requests (default 5)" },
 } as const;
+type Delivery = { readonly timeouts?: Timeouts; readonly retries?: Retries; readonly hedge?: Hedge };
+type Before = { readonly [K in keyof Delivery]: Delivery[K] | undefined };
 type DeliveryFlags = Flags<typeof DELIVERY_OPTIONS>;
 
 const FIELDS: Readonly<Record<string, keyof Timeouts>> = {
@@ -34,30 +43,57 @@ const FIELDS: Readonly<Record<string, keyof Timeouts>> = {
 /** What is not said is not there; null is as usual again. `before`: what the route has. @throws `invalid`. */
 export function deliveryOf(
   flags: DeliveryFlags,
-  before: Pick<RouteView["spec"], "timeouts" | "retries"> = {},
-): { readonly timeouts?: Timeouts | null; readonly retries?: Retries | null } {
+  before: Before = {},
+): { readonly [K in keyof Delivery]: Delivery[K] | null } {
   return {
     ...(flags.timeout.length === 0 ? {} : { timeouts: timeoutsOf(flags.timeout, before.timeouts) }),
-    ...(namesRetries(flags) ? { retries: retriesOf(flags, before.retries) } : {}),
+    ...(isAnySaid(flags, RETRY_FLAGS) ? { retries: retriesOf(flags, before.retries) } : {}),
+    ...(isAnySaid(flags, HEDGE_FLAGS) ? { hedge: hedgeOf(flags, before.hedge) } : {}),
   };
 }
 
 /** For one that is made: nothing is taken back. */
-export function newDelivery(flags: DeliveryFlags): { readonly timeouts?: Timeouts; readonly retries?: Retries } {
-  const { timeouts, retries } = deliveryOf(flags);
-  return { ...(timeouts && { timeouts }), ...(retries && { retries }) };
+export function newDelivery(flags: DeliveryFlags): Delivery {
+  const { timeouts, retries, hedge } = deliveryOf(flags);
+  return { ...(timeouts && { timeouts }), ...(retries && { retries }), ...(hedge && { hedge }) };
 }
 
 /** Whether anything is said of it: what a route has of it is then read first. */
 export function namesDelivery(flags: DeliveryFlags): boolean {
-  return flags.timeout.length > 0 || namesRetries(flags);
+  return flags.timeout.length > 0 || isAnySaid(flags, RETRY_FLAGS) || isAnySaid(flags, HEDGE_FLAGS);
 }
 
-function namesRetries(flags: DeliveryFlags): boolean {
-  return RETRY_FLAGS.some((flag) => flags[flag] !== undefined);
+function isAnySaid(flags: DeliveryFlags, names: readonly (keyof DeliveryFlags)[]): boolean {
+  return names.some((name) => flags[name] !== undefined);
 }
 
 const RETRY_FLAGS = ["retries", "retry-on", "retry-budget", "retry-backoff"] as const;
+const HEDGE_FLAGS = ["hedge", "hedge-most", "hedge-budget"] as const;
+
+function hedgeOf(flags: DeliveryFlags, before: Hedge | undefined): Hedge | null {
+  const { hedge, "hedge-most": most, "hedge-budget": budget } = flags;
+  if (hedge === "off") return null;
+  if (hedge === undefined && before === undefined) {
+    throw new SkerryError("invalid", "--hedge is missing: how long is the first backend waited for?", {
+      hint: "Like this: --hedge p95, or --hedge 50ms",
+    });
+  }
+  const { after, afterMs, ...rest } = before ?? {};
+  const when = hedge === undefined ? { after, afterMs } : whenOf(hedge);
+  return {
+    ...rest,
+    ...(when.after === undefined ? {} : { after: when.after }),
+    ...(when.afterMs === undefined ? {} : { afterMs: when.afterMs }),
+    ...(most === undefined ? {} : { most: wholeNumberOf(most, "--hedge-most") }),
+    ...(budget === undefined ? {} : { budgetPercent: wholeNumberOf(budget.replace(/%$/, ""), "--hedge-budget") }),
+  };
+}
+
+/** Which percentiles there are the daemon says. */
+function whenOf(text: string): Pick<Hedge, "after" | "afterMs"> {
+  if (/^p\d+$/.test(text)) return { after: text as NonNullable<Hedge["after"]> };
+  return { afterMs: millisecondsOf(text, "--hedge") };
+}
 
 function retriesOf(flags: DeliveryFlags, before: Retries | undefined): Retries | null {
   const attempts = flags.retries === undefined ? before?.attempts : wholeNumberOf(flags.retries, "--retries");

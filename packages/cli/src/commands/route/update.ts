@@ -58,7 +58,7 @@ export default defineCommand({
     };
     if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved && !changesParts) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --to, --protocol, --client-ca, --upstream-ca, --timeout, --retries, --allow, --block, --rate, --label, --tag, --path, what it asks for or an action, like --redirect.",
+        hint: "Say --to, --protocol, --client-ca, --upstream-ca, --timeout, --retries, --hedge, --allow, --block, --rate, --label, --tag, --path, what it asks for or an action, like --redirect.",
       });
     }
     const [name = ""] = args;

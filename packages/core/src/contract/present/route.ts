@@ -20,6 +20,7 @@ export const routePresentation: Presentation<RouteView> = {
     { title: "PROXY PROTOCOL", value: ({ spec }) => spec.proxyProtocol ?? [] },
     { title: "TIMEOUTS", value: ({ spec }) => timeoutsOf(spec.timeouts) },
     { title: "RETRIES", value: ({ spec }) => retriesOf(spec.retries) },
+    { title: "HEDGE", value: ({ spec }) => hedgeOf(spec.hedge) },
     { title: "FORWARDED BY", value: ({ status }) => forwarderOf(status) },
     { title: "CONNECTIONS", value: ({ status }) => connectionsOf(status) },
     { title: "TRAFFIC", value: ({ status }) => trafficOf(status) },
@@ -64,6 +65,18 @@ function retriesOf(retries: RouteView["spec"]["retries"]): readonly string[] {
       ...(on === undefined ? [] : [`on ${on.join(", ")}`]),
       ...(budgetPercent === undefined ? [] : [`budget ${budgetPercent} %`]),
       ...(backoffMs === undefined ? [] : [`pause ${formatMs(backoffMs)}`]),
+    ].join("; "),
+  ];
+}
+
+function hedgeOf(hedge: RouteView["spec"]["hedge"]): readonly string[] {
+  if (hedge === undefined) return [];
+  const { after, afterMs = 0, most = 1, budgetPercent } = hedge;
+  return [
+    [
+      `after ${after ?? formatMs(afterMs)}`,
+      ...(most === 1 ? [] : [`${most} at most`]),
+      ...(budgetPercent === undefined ? [] : [`budget ${budgetPercent} %`]),
     ].join("; "),
   ];
 }

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { LIMITS } from "../../domain/limits.ts";
 import { RETRY_CAUSES } from "../../domain/route-delivery.ts";
+import { HEDGE_PERCENTILES } from "../../domain/route-hedge.ts";
 
 const { minTimeoutMs, maxConnectMs, maxTimeoutMs, maxRetries, maxBudgetPercent, maxBackoffMs } = LIMITS.delivery;
+const { maxHedgeMs, maxHedges, maxHedgePercent } = LIMITS.delivery;
 const time = (mostMs: number, what: string) => z.int().min(minTimeoutMs).max(mostMs).optional().describe(what);
 const timeouts = z
   .strictObject({
@@ -35,8 +37,28 @@ const retries = z
       .describe("The random pause before is up to this, then up to twice as much ...; default 25"),
   })
   .describe("Requests that are sent again, where that is safe; replaced as a whole");
+const hedge = z
+  .strictObject({
+    after: z
+      .enum(HEDGE_PERCENTILES)
+      .optional()
+      .describe("Without a head for longer than so many of a hundred answers take; or afterMs"),
+    afterMs: z.int().min(1).max(maxHedgeMs).optional().describe("Without a head for so long; or after"),
+    most: z.int().min(1).max(maxHedges).optional().describe("Backends besides the first; default 1"),
+    budgetPercent: z
+      .int()
+      .min(1)
+      .max(maxHedgePercent)
+      .optional()
+      .describe("Requests that are sent so, of those that come, in each worker; default 5"),
+  })
+  .describe("GET, HEAD and OPTIONS go to another backend too when the first is slow; replaced as a whole");
 
 /** How requests are brought to what a route leads to. */
-export const deliveryFields = { timeouts: timeouts.optional(), retries: retries.optional() };
+export const deliveryFields = { timeouts: timeouts.optional(), retries: retries.optional(), hedge: hedge.optional() };
 /** In a change: null for as usual. */
-export const deliveryChanges = { timeouts: timeouts.nullable().optional(), retries: retries.nullable().optional() };
+export const deliveryChanges = {
+  timeouts: timeouts.nullable().optional(),
+  retries: retries.nullable().optional(),
+  hedge: hedge.nullable().optional(),
+};

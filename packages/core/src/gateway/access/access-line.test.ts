@@ -9,7 +9,7 @@ const upstream = { backends: [], reach: "any" } as const;
 const RECORD: RequestRecord = {
   ...{ id: "abc.1", routeId: "r1", client: "192.0.2.7", protocol: "HTTP/1.1", tls: "TLSv1.3", method: "GET" },
   ...{ host: "app.example", path: "/a/b", status: 200, durationMs: 1.2345, upstreamMs: 0.9, bytesIn: 3, bytesOut: 420 },
-  ...{ upstream: "10.0.0.1:80", error: undefined },
+  ...{ upstream: "10.0.0.1:80", attempts: 1, hedges: 0, error: undefined },
 };
 
 function lines(): AccessLines {
@@ -26,6 +26,17 @@ test("a line is JSON with everything, the route's name and project among it", ()
     ...{ protocol: "HTTP/1.1", tls: "TLSv1.3", method: "GET", host: "app.example", path: "/a/b", status: 200 },
     ...{ bytesIn: 3, bytesOut: 420, durationUs: 1235, upstreamUs: 900, upstream: "10.0.0.1:80" },
   });
+});
+
+test("a request that took more than one attempt says how many, and how many of them stood beside a slow one", () => {
+  const of = (attempts: number, hedges: number) => JSON.parse(lines().line({ ...RECORD, attempts, hedges }, AT));
+  const told = [of(0, 0), of(1, 0), of(3, 0), of(2, 1)].map((line) => [line.attempts, line.hedges]);
+  deepEqual(told, [
+    [undefined, undefined],
+    [undefined, undefined],
+    [3, undefined],
+    [2, 1],
+  ]);
 });
 
 test("what is not there is left out, and an error is told", () => {

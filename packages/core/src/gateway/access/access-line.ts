@@ -44,7 +44,7 @@ export class AccessLines {
 
   /** With its line break. `wallMs`: when the request ended. */
   line(record: RequestRecord, wallMs: number): string {
-    const { upstreamMs, upstream, error, tls, host } = record;
+    const { upstreamMs, upstream, error, tls, host, attempts, hedges } = record;
     if (host !== this.#plainHost && PLAIN.test(host)) this.#plainHost = host;
     if (upstream !== undefined && upstream !== this.#plainUpstream && PLAIN.test(upstream))
       this.#plainUpstream = upstream;
@@ -59,6 +59,7 @@ export class AccessLines {
       `","status":${record.status},"bytesIn":${record.bytesIn},"bytesOut":${record.bytesOut},"durationUs":${Math.round(record.durationMs * 1000)}` +
       `${upstreamMs === undefined ? "" : `,"upstreamUs":${Math.round(upstreamMs * 1000)}`}` +
       `${upstream === undefined ? "" : `,"upstream":"${upstream === this.#plainUpstream ? upstream : escaped(upstream)}"`}` +
+      `${attempts < 2 ? "" : `,"attempts":${attempts}${hedges === 0 ? "" : `,"hedges":${hedges}`}`}` +
       `${error === undefined ? "}\n" : `,"error":"${error}"}\n`}`
     );
   }

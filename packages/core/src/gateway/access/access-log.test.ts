@@ -14,7 +14,7 @@ function record(path: string, more: Partial<RequestRecord> = {}): RequestRecord 
   return {
     ...{ id: "i", routeId: "r", client: "192.0.2.7", protocol: "HTTP/1.1", tls: undefined, method: "GET", host: "h" },
     ...{ path, status: 200, durationMs: 1, upstreamMs: undefined, bytesIn: 0, bytesOut: 1, upstream: undefined },
-    ...{ error: undefined, ...more },
+    ...{ attempts: 1, hedges: 0, error: undefined, ...more },
   };
 }
 

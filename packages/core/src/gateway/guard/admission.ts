@@ -69,6 +69,11 @@ export class Admission {
     return monotonicMs() - this.#endedMs > FORGETS_AFTER * limits.shedEveryMs ? 0 : this.#pressure;
   }
 
+  /** Some requests are refused, or would be. */
+  get isShedding(): boolean {
+    return this.pressure > 0;
+  }
+
   /** Whether a request that has begun now is not to be served. `inFlight` counts it. */
   refuses(priority: RoutePriority, inFlight: number, nowMs: number): boolean {
     const { limits } = this.#options;

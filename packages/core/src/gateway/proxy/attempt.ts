@@ -22,6 +22,8 @@ export interface Attempts {
 
 export class Attempt implements ConnectionTaker, AnswerTaker {
   readonly member: Member;
+  /** Beside another one that is slow. */
+  readonly isHedge: boolean;
   upstream: UpstreamSide | undefined;
   /** Monotonic time at which the request went out. */
   askedMs = 0;
@@ -36,10 +38,11 @@ export class Attempt implements ConnectionTaker, AnswerTaker {
   #unwantedBytes = -1;
   #deadline: ReturnType<Context["deadlines"]["add"]> | undefined;
 
-  constructor(attempts: Attempts, context: Context, member: Member) {
+  constructor(attempts: Attempts, context: Context, member: Member, isHedge: boolean) {
     this.#attempts = attempts;
     this.#context = context;
     this.member = member;
+    this.isHedge = isHedge;
     member.state.begin(context.coarseMs);
   }
 
@@ -64,6 +67,16 @@ export class Attempt implements ConnectionTaker, AnswerTaker {
     if (this.#isTold) return;
     this.#isTold = true;
     this.member.state.end(error, this.#context.coarseMs);
+  }
+
+  /** Another one was quicker: it is nobody's fault. */
+  lose(): void {
+    if (!this.#isTold) {
+      const nowMs = this.#context.options.monotonicMs();
+      this.member.state.outrun(this.askedMs === 0 ? 0 : nowMs - this.askedMs, nowMs);
+    }
+    this.#isTold = true;
+    this.drop();
   }
 
   /** Its answer is the client's. */

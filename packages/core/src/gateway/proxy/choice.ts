@@ -82,6 +82,15 @@ export class Choice {
     return isAny;
   }
 
+  /** The request comes back to the backend that it had: another one may not know its client. */
+  isBound({ head }: Asking): boolean {
+    const sticky = this.#sticky;
+    if (sticky === undefined) return false;
+    const value = facts.begin(head).value(sticky.by === "cookie" ? "cookies" : "headers", sticky.name);
+    if (value === undefined) return false;
+    return sticky.by === "header" || this.#members.some(({ stickyValue }) => stickyValue === value);
+  }
+
   #stuck(sticky: StickyRule, { head }: Asking): Member | undefined {
     const value = facts.begin(head).value(sticky.by === "cookie" ? "cookies" : "headers", sticky.name);
     if (value === undefined) return undefined;

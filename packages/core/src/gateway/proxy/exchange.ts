@@ -37,6 +37,7 @@ export class Exchange extends Answering implements Asker {
   #tried: readonly Member[] = NONE;
   #persistent: PersistentUpstream | undefined;
   #hasRetried = false;
+  #attempts = 0;
   #count: RouteCount | undefined;
   tunnel: Tunnel | undefined;
 
@@ -108,8 +109,9 @@ export class Exchange extends Answering implements Asker {
     this.phase = "connect";
     this.member = member;
     this.wait(this.times.connectMs);
-    const rules = this.context.repeating.of(this.entry as TableEntry);
+    const rules = this.context.repeating.of(this.entry as TableEntry, this.head.method);
     if (rules === undefined) {
+      this.#attempts++;
       this.told = member.state;
       member.state.begin(this.context.coarseMs);
       member.pool.take(this, isFresh);
@@ -328,6 +330,8 @@ export class Exchange extends Answering implements Asker {
       bytesIn: this.#bytesIn,
       bytesOut: this.client.bytesOut - this.#bytesOutBefore,
       upstream: this.member?.pool.name,
+      attempts: this.#persistent?.attempts ?? this.#attempts,
+      hedges: this.#persistent?.hedges ?? 0,
       error,
     });
   }

@@ -1,5 +1,5 @@
 /**
- * An upstream that does not give up at once. To the exchange it is one; behind it backends are asked again where that is safe:
+ * An upstream that does not give up at once, nor wait for one that is slow (see hedging.ts). To the exchange it is one; behind it backends are asked again where that is safe:
  * when the method allows it, or the upstream has not seen the request, when all of the body is at hand, while nothing of an
  * answer went to the client, and while the route's budget has something left. Between two attempts there is a pause with full
  * jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
@@ -14,8 +14,9 @@ import { Attempt, type Attempts } from "./attempt.ts";
 import type { Asking, Member } from "./choice.ts";
 import type { Context } from "./context.ts";
 import { errorId } from "./heads.ts";
+import { Hedger } from "./hedger.ts";
 import { KeptBody } from "./kept-body.ts";
-import { IDEMPOTENT } from "./methods.ts";
+import { IDEMPOTENT, SAFE } from "./methods.ts";
 import { NO_UPSTREAM, TOO_LATE } from "./own-errors.ts";
 import type { ConnectionTaker } from "./pool.ts";
 import type { RequestRecord } from "./records.ts";
@@ -46,10 +47,15 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
   readonly #rules: Repeating;
   readonly #body: KeptBody;
   readonly #alarm = new Alarm();
+  readonly #hedger: Hedger | undefined;
+  /** Times that a backend was asked. */
+  attempts = 0;
   /** Those whose answer is awaited. */
   #live: Attempt[] = [];
   #tried: Member[] = [];
   #winner: Attempt | undefined;
+  /** The first that could be sent to. */
+  #first: Attempt | undefined;
   #facts: RequestFacts | undefined;
   /** As the route makes it. */
   #head: RequestHead | undefined;
@@ -68,6 +74,15 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
     this.#left = rules.attempts;
     this.#body = new KeptBody(context.kept, asker.head.bodyBytes !== 0 && !asker.isUpgrade);
     rules.budget.fill();
+    const { hedging } = rules;
+    if (hedging === undefined || !SAFE.has(asker.head.method) || asker.isUpgrade) return;
+    const ask = (member: Member): void => this.#ask(member, false, true);
+    this.#hedger = new Hedger(context, hedging, () => this.#another(), ask);
+  }
+
+  /** Of the attempts, those beside one that was slow. */
+  get hedges(): number {
+    return this.#hedger?.count ?? 0;
   }
 
   get isHeadRequest(): boolean {
@@ -79,26 +94,40 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
   }
 
   begin(member: Member): void {
-    this.#ask(member, false);
+    if (this.#body.isWhole) this.#hedger?.begin();
+    this.#ask(member, false, false);
   }
 
-  #ask(member: Member, isFresh: boolean): void {
-    const attempt = new Attempt(this, this.#context, member);
+  /** `isHedge`: beside another one, which has its time. */
+  #ask(member: Member, isFresh: boolean, isHedge: boolean): void {
+    const attempt = new Attempt(this, this.#context, member, isHedge);
+    this.attempts++;
     this.#live.push(attempt);
     this.#tried.push(member);
-    this.#asker.chose(member);
-    this.#asker.waitFor(this.#asker.times.connectMs);
+    if (!isHedge) {
+      this.#asker.chose(member);
+      this.#asker.waitFor(this.#asker.times.connectMs);
+    }
     member.pool.take(attempt, isFresh);
+  }
+
+  /** Who may be asked besides, now that the first one is slow. */
+  #another(): Member | undefined {
+    const isAwaited = this.#live.length > 0 && this.#winner === undefined && !this.#isOver;
+    if (!isAwaited || this.#hasTold || !this.#body.isWhole) return undefined;
+    if (this.#pools.isBound(this.#entry.upstream, this.#asker)) return undefined;
+    return this.#choose([...this.#tried, ...this.#live.map(({ member }) => member)]);
   }
 
   onConnected(attempt: Attempt, upstream: UpstreamSide): void {
     if (this.#facts === undefined) {
+      this.#first = attempt;
       this.#asker.onConnection(this);
       return;
     }
     this.#send(attempt, upstream, this.#facts);
     this.#body.replay(upstream);
-    this.#asker.waitFor(this.#asker.times.headMs);
+    if (!attempt.isHedge) this.#asker.waitFor(this.#asker.times.headMs);
   }
 
   #send(attempt: Attempt, upstream: UpstreamSide, facts: RequestFacts): void {
@@ -110,14 +139,22 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
   onUnconnected(attempt: Attempt, error: SkerryError): void {
     this.#forget(attempt);
     attempt.tellEnd(errorId(error));
+    if (this.#live.length > 0) return;
     const mayTryAnother = error.code === "unavailable" || error.code === "exhausted";
     const another = mayTryAnother ? this.#choose(this.#tried) : undefined;
-    if (another !== undefined) this.#ask(another, false);
+    if (another !== undefined) this.#ask(another, false, false);
     else if (mayTryAnother && this.#mayRepeat("connect", true)) this.#repeat(false);
     else this.#asker.fail(error);
   }
 
   onHead(attempt: Attempt, head: ResponseHead): void {
+    // Another one may do better, and is asked already.
+    if (head.status >= 500 && this.#live.length > 1) {
+      this.#forget(attempt);
+      attempt.tellEnd(undefined);
+      attempt.leave(head);
+      return;
+    }
     const cause = CAUSE_OF[head.status];
     if (cause !== undefined && this.#mayRepeat(cause, false)) {
       this.#forget(attempt);
@@ -136,6 +173,8 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
   }
 
   onInterim(_attempt: Attempt, head: ResponseHead): void {
+    // Whose answer it will be is not decided.
+    if (this.#live.length > 1) return;
     // What is said with 103 holds for this answer.
     if (head.status !== 100) this.#hasTold = true;
     this.#asker.onInterim(head);
@@ -144,6 +183,10 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
   onFailure(attempt: Attempt, error: SkerryError, wasSilent: boolean, isUntouched: boolean): void {
     this.#forget(attempt);
     attempt.tellEnd(errorId(error));
+    if (this.#live.length > 0) {
+      this.#context.stats.upstreamErrors++;
+      return;
+    }
     const wasKept = attempt.upstream?.wasKept === true;
     // A connection that was kept and has died since says nothing about the backend.
     const wasStale = isUntouched || (wasSilent && wasKept && IDEMPOTENT.has(this.#asker.head.method));
@@ -171,7 +214,8 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
     }
     this.#live = [];
     for (const attempt of attempts) {
-      attempt.tellEnd(isConnected ? "unavailable/head-timeout" : "unavailable/connect-timeout");
+      const error = isConnected ? "unavailable/head-timeout" : "unavailable/connect-timeout";
+      attempt.tellEnd(attempt.isHedge ? "aborted" : error);
       attempt.drop();
     }
     this.#repeat(false);
@@ -208,7 +252,7 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
       member = this.#choose(this.#tried);
     }
     if (member === undefined) this.#asker.fail(NO_UPSTREAM);
-    else this.#ask(member, isFresh);
+    else this.#ask(member, isFresh, false);
   }
 
   #choose(tried: readonly Member[]): Member | undefined {
@@ -222,14 +266,24 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
   /** Its answer is the client's. */
   #decide(attempt: Attempt): void {
     this.#winner = attempt;
+    const others = this.#live.filter((one) => one !== attempt);
     this.#live = [attempt];
+    for (const other of others) other.lose();
+    this.#asker.chose(attempt.member);
+    // One that was sent again was waited for longer than its answer took.
+    if (this.attempts === 1 + this.hedges) this.#hedger?.observe();
+    else this.#hedger?.stop();
+    if (attempt.isHedge) this.#context.stats.hedgesWon++;
     this.#body.release();
     attempt.win(this.#asker);
   }
 
   /** It is over, whatever still runs. */
   tellEnd(error: RequestRecord["error"]): void {
-    for (const attempt of this.#live) attempt.tellEnd(error);
+    for (const attempt of this.#live) {
+      // Who was asked besides had less time than the first.
+      attempt.tellEnd(attempt.isHedge && attempt !== this.#winner ? "aborted" : error);
+    }
   }
 
   // What the exchange does with it.
@@ -241,7 +295,7 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
   send(_taker: AnswerTaker, head: RequestHead, facts: RequestFacts): void {
     this.#head = head;
     this.#facts = facts;
-    const attempt = this.#live[0] as Attempt;
+    const attempt = this.#first as Attempt;
     this.#send(attempt, attempt.upstream as UpstreamSide, facts);
   }
 
@@ -265,6 +319,7 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
   endBody(trailers: string): void {
     this.#body.end(trailers);
     this.#upstream?.endBody(trailers);
+    if (this.#body.isWhole && this.attempts === 1) this.#hedger?.begin();
   }
 
   pause(): void {
@@ -299,6 +354,7 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
   #end(): void {
     this.#isOver = true;
     this.#alarm.clear();
+    this.#hedger?.stop();
     this.#body.release();
   }
 }

@@ -6,7 +6,7 @@ import { countRequest, emptyStats, type RequestRecord } from "./records.ts";
 const record: RequestRecord = {
   ...{ id: "x", routeId: "r", method: "GET", host: "h", path: "/", status: 200 },
   ...{ durationMs: 0, upstreamMs: undefined, bytesIn: 1, bytesOut: 2, upstream: undefined, error: undefined },
-  ...{ client: "192.0.2.1", protocol: "HTTP/1.1", tls: undefined },
+  ...{ client: "192.0.2.1", protocol: "HTTP/1.1", tls: undefined, attempts: 1, hedges: 0 },
 };
 
 test("a request counts in the bucket of the smallest bound that it keeps", () => {

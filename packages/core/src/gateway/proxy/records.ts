@@ -31,6 +31,10 @@ export interface RequestRecord {
   readonly bytesOut: number;
   /** For the log only, never for a client. */
   readonly upstream: string | undefined;
+  /** Times that backends were asked; 0: none was. */
+  readonly attempts: number;
+  /** Of them, those beside another that was slow. */
+  readonly hedges: number;
   /** Why it is no answer of the upstream, or not all of it. */
   readonly error: ErrorId | "aborted" | undefined;
 }
@@ -61,6 +65,11 @@ export interface ProxyStats {
   /** Requests that were sent again, and those that were not because the budget was used up. */
   retries: number;
   retriesRefused: number;
+  /** Requests that were sent to another backend besides, because the first one was slow; of them, whose answer came first. */
+  hedges: number;
+  hedgesWon: number;
+  /** And those that were not because the budget was used up. */
+  hedgesRefused: number;
   /** Bytes of bodies from clients, and of answers to them, of requests that have ended. */
   bytesIn: number;
   bytesOut: number;
@@ -112,6 +121,9 @@ export function emptyStats(): ProxyStats {
     probes: 0,
     retries: 0,
     retriesRefused: 0,
+    hedges: 0,
+    hedgesWon: 0,
+    hedgesRefused: 0,
     bytesIn: 0,
     bytesOut: 0,
     latency: new Array(LATENCY_MS.length + 1).fill(0),
@@ -163,7 +175,7 @@ export function recordEnd(
   { id, head }: { readonly id: string; readonly head: RequestHead },
   peer: Peer,
   count: RouteCount | undefined,
-  { routeId, status, durationMs, upstreamMs, bytesIn, bytesOut, upstream, error }: Measured,
+  { routeId, status, durationMs, upstreamMs, bytesIn, bytesOut, upstream, attempts, hedges, error }: Measured,
 ): void {
   const query = head.target.indexOf("?");
   const record: RequestRecord = {
@@ -181,6 +193,8 @@ export function recordEnd(
     bytesIn,
     bytesOut,
     upstream,
+    attempts,
+    hedges,
     error,
   };
   stats.inFlight--;
@@ -199,6 +213,7 @@ export function recordRefusal(
   const record: RequestRecord = {
     ...{ ...rest, client: peer.address, protocol: peer.protocol, tls: peer.tls, routeId: undefined },
     ...{ method: "", host: "", path: "", durationMs: 0, upstreamMs: undefined, bytesIn: 0, upstream: undefined },
+    ...{ attempts: 0, hedges: 0 },
   };
   stats.requests++;
   countRequest(stats, record);

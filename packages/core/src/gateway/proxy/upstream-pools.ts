@@ -49,8 +49,16 @@ export class UpstreamPools {
 
   /** @see Choice.choose */
   choose(upstream: Upstream, asking: Asking, tried: readonly Member[]): Member | undefined {
-    const choice = this.#choices.get(upstream) ?? this.#begin(upstream);
-    return choice.choose(asking, tried, this.#context.coarseMs);
+    return this.#choiceOf(upstream).choose(asking, tried, this.#context.coarseMs);
+  }
+
+  /** @see Choice.isBound */
+  isBound(upstream: Upstream, asking: Asking): boolean {
+    return this.#choiceOf(upstream).isBound(asking);
+  }
+
+  #choiceOf(upstream: Upstream): Choice {
+    return this.#choices.get(upstream) ?? this.#begin(upstream);
   }
 
   /** What is known of backends stays while a route leads to their upstream. Before the table that has the change. */

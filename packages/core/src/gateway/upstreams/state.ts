@@ -105,6 +105,13 @@ export class BackendState {
     } else if (error !== undefined) this.guard?.forget();
   }
 
+  /** The request was given up after so long, because another backend has answered it. In place of `end`. */
+  outrun(ms: number, nowMs: number): void {
+    this.end("aborted", nowMs);
+    // It would have taken longer, which tells something only when that is long.
+    if (ms > this.ewmaMs(nowMs)) this.#ewma.observe(ms, nowMs);
+  }
+
   /** Whether it may get requests now. */
   isEligible(nowMs: number): boolean {
     return this.guard === undefined || this.guard.mayGet(nowMs);
