@@ -179,6 +179,8 @@ export class Exchange extends Answering implements Asker {
   }
 
   onUpstreamDrain(): void {
+    // What is missing now is the client's to send.
+    if (this.phase === "send") this.wait(this.context.limits.clientBodyIdleMs);
     this.client.resumeBody();
   }
 

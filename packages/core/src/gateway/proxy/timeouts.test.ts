@@ -1,9 +1,13 @@
 /** What a route says of time holds for it alone, whatever is spoken on either side. */
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { RouteTimeouts } from "../../domain/route-delivery.ts";
 import { ask, type Seen, startBackend, VERSIONS, type Version } from "../../testing/delivery-world.ts";
-import { ProxyWorld, until } from "../../testing/proxy-world.ts";
+import { ProxyWorld, until, untilStill } from "../../testing/proxy-world.ts";
 import type { Backend } from "../table.ts";
 
 /** `app.example` has the timeouts, `calm.example` leads to the same and has none. */
@@ -130,3 +134,52 @@ test("a tunnel has no bound for all of it", async () => {
   client.write("still there");
   await until(() => client.text.endsWith("still there"), "an echo");
 });
+
+test("an upstream that has taken what it stood still for leaves the client its own time for the rest", async () => {
+  let nowMs = 1000;
+  await using world = await ProxyWorld.start({}, { monotonicMs: () => nowMs });
+  const folder = await mkdtemp(join(tmpdir(), "skerry-timeouts-"));
+  const sockets: Socket[] = [];
+  let taken = 0;
+  // What a unix socket keeps is the same everywhere: of many sizes the last piece of one is what it does not take.
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("data", (bytes: Buffer) => {
+      taken += bytes.length;
+      if (bytes.at(-1) === END) socket.end("HTTP/1.1 200 OK\r\n\r\nok");
+    });
+    socket.pause();
+    socket.on("error", () => undefined);
+  });
+  try {
+    const path = join(folder, "s");
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    world.routeTo([{ kind: "unix", path, basePath: "" }], {}, { timeouts: { bodyMs: 400 } });
+    const clients = await Promise.all(Array.from({ length: 40 }, () => world.connect()));
+    for (const [at, client] of clients.entries()) {
+      const bytes = 8192 * at;
+      client.write(`POST / HTTP/1.1\r\nHost: app.example\r\nContent-Length: ${bytes + 1}\r\n\r\n`);
+      for (let sent = 0; sent < bytes; sent += 8192) client.write("x".repeat(8192));
+    }
+    await until(() => sockets.length === clients.length, "all are connected");
+    // Time enough for the gateway to fill them; its clock stands still.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (const socket of sockets) socket.resume();
+    await until(() => taken > (8192 * clients.length * (clients.length - 1)) / 2, "the upstream has what was sent");
+    await untilStill(() => taken);
+    nowMs += 1000;
+    // It looks at the time.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (const client of clients) client.socket.write(Buffer.of(END));
+    for (const client of clients) {
+      await until(() => client.text.includes("\r\n\r\n"), "an answer");
+      match(client.text, /^HTTP\/1\.1 200/);
+    }
+  } finally {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+const END = 33;
