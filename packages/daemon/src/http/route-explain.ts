@@ -46,7 +46,9 @@ function explainHandler(services: Services) {
     if (asked instanceof Refusal) throw invalid(`The gateway refuses the request itself: ${asked.message}`);
     const mayRead = ({ id, project = "" }: TableEntry) => call.allows(call.permission, { project, uid: id });
     const entries = services.gateway.entriesFor(asked.host);
-    if (!entries.some(mayRead)) call.hide(`route to ${asked.host}`);
+    const mayServe = ({ host }: TableEntry) =>
+      host === asked.host || (host.startsWith("*.") && asked.host.endsWith(host.slice(1)));
+    if (!entries.some((entry) => mayServe(entry) && mayRead(entry))) call.hide(`route to ${asked.host}`);
     const request = { ...asked, scheme: scheme.toLowerCase() };
     const answer = (entry: TableEntry) =>
       entry.actions && whatAnswers(entry, entry.actions, request, httpsPortOf(services));

@@ -97,6 +97,15 @@ test("what may not be read is not there, whoever wins", () => {
     explain(ENTRIES, asked("app.example/api"), () => false),
   ]);
   for (const hidden of ["wild", "zoe", "*.example"]) ok(!all.includes(hidden), `${hidden} is told: ${all}`);
+  // Nor by how it reads a path that others may read as another one.
+  for (const path of ["/%61pi", "//api", "/x/..%2fapi", "/api;x", "/favicon%2eico", "/%zz", "/x%20y"]) {
+    const request = asked(`app.example${path}`);
+    deepEqual(
+      explain(ENTRIES, request, () => false),
+      explain([], request, () => false),
+      path,
+    );
+  }
   // Somebody else's route takes it: as if there was none.
   deepEqual(explain(ENTRIES, asked("x.example/"), ofMia), explain(ENTRIES.slice(0, -1), asked("x.example/"), ofMia));
 });

@@ -60,9 +60,13 @@ export function explain(
   const readable = entries.filter(mayRead);
   const table = compileTable(entries);
   const found = table.find(asked);
-  const host = explainHost(readable, asked.host, table.servedAs(asked.host), steps);
-  if (isOdd(path)) explainReading(path, found instanceof Refusal, steps);
-  if (found instanceof Refusal) return { steps, refused: found };
+  const served = table.servedAs(asked.host);
+  const host = explainHost(readable, asked.host, served, steps);
+  const isHidden = served !== undefined && !readable.some((one) => one.host === served);
+  // How a path may be read tells of routes; that it has what no path has does not.
+  const isTold = !isHidden || generousReadings(path) === undefined;
+  if (isOdd(path)) explainReading(path, isTold && found instanceof Refusal, steps);
+  if (found instanceof Refusal) return isTold ? { steps, refused: found } : { steps };
   const entry = found !== undefined && mayRead(found) ? found : undefined;
   const rivals = readable.filter((one) => one.host === host).sort(compareRoutes);
   const others = explainRoutes(rivals, entry, asked, steps);
