@@ -30,6 +30,30 @@ test("without npm ci it says what to do", (t) => {
   assert.match(stderr, /run npm ci in .*skerry-node-/);
 });
 
+test("without the library that the pinned Node needs it says what to do", (t) => {
+  // In a namespace of its own, where that file is empty.
+  const script = `for lib in /usr/lib/*-linux-gnu/libatomic.so.1 /usr/lib64/libatomic.so.1; do
+    if [ -e "$lib" ]; then mount --bind /dev/null "$lib" || exit 42; fi
+  done
+  for program in "$@"; do "$program" --version; echo "$?"; done`;
+  const programs = ["tools/node", "packages/cli/bin/skerry", "packages/daemon/bin/skerryd"].map((one) =>
+    join(root, one),
+  );
+  const args = ["--mount", "sh", "-c", script, "sh", ...programs];
+  const { status, stdout, stderr } = spawnSync("unshare", args, { env, encoding: "utf8" });
+  if (status !== 0) {
+    t.diagnostic(`unsupported here: ${stderr}`);
+    return;
+  }
+  assert.equal(stdout, "1\n1\n1\n");
+  for (const name of ["tools/node", "skerry", "skerryd"]) {
+    assert.match(
+      stderr,
+      new RegExp(`^${name}: .* libatomic\\.so\\.1, which is not here; apt-get install libatomic1$`, "m"),
+    );
+  }
+});
+
 test("no npm script trusts the node that PATH has", () => {
   const trusting = Object.entries(manifest.scripts).filter(([, script]) => /(^|[\s;&|])node\s/.test(script));
   assert.deepEqual(trusting, []);
