@@ -11,6 +11,7 @@ import {
   parseTarget,
   routeNameOf,
 } from "./gateway.ts";
+import { parseListener } from "./listeners.ts";
 
 const invalid = (error: unknown) => isError(error, "invalid");
 
@@ -24,6 +25,18 @@ test("host names are brought into one form, or refused", () => {
   }
   for (const text of ["*.127.0.0.1", "a_b.example", `${"a".repeat(64)}.b`, `${"a.".repeat(127)}a`, "a%2eb", "a@b"]) {
     assert.throws(() => canonicalHost(text), invalid, text);
+  }
+});
+
+test("what people try first is refused with what they meant", () => {
+  const hinted = (hint: RegExp) => (error: unknown) => isError(error, "invalid") && hint.test(error.hint ?? "");
+  assert.throws(() => canonicalHost("app.example.com:8080"), hinted(/^Say app\.example\.com: .*skerry status/));
+  assert.throws(() => parseListener("https://app.example.com:8443/"), hinted(/^Say app\.example\.com:/));
+  for (const text of ["localhost:3000", "10.0.0.7", "[::1]:80", "api.example.com/v1"]) {
+    assert.throws(() => parseTarget(text), hinted(/^Say http:\/\/.*, or https:\/\//), text);
+  }
+  for (const text of ["web", "ftp://a.example", "bucket:site"]) {
+    assert.throws(() => parseTarget(text), hinted(/^Like http:/), text);
   }
 });
 

@@ -95,12 +95,19 @@ const LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 export function canonicalHost(text: string): string {
   const wildcard = text.startsWith("*.");
   const rest = (wildcard ? text.slice(2) : text).replace(/\.$/, "");
-  const refuse = (why: string) => {
+  const refuse = (why: string, hint = "Like app.example.com, or *.example.com for all names below it.") => {
     return new SkerryError("invalid", `${JSON.stringify(text)} is not a host name for a route: ${why}.`, {
-      hint: "Like app.example.com, or *.example.com for all names below it.",
+      hint,
       details: { field: "host" },
     });
   };
+  const portless = /^([^:]+):\d+$/.exec(text)?.[1];
+  if (portless !== undefined) {
+    throw refuse(
+      "it has a port",
+      `Say ${portless}: a route is on the ports of the gateway, which skerry status shows.`,
+    );
+  }
   if (/[^\p{L}\p{M}\p{N}.-]/u.test(rest)) throw refuse("it may have letters, digits, '-' and dots only");
   const host = domainToASCII(rest);
   if (host === "" || host.length > 253) throw refuse("it has 1 to 253 characters");
@@ -176,7 +183,7 @@ export function parseTarget(text: string): RouteTarget {
   if (other !== null) return { kind: other[1] as "bucket" | "upstream", name: named(text, other[2]) };
   const h2c = /^h2c:\/\//i.test(text);
   const asUrl = h2c ? `http${text.slice(3)}` : text;
-  if (!/^https?:\/\//i.test(asUrl) || !URL.canParse(asUrl)) throw refusedTarget(text, "it is none of the four kinds");
+  if (!/^https?:\/\//i.test(asUrl) || !URL.canParse(asUrl)) throw noTarget(text);
   const url = new URL(asUrl);
   if (url.username !== "" || url.password !== "") throw refusedTarget(text, "it has a user or password in it");
   if (url.search !== "" || url.hash !== "" || /[?#]/.test(text))
@@ -258,6 +265,13 @@ function named(target: string, name: string | undefined): string {
 
 const TARGETS_HINT =
   "Like http://10.0.0.7:3000, https://example.com/base, container/web:80, https+container/web:443, bucket/site or upstream/web.";
+
+/** Most often it is missing how it speaks. */
+function noTarget(text: string): SkerryError {
+  const isAddress = /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?(?:\/.*)?$/i.test(text) && /[.:]/.test(text);
+  if (!isAddress) return refusedTarget(text, "it is none of the four kinds");
+  return refusedTarget(text, "it does not say how it is spoken with", `Say http://${text}, or https://${text}`);
+}
 
 function refusedTarget(text: string, why: string, hint = TARGETS_HINT): SkerryError {
   return new SkerryError("invalid", `${JSON.stringify(text)} is not a target of a route: ${why}.`, {

@@ -28,6 +28,9 @@ export type ListenerTarget =
 export function parseListener(text: string): Listener {
   const [, scheme = "", host = "", portText] = /^([a-z]+):\/\/([^:/?#@[\]]*)(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
   const protocol = LISTENER_PROTOCOLS.find((known) => known === scheme.toLowerCase());
+  const web = /^https?:\/\/([^/:]+)/i.exec(text)?.[1];
+  if (web !== undefined)
+    throw refused(text, "hosts are said without http://", `Say ${web}: it answers over HTTP and HTTPS.`);
   if (protocol === undefined) throw refused(text, "it is none of the four kinds");
   const port = portText === undefined ? 0 : Number(portText);
   if (portText !== undefined && (port < 1 || port > 65_535)) throw refused(text, "a port is 1 to 65535");
@@ -107,9 +110,11 @@ function canonicalAddress(host: string, refuse: (why: string) => SkerryError): s
   return name;
 }
 
-function refused(text: string, why: string): SkerryError {
+const PLACES_HINT = "Like tcp://:5432, udp://:5353, ssh://:9000, tls://db.example.com or tls://db.example.com:9000.";
+
+function refused(text: string, why: string, hint = PLACES_HINT): SkerryError {
   return new SkerryError("invalid", `${JSON.stringify(text)} is not a place for a route: ${why}.`, {
-    hint: "Like tcp://:5432, udp://:5353, ssh://:9000, tls://db.example.com or tls://db.example.com:9000.",
+    hint,
     details: { field: "listen" },
   });
 }

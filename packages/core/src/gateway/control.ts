@@ -1,5 +1,7 @@
 /** What daemon and gateway workers say to each other over the control pipe (JSON). A worker ends when the pipe closes. */
+
 import type { KeyedCertificate } from "../domain/certificates.ts";
+import type { ErrorId } from "../domain/errors.ts";
 import type { AccessLogPlace } from "./access/access-log.ts";
 import type { CommonPlace } from "./actions/cache/between-workers/common-files.ts";
 import type { EncodedList } from "./guard/network-lists.ts";
@@ -93,8 +95,8 @@ export type FromWorker =
   | { readonly type: "listening"; readonly httpPort: number; readonly httpsPort: number }
   /** It cannot listen: nothing is served. */
   | { readonly type: "failed"; readonly what: "http" | "https"; readonly code: string }
-  /** This Node is another than it was made for. */
-  | { readonly type: "unsupported"; readonly message: string; readonly hint: string }
+  /** This Node is another than it was made for, or this machine lets it not see whether it is. */
+  | { readonly type: "unsupported"; readonly id: ErrorId; readonly message: string; readonly hint: string }
   | { readonly type: "running"; readonly generation: number }
   /** It cannot listen on this port of routes. */
   | { readonly type: "port"; readonly port: string; readonly code: string }

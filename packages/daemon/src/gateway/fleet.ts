@@ -300,7 +300,7 @@ export class Fleet implements AsyncDisposable {
         return;
       }
       case "unsupported":
-        serving.reject(new SkerryError("unsupported/version", message.message, { hint: message.hint }));
+        serving.reject(new SkerryError(message.id, message.message, { hint: message.hint }));
         member.child.kill("SIGKILL");
         return;
       case "running":

@@ -61,7 +61,12 @@ async function start(message: Start): Promise<void> {
     await checkHandles(LIMITS.l4, LIMITS.proxy, () => performance.now());
   } catch (error) {
     if (!isError(error, "unsupported")) throw error;
-    return tell({ type: "unsupported", message: error.message, hint: error.hint ?? "" });
+    return tell({
+      type: "unsupported",
+      id: `unsupported${error.reason === undefined ? "" : "/version"}`,
+      message: error.message,
+      hint: error.hint ?? "",
+    });
   }
   await served();
 }

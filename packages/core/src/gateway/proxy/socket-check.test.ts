@@ -1,5 +1,6 @@
 /** The data path uses more of Node's sockets than Node promises: these tests say which version that was read for. */
-import { equal, rejects } from "node:assert/strict";
+import { equal, match, rejects } from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { Socket } from "node:net";
 import { test } from "node:test";
 import { checkSockets } from "./socket-check.ts";
@@ -21,6 +22,22 @@ test("a socket whose handle cannot read into our buffer is used as it is", () =>
     (socket as Socket & Inside)._handle.useUserBuffer = undefined;
     return socket;
   }));
+
+test("where the machine lets nobody connect, that is what is said, and nothing of the version", (t) => {
+  const program = `import { checkSockets } from ${JSON.stringify(new URL("./socket-check.ts", import.meta.url).href)};
+    await checkSockets().catch(({ code, message, hint }) => console.log(JSON.stringify({ code, message, hint })));`;
+  // A network of its own, in which nothing is up.
+  const args = ["--net", process.execPath, ...process.execArgv, "--input-type=module", "-e", program];
+  const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
+  if (status !== 0) {
+    t.diagnostic(`unsupported here: ${stderr}`);
+    return;
+  }
+  const { code, message, hint } = JSON.parse(stdout);
+  equal(code, "unsupported");
+  match(message, /cannot connect to itself on 127\.0\.0\.1 \(E[A-Z]+\)/);
+  match(hint, /ip link set lo up/);
+});
 
 const ERROR = { code: "unsupported", reason: "version", hint: /npm ci/ };
 
