@@ -323,7 +323,7 @@ export const GATEWAY_LIMITS = {
     maxIpListsPerProject: 50,
     /** Lists with more characters are shown without what stands in them where many are shown. */
     maxIpListShown: 8 * KiB,
-    /** Connections that wait to be accepted by one worker. Beyond: the kernel refuses them. */
+    /** Connections that wait to be accepted by one worker, or by what serves static sites. Beyond: the kernel refuses them. */
     backlog: 4096,
     /** A TLS handshake must be over by then. */
     handshakeMs: 10 * second,

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { ObjectInfo } from "@skerry/core/domain/objects.ts";
 import { ObjectBody } from "@skerry/core/storage/object-body.ts";
 import type { GetRequest, ObjectContent } from "@skerry/core/storage/objects.ts";
@@ -156,5 +159,22 @@ describe("a static site", () => {
     assert.deepEqual([status, text], [503, "It cannot be shown at the moment.\n"]);
     assert.match(log.lines.at(-1)?.message ?? "", /could not be shown/);
     objects.fail = undefined;
+  });
+
+  test("as many connections as the workers open are taken, also when all come at once", async () => {
+    const { maxUpstreamConnections } = LIMITS.proxy;
+    const codes: Record<string, number> = {};
+    const sockets = Array.from({ length: 2 * maxUpstreamConnections }, () => connect({ path: socketPath }));
+    await Promise.all(
+      sockets.map(async (socket) => {
+        const [code] = await Promise.race([
+          once(socket, "connect").then(() => ["taken"]),
+          once(socket, "error").then(([error]) => [error.code]),
+        ]).catch((error: NodeJS.ErrnoException) => [error.code]);
+        codes[code ?? ""] = (codes[code ?? ""] ?? 0) + 1;
+      }),
+    );
+    for (const socket of sockets) socket.destroy();
+    assert.deepEqual(codes, { taken: sockets.length });
   });
 });

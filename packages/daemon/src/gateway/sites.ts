@@ -61,7 +61,8 @@ export async function startSites({ objects, log, socketPath }: SitesOptions): Pr
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ path: socketPath }, resolve);
+    // The workers may come all at once: a unix socket whose queue is full turns away, where TCP would wait.
+    server.listen({ path: socketPath, backlog: LIMITS.gateway.backlog }, resolve);
   });
   return { [Symbol.asyncDispose]: () => close(server) };
 }
