@@ -295,6 +295,16 @@ test("whatever one tenant declares, the other's hosts answer as before", async (
   await inProject("admin", "around", { host: "*.cloud.test", respond: { status: 200, body: "around" } });
   assert.equal((await curl("t9.cloud.test")).body, "around");
   assert.deepEqual(await answers(), before);
+  // And may give of it: a member cannot take it, and has it when it was given.
+  await assert.rejects(
+    zoe.call(routeRoutes.create, { body: { spec: { host: "t9.cloud.test", respond: HERE } } }),
+    (error: { status?: number }) => error.status === 409,
+  );
+  await inProject("zoe", "given", { host: "t9.cloud.test", respond: HERE });
+  assert.equal((await curl("t9.cloud.test")).body, HERE.body);
+  await zoe.call(routeRoutes.create, { body: { spec: { host: "x.t9.cloud.test", respond: HERE } } });
+  assert.equal((await curl("x.t9.cloud.test")).body, HERE.body);
+  assert.deepEqual(await answers(), before);
 });
 
 /** How many requests are left to a client, by each of the rates. */

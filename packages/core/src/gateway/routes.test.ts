@@ -52,6 +52,28 @@ test("a host name and all below it belong to the project that claimed it first",
   await assert.rejects(create("zoe", "other.example.com"), is("conflict"));
 });
 
+test("who may take any name gives names below a project's to others, and they are theirs then; the name itself stays", async () => {
+  const { create, routes } = await createWorld();
+  await create("zoe", "cloud.example");
+  await assert.rejects(create("mia", "t1.cloud.example"), is("conflict"));
+  await assert.rejects(
+    create("mia", "t1.cloud.example", "/", { mayGive: (from) => from === "mia-uid" }),
+    is("conflict"),
+  );
+  const asked: string[] = [];
+  const mayGive = (from: string) => asked.push(from) > 0;
+  await create("mia", "t1.cloud.example", "/", { mayGive });
+  assert.deepEqual(asked, ["zoe-uid"]);
+  await create("mia", "x.t1.cloud.example");
+  for (const host of ["t1.cloud.example", "y.t1.cloud.example"])
+    await assert.rejects(create("zoe", host), is("conflict"));
+  await assert.rejects(create("mia", "cloud.example", "/a", { mayGive }), is("conflict"));
+  // Given back, it is again below what it was below.
+  await routes.delete("mia-uid", "x-t1-cloud-example");
+  await routes.delete("mia-uid", "t1-cloud-example");
+  await create("zoe", "t1.cloud.example");
+});
+
 test("a rate is not counted by a header that the gateway takes out", async () => {
   const { create, routes } = await createWorld();
   const rated = (by: string) => ({ guards: { limits: { rate: [{ by, requests: 1, per: "1m" }] } } });

@@ -70,6 +70,8 @@ export interface NewRoute {
   readonly delivery?: DeliveryChange;
   readonly guards?: GuardParts;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Whether who asks may give a name away that is below one which this project has claimed. Absent: none. */
+  readonly mayGive?: (project: string) => boolean;
 }
 
 export interface RouteChange {
@@ -155,7 +157,7 @@ export class RouteService {
       // The place first: another name would not help.
       if ((await this.#store.get(place)) !== undefined) await this.#refusePlace(route);
       if ((await this.#store.get(key)) !== undefined) throw nameTaken(name);
-      const claim = await this.#claim(host, project);
+      const claim = await this.#claim(host, project, input.mayGive);
       const port = await claimPort(this.#store, portOf(route), project);
       await assertSameTerms(this.#store, route);
       const lists = await expectLists(this.#store, project, spec.access);
@@ -260,7 +262,11 @@ export class RouteService {
    * What must hold for the project to have one more route to the host, and what writes it down. The nearest claim decides: of
    * the name itself, else of one above it. A route without a host claims none. @throws `conflict`.
    */
-  async #claim(host: string, project: string): Promise<{ compare: Compare[]; then: Op[] }> {
+  async #claim(
+    host: string,
+    project: string,
+    mayGive?: NewRoute["mayGive"],
+  ): Promise<{ compare: Compare[]; then: Op[] }> {
     if (host === "") return { compare: [], then: [] };
     const own = claimedName(host);
     const compare: Compare[] = [];
@@ -270,7 +276,8 @@ export class RouteService {
       compare.push(unchanged(entry, name));
       if (entry === undefined) continue;
       const claim = entry.value as unknown as Claim;
-      if (claim.project !== project) throw hostTaken(host);
+      const isGiven = name !== own && mayGive?.(claim.project) === true;
+      if (claim.project !== project && !isGiven) throw hostTaken(host);
       if (name === own) routes = claim.routes + 1;
       break;
     }

@@ -105,6 +105,11 @@ export function movesPlace(place: Place, { host, path, match, listen }: PlaceTex
   return listen !== undefined && formatListener(parseListener(listen)) !== place.listen;
 }
 
+/** Whether who asks may have any name in a project, and so give away what is below its own. */
+export function mayTakeAny(call: Call, project: string): boolean {
+  return call.allows(ANY_HOST, { project });
+}
+
 /** Whether who asks may take it. @throws `forbidden`, `invalid` (a port of our own). */
 export function assertMayTake(call: Call, gateway: Gateway, project: string, { host, listen }: Place): void {
   if (host !== "" && needsOperator(host)) assertMay(call, project, ANY_HOST, `the host ${host}`);

@@ -23,6 +23,7 @@ import {
   assertMay,
   assertMayTake,
   leadsToGuarded,
+  mayTakeAny,
   movesPlace,
   placeText,
   readDestination,
@@ -65,7 +66,7 @@ export function routeHandlers(services: Services) {
       assertMayTrust(call, project, body.spec.upstreamTls);
       const told = readTold(body.spec.proxyProtocol, place);
       const created = await routes.create({
-        ...{ ...place, project, anyUpstream: false, ...target },
+        ...{ ...place, project, anyUpstream: false, ...target, mayGive: (owner) => mayTakeAny(call, owner) },
         ...(told && told !== "none" && { proxyProtocol: told }),
         projectName: services.auth.projects.find(project)?.meta.name ?? "",
         ...(protocol === undefined ? {} : { protocol }),
