@@ -18,6 +18,7 @@ import type { Store } from "@skerry/core/domain/store.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { CertificateService } from "@skerry/core/gateway/certificates/service.ts";
 import { IpListService } from "@skerry/core/gateway/guard/lists-service.ts";
+import { GatewayHistory } from "@skerry/core/gateway/history/history.ts";
 import { RouteService } from "@skerry/core/gateway/routes.ts";
 import { UpstreamService } from "@skerry/core/gateway/upstreams/service.ts";
 import { createJobRunner } from "@skerry/core/jobs/runner.ts";
@@ -32,6 +33,7 @@ import { verifyJob } from "@skerry/core/storage/index/sqlite/verify-job.ts";
 import { createObjectService } from "@skerry/core/storage/objects.ts";
 import { openChunkServers } from "@skerry/core/storage/open-chunkservers.ts";
 import { createBallast, DiskReserve } from "@skerry/core/storage/reserve.ts";
+import { Drafts } from "@skerry/core/store/drafts.ts";
 import { openNedbStore } from "@skerry/core/store/drivers/nedb/nedb.ts";
 import { Rehearsals } from "@skerry/core/store/rehearsal.ts";
 import { createBackups } from "./backup/create.ts";
@@ -149,6 +151,11 @@ async function ownsNothing(store: Store, projectUid: string): Promise<boolean> {
   return found.every(({ entries }) => entries.length === 0);
 }
 
+function openGatewayChanges(store: Store): Services["gatewayChanges"] {
+  const history = new GatewayHistory({ store, clock });
+  return { history, drafts: new Drafts(history.store()) };
+}
+
 /** Everything below the API. Each part is disposed after those that were opened later and use it. */
 async function openServices(
   options: NodeOptions,
@@ -181,15 +188,17 @@ async function openServices(
   const audit = parts.use(await createAudit({ ...world, directory: auditDirectory, onRecord: feeds.audit.tell }));
   const projectIsEmpty = (uid: string) => ownsNothing(store, uid);
   const { compute, imageLoader } = await openCompute(options, parts, store);
-  const releaseProject = (uid: string) => compute.use.clear(uid);
+  const gatewayChanges = openGatewayChanges(store);
+  const releaseProject = (uid: string) => compute.use.clear(uid).then(() => gatewayChanges.history.clear(uid));
   const authOptions = { store, hasher, directory: data.authDirectory, projectIsEmpty, releaseProject };
   const auth = parts.use(await createAuth({ ...world, ...authOptions }));
   const buckets = new BucketService({ ...world, store, index: rehearsals.index(index) });
   await buckets.resume();
-  const routes = new RouteService({ ...world, store });
-  const upstreams = new UpstreamService({ ...world, store });
-  const ipLists = new IpListService({ ...world, store });
-  const certificates = new CertificateService({ ...world, store, sealer: await openSecrets(store, data) });
+  const changing = { ...world, store: gatewayChanges.drafts.store };
+  const routes = new RouteService(changing);
+  const upstreams = new UpstreamService(changing);
+  const ipLists = new IpListService(changing);
+  const certificates = new CertificateService({ ...changing, sealer: await openSecrets(store, data) });
   const { endpoints: containers } = compute;
   const keyOf: GatewayOptions["keyOf"] = (one) => certificates.keyOf(one);
   const gateway = parts.use(
@@ -204,7 +213,7 @@ async function openServices(
   const findFailure = createFailureCheck({ audit, auth, index, servers, store });
   const services: Services = {
     ...{ audit, auth, backups, buckets, certificates, clock, compute, feeds, gateway, imageLoader, index, jobs },
-    ...{ objects, routes, ipLists, store, upstreams },
+    ...{ gatewayChanges, objects, routes, ipLists, store, upstreams },
     node: {
       ...{ cluster, name: config.node.name, version: VERSION, startedMs },
       apiUrl: () => phase.apiUrl,

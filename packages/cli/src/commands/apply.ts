@@ -1,11 +1,11 @@
 import { SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import { type Applied, applyStep, planAll, type Step } from "../declare/apply.ts";
 import { assertDistinct, type Declaration, readDeclaration } from "../declare/declaration.ts";
-import type { Change } from "../declare/differences.ts";
 import { DECLARED_KINDS } from "../declare/kinds.ts";
 import type { Place, Plan } from "../declare/plan.ts";
 import { readDocuments } from "../declare/source.ts";
-import { escapeJson, escapeText } from "../output/escape.ts";
+import { changeLines } from "../output/change-lines.ts";
+import { escapeText } from "../output/escape.ts";
 import { reword, rewordAnswer } from "../output/reword.ts";
 import { defineCommand, type Invocation } from "./command.ts";
 
@@ -92,14 +92,4 @@ function line({ kind, name, result, password }: Applied): string {
 function diff({ kind, name }: Declaration, { result, changes }: Plan): string {
   const verb = result === "unchanged" ? result : `would be ${result}`;
   return `${kind}/${escapeText(name)} ${verb}\n${changes.map(changeLines).join("")}`;
-}
-
-function changeLines({ field, before, after }: Change): string {
-  const side = (sign: string, value: unknown) =>
-    value === undefined ? "" : `  ${sign} ${escapeText(field)}: ${valueText(value)}\n`;
-  return side("-", before) + side("+", after);
-}
-
-function valueText(value: unknown): string {
-  return typeof value === "string" && value !== "" ? escapeText(value) : escapeJson(JSON.stringify(value));
 }

@@ -52,6 +52,10 @@ const CALLS = [
   "iplist update office --from-file -",
   "iplist rm office",
   "gateway log",
+  "gateway preview -f - --no-log",
+  "gateway history",
+  "gateway history show 12",
+  "gateway rollback 12 --yes",
   "ca export",
   "run site:2 --name web",
   "ps",
@@ -112,6 +116,12 @@ const CALLS = [
   "version",
 ];
 
+/** What is read from standard input, where that is not a password. */
+const DECLARED: Readonly<Record<string, string>> = {
+  "apply -f -": "kind: bucket\nname: photos",
+  "gateway preview -f - --no-log": "kind: iplist\nname: office\nspec: {entries: 203.0.113.7}",
+};
+
 describe("the commands", () => {
   test("every route is reachable, and no command is left out here", async () => {
     await using cloud = await FakeCloud.start();
@@ -127,7 +137,7 @@ describe("the commands", () => {
     assert.equal(copied, 0, why);
     assert.equal(await readFile(cli.path("motd"), "utf8"), "hello\n");
     for (const call of CALLS) {
-      const stdin = call === "apply -f -" ? "kind: bucket\nname: photos" : "correct horse battery\n";
+      const stdin = DECLARED[call] ?? "correct horse battery\n";
       const { status, stderr } = await cli.run(call.split(" "), { stdin });
       assert.equal(status, 0, `${call}: ${stderr}`);
     }

@@ -104,6 +104,13 @@ export const ENTRIES: readonly Entry[] = [
   ...resource("iplist", "Remove lists of networks that no route names"),
 
   command("gateway log", "Show the requests that the gateway has served", () => import("./gateway/log.ts")),
+  command(
+    "gateway preview",
+    "Show which requests a change of the gateway would change",
+    () => import("./gateway/preview.ts"),
+  ),
+  command("gateway history", "Show what was changed of the gateway, and by whom", () => import("./gateway/history.ts")),
+  command("gateway rollback", "Put the gateway back as it was, all at once", () => import("./gateway/rollback.ts")),
   command("ca export", "Print the certificate that clients of the gateway must trust", () => import("./ca/export.ts")),
 
   command("container stats", "Show what containers use now", () => import("./container/stats.ts")),

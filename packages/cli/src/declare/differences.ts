@@ -80,7 +80,8 @@ function withLabels(labels: Declaration["labels"]): Record<string, unknown> {
   return labels === undefined ? {} : { labels };
 }
 
-function changesFrom(before: Record<string, unknown>, after: Record<string, unknown>): Change[] {
+/** Of two maps, field by field. */
+export function changesFrom(before: Record<string, unknown>, after: Record<string, unknown>): Change[] {
   const [old, fresh] = [fieldsOf(before), fieldsOf(after)];
   const names = [...new Set([...old.keys(), ...fresh.keys()])].sort();
   return names.flatMap((field) => {

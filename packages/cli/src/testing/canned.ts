@@ -1,6 +1,7 @@
 /** What the fake cloud shows of itself: one of everything, and names that mean harm. */
 import { Readable } from "node:stream";
 import { tarOfFile } from "@skerry/core/contract/one-file-tar.ts";
+import { GATEWAY_ANSWERS } from "./canned-gateway.ts";
 import type { Answer, FakeCloud } from "./fake-cloud.ts";
 import { refuse } from "./fake-cloud.ts";
 
@@ -242,6 +243,7 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   ["container.delete", () => undefined],
   ["container.logs", () => "GET / 200"],
   ["gateway.log", () => Buffer.from(ACCESS_LOG)],
+  ...GATEWAY_ANSWERS,
   ["container.files.read", () => MOTD],
   ["container.files.write", () => ({ files: 1, sizeBytes: 6 })],
   [

@@ -7,6 +7,7 @@ import { backupRoutes } from "./api/backup.ts";
 import { bucketRoutes } from "./api/bucket.ts";
 import { certificateRoutes } from "./api/certificate.ts";
 import { containerRoutes } from "./api/container.ts";
+import { gatewayRoutes } from "./api/gateway.ts";
 import { imageRoutes } from "./api/image.ts";
 import { ipListRoutes } from "./api/iplist.ts";
 import { networkRoutes } from "./api/network.ts";
@@ -25,6 +26,7 @@ import { backupSchemas } from "./schema/backup.ts";
 import { bucketSchemas } from "./schema/bucket.ts";
 import { certificateSchemas } from "./schema/certificate.ts";
 import { containerSchemas } from "./schema/container.ts";
+import { gatewaySchemas } from "./schema/gateway.ts";
 import { imageSchemas } from "./schema/image.ts";
 import { ipListSchemas } from "./schema/iplist.ts";
 import { networkSchemas } from "./schema/network.ts";
@@ -52,6 +54,7 @@ export const ROUTES: readonly ServedRoute[] = [
   serve(certificateRoutes, certificateSchemas),
   serve(ipListRoutes, ipListSchemas),
   serve(accessLogRoutes, accessLogSchemas),
+  serve(gatewayRoutes, gatewaySchemas),
   serve(containerRoutes, containerSchemas),
   serve(imageRoutes, imageSchemas),
   serve(volumeRoutes, volumeSchemas),

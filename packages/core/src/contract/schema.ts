@@ -18,7 +18,7 @@ const labelPart = z
   .max(LIMITS.resource.maxLabelLength)
   .regex(/^[^\u0000-\u001f\u007f-\u009f,=!()]*$/, { error: "a label has no control characters and none of , = ! ( )" })
   .refine((text) => text.isWellFormed(), { error: "a label is valid Unicode" });
-const labelsSchema = z
+export const labelsSchema = z
   .record(labelPart, labelPart)
   .refine((labels) => Object.keys(labels).length <= LIMITS.resource.maxLabels, {
     error: `at most ${LIMITS.resource.maxLabels} labels`,

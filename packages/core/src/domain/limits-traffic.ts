@@ -131,4 +131,20 @@ export const TRAFFIC_LIMITS = {
     /** Characters of its value. */
     maxHeaderValue: 2048,
   },
+  history: {
+    /** Generations of the gateway that are kept of one project. The oldest goes. */
+    maxGenerations: 200,
+    /** Bytes of what one project's generations keep, about. Beyond: the oldest go, but for the newest. */
+    maxBytes: 1 * MiB,
+    /** What one change takes besides what it keeps, about. */
+    changeBytes: 256,
+    /** Generations that go with one change; the rest with the next. */
+    maxForgottenAtOnce: 64,
+    /** Resources that one preview or rollback changes. Beyond: `invalid/too-large`. */
+    maxChanges: 100,
+    /** Requests that a preview is given, and those of the access log that it looks at: so many distinct ones. */
+    maxSamples: 1000,
+    /** Requests that are told of, of those that change. The others are counted. */
+    maxTold: 100,
+  },
 } as const;

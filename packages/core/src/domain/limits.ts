@@ -27,7 +27,7 @@ export const LIMITS = {
   },
   store: {
     /** Operations and compares in one transaction. Beyond: `invalid/too-large`. */
-    maxTransactionOps: 128,
+    maxTransactionOps: 512,
     /** Bytes of one transaction's JSON. Beyond: `invalid/too-large`. */
     maxTransactionBytes: 6 * MiB,
     /** A log that is rewritten gets parts of about so many bytes. */

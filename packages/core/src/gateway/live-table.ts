@@ -8,7 +8,6 @@ import type { ContainerEndpoints } from "../domain/compute.ts";
 import { isError, SkerryError } from "../domain/errors.ts";
 import type { ClientTls, Route } from "../domain/gateway.ts";
 import { LIMITS } from "../domain/limits.ts";
-import type { Bucket } from "../domain/objects.ts";
 import type { Clock } from "../domain/ports.ts";
 import { resourceKey } from "../domain/resource.ts";
 import { type IpList, listsIn } from "../domain/route-access.ts";
@@ -16,12 +15,14 @@ import type { Entry, Store, WatchEvent } from "../domain/store.ts";
 import type { Logger } from "../domain/telemetry.ts";
 import type { UpstreamResource } from "../domain/upstreams.ts";
 import type { ServedCertificates } from "./certificates/served.ts";
-import { type BucketFacts, backendsOf, compileRoute, type Lookups } from "./compile.ts";
+import { backendsOf, compileRoute, type Lookups } from "./compile.ts";
 import { LiveLists } from "./guard/live-lists.ts";
 import type { NetworkLists } from "./guard/network-lists.ts";
 import { HostEntries } from "./host-entries.ts";
+import { KnownBuckets } from "./known-buckets.ts";
 import { compileListener } from "./l4/compile.ts";
 import type { L4Entry } from "./l4/entry.ts";
+import type { TableSources } from "./preview/table-draft.ts";
 import type { Backend, TableEntry } from "./table.ts";
 import { mergeChanges, type TableChange } from "./table-change.ts";
 import { ByHost } from "./tls/by-host.ts";
@@ -53,14 +54,13 @@ export class LiveTable implements AsyncDisposable {
   /** By key of the store. */
   #routes = new Map<string, Route>();
   readonly upstreams = new LiveUpstreams();
-  readonly #buckets = new Map<string, BucketFacts & { readonly name: string }>();
+  readonly #buckets = new KnownBuckets();
   readonly #entries = new Map<string, TableEntry>();
   readonly #l4 = new Map<string, L4Entry>();
   /** The entries that lead from each host, as it is written in the route; by id. */
   readonly #hosts = new HostEntries();
   readonly #clientTls = new ByHost<ClientTls>();
   readonly #ipLists = new LiveLists();
-  readonly #bucketsByName = new Map<string, BucketFacts>();
   /** Found and not told yet. */
   #untold: Partial<TableChange>[] = [];
   /** Revision of the store up to which all has been told. */
@@ -72,7 +72,7 @@ export class LiveTable implements AsyncDisposable {
   constructor(options: LiveTableOptions) {
     this.#options = options;
     this.#lookups = {
-      bucket: (name) => this.#bucketsByName.get(name),
+      bucket: (name) => this.#buckets.named(name),
       container: (project, name) => options.containers.find(project, name),
       upstream: (project, name) => this.upstreams.get(resourceKey("upstream", project, name)),
       clientCertificate: (project, name) => options.certificates.clientPair(resourceKey("certificate", project, name)),
@@ -108,6 +108,12 @@ export class LiveTable implements AsyncDisposable {
   /** What each backend of the upstream is compiled to; text: why it leads nowhere. */
   backendsOf(upstream: UpstreamResource): readonly (Backend | string)[] {
     return backendsOf(upstream, this.#lookups);
+  }
+
+  /** What the routes of the project are compiled from. */
+  sourcesOf(project: string): TableSources {
+    const routes = this.#routesWhere(({ meta }) => meta.project === project);
+    return { routes, lookups: this.#lookups, lists: this.#ipLists.sets };
   }
 
   /** Uid of the project whose routes lead from this host name; undefined: none does. */
@@ -243,8 +249,7 @@ export class LiveTable implements AsyncDisposable {
       for (const { key, value } of entries) this.#takeList(key, value);
     } else {
       this.#buckets.clear();
-      this.#bucketsByName.clear();
-      for (const entry of entries) this.#putBucket(entry);
+      for (const entry of entries) this.#buckets.put(entry);
       this.#recompile();
     }
   }
@@ -271,10 +276,8 @@ export class LiveTable implements AsyncDisposable {
       return;
     }
     if (kind === "bucket") {
-      const before = this.#buckets.get(key)?.name;
-      this.#dropBucket(key);
-      if (event.type === "put") this.#putBucket(event.entry);
-      const name = this.#buckets.get(key)?.name ?? before ?? "";
+      const before = this.#buckets.drop(key);
+      const name = event.type === "put" ? this.#buckets.put(event.entry) : (before ?? "");
       this.#apply(this.#routesWhere(({ spec }) => spec.to === `bucket/${name}`));
       return;
     }
@@ -320,20 +323,6 @@ export class LiveTable implements AsyncDisposable {
 
   #recompile(): void {
     this.#apply([...this.#routes.values()]);
-  }
-
-  #putBucket(entry: Entry): void {
-    const { meta, spec } = entry.value as unknown as Bucket;
-    const facts = { uid: meta.uid, project: meta.project, visibility: spec.visibility };
-    this.#buckets.set(entry.key, { ...facts, name: meta.name });
-    this.#bucketsByName.set(meta.name, facts);
-  }
-
-  #dropBucket(key: string): void {
-    const bucket = this.#buckets.get(key);
-    if (bucket === undefined) return;
-    this.#buckets.delete(key);
-    if (this.#bucketsByName.get(bucket.name)?.uid === bucket.uid) this.#bucketsByName.delete(bucket.name);
   }
 
   /** Tells what is different from before. What cannot be read leads nowhere. */

@@ -3,9 +3,9 @@
  * work: permissions, rules, names that are taken, quotas.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { isDeepStrictEqual } from "node:util";
 import type { ObjectIndex } from "../domain/objects.ts";
-import type { Compare, Entry, Store, Transaction } from "../domain/store.ts";
+import type { Store, Transaction } from "../domain/store.ts";
+import { holds } from "./drafts.ts";
 import { stageTransaction } from "./validate.ts";
 
 /** Thrown where the first write would be. */
@@ -75,10 +75,4 @@ export class Rehearsals {
     if (held.every(Boolean) || otherwise.ops.length > 0) throw FIRST_WRITE;
     return false;
   }
-}
-
-function holds(compare: Compare, entry: Entry | undefined): boolean {
-  if (compare.modRevision !== undefined && compare.modRevision !== (entry?.modRevision ?? 0)) return false;
-  if (compare.version !== undefined && compare.version !== (entry?.version ?? 0)) return false;
-  return compare.value === undefined || (entry !== undefined && isDeepStrictEqual(entry.value, compare.value));
 }

@@ -20,6 +20,7 @@ export interface AccessLine {
   readonly project?: string;
   readonly status?: number;
   readonly error?: string;
+  readonly host?: string;
 }
 
 export interface AccessReaderOptions {

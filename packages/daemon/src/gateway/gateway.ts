@@ -18,6 +18,7 @@ import type { GivenCertificate, HostPort } from "@skerry/core/gateway/control.ts
 import type { NetworkLists } from "@skerry/core/gateway/guard/network-lists.ts";
 import type { L4Counters } from "@skerry/core/gateway/l4/entry.ts";
 import { type ActivatedKind, LiveTable } from "@skerry/core/gateway/live-table.ts";
+import type { TableSources } from "@skerry/core/gateway/preview/table-draft.ts";
 import { signTicket, TICKET_KEY_BYTES } from "@skerry/core/gateway/routing/ticket.ts";
 import type { Backend, TableEntry } from "@skerry/core/gateway/table.ts";
 import type { TableChange } from "@skerry/core/gateway/table-change.ts";
@@ -112,6 +113,8 @@ export interface Gateway extends AsyncDisposable {
   ticketFor(project: string): { readonly ticket: string; readonly untilMs: number };
   /** Networks that routes name, as they are in force. */
   readonly lists: NetworkLists;
+  /** What the routes of the project are compiled from. */
+  sourcesOf(project: string): TableSources;
   /** All that may decide about requests to this host name. */
   entriesFor(host: string): readonly TableEntry[];
   /** Whether no route leads to the address but those of who may use any. */
@@ -333,6 +336,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     purge: async (route, path) => running && purge(running, options.cacheDirectory, route, path),
     ticketFor: (project) => ticketFor(options.clock, explainKey, project),
     entriesFor: (host) => table.entriesFor(host),
+    sourcesOf: (project) => table.sourcesOf(project),
     ...{ isGuarded, lists: table.lists },
     accessLogDirectory: options.accessLog?.directory,
     problems: () => running?.problems() ?? [],

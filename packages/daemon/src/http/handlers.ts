@@ -5,6 +5,7 @@ import { bucketHandlers } from "./bucket.ts";
 import { certificateHandlers } from "./certificate.ts";
 import { containerHandlers } from "./container.ts";
 import { containerFileHandlers } from "./container-files.ts";
+import { authored, gatewayHandlers } from "./gateway.ts";
 import { imageHandlers } from "./image.ts";
 import { ipListHandlers } from "./iplist.ts";
 import { networkHandlers } from "./network.ts";
@@ -29,10 +30,13 @@ export function createHandlers(services: Services): Handlers {
     ...tokenHandlers(services),
     ...projectHandlers(services),
     ...bindingHandlers(services),
-    ...routeHandlers(services),
-    ...upstreamHandlers(services),
-    ...certificateHandlers(services),
-    ...ipListHandlers(services),
+    ...authored(services, [
+      ...routeHandlers(services),
+      ...upstreamHandlers(services),
+      ...certificateHandlers(services),
+      ...ipListHandlers(services),
+    ]),
+    ...gatewayHandlers(services),
     ...accessLogHandlers(services),
     ...containerHandlers(services),
     ...containerFileHandlers(services),

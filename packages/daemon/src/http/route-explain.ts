@@ -8,13 +8,13 @@ import type { Route } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
 import { whatAnswers, whatChanges } from "@skerry/core/gateway/actions/told.ts";
 import { explainGuard } from "@skerry/core/gateway/guard/explain-guard.ts";
-import { Refusal } from "@skerry/core/gateway/http1/grammar.ts";
 import { whatHedges } from "@skerry/core/gateway/proxy/hedge-told.ts";
 import type { Asked } from "@skerry/core/gateway/routing/asked.ts";
-import { askedFor, type Explanation, explain } from "@skerry/core/gateway/routing/explain.ts";
+import { type Explanation, explain } from "@skerry/core/gateway/routing/explain.ts";
 import { TICKET_HEADER } from "@skerry/core/gateway/routing/ticket.ts";
 import type { TableEntry, Upstream } from "@skerry/core/gateway/table.ts";
 import { explainChoice } from "@skerry/core/gateway/upstreams/explain.ts";
+import { readSample } from "./gateway-samples.ts";
 import { projectOf } from "./meta.ts";
 import type { Services } from "./services.ts";
 
@@ -27,29 +27,13 @@ export function routeExplainHandlers(services: Services) {
 function explainHandler(services: Services) {
   return handle.json(routeRoutes.explain, async (call, { body }) => {
     call.projects();
-    const [, scheme = "https", authority = "", target = ""] =
-      /^(?:(https?):\/\/)?([^/?#]*)([^#]*)$/i.exec(body.url) ?? [];
-    const lines = (body.headers ?? []).map(({ name, value }) => `${name}: ${value}\r\n`);
-    const text = [body.method, authority, target, ...lines].join("");
-    if (
-      authority === "" ||
-      /[^\t\x20-\xff]|\s/.test(`${body.method}${authority}${target}`) ||
-      /[^\t\r\n\x20-\x7e\x80-\xff]/.test(text)
-    ) {
-      throw invalid("The request cannot be sent so: method, URL and headers are visible text.");
-    }
-    if (body.headers?.some(({ name, value }) => /[\r\n]/.test(name + value) || /^host$/i.test(name))) {
-      throw invalid("A header is one line, and the host is said in the URL.");
-    }
-    const path = target.startsWith("/") ? target : `/${target}`;
-    const asked = askedFor(body.method.toUpperCase(), authority, path, lines.join(""));
-    if (asked instanceof Refusal) throw invalid(`The gateway refuses the request itself: ${asked.message}`);
+    const { head: asked, scheme } = readSample(body);
     const mayRead = ({ id, project = "" }: TableEntry) => call.allows(call.permission, { project, uid: id });
     const entries = services.gateway.entriesFor(asked.host);
     const mayServe = ({ host }: TableEntry) =>
       host === asked.host || (host.startsWith("*.") && asked.host.endsWith(host.slice(1)));
     if (!entries.some((entry) => mayServe(entry) && mayRead(entry))) call.hide(`route to ${asked.host}`);
-    const request = { ...asked, scheme: scheme.toLowerCase() };
+    const request = { ...asked, scheme };
     const answer = (entry: TableEntry) =>
       entry.actions && whatAnswers(entry, entry.actions, request, httpsPortOf(services));
     const changes = (entry: TableEntry) => [
@@ -71,12 +55,8 @@ function ticketHandler(services: Services) {
   });
 }
 
-function invalid(message: string): SkerryError {
-  return new SkerryError("invalid", message, { hint: "Like POST https://app.example.com/api?page=2" });
-}
-
 /** Of the redirect to HTTPS. */
-function httpsPortOf({ gateway }: Services): number {
+export function httpsPortOf({ gateway }: Services): number {
   const url = gateway.httpsUrl === undefined ? undefined : new URL(gateway.httpsUrl);
   return url === undefined || url.port === "" ? 443 : Number(url.port);
 }

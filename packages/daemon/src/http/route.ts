@@ -288,25 +288,29 @@ function actionsOf(spec: Route["spec"]): Partial<Pick<RouteView["spec"], (typeof
   return Object.fromEntries(ACTION_NAMES.flatMap((name) => (spec[name] === undefined ? [] : [[name, spec[name]]])));
 }
 
-function toView(services: Services, { route, revision }: RouteEntry, current = true) {
-  const { host, path, match, to, previousTo, listen, protocol, proxyProtocol, clientTls, upstreamTls, tags } =
-    route.spec;
+/** As it is shown, and can be said again. */
+export function specOfRoute(stored: Route["spec"]): RouteView["spec"] {
+  const { host, path, match, to, listen, protocol, proxyProtocol, clientTls, upstreamTls, tags } = stored;
   const said = {
     ...(match === undefined ? {} : { match: match as MatchView }),
     ...(protocol === undefined ? {} : { protocol }),
     ...(clientTls === undefined ? {} : { clientTls }),
     ...(upstreamTls === undefined ? {} : { upstreamTls }),
     ...(tags === undefined ? {} : { tags: [...tags] }),
-    ...(deliveryOf(route.spec) as Pick<RouteView["spec"], (typeof DELIVERY_NAMES)[number]>),
-    ...actionsOf(route.spec),
+    ...(deliveryOf(stored) as Pick<RouteView["spec"], (typeof DELIVERY_NAMES)[number]>),
+    ...actionsOf(stored),
   };
   const led = to === undefined ? {} : { to };
-  const guards = viewOfGuards(route.spec);
-  const spec =
-    listen === undefined
-      ? { host, path, ...led, ...said, ...guards }
-      : { listen, ...led, ...(proxyProtocol && { proxyProtocol }), ...guards };
+  const guards = viewOfGuards(stored);
+  return listen === undefined
+    ? { host, path, ...led, ...said, ...guards }
+    : { listen, ...led, ...(proxyProtocol && { proxyProtocol }), ...guards };
+}
+
+function toView(services: Services, { route, revision }: RouteEntry, current = true) {
+  const spec = specOfRoute(route.spec);
   const view = { kind: "route" as const, meta: viewMeta(services, route.meta, revision), spec };
+  const { previousTo } = route.spec;
   const before = previousTo === undefined ? {} : { previousTo };
   return current ? { ...view, status: { ...services.gateway.statusOf(route), ...before } } : view;
 }

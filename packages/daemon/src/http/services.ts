@@ -8,10 +8,12 @@ import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
 import type { CertificateService } from "@skerry/core/gateway/certificates/service.ts";
 import type { IpListService } from "@skerry/core/gateway/guard/lists-service.ts";
+import type { GatewayHistory } from "@skerry/core/gateway/history/history.ts";
 import type { RouteService } from "@skerry/core/gateway/routes.ts";
 import type { UpstreamService } from "@skerry/core/gateway/upstreams/service.ts";
 import type { BucketService } from "@skerry/core/storage/buckets.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
+import type { Drafts } from "@skerry/core/store/drafts.ts";
 import type { Backups } from "../backup/create.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Readiness } from "../readiness.ts";
@@ -37,6 +39,7 @@ export interface Services {
   readonly gateway: Gateway;
   readonly compute: Compute;
   readonly imageLoader: ImageLoader;
+  readonly gatewayChanges: GatewayChanges;
   readonly index: ObjectIndex;
   readonly jobs: JobRunner;
   readonly objects: ObjectService;
@@ -45,6 +48,12 @@ export interface Services {
   readonly upstreams: UpstreamService;
   readonly node: NodeFacts;
   readonly renderMetrics: () => Promise<string>;
+}
+
+/** Through which everything changes that the gateway runs. */
+export interface GatewayChanges {
+  readonly history: GatewayHistory;
+  readonly drafts: Drafts;
 }
 
 /** What a node says of itself. */

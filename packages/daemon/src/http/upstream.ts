@@ -154,11 +154,15 @@ function isKept(before: UpstreamSpec | undefined, { name, to }: BackendSpec): bo
   return before?.backends.some((one) => one.name === name && one.to === to) ?? false;
 }
 
-function toView(services: Services, { upstream, revision }: UpstreamEntry, current = true): UpstreamView {
-  const { backends, ...rest } = upstream.spec;
+/** As it is shown, and can be said again. */
+export function specOfUpstream({ backends, ...rest }: UpstreamSpec): UpstreamView["spec"] {
   const shown = backends.map(({ anyUpstream: _, tags, ...one }) => ({ ...one, tags: [...tags] }));
+  return { ...rest, backends: shown };
+}
+
+function toView(services: Services, { upstream, revision }: UpstreamEntry, current = true): UpstreamView {
   const meta = viewMeta(services, upstream.meta, revision);
-  const view: UpstreamView = { kind: "upstream", meta, spec: { ...rest, backends: shown } };
+  const view: UpstreamView = { kind: "upstream", meta, spec: specOfUpstream(upstream.spec) };
   if (!current) return view;
   const { backends: states, ...status } = services.gateway.upstreamStatusOf(upstream);
   return { ...view, status: { ...status, backends: [...states] } };

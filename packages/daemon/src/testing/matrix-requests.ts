@@ -20,6 +20,7 @@ import {
   freshVolume,
   type Stage,
 } from "./matrix-fresh.ts";
+import { GATEWAY_RECIPES } from "./matrix-gateway.ts";
 import { IP_LIST_RECIPES } from "./matrix-iplist.ts";
 import type { WireRequest } from "./matrix-wire.ts";
 
@@ -159,12 +160,12 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     ghost: ["route"],
     input: ({ route }) => ({ body: { method: "GET", url: `http://${route}.example.com/` } }),
   },
-  "gateway.log": { ghost: ["route", "project"], input: ({ route, project }) => ({ query: { route, project } }) },
   "route.update": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: TOUCH }), fresh: freshRoute },
   "route.purge": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: {} }) },
   "route.switch": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: THERE }), fresh: freshRoute },
   "route.delete": { ghost: ["route", "project"], input: byRoute, fresh: freshRoute },
   ...IP_LIST_RECIPES,
+  ...GATEWAY_RECIPES,
   "certificate.create": {
     ghost: ["project"],
     // It is none: who may bring one is told so.

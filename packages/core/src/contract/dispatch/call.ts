@@ -50,6 +50,12 @@ export class Call {
     this.signal = AbortSignal.any([init.request.signal, this.#abort.signal]);
   }
 
+  /** The same request as a call of another route: what is asked for is that route's permission. */
+  as(route: ServedRoute): Call {
+    const { request, facts, principal } = this;
+    return new Call({ request, route, facts, principal, authorizer: this.#authorizer, decide: this.#decide });
+  }
+
   get permission(): Permission {
     return parsePermission(this.route.permission);
   }
