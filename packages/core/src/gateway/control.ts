@@ -98,6 +98,8 @@ export type FromWorker =
   /** This Node is another than it was made for, or this machine lets it not see whether it is. */
   | { readonly type: "unsupported"; readonly id: ErrorId; readonly message: string; readonly hint: string }
   | { readonly type: "running"; readonly generation: number }
+  /** It runs all of the generation but these routes (why, by uid), which are as they were before. Told before `running`. */
+  | { readonly type: "refused"; readonly generation: number; readonly routes: Readonly<Record<string, string>> }
   /** It cannot listen on this port of routes. */
   | { readonly type: "port"; readonly port: string; readonly code: string }
   /** What routes below HTTP have carried in it since its start, by uid: those that changed since it last told. */

@@ -7,7 +7,8 @@ import { after, before, test } from "node:test";
 import type { TableEntry } from "@skerry/core/gateway/table.ts";
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
 import { createCollectingLogger, createCollectingMetrics } from "@skerry/core/testing/sim-telemetry.ts";
-import { Fleet, type FleetOptions } from "./fleet.ts";
+import { Fleet } from "./fleet.ts";
+import type { FleetOptions } from "./fleet-options.ts";
 
 let scratch = "";
 before(async () => {

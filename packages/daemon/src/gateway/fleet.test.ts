@@ -1,19 +1,22 @@
 /** Worker processes: certificates by name, one that hangs, ones that end again and again. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, get, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect } from "node:tls";
 import { pathToFileURL } from "node:url";
+import { isError } from "@skerry/core/domain/errors.ts";
 import { Authority } from "@skerry/core/gateway/authority.ts";
 import type { TableEntry } from "@skerry/core/gateway/table.ts";
 import { realClock as clock } from "@skerry/core/platform/clock.ts";
 import { realDisk as disk } from "@skerry/core/platform/disk.ts";
 import { realRandom as random } from "@skerry/core/platform/random.ts";
 import { createCollectingLogger, createCollectingMetrics } from "@skerry/core/testing/sim-telemetry.ts";
-import { Fleet, type FleetOptions } from "./fleet.ts";
+import { Fleet } from "./fleet.ts";
+import type { FleetOptions } from "./fleet-options.ts";
 
 let directory = "";
 before(async () => {
@@ -42,6 +45,13 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
     assert.ok(clock.monotonicMs() < endMs, `did not happen: ${what}`);
     await clock.sleep(20);
   }
+}
+
+/** Of a request in the clear. */
+async function statusOf(port: number, host: string): Promise<number | undefined> {
+  const [answer] = (await once(get({ port, host: "127.0.0.1", headers: { host } }), "response")) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode;
 }
 
 /** The names of the certificate that a handshake gets, and the status of a request after it. */
@@ -212,6 +222,35 @@ for (const [what, says] of [
     assert.ok(fleet.metrics.value("skerry_gateway_worker_restarts_total") <= restarts + 1, "the pauses grow");
   });
 }
+
+test("a route that workers cannot compile stays as it was, the rest of the change is in force, and it is told", async () => {
+  const bad = { ...entry("1", "one.test"), path: "(", match: { path: "regex" } } as const;
+  await using fleet = await startFleet({ workers: 2, entries: () => [entry("1", "one.test")] });
+  const { pids } = fleet;
+  const status = (host: string) => statusOf(fleet.httpPort, host);
+  const none = { putL4: [], remove: [] };
+  assert.equal(await status("one.test"), 502);
+  fleet.publish({ ...none, put: [bad, entry("2", "two.test")] });
+  await assert.rejects(
+    fleet.activated(),
+    (error) => isError(error, "internal") && /it is not closed/.test(error.message),
+  );
+  assert.deepEqual([await status("one.test"), await status("two.test")], [502, 502]);
+  assert.match(fleet.problems().join(), /cannot run 1 routes as they are declared: The pattern/);
+  fleet.publish({ ...none, put: [entry("3", "three.test")] });
+  await fleet.activated();
+  assert.equal(await status("three.test"), 502);
+  fleet.publish({ ...none, put: [entry("1", "one.test")] });
+  await fleet.activated();
+  assert.deepEqual([fleet.problems(), fleet.pids], [[], pids], "no worker was replaced");
+});
+
+test("a worker starts without a route that it cannot compile", async () => {
+  const bad = { ...entry("1", "one.test"), path: "(", match: { path: "regex" } } as const;
+  await using fleet = await startFleet({ entries: () => [bad, entry("2", "two.test")] });
+  assert.equal(await statusOf(fleet.httpPort, "two.test"), 502);
+  assert.match(fleet.problems().join(), /cannot run 1 routes/);
+});
 
 test("a worker that fails says why in the log, not on the terminal", async () => {
   const path = join(directory, "throws.mjs");

@@ -7,70 +7,21 @@ import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
-import type { Clock } from "@skerry/core/domain/ports.ts";
-import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import { emptyCommonFiles } from "@skerry/core/gateway/actions/cache/between-workers/common-files.ts";
-import type { FromWorker, GivenCertificate, HostPort, ToWorker } from "@skerry/core/gateway/control.ts";
-import type { NetworkLists } from "@skerry/core/gateway/guard/network-lists.ts";
+import type { FromWorker, GivenCertificate, ToWorker } from "@skerry/core/gateway/control.ts";
 import { emptyStats, type ProxyStats } from "@skerry/core/gateway/proxy/records.ts";
-import type { TableEntry } from "@skerry/core/gateway/table.ts";
 import type { TableChange } from "@skerry/core/gateway/table-change.ts";
-import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
-import type { FleetConditions, FleetL4, FleetRoutes, FleetUpstreams } from "./fleet-ears.ts";
+import type { FleetLimits, FleetOptions } from "./fleet-options.ts";
+import { RefusedRoutes } from "./fleet-refused.ts";
 import { assertFree, portError } from "./ports.ts";
 import { TrafficCounts } from "./traffic-counts.ts";
 import { accessLogFor, cacheFor, exited, send, sendIfItReads } from "./worker-process.ts";
 
 const { activateMs, lagMs, startMs } = LIMITS.gateway;
-/** Those of `LIMITS.gateway` that tests shorten. */
-export type FleetLimits = {
-  readonly [K in
-    | "pingMs"
-    | "maxUnanswered"
-    | "minRestartMs"
-    | "maxRestartMs"
-    | "tellEndsFrom"
-    | "tellEndsMs"
-    | "maxEnds"]: number;
-};
 const TICKET_SECRET_BYTES = 32;
 const RATE_SECRET_BYTES = 8;
 /** In the published package the worker is JavaScript. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
-
-export interface FleetOptions {
-  readonly workers: number;
-  readonly http: HostPort;
-  readonly https: HostPort;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  /** As in the message `start`. */
-  readonly guarded: readonly string[];
-  readonly explainKey?: string;
-  /** As in the message `start`. */
-  readonly tlsMinVersion: TlsVersion;
-  /** Where the workers log requests, and how many of them; absent: nowhere. */
-  readonly accessLog?: { readonly directory: string; readonly share: number };
-  /** Where they share answers that they keep: emptied at the start. Absent: each keeps its own. */
-  readonly cacheDirectory?: string;
-  /** The table as it is now. */
-  readonly entries: () => readonly TableEntry[];
-  /** Networks that routes name. Absent: none. */
-  readonly lists?: NetworkLists;
-  /** Routes below HTTP. */
-  readonly l4?: FleetL4;
-  readonly upstreams?: FleetUpstreams;
-  readonly routes?: FleetRoutes;
-  readonly conditions?: FleetConditions;
-  /** As in the message `start`. */
-  readonly announcers?: readonly string[];
-  /** Absent: the name has no route, and gets no certificate. `""`: no name was given. */
-  readonly certificateFor: (host: string) => Promise<GivenCertificate | undefined>;
-  /** Tests: others. */
-  readonly limits?: Partial<FleetLimits>;
-  readonly worker?: URL;
-}
 
 interface Member {
   /** The lowest number that no other has: who takes a place over goes on with its files. */
@@ -107,6 +58,7 @@ export class Fleet implements AsyncDisposable {
   readonly #ends: { readonly atMs: number; readonly how: string }[] = [];
   readonly #countRestart: (amount?: number) => void;
   readonly #counts: TrafficCounts;
+  readonly #refused = new RefusedRoutes();
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -131,7 +83,7 @@ export class Fleet implements AsyncDisposable {
   /** What is not as it should be, in sentences. */
   problems(): readonly string[] {
     const { clock, workers } = this.#options;
-    const problems: string[] = [];
+    const problems: string[] = [...this.#refused.problems()];
     const serving = [...this.#members].filter(({ hasServed }) => hasServed).length;
     if (serving < workers) {
       problems.push(`${serving} of ${workers} gateway workers serve; the others are being started again.`);
@@ -189,6 +141,7 @@ export class Fleet implements AsyncDisposable {
   publish(change: TableChange & Pick<Extract<ToWorker, { type: "delta" }>, "ports" | "purge">): number {
     this.#generation++;
     if (change.forget !== undefined) this.#forgotten++;
+    this.#refused.forget(change.put, change.remove);
     const message: ToWorker = { type: "delta", generation: this.#generation, ...change };
     for (const member of this.#members) send(member.child, message); // one that is starting has its snapshot first
     const serving = [...this.#members].filter(({ running }) => running >= 0);
@@ -196,7 +149,10 @@ export class Fleet implements AsyncDisposable {
     return this.#generation;
   }
 
-  /** Resolves when every live worker runs what has been published. @throws `unavailable/timeout`. */
+  /**
+   * Resolves when every live worker runs what has been published. @throws `unavailable/timeout`, `internal` (one cannot, and
+   * goes on with what it had).
+   */
   async activated(): Promise<void> {
     const generation = this.#generation;
     const done = new AbortController();
@@ -210,7 +166,7 @@ export class Fleet implements AsyncDisposable {
     } finally {
       this.#waiters.delete(check);
     }
-    if (done.signal.aborted) return;
+    if (done.signal.aborted) return this.#refused.assertNone(generation);
     throw new SkerryError("unavailable/timeout", "The change is stored, but not all gateway workers run it yet.", {
       hint: "Do not repeat it; look again in a moment: skerry route ls",
     });
@@ -307,6 +263,13 @@ export class Fleet implements AsyncDisposable {
         // A change that came while it was starting is told before its start.
         member.running = Math.max(member.running, message.generation);
         for (const check of this.#waiters) check();
+        return;
+      case "refused":
+        log.error(
+          { worker: member.child.pid, ...message },
+          "a gateway worker cannot run routes, and keeps what it had",
+        );
+        this.#refused.take(message.generation, message.routes);
         return;
       case "certificate":
         void this.#giveCertificate(member, message.host);

@@ -16,6 +16,8 @@ import { createProxy } from "@skerry/core/gateway/proxy/proxy.ts";
 import type { RequestRecord } from "@skerry/core/gateway/proxy/records.ts";
 import { checkSockets } from "@skerry/core/gateway/proxy/socket-check.ts";
 import { compileTable, type RouteTable } from "@skerry/core/gateway/routing/route-table.ts";
+import { stepTable, type TableStep } from "@skerry/core/gateway/routing/table-step.ts";
+import type { TableEntry } from "@skerry/core/gateway/table.ts";
 import { ByHost } from "@skerry/core/gateway/tls/by-host.ts";
 import { emptyHandshakeCounts } from "@skerry/core/gateway/tls/handshake-counts.ts";
 import type { Shown } from "@skerry/core/gateway/tls/peer.ts";
@@ -73,8 +75,8 @@ async function start(message: Start): Promise<void> {
 
 /** Takes the table at once, because changes may follow; gives what listens. */
 function serve(message: Start): () => Promise<void> {
-  const { http, https, generation, entries, guarded: networks, ticketSecret, tlsMinVersion } = message;
-  table = compileTable(entries);
+  const { http, https, generation, guarded: networks, ticketSecret, tlsMinVersion } = message;
+  const entries = takeStep(stepTable(compileTable([]), message.entries, []), generation);
   lists.apply(message.lists);
   for (const { id, host, clientTls } of entries) clientTerms.put(id, host, clientTls?.id);
   const log = message.accessLog && new AccessLog({ ...message.accessLog, clock, disk, random });
@@ -105,7 +107,7 @@ function serve(message: Start): () => Promise<void> {
     ...openCommonCache(message.cache, (text) => tell({ type: "error", text })),
     httpsPort: () => (front.listening ? portOf(front) : https.port),
   });
-  serving.setTable(table, { put: entries, remove: [] });
+  serving.setTable(table ?? compileTable([]), { put: entries, remove: [] });
   proxy = serving;
   const plain = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => below.acceptPlain(socket));
   const handshakes = {
@@ -229,14 +231,21 @@ function tellFailure(record: RequestRecord): void {
   tell({ type: "failure", record });
 }
 
+/** Gives the entries that are in it. */
+function takeStep({ table: next, put, refused }: TableStep, generation: number): readonly TableEntry[] {
+  table = next;
+  if (Object.keys(refused).length > 0) tell({ type: "refused", generation, routes: refused });
+  return put;
+}
+
 async function change(message: Extract<ToWorker, { type: "delta" }>): Promise<void> {
-  const { generation, put, putL4, remove, ports, forget, purge } = message;
+  const { generation, putL4, remove, ports, forget, purge } = message;
   if (table === undefined) throw new Error("a change came before the start");
+  const put = takeStep(stepTable(table, message.put, remove), generation);
   lists.apply(message.putLists ?? [], message.removeLists);
   certificates?.forget(forget ?? []);
   for (const id of remove) clientTerms.delete(id);
   for (const { id, host, clientTls } of put) clientTerms.put(id, host, clientTls?.id);
-  table = table.with(put, remove);
   accessLog?.setRoutes(put, remove);
   proxy?.setTable(table, { put, remove });
   if (purge !== undefined) proxy?.cache.purge(purge.route, purge.path);
