@@ -53,6 +53,7 @@ const CALLS = [
   "iplist rm office",
   "gateway log",
   "gateway preview -f - --no-log",
+  "gateway apply -f -",
   "gateway history",
   "gateway history show 12",
   "gateway rollback 12 --yes",
@@ -119,6 +120,7 @@ const CALLS = [
 /** What is read from standard input, where that is not a password. */
 const DECLARED: Readonly<Record<string, string>> = {
   "apply -f -": "kind: bucket\nname: photos",
+  "gateway apply -f -": "kind: iplist\nname: office\nspec: {entries: 203.0.113.7}",
   "gateway preview -f - --no-log": "kind: iplist\nname: office\nspec: {entries: 203.0.113.7}",
 };
 

@@ -109,6 +109,7 @@ export const ENTRIES: readonly Entry[] = [
     "Show which requests a change of the gateway would change",
     () => import("./gateway/preview.ts"),
   ),
+  command("gateway apply", "Make a file's part of the gateway so, all at once", () => import("./gateway/apply.ts")),
   command("gateway history", "Show what was changed of the gateway, and by whom", () => import("./gateway/history.ts")),
   command("gateway rollback", "Put the gateway back as it was, all at once", () => import("./gateway/rollback.ts")),
   command("ca export", "Print the certificate that clients of the gateway must trust", () => import("./ca/export.ts")),

@@ -31,5 +31,6 @@ export const GATEWAY_ANSWERS: readonly (readonly [route: string, answer: Answer]
   ["gateway.preview", () => PREVIEW],
   ["gateway.history", () => ({ items: [GENERATION], newest: 12, oldest: 3 })],
   ["gateway.generation", () => GENERATION],
+  ["gateway.change", () => ({ generation: 13, changes: CHANGES })],
   ["gateway.rollback", () => ({ generation: 13, changes: CHANGES })],
 ];

@@ -1,4 +1,5 @@
 /** Which requests a draft would change: what the gateway decides about each now, and with what the draft has written. */
+import { setImmediate } from "node:timers/promises";
 import type { PreviewView } from "@skerry/core/contract/api/gateway.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
@@ -16,6 +17,7 @@ import { httpsPortOf, READ_UPSTREAMS } from "./route-explain.ts";
 import type { Services } from "./services.ts";
 
 const { maxTold } = LIMITS.history;
+const AT_ONCE = 50;
 
 /** `project`: its uid. `useLog`: requests of the access log are looked at, too. */
 export async function tellRequests(
@@ -39,7 +41,10 @@ export async function tellRequests(
   const logged = useLog ? await loggedSamples(services, call, project, ofClients) : { samples: [], unread: 0 };
   const requests = { looked: 0, changed: 0, settings: 0, unsure: logged.unread };
   const told: PreviewView["told"] = [];
-  for (const { sample, from, url, taken, count } of [...givenSamples(given), ...logged.samples]) {
+  const all = [...givenSamples(given), ...logged.samples];
+  for (const [at, { sample, from, url, taken, count }] of all.entries()) {
+    // Others are served meanwhile.
+    if (at % AT_ONCE === 0) await setImmediate();
     const was = before.decide(sample);
     // It went by what the log does not keep.
     if (taken !== undefined && taken !== was.entry?.id && now.routes.has(taken)) {

@@ -21,17 +21,9 @@ interface Step {
 const ABSENT: Readonly<Record<string, unknown>> = {
   ...{ match: {}, protocol: "auto", tags: [], proxyProtocol: "none", ocsp: "", balance: { method: "round-robin" } },
 };
-export interface Back {
-  readonly draft: Draft;
-  /** The newest generation, on which it builds, and the revision that says so. */
-  readonly newest: number;
-  readonly revision: number;
-}
-
 /** `project`: its uid. @throws what keeps any of it from being put back; nothing has been changed. */
-export async function draftBack(services: Services, call: Call, project: string, backTo: number): Promise<Back> {
+export async function draftBack(services: Services, call: Call, project: string, backTo: number): Promise<Draft> {
   const { history } = services.gatewayChanges;
-  const { newest, revision } = await history.range(project);
   const changed = await history.changedSince(project, backTo);
   const steps: Step[] = [];
   for (const [key, then] of changed) {
@@ -52,7 +44,7 @@ export async function draftBack(services: Services, call: Call, project: string,
       hint: `How it was: skerry gateway history show ${backTo}. Change it by hand, or go back less far.`,
     });
   }
-  return { draft, newest, revision };
+  return draft;
 }
 
 /** What is shown of them, and their labels. Which of them it is, and what it may reach, is decided anew. */

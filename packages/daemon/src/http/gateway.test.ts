@@ -231,6 +231,32 @@ test("somebody else's change in between ends a rollback, which then has done not
   for (const { backTo, generation } of items) if (backTo !== undefined) assert.equal(generation, 3);
 });
 
+test("several changes at once are one generation, or nothing when one of them is refused", async () => {
+  const { client } = await newcomer(cluster);
+  await route(client, "app", "once.example.com");
+  const all = (...changes: RouteBody<typeof gatewayRoutes.change>["changes"]) =>
+    client.call(gatewayRoutes.change, { body: { changes } });
+  const web = {
+    kind: "upstream",
+    name: "web",
+    spec: { backends: [{ name: "a", to: "http://198.51.100.9" }] },
+  } as const;
+  const lead = { kind: "route", name: "app", labels: { a: "b" }, spec: { to: "upstream/web" } } as const;
+  const before = await everything(client);
+  const refused = await refusal(all(web, lead, { kind: "iplist", name: "bad", spec: { entries: "10.0.0.0/33" } }));
+  assert.match(refused.message, /^iplist bad: /);
+  assert.deepEqual([await everything(client), await newest(client)], [before, 1]);
+  const { generation } = await all(web, lead);
+  assert.deepEqual([generation, await newest(client)], [2, 2]);
+  const { items } = await client.call(gatewayRoutes.history, { query: { limit: 1 } });
+  assert.deepEqual([items[0]?.action, items[0]?.changes.length], ["gateway.change", 2]);
+  assert.equal((await all(lead)).generation, 2, "it is so already");
+  const many = await Promise.all(
+    Array.from({ length: 5 }, (_, n) => all({ kind: "iplist", name: `l${n}`, spec: { entries: "192.0.2.0/24" } })),
+  );
+  assert.deepEqual(many.map((one) => one.generation).toSorted(), [3, 4, 5, 6, 7], "others' changes only make it wait");
+});
+
 test("a project takes its history with it", async () => {
   const { admin } = cluster;
   const project = "short-lived";

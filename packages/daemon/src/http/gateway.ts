@@ -1,5 +1,5 @@
 /** What changes of the gateway of a project: looking at it before, what was changed, and going back. */
-import { type GenerationView, gatewayRoutes } from "@skerry/core/contract/api/gateway.ts";
+import { type GatewayChangeView, type GenerationView, gatewayRoutes } from "@skerry/core/contract/api/gateway.ts";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { type HandlerEntry, handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
@@ -8,7 +8,7 @@ import type { Generation } from "@skerry/core/gateway/history/history.ts";
 import type { Draft } from "@skerry/core/store/drafts.ts";
 import { type AskedChange, changesOf, Drafting, readOf, viewOfChange } from "./gateway-draft.ts";
 import { tellRequests } from "./gateway-preview.ts";
-import { type Back, draftBack } from "./gateway-rollback.ts";
+import { draftBack } from "./gateway-rollback.ts";
 import { projectOf } from "./meta.ts";
 import type { Services } from "./services.ts";
 
@@ -22,12 +22,15 @@ export function gatewayHandlers(services: Services) {
       if ((body.changes === undefined) === (body.backTo === undefined)) {
         throw new SkerryError("invalid", "A preview is of changes, or of a rollback: say one of changes and backTo.");
       }
-      const draft = await drafted(services, call, project, body);
-      const { newest } = await history.range(project);
+      const { draft, newest } = await drafted(services, call, project, body);
       const asked = { project, draft, given: body.samples ?? [], useLog: body.log !== false };
       const requests = await tellRequests(services, call, asked);
       return { generation: newest, changes: await changesOf(services, call, draft), ...requests };
     }),
+
+    handle.json(gatewayRoutes.change, (call, { body }) => make(services, call, body)),
+
+    handle.json(gatewayRoutes.rollback, (call, { body }) => make(services, call, body)),
 
     handle.json(gatewayRoutes.history, async (call, { query }) => {
       const project = openProject(services, call, query.project);
@@ -45,18 +48,6 @@ export function gatewayHandlers(services: Services) {
         return viewOfChange(change, before, await history.after(project, found.generation, change.key));
       });
       return { ...viewOf(call, project, found), changes: await Promise.all(changes) };
-    }),
-
-    handle.json(gatewayRoutes.rollback, async (call, { body }) => {
-      const project = openProject(services, call, body.project);
-      call.target = `generation/${body.backTo}`;
-      const { newest } = await history.range(project);
-      if (body.newest !== undefined && body.newest !== newest) throw changedMeanwhile();
-      const back = await draftBack(services, call, project, body.backTo);
-      if (back.newest !== newest) throw changedMeanwhile();
-      const changes = await changesOf(services, call, back.draft);
-      if (changes.length > 0) await commit(services, call, project, body.backTo, back);
-      return { generation: (await history.range(project)).newest, changes };
     }),
   ];
 }
@@ -81,37 +72,80 @@ function openProject(services: Services, call: Call, named: string | undefined):
   return project;
 }
 
-async function drafted(
+/** What is to be changed at once. */
+interface Asked {
+  readonly project?: string | undefined;
+  readonly changes?: readonly AskedChange[] | undefined;
+  /** Instead: a rollback. */
+  readonly backTo?: number | undefined;
+  /** Nothing is done when the newest generation is another. */
+  readonly newest?: number | undefined;
+}
+
+async function drafted(services: Services, call: Call, project: string, asked: Asked): Promise<Drafted> {
+  const { changes = [], backTo } = asked;
+  const { newest, revision } = await services.gatewayChanges.history.range(project);
+  if (asked.newest !== undefined && asked.newest !== newest) throw changedMeanwhile();
+  if (backTo !== undefined) {
+    return { draft: await draftBack(services, call, project, backTo), newest, revision };
+  }
+  const drafting = new Drafting(services);
+  const draft = await drafting.run(async () => {
+    for (const change of changes) await drafting.make(call, project, change);
+  });
+  return { draft, newest, revision };
+}
+
+interface Drafted {
+  readonly draft: Draft;
+  /** The newest generation, on which it builds, and the revision that says so. */
+  readonly newest: number;
+  readonly revision: number;
+}
+
+/** Who has not said on what it builds has it made on what is there then. @throws what refuses any of it; nothing is done then. */
+async function make(services: Services, call: Call, asked: Asked) {
+  const project = openProject(services, call, asked.project);
+  for (let attempt = 1; ; attempt++) {
+    const { draft, newest, revision } = await drafted(services, call, project, asked);
+    const changes = await changesOf(services, call, draft);
+    call.target = targetOf(changes, asked.backTo);
+    if (changes.length === 0) return { generation: newest, changes };
+    if (await commit(services, call, project, { draft, revision, backTo: asked.backTo })) {
+      return { generation: newest + 1, changes };
+    }
+    if (asked.newest !== undefined || attempt === LIMITS.gateway.maxTransactionAttempts) throw changedMeanwhile();
+  }
+}
+
+/** For the audit log. */
+function targetOf(changes: readonly GatewayChangeView[], backTo: number | undefined): string {
+  const names = changes.map(({ kind, name }) => `${kind}/${name}`).join(" ");
+  return backTo === undefined ? names : `generation/${backTo} ${names}`;
+}
+
+/** False when something has changed meanwhile: nothing is done then. */
+async function commit(
   services: Services,
   call: Call,
   project: string,
-  {
-    changes = [],
-    backTo,
-  }: { readonly changes?: readonly AskedChange[] | undefined; readonly backTo?: number | undefined },
-): Promise<Draft> {
-  if (backTo !== undefined) return (await draftBack(services, call, project, backTo)).draft;
-  const drafting = new Drafting(services);
-  return drafting.run(async () => {
-    for (const change of changes) await drafting.make(call, project, change);
-  });
-}
-
-/** @throws `conflict/precondition` when something has changed meanwhile; nothing is done then. */
-async function commit(services: Services, call: Call, project: string, backTo: number, back: Back): Promise<void> {
+  { draft, revision: at, backTo }: Pick<Drafted, "draft" | "revision"> & Pick<Asked, "backTo">,
+): Promise<boolean> {
   const { gatewayChanges, gateway } = services;
   const { history, drafts } = gatewayChanges;
-  const upstreams = [...back.draft.written].filter(([key]) => key.startsWith("/upstream/"));
+  const upstreams = [...draft.written].filter(([key]) => key.startsWith("/upstream/"));
   const befores = await Promise.all(upstreams.map(([key]) => services.store.get(key)));
-  const { succeeded, revision } = await history.by({ ...authorOf(call), backTo }, () =>
-    drafts.commit(back.draft, [history.unchanged(project, back.revision)]),
+  const author = { ...authorOf(call), ...(backTo === undefined ? {} : { backTo }) };
+  const { succeeded, revision } = await history.by(author, () =>
+    drafts.commit(draft, [history.unchanged(project, at)]),
   );
-  if (!succeeded) throw changedMeanwhile();
+  if (!succeeded) return false;
   await gateway.activated(revision);
-  for (const [at, [, entry]] of upstreams.entries()) {
-    const { uid = "" } = (befores[at]?.value as { meta?: { uid?: string } } | undefined)?.meta ?? {};
+  for (const [n, [, entry]] of upstreams.entries()) {
+    const { uid = "" } = (befores[n]?.value as { meta?: { uid?: string } } | undefined)?.meta ?? {};
     if (entry === undefined && uid !== "") gateway.forgetUpstream(uid);
   }
+  return true;
 }
 
 function changedMeanwhile(): SkerryError {
@@ -119,7 +153,7 @@ function changedMeanwhile(): SkerryError {
     "conflict/precondition",
     "The gateway of the project has changed meanwhile. Nothing was done.",
     {
-      hint: "Look again at what would be put back: skerry gateway rollback N --dry-run",
+      hint: "Look at what has changed, skerry gateway history, and decide anew.",
     },
   );
 }

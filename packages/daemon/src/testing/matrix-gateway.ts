@@ -22,6 +22,14 @@ export const GATEWAY_RECIPES = {
       body: { project, changes: [{ kind: "iplist", name: made, spec: { entries: "192.0.2.0/24" } }] },
     }),
   },
+  "gateway.change": {
+    ghost: ["project"],
+    input: ({ project }: Subject, made: string) => ({
+      body: { project, changes: [{ kind: "iplist", name: made, spec: { entries: "192.0.2.0/24" } }] },
+    }),
+    // Somebody has changed something else meanwhile.
+    lawful: 412,
+  },
   "gateway.history": { ghost: ["project"], input: ({ project }: Subject) => ({ query: { project } }) },
   "gateway.generation": {
     ghost: ["project"],

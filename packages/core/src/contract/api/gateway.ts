@@ -33,6 +33,16 @@ export const gatewayRoutes = defineRoutes<typeof gatewaySchemas>({
     kind: "json",
     status: 200,
   },
+  change: {
+    id: "gateway.change",
+    method: "POST",
+    path: "/v1/gateway/changes",
+    permission: "gateway.routes:update",
+    summary:
+      "Make several changes of a project's routes, upstreams, certificates and iplists at once: all of them or none",
+    kind: "json",
+    status: 200,
+  },
   rollback: {
     id: "gateway.rollback",
     method: "POST",

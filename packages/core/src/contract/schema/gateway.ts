@@ -26,6 +26,9 @@ const sample = z.strictObject({
   client: z.string().max(64).optional().describe("Address that it comes from"),
 });
 
+const changes = z.array(change).min(1).max(maxChanges).describe("Made in their order, as one");
+const newest = z.int().min(0).optional().describe("Refuse when the newest generation is another");
+
 const changeView = z.object({
   kind,
   name: z.string(),
@@ -76,6 +79,8 @@ const generationView = z.object({
 });
 export type GenerationView = z.infer<typeof generationView>;
 
+const done = z.object({ generation: z.int().describe("The newest now"), changes: z.array(changeView) });
+
 /** What goes in and out, by route. */
 export const gatewaySchemas = {
   preview: {
@@ -83,7 +88,7 @@ export const gatewaySchemas = {
     query: noQuery,
     body: z.strictObject({
       project: projectSchema.optional(),
-      changes: z.array(change).min(1).max(maxChanges).optional().describe("Made in their order, as one"),
+      changes: changes.optional(),
       backTo: generation.optional().describe("Instead of changes: a rollback to this generation"),
       samples: z
         .array(sample)
@@ -111,14 +116,20 @@ export const gatewaySchemas = {
     query: projectQuery,
     output: generationView.extend({ changes: z.array(changeView) }),
   },
+  change: {
+    params: noParams,
+    query: noQuery,
+    body: z.strictObject({ project: projectSchema.optional(), changes, newest }),
+    output: done,
+  },
   rollback: {
     params: noParams,
     query: noQuery,
     body: z.strictObject({
       project: projectSchema.optional(),
       backTo: generation,
-      newest: z.int().min(0).optional().describe("Refuse when the newest generation is another"),
+      newest,
     }),
-    output: z.object({ generation: z.int().describe("The newest now"), changes: z.array(changeView) }),
+    output: done,
   },
 };
