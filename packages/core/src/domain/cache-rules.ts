@@ -7,6 +7,10 @@ export interface Cache {
   readonly ttl?: number;
   /** `ttl` holds whatever the upstream says; what it forbids to keep is not kept. */
   readonly override?: boolean;
+  /** Seconds that one is given after that while it is asked for anew, of which the upstream does not say how many. Absent: 0. */
+  readonly staleWhileRevalidate?: number;
+  /** Seconds that one is given after that when the upstream fails, likewise. Absent: 0. */
+  readonly staleIfError?: number;
   /** Of one answer's body. Larger ones are not kept. Absent: 1 MiB. */
   readonly maxBytes?: number;
   /** Absent: 200, 203, 300, 301, 308, 404 and 410. */
@@ -23,13 +27,15 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/;
 const UNSEEN = /^(?:forwarded|x-forwarded-.*|x-real-ip|x-request-id|client-cert(?:-chain)?)$/i;
 
 /** In one spelling. @throws `invalid`. */
-export function canonicalCache({ ttl, override, maxBytes, statuses, keyHeaders, keyQuery }: Cache): Cache {
+export function canonicalCache(rule: Cache): Cache {
+  const { ttl, override, maxBytes, statuses, keyHeaders, keyQuery, staleWhileRevalidate, staleIfError } = rule;
   const refuse = (field: string, message: string, hint: string) =>
     new SkerryError("invalid", message, { hint, details: { field: `cache.${field}` } });
   const { maxCacheTtl, maxCacheEntryBytes, maxCacheNames } = LIMITS.actions;
   const isCount = (value: number, most: number) => Number.isInteger(value) && value >= 0 && value <= most;
-  if (ttl !== undefined && !isCount(ttl, maxCacheTtl)) {
-    throw refuse("ttl", `An answer is kept for 0 to ${maxCacheTtl} seconds.`, "Like 30.");
+  for (const [field, value] of Object.entries({ ttl, staleWhileRevalidate, staleIfError })) {
+    if (value === undefined || isCount(value, maxCacheTtl)) continue;
+    throw refuse(field, `An answer is kept for 0 to ${maxCacheTtl} seconds.`, "Like 30.");
   }
   if (maxBytes !== undefined && !isCount(maxBytes, maxCacheEntryBytes)) {
     throw refuse("maxBytes", `An answer that is kept has at most ${maxCacheEntryBytes} bytes.`, "Like 1048576.");
@@ -57,6 +63,8 @@ export function canonicalCache({ ttl, override, maxBytes, statuses, keyHeaders, 
   return {
     ...(ttl === undefined ? {} : { ttl }),
     ...(override === true ? { override } : {}),
+    ...(staleWhileRevalidate === undefined ? {} : { staleWhileRevalidate }),
+    ...(staleIfError === undefined ? {} : { staleIfError }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
     ...(statuses === undefined ? {} : { statuses: [...new Set(statuses)].sort((a, b) => a - b) }),
     ...(keyHeaders === undefined ? {} : { keyHeaders: keyHeaders.map((name) => name.toLowerCase()) }),

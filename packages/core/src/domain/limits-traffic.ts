@@ -100,6 +100,8 @@ export const TRAFFIC_LIMITS = {
     maxCollapsed: 1024,
     /** They wait so long, then they ask for themselves. */
     collapseMs: 5 * second,
+    /** Requests of one worker that renew what is kept, and for which nobody waits. Beyond: it is renewed later. */
+    maxCacheRenewals: 64,
     /** URLs whose last answer was not to be kept: nobody waits for the next one for so long. The oldest is forgotten. */
     maxCachePasses: 4096,
     /** @see maxCachePasses */

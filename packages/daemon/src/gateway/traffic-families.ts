@@ -31,6 +31,7 @@ export const COUNTERS: readonly (readonly [name: string, help: string, of: Value
   ["compression_input_bytes", "Bytes of answers that were compressed.", (stats) => stats.compressedIn],
   ["compression_output_bytes", "What they were compressed to.", (stats) => stats.compressedOut],
   ["cache_evictions", "Answers that went because others needed their room.", (stats) => stats.cacheEvictions],
+  ["cache_failures", "Files of kept answers that could not be used.", (stats) => stats.cacheFailures],
   ["access_log_dropped_lines", "Lines of the access log that were lost.", (stats) => stats.accessLogDropped],
   ["worker_cpu_seconds", "Time of a processor that workers have used, while they had something to tell.", cpuSeconds],
 ];

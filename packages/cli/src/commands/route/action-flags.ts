@@ -53,6 +53,8 @@ export const ACTION_OPTIONS = {
     describe: "Seconds that one is fresh of which the upstream says nothing (default 30)",
   },
   "cache-override": { type: "boolean", describe: "--cache-ttl holds whatever the upstream says" },
+  "cache-stale": { type: "string", describe: "Seconds that one is given after that while it is asked for anew" },
+  "cache-stale-if-error": { type: "string", describe: "The same when the upstream fails" },
   "cache-max-bytes": { type: "string", describe: "Keep none that is larger (default 1048576)" },
   "cache-status": { type: "array", describe: "Status of answers that are kept (again for more)" },
   "cache-key-header": { type: "array", describe: "Request header that tells answers apart (again for more)" },
@@ -153,7 +155,10 @@ function cacheOf(flags: Flags, before: Actions["cache"] = {}): Pick<Actions, "ca
     ((flags[name] ?? []) as readonly string[]).flatMap((one) => one.split(","));
   const [statuses, keyHeaders, keyQuery] = [list("cache-status"), list("cache-key-header"), list("cache-key-query")];
   const [ttl, maxBytes] = [flags["cache-ttl"], flags["cache-max-bytes"]] as (string | undefined)[];
+  const [stale, error] = [flags["cache-stale"], flags["cache-stale-if-error"]] as (string | undefined)[];
   const said = {
+    ...(stale === undefined ? {} : { staleWhileRevalidate: Number(stale) }),
+    ...(error === undefined ? {} : { staleIfError: Number(error) }),
     ...(ttl === undefined ? {} : { ttl: Number(ttl) }),
     ...(flags["cache-override"] === true ? { override: true } : {}),
     ...(maxBytes === undefined ? {} : { maxBytes: Number(maxBytes) }),

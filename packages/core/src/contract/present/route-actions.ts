@@ -20,12 +20,18 @@ export function formatActions({ redirectHttps, rewrite, headers, hostHeader, cor
       ? []
       : [`CORS for ${cors.origins.join(" ")}${cors.credentials ? ", with credentials" : ""}`]),
     ...(compress === undefined ? [] : [`compresses with ${(compress.algorithms ?? ENCODINGS).join(", ")}`]),
-    ...(cache === undefined
-      ? []
-      : [`keeps answers for ${cache.ttl ?? 30} s${cache.override ? "" : " unless they say"}`]),
+    ...(cache === undefined ? [] : [formatCache(cache)]),
     ...formatRules("request", headers?.request),
     ...formatRules("answer", headers?.response),
   ];
+}
+
+function formatCache({ ttl = 30, override, staleWhileRevalidate, staleIfError }: NonNullable<Spec["cache"]>): string {
+  const stale = [
+    ...(staleWhileRevalidate ? [`${staleWhileRevalidate} s more while they are asked for anew`] : []),
+    ...(staleIfError ? [`${staleIfError} s more when the upstream fails`] : []),
+  ];
+  return [`keeps answers for ${ttl} s${override ? "" : " unless they say"}`, ...stale].join(", ");
 }
 
 /** As the flags have it: `answer -Server`. */

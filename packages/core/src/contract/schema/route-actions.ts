@@ -67,6 +67,11 @@ const cache = z
   .strictObject({
     ttl: z.int().optional().describe("Seconds that an answer is fresh of which the upstream says nothing; default 30"),
     override: z.boolean().optional().describe("ttl holds whatever the upstream says; not for what it forbids to keep"),
+    staleWhileRevalidate: z
+      .int()
+      .optional()
+      .describe("Seconds that one is given after that while it is asked for anew, unless the upstream says; default 0"),
+    staleIfError: z.int().optional().describe("The same when the upstream fails; default 0"),
     maxBytes: z.int().optional().describe("Of one body; default 1 MiB"),
     statuses: z.array(z.int()).max(64).optional().describe("Default 200, 203, 300, 301, 308, 404 and 410"),
     keyHeaders: names.optional().describe("Request headers that tell answers apart, besides what Vary names"),

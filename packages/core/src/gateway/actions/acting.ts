@@ -14,12 +14,14 @@ import type { AnswerFilter, FilterHost } from "./filter.ts";
 import type { HeaderValues } from "./header-edit.ts";
 import { EMPTY, headOf, type RouteAnswer, routeAnswer } from "./own-answer.ts";
 import { answerOf, type Prepared, prepare, requestOf } from "./prepared.ts";
-import type { ActionState } from "./state.ts";
+import type { ActionState, CacheResult } from "./state.ts";
 
 /** Whose request it is. */
 interface Request {
   readonly head: RequestHead;
   readonly id: string;
+  /** Nobody waits for it. */
+  readonly isRenewal: boolean;
   /** What it has waited for is there, or will not come: `begin` again. */
   onReady(): void;
 }
@@ -69,7 +71,9 @@ export class Acting {
     const { cache } = this.#ready;
     if (cache === undefined) return;
     const isPersonal = entry.clientTls !== undefined;
-    const turned = { ...cache, route: entry.id, project: entry.project ?? "", scheme: this.#scheme, isPersonal };
+    const { isRenewal } = request;
+    const of = { route: entry.id, project: entry.project ?? "", scheme: this.#scheme };
+    const turned = { ...cache, ...of, isPersonal, isRenewal };
     this.#turn = new CacheTurn(turned, request.head, around.acts, around.options, () => this.#onReady());
   }
 
@@ -94,14 +98,34 @@ export class Acting {
       if (answer !== undefined) return answer;
     }
     const turn = this.#turn;
-    const kept = turn?.look(this.sent.lines);
+    const kept = turn?.look(this.sent.lines, (whole) => this.#compresses(whole));
     if (turn !== undefined && kept === undefined) this.sent = turn.asks(this.sent);
-    if (kept !== undefined && kept !== WAIT) this.#around.acts.cacheResults.hit++;
+    if (kept !== undefined && kept !== WAIT) this.#count(turn?.isStale === true ? "stale" : "hit");
     if (turn !== undefined && kept === WAIT) {
       const { deadlines, coarseMs, acts } = this.#around;
       this.#deadline = deadlines.add(coarseMs + acts.limits.collapseMs, () => turn.giveUp());
     }
     return kept;
+  }
+
+  /** What is kept, and too old, when this failure is to be the answer. */
+  insteadOf(error: SkerryError): RouteAnswer | undefined {
+    const old = this.#turn?.insteadOf(error.status);
+    if (old !== undefined) this.#count("stale");
+    return old;
+  }
+
+  #count(result: CacheResult): void {
+    if (!this.#request.isRenewal) this.#around.acts.cacheResults[result]++;
+  }
+
+  /** What was given is too old: `renew` is to be begun. */
+  get wantsRenewal(): boolean {
+    return this.#turn?.wantsRenewal === true;
+  }
+
+  #compresses(whole: ResponseHead): boolean {
+    return this.#ready.compress?.choose(whole, this.#request.head, true).encoding !== undefined;
   }
 
   #onReady(): void {
@@ -135,14 +159,13 @@ export class Acting {
   received(head: ResponseHead, host: FilterHost): ResponseHead {
     const turn = this.#turn;
     const got = turn === undefined ? head : turn.received(head);
-    const { cacheResults } = this.#around.acts;
     if ("body" in got) {
-      cacheResults[head.status === 304 ? "revalidated" : "stale"]++;
+      this.#count(head.status === 304 ? "revalidated" : "stale");
       const answer = this.answered(got.head, host);
       this.filter = new Replay(host, this.filter, got.body);
       return answer;
     }
-    if (turn !== undefined) cacheResults[turn.isKeeping ? "miss" : "passed"]++;
+    if (turn !== undefined) this.#count(turn.isKeeping ? "miss" : "passed");
     if (turn?.isKeeping !== true) return this.answered(got, host);
     const tap = new Tap(host, turn);
     const answer = this.answered(got, tap);

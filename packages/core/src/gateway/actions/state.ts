@@ -32,6 +32,8 @@ export class ActionState {
   compressedIn = 0;
   compressedOut = 0;
   readonly cacheResults = emptyCacheResults();
+  /** Requests that renew what is kept, and for which nobody waits. */
+  renewing = 0;
 
   /** `common`: what it shares with other workers. */
   constructor(limits: Partial<ActionLimits> = {}, common: CommonCache = new OwnCache()) {

@@ -14,6 +14,7 @@ import { wishesOf } from "./explained.ts";
 import { admit, bodyLimitOf, leave } from "./gate.ts";
 import { errorId, isRequestId } from "./heads.ts";
 import { IDEMPOTENT } from "./methods.ts";
+import { Nobody, quietly, renewalOf } from "./nobody.ts";
 import { NOT_ASKED, SLOW_BODY, TOO_LATE, TOO_LONG } from "./own-errors.ts";
 import { type Asker, PersistentUpstream } from "./persistent.ts";
 import { type RequestRecord, recordEnd } from "./records.ts";
@@ -26,6 +27,8 @@ export class Exchange extends Answering implements Asker {
   readonly id: string;
   readonly isHeadRequest: boolean;
   readonly isUpgrade: boolean;
+  /** Nobody waits for it: what is kept, and too old, is asked for anew. */
+  isRenewal = false;
 
   readonly #pools: UpstreamPools;
   readonly #startMs: number;
@@ -96,8 +99,25 @@ export class Exchange extends Answering implements Asker {
     if (acting !== undefined) this.#sent = acting.sent;
     if (answer === WAIT) this.wait(this.context.limits.connectionMs);
     else if (answer instanceof SkerryError) this.#answerOwn(answer);
-    else if (answer !== undefined) this.answerWhole(answer);
-    else this.#connect(this.#choose(NONE), false, () => this.#pools.refusalOf(this.entry as TableEntry));
+    else if (answer !== undefined) {
+      this.answerWhole(answer);
+      if (acting?.wantsRenewal === true) this.#renew(this.entry as TableEntry);
+    } else this.#connect(this.#choose(NONE), false, () => this.#pools.refusalOf(this.entry as TableEntry));
+  }
+
+  #renew(entry: TableEntry): void {
+    const { context, head } = this;
+    const { acts } = context;
+    if (acts.renewing >= acts.limits.maxCacheRenewals) return;
+    acts.renewing++;
+    const nobody = new Nobody(context, this.client, head, () => acts.renewing--);
+    const renewal = new Exchange(quietly(context), this.#pools, nobody, renewalOf(head));
+    nobody.asked = renewal;
+    renewal.isRenewal = true;
+    renewal.entry = entry;
+    renewal.times = context.times.of(entry.timeouts);
+    renewal.acting = actingOf(entry, renewal, nobody.peer, renewal.context);
+    renewal.onReady();
   }
 
   /** `otherwise`: the answer when there is nobody to connect to. */
@@ -304,6 +324,13 @@ export class Exchange extends Answering implements Asker {
   }
 
   #answerOwn(error: SkerryError): void {
+    const instead = this.acting?.insteadOf(error);
+    if (instead !== undefined) {
+      this.held = undefined;
+      this.#tellEnd(errorId(error));
+      this.answerWhole(instead);
+      return;
+    }
     this.status = error.status;
     this.client.sendOwn(error, wishesOf(this.head, this.entry, this.context.options, this.admitted.lines));
     this.end(errorId(error));

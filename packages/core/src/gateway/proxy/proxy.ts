@@ -173,7 +173,8 @@ class SocketPath implements DataPath {
     const { compressedIn, compressedOut, cacheResults } = acts;
     const { bytes: cacheBytes, count: cacheEntries, evictions: cacheEvictions } = acts.cache.kept;
     const acted = { compressedIn, compressedOut, cacheResults, cacheBytes, cacheEntries, cacheEvictions };
-    return structuredClone({ ...stats, ...acted, pressure: admission.pressure });
+    const { failures: cacheFailures } = acts.cache.common;
+    return structuredClone({ ...stats, ...acted, cacheFailures, pressure: admission.pressure });
   }
 
   routeNews(most: number): Record<string, RouteNews> {

@@ -90,6 +90,8 @@ export interface ProxyStats {
   /** In the memory of the worker. */
   cacheBytes: number;
   cacheEntries: number;
+  /** Files of kept answers that could not be read or written, or were torn. */
+  cacheFailures: number;
   /** What part of requests is refused because there is too much to do: 0 to 2, see `Admission`. */
   pressure: number;
   /** Handshakes with clients. */
@@ -137,6 +139,7 @@ export function emptyStats(): ProxyStats {
     cacheEvictions: 0,
     cacheBytes: 0,
     cacheEntries: 0,
+    cacheFailures: 0,
     pressure: 0,
     tls: emptyHandshakeCounts(),
     accessLogDropped: 0,

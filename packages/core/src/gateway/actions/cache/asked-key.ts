@@ -10,7 +10,7 @@ import type { Kept } from "./response-cache.ts";
  * to something else than what it would be kept for.
  */
 const UNSHARED: readonly string[] = [
-  ...["authorization", "cookie", "range", "if-range", "if-match", "if-unmodified-since"],
+  ...["authorization", "cookie", "if-match", "if-unmodified-since"],
   ...["x-http-method-override", "x-http-method", "x-method-override"],
   ...["x-original-url", "x-original-uri", "x-rewrite-url", "x-host", "x-original-host", "x-http-host-override"],
 ];
@@ -24,6 +24,8 @@ export interface Turned {
   readonly scheme: string;
   /** The route asks clients for certificates: its answers may be for one alone. */
   readonly isPersonal: boolean;
+  /** Nobody waits for it: what is kept, and too old, is to be renewed. */
+  readonly isRenewal?: boolean;
 }
 
 /** Names in lower case. */

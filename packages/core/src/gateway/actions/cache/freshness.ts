@@ -29,6 +29,9 @@ export interface Freshness {
   readonly ttlMs: number;
   /** How old it was when it came. */
   readonly ageMs: number;
+  /** For how long it is given after that: while it is renewed, and when the upstream fails (RFC 5861). */
+  readonly renewMs: number;
+  readonly errorMs: number;
 }
 
 /** Undefined: it is not to be kept. `asked`: whether the request may be answered for all. */
@@ -45,7 +48,16 @@ export function freshnessOf({ status, lines }: ResponseHead, rule: Cache, wallMs
   const usual = rule.ttl ?? USUAL_TTL;
   const ttl = rule.override === true ? usual : (saidTtl(said, lines, wallMs) ?? usual);
   const age = rule.override === true ? 0 : (seconds(headerValue(lines, "age")) ?? 0);
-  return ttl > age ? { ttlMs: ttl * 1000, ageMs: age * 1000 } : undefined;
+  const [renew, error] = staleFor(said, rule);
+  return ttl > age ? { ttlMs: ttl * 1000, ageMs: age * 1000, renewMs: renew * 1000, errorMs: error * 1000 } : undefined;
+}
+
+/** What the answer says, or else the route; nothing when it must not be given any more (RFC 9111 5.2.2.2). */
+function staleFor(said: ReadonlyMap<string, string>, rule: Cache): readonly [renew: number, error: number] {
+  const { staleWhileRevalidate = 0, staleIfError = 0, override = false } = rule;
+  if (said.has("must-revalidate") || said.has("proxy-revalidate")) return [0, 0];
+  const of = (name: string, usual: number) => (override ? undefined : seconds(said.get(name))) ?? usual;
+  return [of("stale-while-revalidate", staleWhileRevalidate), of("stale-if-error", staleIfError)];
 }
 
 /** What cannot be read is stale (RFC 9111 4.2.1). */

@@ -9,7 +9,7 @@ test("what is kept counts with what was asked for", () => {
   for (let n = 0; n < 100; n++) {
     const kept: Kept = {
       ...{ route: "r", project: "p", mark: 0, uri: `${n}/${long}`, status: 404, lines: "", body: Buffer.alloc(0) },
-      ...{ vary: ["x"], varied: [`${long}${n}`], madeMs: 0, freshUntilMs: 1 },
+      ...{ vary: ["x"], varied: [`${long}${n}`], madeMs: 0, freshUntilMs: 1, renewUntilMs: 1, errorUntilMs: 1 },
     };
     cache.put(`${n}/${long}`, kept);
   }

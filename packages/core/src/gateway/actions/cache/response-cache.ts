@@ -1,7 +1,7 @@
 /** Answers that a worker keeps, by what they answer. The least used go when there are too many, or too many bytes. */
 import { headerValue } from "../../routing/asked.ts";
 
-export interface Kept {
+export interface Kept extends Moments {
   /** Ids of the route, and of its project. */
   readonly route: string;
   readonly project: string;
@@ -16,9 +16,16 @@ export interface Kept {
   /** Names of request headers that it depends on, and what they were. */
   readonly vary: readonly string[];
   readonly varied: readonly (string | undefined)[];
-  /** Monotonic: when it would have been made, and until when it is fresh. */
+}
+
+/** Monotonic. */
+export interface Moments {
+  /** When it would have been made, and until when it is fresh. */
   readonly madeMs: number;
   readonly freshUntilMs: number;
+  /** Until when it is given all the same while somebody asks for it anew, and when the upstream fails. */
+  readonly renewUntilMs: number;
+  readonly errorUntilMs: number;
 }
 
 interface Limits {

@@ -127,6 +127,11 @@ export class SharedCache {
     return "waits";
   }
 
+  /** Nobody of this worker asks for it, and it may be kept. */
+  mayLead(key: string, nowMs: number): boolean {
+    return !this.#waiters.has(key) && (this.#passes.get(key) ?? 0) <= nowMs;
+  }
+
   leave(key: string, waiter: Waiter): void {
     const waiting = this.#waiters.get(key);
     if (waiting?.all.delete(waiter) !== true) return;

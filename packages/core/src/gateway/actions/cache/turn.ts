@@ -8,14 +8,17 @@ import type { RouteAnswer } from "../own-answer.ts";
 import type { ActionState } from "../state.ts";
 import { bypassOf, isRenewed, keyOf, partsOf, type Turned, validators, varyOf } from "./asked-key.ts";
 import { type Freshness, freshnessOf } from "./freshness.ts";
-import { keptAnswer } from "./kept-answer.ts";
-import type { Kept } from "./response-cache.ts";
+import { type Given, keptAnswer } from "./kept-answer.ts";
+import type { Kept, Moments } from "./response-cache.ts";
 import type { Coming } from "./shared.ts";
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 const CONDITIONS: ReadonlySet<string> = new Set(["if-none-match", "if-modified-since"]);
 /** 304 says nothing of the body that was kept. */
 const NOT_RENEWED = /^(?:content-encoding|content-type|content-range|etag|set-cookie)$/i;
+
+/** The upstream has failed (RFC 5861 4). */
+const FAILED: readonly number[] = [500, 502, 503, 504];
 
 /** Another asks for the same: `onReady` follows. */
 export const WAIT = Symbol("wait");
@@ -44,14 +47,20 @@ export class CacheTurn implements Coming {
   /** Header lines as the upstream gets them: its answer depends on them. */
   #sentLines = "";
   /** Why it is not looked for; undefined: it is. */
-  readonly #bypass: string | undefined;
+  #bypass: string | undefined;
   #leads = false;
   #isWaiting = false;
   /** It has waited: now it asks for itself. */
   #hasWaited = false;
   #waitsUntilMs = 0;
+  #isChanged: Given["isChanged"] = () => false;
   /** Too old, but the upstream may say that it still holds. */
   #stale: Kept | undefined;
+  /** Too old: it is given when the upstream fails, if it may be. */
+  #old: Kept | undefined;
+  /** What was given is too old; and somebody is to ask for it anew. */
+  isStale = false;
+  wantsRenewal = false;
   #freshness: Freshness | undefined;
   #answer: ResponseHead | undefined;
   #parts: Buffer[] | undefined;
@@ -70,9 +79,14 @@ export class CacheTurn implements Coming {
     this.#bypass = turned.isPersonal ? "fwd=bypass" : bypassOf(head);
   }
 
-  /** Before the upstream is asked, with these header lines. Undefined: it is to be asked. */
-  look(sentLines: string): RouteAnswer | typeof WAIT | undefined {
+  /**
+   * Before the upstream is asked, with these header lines. Undefined: it is to be asked. `isChanged`: what is given becomes something
+   * else on its way to the client.
+   */
+  look(sentLines: string, isChanged: Given["isChanged"]): RouteAnswer | typeof WAIT | undefined {
     this.#isWaiting = false;
+    this.#isChanged = isChanged;
+    this.#stale = undefined;
     if (this.#bypass !== undefined) return undefined;
     this.#sentLines = sentLines;
     this.#key = keyOf(this.#turned, this.#head, sentLines);
@@ -81,11 +95,19 @@ export class CacheTurn implements Coming {
     const find = () => cache.find(this.#key, { route: this.route, path: partsOf(this.#head).path }, sentLines, nowMs);
     const kept = isRenewed(this.#head) ? undefined : find();
     if (kept !== undefined && nowMs < kept.freshUntilMs) return this.#hit(kept, nowMs);
-    if (this.#head.method !== "GET") return undefined;
+    const { isRenewal = false } = this.#turned;
+    if (kept !== undefined && !isRenewal && nowMs < kept.renewUntilMs) {
+      this.wantsRenewal = this.#head.method === "GET" && cache.mayLead(this.#key, nowMs);
+      return this.#hit(kept, nowMs);
+    }
+    // A part of it is nothing that could be kept.
+    if (headerValue(sentLines, "range") !== undefined) this.#bypass = "fwd=bypass";
+    if (this.#head.method !== "GET" || this.#bypass !== undefined) return undefined;
     // What is changed, or purged, from now on may be older than that.
     this.isDoomed = false;
     this.#mark = cache.common.mark(this.#turned.project, this.uri);
     cache.add(this);
+    this.#old = kept;
     if (kept !== undefined && validators(kept) !== "") this.#stale = kept;
     if (this.#hasWaited || isRenewed(this.#head)) return undefined;
     const role = cache.lead(this.#key, this.#ready, nowMs);
@@ -97,12 +119,31 @@ export class CacheTurn implements Coming {
       return this.#hit(latest, nowMs);
     }
     this.#isWaiting = role === "waits";
+    if (isRenewal && kept !== undefined && !this.#leads) return this.#hit(kept, nowMs);
     if (this.#isWaiting && this.#waitsUntilMs === 0) this.#waitsUntilMs = nowMs + this.#state.limits.collapseMs;
     return this.#isWaiting ? WAIT : undefined;
   }
 
   #hit(kept: Kept, nowMs: number): RouteAnswer {
-    return keptAnswer(kept, this.#head, nowMs, `hit; ttl=${Math.ceil((kept.freshUntilMs - nowMs) / 1000)}`);
+    this.isStale = nowMs >= kept.freshUntilMs;
+    return this.#give(kept, nowMs, `hit; ttl=${Math.ceil((kept.freshUntilMs - nowMs) / 1000)}`);
+  }
+
+  #give(kept: Kept, nowMs: number, status: string): RouteAnswer {
+    return keptAnswer(kept, this.#head, { nowMs, status, isChanged: this.#isChanged });
+  }
+
+  /** What is too old, in place of the answer that the upstream has failed with this status. `status` is of Cache-Status. */
+  insteadOf(failed: number, status = "fwd=stale"): RouteAnswer | undefined {
+    const old = this.#old;
+    const nowMs = this.#times.monotonicMs();
+    if (old === undefined || !FAILED.includes(failed) || nowMs >= old.errorUntilMs) return undefined;
+    const { cache } = this.#state;
+    // Nor is it given when it was changed, or purged, meanwhile.
+    if (this.isDoomed || cache.common.mark(old.project, old.uri) !== old.mark) return undefined;
+    cache.pass(this.#key, nowMs);
+    this.#leaveOff();
+    return this.#give(old, nowMs, `${status}; ttl=${Math.ceil((old.freshUntilMs - nowMs) / 1000)}`);
   }
 
   /** Waits no more: it asks for itself. */
@@ -132,7 +173,9 @@ export class CacheTurn implements Coming {
     this.#evict();
     if (this.#bypass !== undefined) return withStatus(head, this.#bypass);
     if (this.#stale !== undefined && head.status === 304) return this.#renew(this.#stale, head);
-    const why = this.#stale === undefined ? "fwd=uri-miss" : `fwd=stale; fwd-status=${head.status}`;
+    const why = this.#old === undefined ? "fwd=uri-miss" : `fwd=stale; fwd-status=${head.status}`;
+    const instead = this.insteadOf(head.status, why);
+    if (instead !== undefined) return instead;
     this.#freshness = this.#mayKeep(head);
     if (this.#freshness === undefined) {
       // A head alone, or that it has not changed, says nothing of what others would get.
@@ -147,8 +190,9 @@ export class CacheTurn implements Coming {
 
   /** Before the client hears of it, no worker gives what was kept before. */
   #evict(): void {
-    if (this.#mayChange) this.#state.cache.common.change(this.#turned.project, this.uri);
+    if (!this.#mayChange) return;
     this.#mayChange = false;
+    this.#state.cache.common.change(this.#turned.project, this.uri);
   }
 
   get isKeeping(): boolean {
@@ -175,16 +219,15 @@ export class CacheTurn implements Coming {
     const lines = withoutNames(stale.lines, names) + fresh.map((line) => `${line}\r\n`).join("");
     const nowMs = this.#times.monotonicMs();
     const freshness = freshnessOf({ ...head, status: stale.status, lines }, this.#rule, this.#times.wallMs());
-    const { ttlMs = 0, ageMs = 0 } = freshness ?? {};
     const depends = this.#dependsOn(lines);
     const renewed: Kept = {
       ...{ ...stale, ...depends, lines, mark: this.#mark },
-      ...{ madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs },
+      ...timesOf(freshness ?? OVER, nowMs),
     };
     if (freshness === undefined) this.#state.cache.forget(this.#key);
     else if (!this.isDoomed) this.#state.cache.keep(this.#key, renewed);
     this.#settle();
-    return keptAnswer(renewed, this.#head, nowMs, "fwd=stale; fwd-status=304");
+    return this.#give(renewed, nowMs, "fwd=stale; fwd-status=304");
   }
 
   /** On what of the request an answer with these lines depends. */
@@ -218,13 +261,12 @@ export class CacheTurn implements Coming {
     if (parts === undefined || head === undefined || freshness === undefined) return;
     if (trailers === "" && !this.isDoomed) {
       const nowMs = this.#times.monotonicMs();
-      const { ttlMs, ageMs } = freshness;
       const date = head.hasDate ? "" : `Date: ${new Date(this.#times.wallMs()).toUTCString()}\r\n`;
       this.#state.cache.keep(this.#key, {
         ...{ route: this.route, project: this.#turned.project, uri: this.uri, mark: this.#mark },
         ...{ status: head.status, lines: head.lines + date },
         ...{ body: joined(parts, this.#bytes), ...this.#dependsOn(head.lines) },
-        ...{ madeMs: nowMs - ageMs, freshUntilMs: nowMs + ttlMs - ageMs },
+        ...timesOf(freshness, nowMs),
       });
     }
     this.#leaveOff();
@@ -253,6 +295,18 @@ export class CacheTurn implements Coming {
     this.#isWaiting = false;
     this.#leaveOff(false);
   }
+}
+
+const OVER: Freshness = { ttlMs: 0, ageMs: 0, renewMs: 0, errorMs: 0 };
+
+function timesOf({ ttlMs, ageMs, renewMs, errorMs }: Freshness, nowMs: number): Moments {
+  const freshUntilMs = nowMs + ttlMs - ageMs;
+  return {
+    madeMs: nowMs - ageMs,
+    freshUntilMs,
+    renewUntilMs: freshUntilMs + renewMs,
+    errorUntilMs: freshUntilMs + errorMs,
+  };
 }
 
 /** In memory of its own: a few bytes of a pool would hold all of it for as long as they are kept. */

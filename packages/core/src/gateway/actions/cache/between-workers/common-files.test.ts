@@ -293,6 +293,14 @@ function keep(files: CommonFiles, key: string, more: object = {}): Promise<void>
     vary: [],
     varied: [],
   };
-  const kept = { ...said, body: Buffer.alloc(0), madeMs: 1, freshUntilMs: 1000, ...more };
+  const kept = {
+    ...said,
+    body: Buffer.alloc(0),
+    madeMs: 1,
+    freshUntilMs: 1000,
+    renewUntilMs: 1000,
+    errorUntilMs: 1000,
+    ...more,
+  };
   return new Promise((resolve) => files.save(key, kept, resolve));
 }

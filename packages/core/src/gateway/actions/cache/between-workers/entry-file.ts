@@ -25,6 +25,7 @@ type Said = Omit<Kept, "body" | "varied"> & { readonly key: string; readonly var
 export function encodeEntry(key: string, { body, ...rest }: Kept, owner: number, originMs: number): [Buffer, Buffer] {
   const said: Said = {
     ...{ ...rest, key, varied: rest.varied.map((value) => value ?? null), madeMs: rest.madeMs + originMs },
+    ...{ renewUntilMs: rest.renewUntilMs + originMs, errorUntilMs: rest.errorUntilMs + originMs },
   };
   const json = Buffer.from(JSON.stringify(said));
   const head = Buffer.alloc(HEAD_BYTES + json.length);
@@ -62,6 +63,7 @@ export function decodeEntry(bytes: Buffer, key: string, originMs: number): Kept 
   return {
     ...{ ...said, varied: said.varied.map((value) => value ?? undefined), freshUntilMs: head.freshUntilMs },
     ...{ madeMs: said.madeMs - originMs, body: bytes.subarray(bodyFrom) },
+    ...{ renewUntilMs: said.renewUntilMs - originMs, errorUntilMs: said.errorUntilMs - originMs },
   };
 }
 
