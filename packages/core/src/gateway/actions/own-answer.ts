@@ -61,11 +61,16 @@ function fixedAnswer({ status, contentType, body = "", headers = {} }: FixedAnsw
   return { head, body: bytes };
 }
 
-/** As an upstream would have given it. */
-export function headOf(status: number, lines: string, body: Buffer): ResponseHead {
-  const contentLength = WITHOUT_LENGTH.includes(status) ? undefined : body.length;
+/** As an upstream would have given it. `hasDate`: the lines say when it was made. */
+export function headOf(status: number, lines: string, body: Buffer, hasDate = false): ResponseHead {
   return {
-    ...{ status, statusText: ` ${status} ${statusText(status)}`, lines, contentLength },
-    ...{ bodyBytes: body.length, keepAlive: true, isUpgrade: false, hasDate: false },
+    status,
+    statusText: ` ${status} ${statusText(status)}`,
+    bodyBytes: body.length,
+    contentLength: WITHOUT_LENGTH.includes(status) ? undefined : body.length,
+    keepAlive: true,
+    isUpgrade: false,
+    hasDate,
+    lines,
   };
 }

@@ -4,16 +4,7 @@ import type { RequestHead } from "../../http1/request-head.ts";
 import { headerValue } from "../../routing/asked.ts";
 import { directives } from "./freshness.ts";
 import type { Kept } from "./response-cache.ts";
-
-/**
- * Those behind the first line are no standard, but programs and frameworks take another method, path or host from them: their answer is
- * to something else than what it would be kept for.
- */
-const UNSHARED: readonly string[] = [
-  ...["authorization", "cookie", "if-match", "if-unmodified-since"],
-  ...["x-http-method-override", "x-http-method", "x-method-override"],
-  ...["x-original-url", "x-original-uri", "x-rewrite-url", "x-host", "x-original-host", "x-http-host-override"],
-];
+import { CONTROL, UNSHARED } from "./traits.ts";
 
 export interface Turned {
   readonly rule: Cache;
@@ -34,16 +25,17 @@ export function varyOf(lines: string): string[] {
   return names.filter((name) => name !== "").sort();
 }
 
-/** Nothing that may be for one alone, nothing that is a part (RFC 9111 3, 3.5). */
-export function bypassOf({ method, lines, bodyBytes, isUpgrade }: RequestHead): string | undefined {
+/** Nothing that may be for one alone, nothing that is a part (RFC 9111 3, 3.5). `traits` are those of its lines. */
+export function bypassOf({ method, lines, bodyBytes, isUpgrade }: RequestHead, traits: number): string | undefined {
   if (method !== "GET" && method !== "HEAD") return "fwd=method";
-  if (isUpgrade || bodyBytes !== 0) return "fwd=bypass";
-  for (const name of UNSHARED) if (headerValue(lines, name) !== undefined) return "fwd=bypass";
+  if (isUpgrade || bodyBytes !== 0 || (traits & UNSHARED) !== 0) return "fwd=bypass";
+  if ((traits & CONTROL) === 0) return undefined;
   return directives(headerValue(lines, "cache-control")).has("no-store") ? "fwd=bypass" : undefined;
 }
 
 /** The client wants it from the upstream (RFC 9111 5.2.1). */
-export function isRenewed({ lines }: RequestHead): boolean {
+export function isRenewed({ lines }: RequestHead, traits: number): boolean {
+  if ((traits & CONTROL) === 0) return false;
   const control = headerValue(lines, "cache-control");
   const said = directives(control);
   if (control === undefined) return /no-cache/i.test(headerValue(lines, "pragma") ?? "");

@@ -21,12 +21,14 @@ export interface Given {
   readonly nowMs: number;
   /** Of Cache-Status. */
   readonly status: string;
+  /** The client wants all of it, and may have nothing of it. */
+  readonly isPlain: boolean;
   /** What it is becomes something else on its way to this client: a part of it would be of no use. */
   readonly isChanged: (whole: ResponseHead) => boolean;
 }
 
 /** The answer to this request, whole or a part of it; 304 when the client has it. */
-export function keptAnswer(kept: Kept, asked: RequestHead, { nowMs, status, isChanged }: Given): RouteAnswer {
+export function keptAnswer(kept: Kept, asked: RequestHead, { nowMs, status, isPlain, isChanged }: Given): RouteAnswer {
   let lines = lasting.get(kept);
   if (lines === undefined) {
     const ranges = kept.status !== 200 || headerValue(kept.lines, "accept-ranges") ? "" : "Accept-Ranges: bytes\r\n";
@@ -36,22 +38,22 @@ export function keptAnswer(kept: Kept, asked: RequestHead, { nowMs, status, isCh
   const age = Math.max(0, Math.floor((nowMs - kept.madeMs) / 1000));
   lines += `Age: ${age}\r\nCache-Status: skerry; ${status}\r\n`;
   const { body } = kept;
-  const whole = { ...headOf(kept.status, lines, body), hasDate: true };
-  if (kept.status !== 200) return { head: whole, body };
+  const whole = headOf(kept.status, lines, body, true);
+  if (isPlain || kept.status !== 200) return { head: whole, body };
   if (isKnown(kept.lines, asked.lines)) {
     const told = lines.split("\r\n").filter((line) => TOLD_AGAIN.test(line.slice(0, line.indexOf(":"))));
-    return { head: { ...headOf(304, told.map((line) => `${line}\r\n`).join(""), EMPTY), hasDate: true }, body: EMPTY };
+    return { head: headOf(304, told.map((line) => `${line}\r\n`).join(""), EMPTY, true), body: EMPTY };
   }
   const part = asked.method === "GET" ? partOf(asked.lines, kept.lines, body.length) : undefined;
   if (part === undefined || isChanged({ ...whole, bodyBytes: UNTIL_CLOSE })) return { head: whole, body };
   if (part === "none") {
     const without = `${withoutNames(lines, OF_BODY)}Content-Range: bytes */${body.length}\r\n`;
-    return { head: { ...headOf(416, without, EMPTY), hasDate: true }, body: EMPTY };
+    return { head: headOf(416, without, EMPTY, true), body: EMPTY };
   }
   const [from, to] = part;
   const bytes = body.subarray(from, to + 1);
   const partial = `${lines}Content-Range: bytes ${from}-${to}/${body.length}\r\n`;
-  return { head: { ...headOf(206, partial, bytes), hasDate: true }, body: bytes };
+  return { head: headOf(206, partial, bytes, true), body: bytes };
 }
 
 /** Whether the client has this one already (RFC 9110 13.1.2, 13.1.3). */

@@ -62,7 +62,11 @@ export class ResponseCache {
   find(key: string, lines: string): Kept | undefined {
     const all = this.#byKey.get(key);
     if (all === undefined) return undefined;
-    const found = all.find(({ vary, varied }) => vary.every((name, at) => headerValue(lines, name) === varied[at]));
+    const [first] = all;
+    const found =
+      first?.vary.length === 0
+        ? first
+        : all.find(({ vary, varied }) => vary.every((name, at) => headerValue(lines, name) === varied[at]));
     if (found === undefined) return undefined;
     this.#byKey.delete(key);
     this.#byKey.set(key, all);

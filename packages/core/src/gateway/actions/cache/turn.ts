@@ -11,6 +11,7 @@ import { type Freshness, freshnessOf } from "./freshness.ts";
 import { type Given, keptAnswer } from "./kept-answer.ts";
 import type { Kept, Moments } from "./response-cache.ts";
 import type { Coming } from "./shared.ts";
+import { PARTICULAR, traitsOf } from "./traits.ts";
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 const CONDITIONS: ReadonlySet<string> = new Set(["if-none-match", "if-modified-since"]);
@@ -32,6 +33,8 @@ export class CacheTurn implements Coming {
   readonly route: string;
   readonly uri: string;
   isDoomed = false;
+  readonly #path: string;
+  readonly #traits: number;
   readonly #rule: Cache;
   readonly #head: RequestHead;
   readonly #state: ActionState;
@@ -69,14 +72,16 @@ export class CacheTurn implements Coming {
   constructor(turned: Turned, head: RequestHead, state: ActionState, times: Times, onReady: () => void) {
     const { rule, route } = turned;
     this.route = route;
-    this.uri = `${head.host}${partsOf(head).path}`;
+    this.#path = partsOf(head).path;
+    this.uri = `${head.host}${this.#path}`;
     this.#turned = turned;
     this.#rule = rule;
     this.#head = head;
     this.#state = state;
     this.#times = times;
     this.#onReady = onReady;
-    this.#bypass = turned.isPersonal ? "fwd=bypass" : bypassOf(head);
+    this.#traits = traitsOf(head.lines);
+    this.#bypass = turned.isPersonal ? "fwd=bypass" : bypassOf(head, this.#traits);
   }
 
   /**
@@ -92,8 +97,9 @@ export class CacheTurn implements Coming {
     this.#key = keyOf(this.#turned, this.#head, sentLines);
     const nowMs = this.#times.monotonicMs();
     const { cache } = this.#state;
-    const find = () => cache.find(this.#key, { route: this.route, path: partsOf(this.#head).path }, sentLines, nowMs);
-    const kept = isRenewed(this.#head) ? undefined : find();
+    const find = () => cache.find(this.#key, { route: this.route, path: this.#path }, sentLines, nowMs);
+    const isAsked = isRenewed(this.#head, this.#traits);
+    const kept = isAsked ? undefined : find();
     if (kept !== undefined && nowMs < kept.freshUntilMs) return this.#hit(kept, nowMs);
     const { isRenewal = false } = this.#turned;
     if (kept !== undefined && !isRenewal && nowMs < kept.renewUntilMs) {
@@ -109,7 +115,7 @@ export class CacheTurn implements Coming {
     cache.add(this);
     this.#old = kept;
     if (kept !== undefined && validators(kept) !== "") this.#stale = kept;
-    if (this.#hasWaited || isRenewed(this.#head)) return undefined;
+    if (this.#hasWaited || isAsked) return undefined;
     const role = cache.lead(this.#key, this.#ready, nowMs);
     this.#leads = role === "leads";
     // Another worker may have been done with it just before.
@@ -130,7 +136,8 @@ export class CacheTurn implements Coming {
   }
 
   #give(kept: Kept, nowMs: number, status: string): RouteAnswer {
-    return keptAnswer(kept, this.#head, { nowMs, status, isChanged: this.#isChanged });
+    const isPlain = (this.#traits & PARTICULAR) === 0;
+    return keptAnswer(kept, this.#head, { nowMs, status, isPlain, isChanged: this.#isChanged });
   }
 
   /** What is too old, in place of the answer that the upstream has failed with this status. `status` is of Cache-Status. */
