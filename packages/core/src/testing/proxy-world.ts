@@ -1,9 +1,9 @@
 /** The gateway's data path between real sockets on loopback: a proxy, upstreams that are scripted, raw clients. */
 import { once } from "node:events";
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from "node:net";
+import { GATEWAY_ERRORS } from "../domain/gateway-errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { RouteActions } from "../domain/route-actions.ts";
-import { GATEWAY_ERRORS } from "../gateway/errors.ts";
 import type { Http2Limits, ProxyLimits, ProxyOptions } from "../gateway/proxy/context.ts";
 import { createProxy, type DataPath } from "../gateway/proxy/proxy.ts";
 import type { RequestRecord } from "../gateway/proxy/records.ts";

@@ -156,8 +156,10 @@ export class App implements Disposable {
     else if (action === "down") view.move(1);
     else if (action === "page-up") view.movePages(-1);
     else if (action === "page-down") view.movePages(1);
-    else if (action === "first") view.to(0);
-    else if (action === "last") view.to(Number.MAX_SAFE_INTEGER);
+    else if (action === "first") {
+      view.pause(false);
+      view.to(0);
+    } else if (action === "last") view.move(Number.MAX_SAFE_INTEGER);
     else return false;
     return true;
   }
@@ -166,13 +168,18 @@ export class App implements Disposable {
     if (intent === undefined) return;
     const { chosen, screen } = this.view;
     if (intent.kind === "open") this.#stack.open(intent.screen);
+    else if (intent.kind === "pause") this.view.pause();
+    else if (intent.kind === "filter") this.view.choose({ filter: intent.change(this.view.filter) });
     else if (intent.kind === "log") {
       this.log = new LogView(intent.title, intent.source, this.options.client, this.options.nowMs);
       this.log.log.changes.subscribe(() => this.#changed());
     } else if (intent.kind === "call") void this.#callNow(intent, this.view);
     else if (intent.kind === "command") void this.#command(intent.words);
     else if (intent.kind !== "detail") this.question = ask(intent);
-    else if (chosen !== undefined) this.reading = { what: "detail", id: screen.idOf(chosen), top: 0 };
+    else if (chosen !== undefined) {
+      this.view.pause(true);
+      this.reading = { what: "detail", id: screen.idOf(chosen), top: 0 };
+    }
   }
 
   #go(going: string, action: Action | undefined, key: string): void {

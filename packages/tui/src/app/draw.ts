@@ -95,21 +95,28 @@ function searchOf(filter: string, filtering: boolean): Piece[] {
 
 function titleOf({ screen, rows, collection, filter }: View, filtering: boolean): Line {
   if (collection.phase.state === "failed") return [{ text: escapeText(screen.title), bold: true }];
-  const all = collection.items.length;
-  const more = collection.hasMore ? "+" : "";
+  const { kept: all, left } = collection.count ?? { kept: collection.items.length, left: 0 };
+  const more = collection.hasMore ? "+" : left > 0 ? `, ${left} older are gone` : "";
   const count = filter === "" ? `${all}${more}` : `${rows.length} of ${all}${more}`;
   const searched = searchOf(filter, filtering);
   return [{ text: escapeText(screen.title), bold: true }, { text: `  ${count}`, tone: "accent" }, ...searched];
 }
 
-function noteOf({ collection, sort, screen }: View, nowMs: number): Line {
+function noteOf({ collection, sort, screen, waiting }: View, nowMs: number): Line {
   const { phase } = collection;
+  if (waiting !== undefined) {
+    const lost = phase.state === "stale" ? `, lost ${staleSeconds(phase.sinceMs, nowMs)} ago` : "";
+    return [{ text: `paused, ${waiting} since${lost}`, tone: "warn" }];
+  }
   const column = sort === undefined ? undefined : screen.presentation.columns[sort.column]?.title;
   const sorted: Piece[] = column === undefined ? [] : [{ text: `by ${column.toLowerCase()}`, tone: "faint" }];
   if (phase.state === "stale") {
     return [{ text: `as it was ${staleSeconds(phase.sinceMs, nowMs)} ago, trying again`, tone: "bad" }];
   }
   if (phase.state === "failed") return [];
+  if (screen.source.kind === "lines" && phase.state === "live") {
+    return [...sorted, ...(sorted.length > 0 ? [{ text: "  " }] : []), { text: "following", tone: "good" }];
+  }
   if (phase.state !== "taken") return sorted;
   const age = formatAge(new Date(phase.atMs).toISOString(), nowMs);
   const taken: Piece = { text: `as of ${age} ago, r asks again`, tone: "faint" };
@@ -168,9 +175,10 @@ function textOf(app: App, { what, id }: Reading, width: number): { title: string
   if (what === "help") return { title: "Keys", lines: drawHelp(app.view.screen) };
   if (what === "cloud") return { title: "The cloud", lines: drawCloud(app, width) };
   const item = id === undefined ? undefined : app.view.find(id);
-  const { kind, nameOf } = app.view.screen.presentation;
+  const { detail, presentation } = app.view.screen;
+  const { kind, nameOf } = presentation;
   if (item === undefined) return { title: kind, lines: [[{ text: " It is not there any more.", tone: "warn" }]] };
-  return { title: `${kind} ${escapeText(nameOf(item))}`, lines: drawDetail(item, width) };
+  return { title: `${kind} ${escapeText(nameOf(item))}`, lines: drawDetail(detail?.(item) ?? item, width) };
 }
 
 function drawCloud({ cluster: { status } }: App, width: number): Line[] {

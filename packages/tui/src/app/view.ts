@@ -2,7 +2,7 @@
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { escapeText } from "@skerry/core/contract/present/escape.ts";
 import type { Column } from "@skerry/core/contract/present/presentation.ts";
-import { Collection } from "../hooks/collection.ts";
+import { openRows, type Rows } from "../hooks/rows.ts";
 import type { Row, Screen } from "../screens/screen.ts";
 
 const COLLATOR = new Intl.Collator("en", { numeric: true });
@@ -11,12 +11,14 @@ const AHEAD = 50;
 
 export class View implements Disposable {
   readonly screen: Screen;
-  readonly collection: Collection<Row>;
+  readonly collection: Rows<Row>;
   readonly #nowMs: () => number;
   filter = "";
   sort: { readonly column: number; readonly descending: boolean } | undefined;
   top = 0;
   cursor = 0;
+  /** Of lines that come: those that are shown while others come. */
+  #held: { readonly items: readonly Row[]; readonly came: number } | undefined;
   #cursorId: string | undefined;
   #awaited: string | undefined;
   /** Rows that fit: as it was drawn last. */
@@ -26,15 +28,17 @@ export class View implements Disposable {
 
   constructor(screen: Screen, client: Client, nowMs: () => number) {
     this.screen = screen;
-    if (screen.newestFirst) this.sort = { column: 0, descending: true };
+    // Lines come in order.
+    if (screen.newestFirst && screen.source.kind !== "lines") this.sort = { column: 0, descending: true };
     this.#nowMs = nowMs;
     const { source, idOf } = screen;
-    this.collection = new Collection<Row>({ client, source, idOf, nowMs });
+    this.collection = openRows<Row>({ client, source, idOf, nowMs });
   }
 
   get rows(): readonly Row[] {
     const { column, descending } = this.sort ?? {};
-    const key = JSON.stringify([this.collection.changes.version(), this.filter, column, descending]);
+    const version = this.#held === undefined ? this.collection.changes.version() : `held at ${this.#held.came}`;
+    const key = JSON.stringify([version, this.filter, column, descending]);
     if (this.#made?.key !== key) this.#made = { key, rows: this.#make() };
     return this.#made.rows;
   }
@@ -52,17 +56,39 @@ export class View implements Disposable {
 
   /** For what is shown of one thing while things change. */
   find(id: string): Row | undefined {
-    return this.collection.items.find((item) => this.screen.idOf(item) === id);
+    return this.#shown.find((item) => this.screen.idOf(item) === id);
+  }
+
+  get #shown(): readonly Row[] {
+    return this.#held?.items ?? this.collection.items;
+  }
+
+  /** Rows that came since it was paused; undefined: it is not. */
+  get waiting(): number | undefined {
+    return this.#held === undefined ? undefined : this.#came - this.#held.came;
+  }
+
+  get #came(): number {
+    const { kept = 0, left = 0 } = this.collection.count ?? {};
+    return kept + left;
+  }
+
+  /** Of lines that come: holds them as they are, or goes on with the newest. Nothing else can be paused. */
+  pause(paused = this.#held === undefined): void {
+    if (this.screen.source.kind !== "lines" || paused === (this.#held !== undefined)) return;
+    this.#held = paused ? { items: this.collection.items, came: this.#came } : undefined;
+    if (!paused) this.to(0);
   }
 
   #make(): readonly Row[] {
     const { columns } = this.screen.presentation;
     const nowMs = this.#nowMs();
+    const { wants } = this.screen;
     const wanted = this.filter.toLowerCase();
     const holds = (item: Row) =>
       columns.some(({ cell }) => escapeText(cell(item, nowMs)).toLowerCase().includes(wanted));
-    const { items } = this.collection;
-    const rows = wanted === "" ? items : items.filter(holds);
+    const items = this.#shown;
+    const rows = wanted === "" ? items : items.filter(wants?.(this.filter) ?? holds);
     const column = this.sort === undefined ? undefined : columns[this.sort.column];
     // What is followed has no order of its own: what is new would stand at the end.
     if (column === undefined) return this.screen.source.kind === "watch" ? rows.toSorted(this.#byName) : rows;
@@ -97,10 +123,13 @@ export class View implements Disposable {
   }
 
   move(rows: number): void {
+    // What one looks at does not run away.
+    if (rows > 0) this.pause(true);
     this.to(this.cursor + rows);
   }
 
   movePages(pages: number): void {
+    if (pages > 0) this.pause(true);
     this.to(this.cursor + pages * this.#page);
   }
 
@@ -114,7 +143,13 @@ export class View implements Disposable {
   /** Another choice, or order, of rows. */
   choose(change: { readonly filter?: string; readonly sort?: View["sort"] }): void {
     const chosen = this.#cursorId;
-    if (change.filter !== undefined) this.filter = change.filter;
+    if (change.filter !== undefined) {
+      this.filter = change.filter;
+      const { wants } = this.screen;
+      // Also of what is gone again before it could be looked at: the few that are wanted among many are kept.
+      this.collection.choose?.(wants === undefined || change.filter === "" ? undefined : wants(change.filter));
+      if (this.#held !== undefined) this.#held = { items: this.collection.items, came: this.#came };
+    }
     if ("sort" in change) this.sort = change.sort;
     this.#keepChosen();
     // Among what was searched for, the first is the best guess.

@@ -74,7 +74,9 @@ export function drawHelp(screen: Screen): Line[] {
   return [
     title(screen.title.includes(":") ? "Here" : screen.title),
     entry(keySign("enter"), screen.enterDoes),
-    ...own.map(({ key, does }) => entry(key, does)),
+    ...own.map(({ key, does }) => entry(keySign(key), does)),
+    ...(screen.filterWords === undefined ? [] : [[], title("Words of its filter, which all must hold")]),
+    ...(screen.filterWords ?? []).map(([word, does]) => entry(word, does)),
     ...SECTIONS.flatMap(([mode, text]) => [
       [],
       title(text),

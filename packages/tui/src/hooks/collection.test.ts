@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import { objectRoutes } from "@skerry/core/contract/api/object.ts";
-import { callOf, pagesOf, type Source, snapshotOf } from "../screens/screen.ts";
+import { callOf, type ListSource, pagesOf, snapshotOf } from "../screens/screen.ts";
 import { FakeDaemon, Stream, until } from "../testing/fake-daemon.ts";
 import { Collection } from "./collection.ts";
 
@@ -10,7 +10,7 @@ interface Item {
   readonly name: string;
 }
 
-const WATCH: Source<Item> = { kind: "watch", call: callOf(bucketRoutes.list) };
+const WATCH: ListSource<Item> = { kind: "watch", call: callOf(bucketRoutes.list) };
 const SNAPSHOT = snapshotOf<typeof bucketRoutes.list, Item>(bucketRoutes.list, {}, ({ items }) =>
   items.map(({ meta }) => ({ name: meta.name })),
 );
@@ -21,7 +21,7 @@ const PAGES = pagesOf<typeof objectRoutes.list, Item>(
   ({ name }) => name,
 );
 
-function follow(daemon: FakeDaemon, source: Source<Item>): Collection<Item> {
+function follow(daemon: FakeDaemon, source: ListSource<Item>): Collection<Item> {
   return new Collection<Item>({ client: daemon.client, source, idOf: ({ name }) => name, nowMs: () => 1_000 });
 }
 

@@ -4,7 +4,7 @@ import type { Client } from "@skerry/core/contract/client/client.ts";
 import type { ClientEvent } from "@skerry/core/contract/client/events.ts";
 import { isError, type SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
-import type { Call, Source } from "../screens/screen.ts";
+import type { Call, ListSource } from "../screens/screen.ts";
 import { Changes } from "./changes.ts";
 import { compareUtf8 } from "./utf8.ts";
 
@@ -19,7 +19,7 @@ export type Phase =
 
 export interface CollectionOptions<T> {
   readonly client: Client;
-  readonly source: Source<T>;
+  readonly source: ListSource<T>;
   readonly idOf: (item: T) => string;
   readonly nowMs: () => number;
 }

@@ -1,16 +1,16 @@
 /** Waits for what somebody has asked for, whatever screen they look at meanwhile. */
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
-import { Collection, type CollectionOptions } from "./collection.ts";
+import { openRows, type RowsOptions } from "./rows.ts";
 
 /** Resolves when this row is so. @throws `not_found` when it is gone, `unavailable/timeout` after `LIMITS.tui.settleMs`. */
 export async function untilRow<T>(
-  options: CollectionOptions<T>,
+  options: RowsOptions<T>,
   id: string,
   holds: (item: T) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  using rows = new Collection(options);
+  using rows = openRows(options);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const look = () => {
     const item = rows.items.find((one) => options.idOf(one) === id);

@@ -8,6 +8,7 @@ import { imagesScreen } from "./images.ts";
 import { ipListsScreen } from "./iplists.ts";
 import { jobsScreen } from "./jobs.ts";
 import { projectsScreen } from "./projects.ts";
+import { requestsScreen } from "./requests.ts";
 import { routesScreen } from "./routes.ts";
 import type { Screen } from "./screen.ts";
 import { sessionsScreen } from "./sessions.ts";
@@ -29,6 +30,7 @@ export const ROOT_SCREENS: readonly Screen[] = [
   volumesScreen,
   networksScreen,
   upstreamsScreen,
+  requestsScreen,
   certificatesScreen,
   ipListsScreen,
   imagesScreen,

@@ -15,7 +15,17 @@ export function callOf<R extends Route>(route: R, input: CallInput<R> = {}): Cal
   return { route, input: input as unknown as CallInput<Route> };
 }
 
-export type Source<T> =
+export type Source<T> = ListSource<T> | LineSource<T>;
+
+/** Lines that come without end: the newest are kept. */
+export interface LineSource<T> {
+  readonly kind: "lines";
+  readonly call: () => Call;
+  /** Undefined: it is no row. */
+  readonly rowOf: (line: string) => T | undefined;
+}
+
+export type ListSource<T> =
   /** A list that is followed: it shows what is there now. `keep`: no more than so many, the oldest go. */
   | { readonly kind: "watch"; readonly call: Call; readonly keep?: number }
   /** What cannot be watched: it shows what was there when it was asked for. */
@@ -34,7 +44,7 @@ export function snapshotOf<R extends Route, T>(
   route: R,
   input: CallInput<R>,
   rowsOf: (answer: RouteOutput<R>) => readonly T[],
-): Source<T> {
+): ListSource<T> {
   return { kind: "snapshot", call: callOf(route, input), rowsOf: rowsOf as (answer: unknown) => readonly T[] };
 }
 
@@ -44,7 +54,7 @@ export function pagesOf<R extends Route, T>(
   input: CallInput<R>,
   rowsOf: (answer: RouteOutput<R>) => readonly T[],
   orderOf: (item: T) => string,
-): Source<T> {
+): ListSource<T> {
   return { kind: "pages", call: callOf(route, input), rowsOf: rowsOf as (answer: unknown) => readonly T[], orderOf };
 }
 
@@ -57,6 +67,10 @@ export interface LogSource {
 export type Intent =
   | { readonly kind: "open"; readonly screen: Screen }
   | { readonly kind: "detail" }
+  /** Holds the rows as they are while others come, or goes on. */
+  | { readonly kind: "pause" }
+  /** Another choice of rows. */
+  | { readonly kind: "filter"; readonly change: (filter: string) => string }
   /** Lines that come. */
   | { readonly kind: "log"; readonly title: string; readonly source: LogSource }
   /** Done at once: it can be undone the same way. */
@@ -121,6 +135,12 @@ export interface Screen<T = never> {
   readonly keys: readonly ScreenKey<T>[];
   /** Shows numbers that no event tells of: it asks again when the totals of the storage have changed. */
   readonly followsTotals?: boolean;
+  /** What it tells of one row instead of all that the row holds. */
+  readonly detail?: (item: T) => unknown;
+  /** How what is typed into the filter is meant; absent: as a part of what is seen. */
+  readonly wants?: (filter: string) => (item: T) => boolean;
+  /** Words of that, for the help. */
+  readonly filterWords?: readonly (readonly [word: string, does: string])[];
   /** Its first column is a time: the newest row stands first, and stays in sight while nobody has gone further down. */
   readonly newestFirst?: boolean;
   /** What stands there when there is no row. */

@@ -1,0 +1,123 @@
+/** The gateway on a real terminal: what it is asked, how much, and routes and upstreams made by hand. */
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { routeRoutes } from "@skerry/core/contract/api/route.ts";
+import type { Client } from "@skerry/core/contract/client/client.ts";
+import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
+import { assertScreen } from "../src/testing/screen-golden.ts";
+import { Tmux } from "../src/testing/tmux.ts";
+
+const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
+
+let directory: string;
+let daemon: DaemonProcess;
+let client: Client;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "skerry-tui-"));
+  daemon = await start();
+  const token = await daemon.login();
+  client = daemon.client(token);
+  const create = (name: string, spec: { host: string; path?: string; respond: { status: number } }) =>
+    client.call(routeRoutes.create, { body: { name, spec } });
+  await create("shop", { host: "shop.example", respond: { status: 200 } });
+  await create("broken", { host: "shop.example", path: "/broken", respond: { status: 503 } });
+  const contexts = [{ name: "home", socketPath: daemon.socketPath, user: "admin", token }];
+  await mkdir(join(directory, "config"), { mode: 0o700 });
+  await writeFile(join(directory, "config/contexts.json"), JSON.stringify({ version: 1, current: "home", contexts }), {
+    mode: 0o600,
+  });
+});
+after(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function start(): Promise<DaemonProcess> {
+  return startDaemonProcess({
+    data: join(directory, "data"),
+    argv: ["--node-name", "skerry-1", "--gateway-workers", "1"],
+  });
+}
+
+/** The app on the screen whose name begins so. */
+async function open(screen: string, size: { columns: number; rows: number } = { columns: 80, rows: 24 }) {
+  const env = { SKERRY_CONFIG_DIR: join(directory, "config"), HOME: directory };
+  const tmux = await Tmux.start({ ...size, env, command: `${SKERRY} ui` });
+  try {
+    await tmux.until("the first screen", (text) => text.includes("● live"));
+    await tmux.type(`:${screen}\r`);
+    await tmux.until(screen, (text) => text.toLowerCase().includes(`╭─ ${screen}`) && !text.includes("Asking"));
+    return tmux;
+  } catch (error) {
+    await tmux[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** The status of an answer of the gateway. */
+function ask(url: string, method = "GET"): Promise<number> {
+  const { host, pathname } = new URL(url);
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const asked = request(`${daemon.httpUrl}${pathname}`, { method, headers: { host } }, (answer) => {
+    answer.resume().on("end", () => resolve(answer.statusCode ?? 0));
+  });
+  asked.on("error", reject).end();
+  return promise;
+}
+
+/** Times, durations and ids of requests: each as wide as it was, so that what is beside it stays in its place. */
+function moment(row: string): string {
+  return row
+    .replace(/\b\d\d:\d\d:\d\d\.\d{3}\b/g, "10:15:30.000")
+    .replace(/(?<= )\d+\.\d(?= )/g, (figure) => "0.0".padStart(figure.length))
+    .replace(/\b(durationUs|upstreamUs): \d+ */g, "$1: 1")
+    .replace(/\b[\w-]{12}\.\d{3}\b/g, "aaaaaaaaaaaa.001");
+}
+
+test("the access log: rows as they come, the newest first; words choose among them, and a detail says what a reason means", async () => {
+  await using tmux = await open("requests");
+  await tmux.until("nothing was asked", (text) => text.includes("No requests yet"));
+  assert.equal(await ask("http://shop.example/a/b"), 200);
+  assert.equal(await ask("http://shop.example/broken", "POST"), 503);
+  assert.equal(await ask("http://none.example/%1b[31m"), 404);
+  const all = (text: string) => text.includes("Requests  3") && text.includes("following");
+  assertScreen("requests", await tmux.until("three", all), moment);
+  await tmux.keys("e");
+  await tmux.until("those that failed", (text) => text.includes("2 of 3  /failed") && !text.includes("/a/b"));
+  await tmux.type("/ !404\r");
+  await tmux.until("of them, the others", (text) => /1 of 3.*failed !404/.test(text) && text.includes("/broken"));
+  await tmux.keys("Escape", "o");
+  await tmux.until("there is no route to choose", (text) => text.includes("is not for this row"));
+  await tmux.keys("Enter");
+  const detail = await tmux.until("why", (text) => text.includes("No route leads from this host and path."));
+  assertScreen("request-detail", detail, moment);
+  await tmux.keys("Escape");
+  await tmux.until("one looks at it", (text) => text.includes("paused, 0 since"));
+  assert.equal(await ask("http://shop.example/later"), 200);
+  await tmux.until("it waits", (text) => text.includes("paused, 1 since") && !text.includes("later"));
+  await tmux.keys("Space");
+  await tmux.until("the newest", (text) => /▸ .*shop\.example\/later/.test(text) && text.includes("following"));
+  await tmux.resize(200, 50);
+  assertScreen("requests-wide", await tmux.until("wide", (text) => /BYTES.*CLIENT/.test(text)), moment);
+});
+
+test("the daemon goes and comes back: what was there stays, what comes is there, nothing twice", async () => {
+  await using tmux = await open("requests");
+  await ask("http://shop.example/before");
+  await tmux.until("following", (text) => text.includes("/before") && text.includes("following"));
+  await daemon.kill("SIGKILL");
+  try {
+    await tmux.until("it is away", (text) => text.includes("trying again") && text.includes("/before"));
+  } finally {
+    daemon = await start();
+  }
+  await ask("http://shop.example/after");
+  const rows = await tmux.until("again", (text) => text.includes("/after") && text.includes("following"));
+  assert.equal(rows.filter((row) => row.includes("/before")).length, 1, rows.join("\n"));
+});
