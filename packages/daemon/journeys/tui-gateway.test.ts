@@ -121,3 +121,26 @@ test("the daemon goes and comes back: what was there stays, what comes is there,
   const rows = await tmux.until("again", (text) => text.includes("/after") && text.includes("following"));
   assert.equal(rows.filter((row) => row.includes("/before")).length, 1, rows.join("\n"));
 });
+
+test("what each route serves now: requests, failures and times of each, sorted as one likes", async () => {
+  await using tmux = await open("traffic");
+  const busy = new AbortController();
+  const asking = (async () => {
+    while (!busy.signal.aborted) {
+      await ask("http://shop.example/a");
+      await ask("http://shop.example/a");
+      await ask("http://shop.example/broken");
+    }
+  })();
+  try {
+    const table = /ROUTE +REQ\/S.*5XX %.*LAST 24 S.*\n.*▸ shop +\d.* 0\.0 .*\n│ +broken +\d.* 100 /;
+    const rows = await tmux.passing("the busiest first", (text) => table.test(text));
+    assert.match(rows.join("\n"), /Traffic {2}2 .* \d+(?:\.\d)?\/s, p50 \d.* p95 \d.* p99 \d.* ms ─╮/);
+    await tmux.keys("s", "s");
+    await tmux.passing("the least asked first", (text) => /by req\/s[\s\S]*broken [\s\S]*shop /.test(text));
+  } finally {
+    busy.abort();
+    await asking;
+  }
+  await tmux.passing("they have stopped", (text) => /│▸? +shop +0\.0 +- /.test(text) || /▸ shop +0\.0 +- /.test(text));
+});

@@ -234,7 +234,7 @@ test("every screen at every size, one after the other: whole frames, and the cho
     await tmux.keys("1");
     for (const name of [
       ...names,
-      ...["Volumes", "Networks", "Upstreams", "Requests", "Certificates", "IP lists", "Images", "Bindings"],
+      ...["Volumes", "Networks", "Upstreams", "Requests", "Traffic", "Certificates", "IP lists", "Images", "Bindings"],
     ]) {
       const seen = await tmux.until(`${name} at ${columns}x${rows}`, (text) => {
         const frame = text.split("\n").filter((row) => /^[╭│╰]/.test(row));

@@ -114,6 +114,8 @@ function noteOf({ collection, sort, screen, waiting }: View, nowMs: number): Lin
     return [{ text: `as it was ${staleSeconds(phase.sinceMs, nowMs)} ago, trying again`, tone: "bad" }];
   }
   if (phase.state === "failed") return [];
+  if (collection.summary !== undefined)
+    return [...sorted, { text: `${sorted.length > 0 ? "  " : ""}${collection.summary}` }];
   if (screen.source.kind === "lines" && phase.state === "live") {
     return [...sorted, ...(sorted.length > 0 ? [{ text: "  " }] : []), { text: "following", tone: "good" }];
   }

@@ -2,7 +2,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { nodeRoutes } from "@skerry/core/contract/api/node.ts";
-import { routeRoutes } from "@skerry/core/contract/api/route.ts";
+import { type RouteView, routeRoutes } from "@skerry/core/contract/api/route.ts";
 import type { Client } from "@skerry/core/contract/client/client.ts";
 import { type SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
 import { parseMetrics, type Reading, type Sample, sampleOf } from "../top/metrics.ts";
@@ -53,17 +53,22 @@ export async function measureOnce(client: Client, forMs: number, signal: AbortSi
 
 /** Puts names of routes in the place of uids. Asks for them when there is one that is new. */
 function routeNames(client: Client, signal: AbortSignal): (sample: Sample) => Promise<Sample> {
-  const names = new Map([["other", "other"]]);
+  const known = new Map<string, Partial<RouteView["meta"]>>([["other", {}]]);
   return async (sample) => {
     const { gatewayRoutes } = sample;
-    if (gatewayRoutes.some(({ route }) => !names.has(route))) {
-      for await (const { meta } of client.items(routeRoutes.list, { signal })) names.set(meta.uid, meta.name);
+    if (gatewayRoutes.some(({ route }) => !known.has(route))) {
+      for await (const { meta } of client.items(routeRoutes.list, { signal })) known.set(meta.uid, meta);
       // One that is gone, or not to be seen, is not asked for again.
-      for (const { route } of gatewayRoutes) if (!names.has(route)) names.set(route, route);
+      for (const { route } of gatewayRoutes) if (!known.has(route)) known.set(route, {});
     }
     return {
       ...sample,
-      gatewayRoutes: gatewayRoutes.map((row) => ({ ...row, route: names.get(row.route) ?? row.route })),
+      gatewayRoutes: gatewayRoutes.map((row) => {
+        const { name, uid, project } = known.get(row.route) ?? {};
+        return name === undefined || uid === undefined || project === undefined
+          ? row
+          : { ...row, route: name, uid, project };
+      }),
     };
   };
 }

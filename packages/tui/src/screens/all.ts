@@ -13,6 +13,7 @@ import { routesScreen } from "./routes.ts";
 import type { Screen } from "./screen.ts";
 import { sessionsScreen } from "./sessions.ts";
 import { tokensScreen } from "./tokens.ts";
+import { trafficScreen } from "./traffic.ts";
 import { upstreamsScreen } from "./upstreams.ts";
 import { networksScreen, volumesScreen } from "./used.ts";
 import { usersScreen } from "./users.ts";
@@ -31,6 +32,7 @@ export const ROOT_SCREENS: readonly Screen[] = [
   networksScreen,
   upstreamsScreen,
   requestsScreen,
+  trafficScreen,
   certificatesScreen,
   ipListsScreen,
   imagesScreen,

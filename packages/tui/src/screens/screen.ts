@@ -15,7 +15,11 @@ export function callOf<R extends Route>(route: R, input: CallInput<R> = {}): Cal
   return { route, input: input as unknown as CallInput<Route> };
 }
 
-export type Source<T> = ListSource<T> | LineSource<T>;
+export type Source<T> =
+  | ListSource<T>
+  | LineSource<T>
+  /** What the routes of the gateway serve, measured every so often. */
+  | { readonly kind: "traffic" };
 
 /** Lines that come without end: the newest are kept. */
 export interface LineSource<T> {

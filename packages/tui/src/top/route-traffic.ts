@@ -2,6 +2,9 @@
 export interface RouteTraffic {
   /** Its uid, or its name where that is known; `other`: all those beyond the most that the metrics tell apart. */
   readonly route: string;
+  /** Uid of its project, and its own, where its name is known. */
+  readonly project?: string;
+  readonly uid?: string;
   readonly perSecond: number;
   /** Answers with a status from 500. */
   readonly errorsPerSecond: number;
