@@ -144,3 +144,45 @@ test("what each route serves now: requests, failures and times of each, sorted a
   }
   await tmux.passing("they have stopped", (text) => /│▸? +shop +0\.0 +- /.test(text) || /▸ shop +0\.0 +- /.test(text));
 });
+
+test("a route by hand: what is refused stands at its field, it is looked at before it is made, and then changed", async () => {
+  await using tmux = await open("routes");
+  await tmux.keys("n");
+  await tmux.until("the form", (text) => text.includes("New route") && text.includes("Host          > ▏"));
+  await tmux.type("docs.example\r/guide\r\rbucket/nothing");
+  await tmux.keys("C-s");
+  const refused = /To +> bucket\/nothing▏ *│\n│ +▲ There is no bucket nothing/;
+  assertScreen("route-refused", await tmux.until("why not", (text) => refused.test(text)));
+  await tmux.keys("C-u");
+  await tmux.type("http://127.0.0.1:9");
+  await tmux.keys("Down");
+  await tmux.type("docs");
+  // Parts that are closed: the first is about which requests.
+  await tmux.keys("Down", "Down", "Right", "Down", "Down");
+  await tmux.type("GET,POST\rX-Api: v2\r!X-Old\r");
+  await tmux.keys("C-s");
+  const looked = await tmux.until("looked at", (text) => /methods: \[ GET, POST \]|match\.methods/.test(text));
+  assertScreen("route-preview", looked);
+  await tmux.keys("Enter");
+  await tmux.until("made and chosen", (text) => /▸ docs .*docs\.example/.test(text));
+  await tmux.keys("e");
+  await tmux.until("as it is", (text) => text.includes("Route docs"));
+  await tmux.keys("Down", "Right");
+  await tmux.until("elsewhere", (text) => text.includes("‹ redirect ›") && text.includes("Sent to"));
+  await tmux.keys("Down");
+  await tmux.type("https://shop.example{path}");
+  await tmux.keys("C-s");
+  assertScreen("route-change", await tmux.until("what changes", (text) => text.includes("This would change")));
+  await tmux.keys("Enter");
+  await tmux.until("changed", (text) => text.includes("route docs changed"));
+  assert.equal((await client.call(routeRoutes.get, { params: { name: "docs" } })).spec.to, undefined);
+  await tmux.keys("e");
+  await tmux.resize(120, 40);
+  assertScreen(
+    "route-form-wide",
+    await tmux.until("wide", (text) => text.includes("Sent to") && /^╰─{118}╯$/m.test(text)),
+  );
+  await tmux.keys("Escape", "d");
+  await tmux.type("docs\r");
+  await tmux.until("deleted", (text) => text.includes("route docs deleted"));
+});

@@ -174,29 +174,6 @@ test("making one, and deleting it by typing its name; a wrong name deletes nothi
   await tmux.until("it is still there", (text) => text.includes("▸ docs") && !text.includes("Delete bucket"));
 });
 
-test("a route by hand: what is missing is asked for, what is refused is said, and what is made is chosen", async () => {
-  await using tmux = await open();
-  await tmux.keys("2", "n");
-  await tmux.type("docs.example/guide\r\r");
-  await tmux.until(
-    "the target is missing",
-    (text) => text.includes("> docs.example/guide") && text.includes("To   > ▏"),
-  );
-  await tmux.type("bucket/nothing\r");
-  assertScreen("new-route", await tmux.until("why not", (text) => /There is no bucket nothing/.test(text)));
-  await tmux.keys("C-u");
-  await tmux.type("bucket/docs\r");
-  await tmux.until(
-    "made and chosen",
-    (text) =>
-      /▸ docs-example-guide +https:\/\/docs\.example\/guide /.test(text) &&
-      text.includes("docs.example/guide leads to bucket/docs"),
-  );
-  await tmux.keys("d");
-  await tmux.type("docs-example-guide\r");
-  await tmux.until("deleted", (text) => text.includes("No routes yet"));
-});
-
 test("a burst of keys is as many keys: filter and sort in one go", async () => {
   await using tmux = await open();
   await tmux.type("/pho\rs");

@@ -59,6 +59,8 @@ export const CLIENT_LIMITS = {
     settleMs: 60 * second,
     /** Longest text that a prompt takes, in characters. */
     maxPromptLength: 1024,
+    /** Longest text that a field of a form takes, in characters. */
+    maxFieldLength: 64 * 1024,
   },
   service: {
     /** One call to systemd: a stop may take as long as the daemon drains. */

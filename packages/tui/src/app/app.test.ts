@@ -132,18 +132,18 @@ test("a question of several fields: Enter goes on until nothing is missing, and 
   const cloud = new Cloud();
   const { app, text } = cloud.open();
   using _ = app;
-  press(app, "2", "n", "enter");
-  assert.match(text(), /New route[\s\S]* From is missing\.[\s\S]* From > ▏/, "nothing was typed");
-  press(app, ..."a.example");
+  press(app, "1", "n", "enter");
+  assert.match(text(), /New container[\s\S]* Image is missing\.[\s\S]* Image +> ▏/, "nothing was typed");
+  press(app, ..."web");
   assert.doesNotMatch(text(), /is missing/);
   press(app, "enter");
-  assert.match(text(), /^(?![\s\S]*missing)[\s\S]* To {3}> ▏/, "asked for, nothing is wrong yet");
-  press(app, "enter");
-  assert.match(text(), / To is missing\.[\s\S]* To {3}> ▏/, "it still is missing");
-  press(app, "tab", "backspace", "e", "shift-tab", ..."bucket/c", "backspace", "b");
-  assert.match(text(), / From > a\.example *│\n│ To {3}> bucket\/b▏/);
-  press(app, "enter");
-  await until("sent", () => cloud.daemon.requests.includes("POST /v1/routes"));
+  assert.match(text(), /^(?![\s\S]*missing)[\s\S]* Name +> ▏/, "asked for, nothing is wrong yet");
+  press(app, "tab", "enter");
+  assert.match(text(), / Name is missing\.[\s\S]* Name +> ▏/, "it still is missing");
+  press(app, "shift-tab", "backspace", "s", "tab", ..."sit", "backspace", "x");
+  assert.match(text(), / Image +> wes *│\n│ Name +> six▏/);
+  press(app, "enter", "enter");
+  await until("sent", () => cloud.daemon.requests.includes("POST /v1/containers"));
 });
 
 test("a key that does nothing here says so, and where the keys are told", async () => {

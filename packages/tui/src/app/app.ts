@@ -10,6 +10,8 @@ import { untilRow } from "../hooks/settled.ts";
 import { isText } from "../keys/names.ts";
 import { type Action, actionFor, keySign, type Mode } from "../keys/registry.ts";
 import type { Call, Intent, Row, Screen } from "../screens/screen.ts";
+import { Form } from "./form.ts";
+import { applyForm, checkForm, rereadForm } from "./form-calls.ts";
 import { LogView } from "./log-view.ts";
 import { answerOf, ask, eraseFrom, missingField, type Question, retyped, turned, typeInto } from "./question.ts";
 import { Stack } from "./stack.ts";
@@ -55,6 +57,7 @@ export class App implements Disposable {
   reading: Reading | undefined;
   log: LogView | undefined;
   question: Question | undefined;
+  form: Form | undefined;
   message: { readonly tone: Tone; readonly text: string } | undefined;
   /** Set while it is drawn: lines of text that fit, and that there are. */
   textPage = 1;
@@ -83,6 +86,7 @@ export class App implements Disposable {
 
   get mode(): Mode {
     if (this.question !== undefined) return "question";
+    if (this.form !== undefined) return "form";
     if (this.reading !== undefined) return "text";
     if (this.going !== undefined) return "goto";
     if (this.filtering) return "filter";
@@ -109,6 +113,7 @@ export class App implements Disposable {
       return;
     }
     if (this.question !== undefined) this.#answer(this.question, action, key);
+    else if (this.form !== undefined) void this.#fillIn(this.form, action, key);
     else if (this.reading !== undefined) this.#read(this.reading, action);
     else if (this.going !== undefined) this.#go(this.going, action, key);
     else if (this.filtering) this.#filter(action, key);
@@ -175,6 +180,7 @@ export class App implements Disposable {
       this.log.log.changes.subscribe(() => this.#changed());
     } else if (intent.kind === "call") void this.#callNow(intent, this.view);
     else if (intent.kind === "command") void this.#command(intent.words);
+    else if (intent.kind === "form") this.form = new Form(intent);
     else if (intent.kind !== "detail") this.question = ask(intent);
     else if (chosen !== undefined) {
       this.view.pause(true);
@@ -267,6 +273,32 @@ export class App implements Disposable {
       this.cluster.ask();
     } catch (error) {
       this.question = { ...question, busy: false, problem: toSkerryError(error) };
+    }
+    this.#changed();
+  }
+
+  async #fillIn(form: Form, action: Action | undefined, key: string): Promise<void> {
+    const { view } = this;
+    const wish = form.act(action, key);
+    if (form.leaving) this.message = { tone: "warn", text: "Esc once more gives up what was typed." };
+    if (wish === "leave") this.form = undefined;
+    if (wish === undefined || wish === "leave") return;
+    const call = (one: Call) => {
+      this.#changed();
+      return this.#call(one);
+    };
+    if (wish === "reread") await rereadForm(form, call);
+    else if (wish === "check") {
+      if ((await checkForm(form, call)) === "nothing") this.message = { tone: "warn", text: "Nothing would change." };
+    } else {
+      const made = await applyForm(form, call);
+      if (made !== undefined) {
+        this.form = undefined;
+        this.message = { tone: "good", text: made.done };
+        view.awaitId(view.screen.idOf(made.item as Row));
+        await view.collection.refresh();
+        this.cluster.ask();
+      }
     }
     this.#changed();
   }

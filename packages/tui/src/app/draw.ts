@@ -2,6 +2,7 @@
 import { escapeText } from "@skerry/core/contract/present/escape.ts";
 import { formatAge } from "@skerry/core/contract/present/values.ts";
 import { drawHelp, drawHints, hintsOf } from "../components/footer.ts";
+import { drawForm } from "../components/form.ts";
 import { drawFrame, type Size } from "../components/frame.ts";
 import { drawHeader, drawTabs, staleSeconds } from "../components/header.ts";
 import { fitLine, type Line, type Piece } from "../components/line.ts";
@@ -44,6 +45,7 @@ export function drawApp(app: App, { width, height }: Size): Line[] {
 }
 
 function drawMiddle(app: App, size: Size, nowMs: number): Line[] {
+  if (app.form !== undefined) return drawForm(app.form, size);
   if (app.reading !== undefined) return drawReading(app, app.reading, size, nowMs);
   if (app.log !== undefined) return drawLogView(app.log, app.filtering, size, nowMs);
   return drawRows(app, size, nowMs);
@@ -217,6 +219,10 @@ function drawFoot(app: App, width: number): Line {
   const { message, mode, view, going } = app;
   if (message !== undefined) return [{ text: ` ${escapeText(message.text)}`, tone: message.tone }];
   if (mode === "question") return [];
+  if (app.form?.preview !== undefined) {
+    const skip = ["check", "turn", "turn-back"] as const;
+    return hintsOf("form", width, { accept: "do it", cancel: "back to the form" }, skip);
+  }
   if (going !== undefined) return drawGoing(going, app.candidates, width);
   if (mode !== "list") return hintsOf(mode, width, app.log?.following === false ? { pause: "follow" } : {});
   return drawHints(view.screen, app.place.depth > 1, width);

@@ -61,6 +61,7 @@ const SECTIONS: readonly (readonly [mode: Mode, title: string])[] = [
   ["filter", "While a filter is typed"],
   ["goto", "While the name of a screen is typed"],
   ["question", "While something is asked"],
+  ["form", "In a form"],
 ];
 
 /** All keys, those of the screen first. */

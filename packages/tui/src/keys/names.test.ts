@@ -9,6 +9,7 @@ function names(input: string, flags: Partial<Key> = {}): string[] {
 
 test("a burst of characters is as many keys", () => {
   assert.deepEqual(names("/日é\r"), ["/", "日", "é", "enter"]);
+  assert.deepEqual(names("a\r\x13\x15b"), ["a", "enter", "ctrl-s", "ctrl-u", "b"]);
   assert.deepEqual(names("\x7f\b\t"), ["backspace", "backspace", "tab"]);
 });
 

@@ -27,7 +27,9 @@ export function keyNames(input: string, key: Key): string[] {
   return Array.from(input, (char) => {
     if (char === "\r" || char === "\n") return "enter";
     if (char === "\t") return "tab";
-    return char === "\x7f" || char === "\b" ? "backspace" : char;
+    if (char === "\x7f" || char === "\b") return "backspace";
+    // Ctrl with a letter is the place of the letter.
+    return char < "\x1b" ? `ctrl-${String.fromCharCode(char.charCodeAt(0) + 0x60)}` : char;
   });
 }
 

@@ -1,6 +1,6 @@
 /** Every key, once: what the app does with it, what the last line shows, and the help are made from it. */
 
-export type Mode = "list" | "filter" | "goto" | "text" | "log" | "question";
+export type Mode = "list" | "filter" | "goto" | "text" | "log" | "question" | "form";
 
 export type Action =
   | "up"
@@ -29,6 +29,9 @@ export type Action =
   | "cancel"
   | "erase"
   | "clear"
+  | "check"
+  | "turn"
+  | "turn-back"
   | "next-field"
   | "previous-field";
 
@@ -43,14 +46,16 @@ export interface Binding {
 }
 
 const MOVES: readonly Mode[] = ["list", "text", "log"];
-const TYPING: readonly Mode[] = ["filter", "goto", "question"];
+const TYPING: readonly Mode[] = ["filter", "goto", "question", "form"];
+const PAGES: readonly Mode[] = [...MOVES, "form"];
+const FIELDS: readonly Mode[] = ["question", "form"];
 
 /** In the order of the last line. */
 export const BINDINGS: readonly Binding[] = [
   { keys: ["up", "k"], action: "up", modes: MOVES, does: "one line up", short: { text: "up", log: "up" } },
   { keys: ["down", "j"], action: "down", modes: MOVES, does: "one line down", short: { text: "down", log: "down" } },
-  { keys: ["pgup", "ctrl-b"], action: "page-up", modes: MOVES, does: "one page up" },
-  { keys: ["pgdn", "ctrl-f"], action: "page-down", modes: MOVES, does: "one page down" },
+  { keys: ["pgup", "ctrl-b"], action: "page-up", modes: PAGES, does: "one page up" },
+  { keys: ["pgdn", "ctrl-f"], action: "page-down", modes: PAGES, does: "one page down" },
   { keys: ["home", "g"], action: "first", modes: MOVES, does: "to the first" },
   { keys: ["end", "G"], action: "last", modes: MOVES, does: "to the last; in a log, follow it" },
   { keys: ["space", "p"], action: "pause", modes: ["log"], does: "stop here, or follow", short: "pause" },
@@ -83,21 +88,31 @@ export const BINDINGS: readonly Binding[] = [
     action: "accept",
     modes: TYPING,
     does: "done; in the last field, do it",
-    short: { filter: "keep the filter", goto: "go there", question: "do it" },
+    short: { filter: "keep the filter", goto: "go there", question: "do it", form: "next" },
   },
   {
     keys: ["esc"],
     action: "cancel",
     modes: TYPING,
     does: "give it up",
-    short: { filter: "show all", goto: "stay here", question: "leave it" },
+    short: { filter: "show all", goto: "stay here", question: "leave it", form: "leave it" },
   },
+  { keys: ["ctrl-s"], action: "check", modes: ["form"], does: "look at what would change", short: "look, then save" },
+  { keys: ["right"], action: "turn", modes: ["form"], does: "the next choice; open a part", short: "choose" },
+  { keys: ["left"], action: "turn-back", modes: ["form"], does: "the choice before; close a part" },
+  { keys: ["ctrl-r"], action: "refresh", modes: ["form"], does: "take in what others have changed" },
   { keys: ["backspace", "delete"], action: "erase", modes: TYPING, does: "take a character back" },
   { keys: ["ctrl-u"], action: "clear", modes: TYPING, does: "take all back" },
   { keys: ["up"], action: "up", modes: ["filter"], does: "one line up" },
   { keys: ["down"], action: "down", modes: ["filter"], does: "one line down" },
-  { keys: ["tab", "down"], action: "next-field", modes: ["question"], does: "to the next field", short: "next" },
-  { keys: ["shift-tab", "up"], action: "previous-field", modes: ["question"], does: "to the field before" },
+  {
+    keys: ["tab", "down"],
+    action: "next-field",
+    modes: FIELDS,
+    does: "to the next field",
+    short: { question: "next" },
+  },
+  { keys: ["shift-tab", "up"], action: "previous-field", modes: FIELDS, does: "to the field before" },
 ];
 
 /** What the key means there; undefined: nothing, or a character. */

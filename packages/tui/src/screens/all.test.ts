@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ROOT_SCREENS } from "./all.ts";
-import { routesScreen } from "./routes.ts";
 
 test("what stands at the right is a number or an age, and sorts as that", () => {
   for (const { id, presentation } of ROOT_SCREENS) {
@@ -18,12 +17,4 @@ test("every screen has a word, a name and something to say when it is empty", ()
     const titles = presentation.columns.map(({ title }) => title);
     for (const title of presentation.leaveOut ?? []) assert.ok(titles.includes(title), `${id}: ${title}`);
   }
-});
-
-test("a route leads from a host, or a path below one", () => {
-  const prompt = routesScreen.keys.find(({ key }) => key === "n")?.intent(undefined as never);
-  assert.ok(prompt?.kind === "prompt");
-  const spec = (from: string) => (prompt.call(from, "bucket/b").input.body as { spec: unknown }).spec;
-  assert.deepEqual(spec("a.example"), { host: "a.example", to: "bucket/b" });
-  assert.deepEqual(spec("a.example/docs/x"), { host: "a.example", path: "/docs/x", to: "bucket/b" });
 });

@@ -1,6 +1,6 @@
 import { type RouteView, routeRoutes } from "@skerry/core/contract/api/route.ts";
-import { placeOf } from "@skerry/core/contract/place.ts";
 import { routePresentation } from "@skerry/core/contract/present/route.ts";
+import { editRoute, newRoute } from "./route-form.ts";
 import { callOf, defineScreen, removeKey } from "./screen.ts";
 
 export const routesScreen = defineScreen<RouteView>({
@@ -14,18 +14,8 @@ export const routesScreen = defineScreen<RouteView>({
   enterDoes: "details",
   empty: "No routes yet. n publishes something under a host name.",
   keys: [
-    {
-      key: "n",
-      does: "new",
-      intent: () => ({
-        kind: "prompt",
-        title: "New route",
-        hint: "HOST or HOST/PATH leads to http(s)://HOST[:PORT][/BASE], container/NAME:PORT or bucket/NAME; tcp://:PORT to tcp://HOST:PORT.",
-        fields: [{ label: "From" }, { label: "To" }],
-        call: (from = "", to = "") => callOf(routeRoutes.create, { body: { spec: { ...placeOf(from), to } } }),
-        done: (from, to) => `${from} leads to ${to}`,
-      }),
-    },
+    { key: "n", does: "new", intent: () => newRoute() },
+    { key: "e", does: "edit", intent: (route) => route && editRoute(route) },
     removeKey(
       "route",
       ({ meta }) => meta.name,

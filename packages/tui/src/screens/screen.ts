@@ -3,6 +3,7 @@ import type { CallInput } from "@skerry/core/contract/client/client.ts";
 import type { Presentation } from "@skerry/core/contract/present/presentation.ts";
 import type { Route, RouteOutput } from "@skerry/core/contract/route.ts";
 import type { Tone } from "../components/line.ts";
+import type { FormSection, Spec } from "../form/draft.ts";
 
 /** A call that the hooks make. */
 export interface Call {
@@ -96,6 +97,7 @@ export type Intent =
       readonly call: (...texts: string[]) => Call;
       readonly done: (...texts: string[]) => string;
     }
+  | FormIntent
   /** Destroys: done when the name has been typed. */
   | {
       readonly kind: "confirm";
@@ -105,6 +107,33 @@ export type Intent =
       readonly call: Call;
       readonly done: string;
     };
+
+/** Asks for all that something has: looked at before it is done. What it makes is a row of the screen. */
+export interface FormIntent {
+  readonly kind: "form";
+  readonly title: string;
+  /** The first is open, and has what everybody needs. */
+  readonly sections: readonly FormSection[];
+  /** What is there; undefined: it is made. */
+  readonly before?: { readonly spec: Spec; readonly revision: number };
+  /** What stands in the fields with `@`. */
+  readonly beside: Readonly<Record<string, string>>;
+  /** What is sent for this spec. Undefined: nothing would change. */
+  readonly call: (draft: Draft, dryRun: boolean) => Call | undefined;
+  readonly done: (draft: Draft) => string;
+  /** As it is now, when somebody else has changed it meanwhile. */
+  readonly read?: Call;
+  readonly specOf: (item: unknown) => { readonly spec: Spec; readonly revision: number };
+}
+
+/** What a form says. */
+export interface Draft {
+  readonly before: Spec;
+  readonly spec: Spec;
+  readonly revision: number | undefined;
+  /** Of a field with `@`; empty when nothing was said. */
+  readonly said: (path: string) => string;
+}
 
 export interface Field {
   readonly label: string;

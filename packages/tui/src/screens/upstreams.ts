@@ -1,6 +1,7 @@
 import { type UpstreamView, upstreamRoutes } from "@skerry/core/contract/api/upstream.ts";
 import { upstreamPresentation } from "@skerry/core/contract/present/upstream.ts";
 import { callOf, defineScreen, removeKey } from "./screen.ts";
+import { editUpstream, newUpstream } from "./upstream-form.ts";
 
 export const upstreamsScreen = defineScreen<UpstreamView>({
   id: "upstream",
@@ -11,8 +12,10 @@ export const upstreamsScreen = defineScreen<UpstreamView>({
   toneOf: ({ status }) => (status?.state === "down" ? "bad" : "plain"),
   enter: () => ({ kind: "detail" }),
   enterDoes: "details",
-  empty: "No upstreams: skerry upstream create puts several backends under one name.",
+  empty: "No upstreams yet. n puts several backends under one name.",
   keys: [
+    { key: "n", does: "new", intent: () => newUpstream() },
+    { key: "e", does: "edit", intent: (upstream) => upstream && editUpstream(upstream) },
     removeKey(
       "upstream",
       ({ meta }) => meta.name,

@@ -1,0 +1,187 @@
+/** What a form says: from its texts to a spec, and to what differs from the one before. Pure. */
+import { isDeepStrictEqual } from "node:util";
+import { parse } from "yaml";
+import { type Codec, flowYaml, Unreadable } from "./codec.ts";
+
+export interface FormField {
+  /** Place in the spec: `timeouts.connectMs`. With `@` it is beside it: the name, what kind of destination. */
+  readonly path: string;
+  readonly label: string;
+  readonly codec: Codec;
+  /** For who is in the field. */
+  readonly hint: string;
+  /** Cannot be changed once it is there. */
+  readonly fixed?: boolean;
+  /** Only while that field says this; without a text: while it says anything. */
+  readonly when?: readonly [path: string, text?: string];
+}
+
+export interface FormSection {
+  readonly title: string;
+  readonly fields: readonly FormField[];
+}
+
+/** All that the form has no field for, as YAML. */
+export const MORE_PATH = "@more";
+
+export type Spec = Readonly<Record<string, unknown>>;
+/** By path. */
+export type Texts = ReadonlyMap<string, readonly string[]>;
+
+export function fieldsOf(sections: readonly FormSection[]): readonly FormField[] {
+  return sections.flatMap(({ fields }) => fields);
+}
+
+/** Of what is there. `beside`: of the fields with `@`. */
+export function textsOf(sections: readonly FormSection[], spec: Spec, beside: Readonly<Record<string, string>>): Texts {
+  const fields = fieldsOf(sections);
+  const known = new Set(fields.map(({ path }) => topOf(path)));
+  const rest = Object.fromEntries(Object.entries(spec).filter(([name]) => !known.has(name)));
+  const texts = fields.map(({ path, codec }): [string, readonly string[]] => {
+    if (path === MORE_PATH) return [path, [Object.keys(rest).length === 0 ? "" : flowYaml(rest)]];
+    if (path.startsWith("@")) return [path, [beside[path] ?? ""]];
+    return [path, codec.show(at(spec, path))];
+  });
+  return new Map(texts);
+}
+
+/** Whether it is to be seen: what it depends on must be, too. */
+export function isShown(field: FormField, fields: readonly FormField[], texts: Texts): boolean {
+  if (field.when === undefined) return true;
+  const [path, wanted] = field.when;
+  const other = fields.find((one) => one.path === path);
+  if (other === undefined || !isShown(other, fields, texts)) return false;
+  const said = (texts.get(path) ?? []).filter((text) => text.trim() !== "");
+  return wanted === undefined ? said.length > 0 : said.includes(wanted);
+}
+
+/** Where a field cannot be read. */
+export interface FieldProblem {
+  readonly path: string;
+  readonly line: number;
+  readonly message: string;
+}
+
+/** `before` with what the form says in the place of all that it has fields for. What cannot be read is told, all of it. */
+export function specOf(
+  sections: readonly FormSection[],
+  texts: Texts,
+  before: Spec,
+): { readonly spec: Spec; readonly problems: readonly FieldProblem[] } {
+  const fields = fieldsOf(sections);
+  const shown = fields.filter((field) => isShown(field, fields, texts));
+  const known = new Set(fields.map(({ path }) => topOf(path)));
+  const said = new Set(shown.map(({ path }) => topOf(path)));
+  const problems: FieldProblem[] = [];
+  // What has no field stays, beside those that have; a part of which no field is shown goes.
+  const kept = Object.entries(before).filter(([name]) => said.has(name));
+  const spec = structuredClone(Object.fromEntries(kept)) as Record<string, unknown>;
+  for (const { path, codec } of fields) if (!shown.some((one) => one.path === path) || !codec.isSwitch) put(spec, path);
+  for (const { path, codec } of shown) {
+    const words = texts.get(path) ?? [];
+    try {
+      if (path === MORE_PATH) Object.assign(spec, readMore(words[0] ?? "", known));
+      if (path.startsWith("@")) continue;
+      const value = codec.read(words);
+      put(spec, path, codec.isSwitch && value !== undefined ? (at(spec, path) ?? value) : value);
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      problems.push({ path, line: error.line, message: error.message });
+    }
+  }
+  const on = new Set(shown.filter(({ codec, path }) => codec.isSwitch && texts.get(path)?.[0] === "yes").map(pathOf));
+  return { spec: pruned(spec, "", on), problems };
+}
+
+function pathOf({ path }: FormField): string {
+  return path;
+}
+
+function topOf(path: string): string {
+  return path.split(".")[0] ?? "";
+}
+
+function readMore(text: string, known: ReadonlySet<string>): Record<string, unknown> {
+  if (text.trim() === "") return {};
+  let value: unknown;
+  try {
+    value = parse(text, { maxAliasCount: 0 });
+  } catch (error) {
+    throw new Unreadable(`It is no YAML: ${(error as Error).message.split("\n")[0]}`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new Unreadable("It is a map of fields, like {hedge: {afterMs: 50}}.");
+  const twice = Object.keys(value).find((name) => known.has(name));
+  if (twice !== undefined) throw new Unreadable(`${twice} has fields of its own above.`);
+  return value as Record<string, unknown>;
+}
+
+/** Fields of the spec that differ. `gone`: what says of one that it is no more, where that is not null; undefined: nothing. */
+export function changesOf(before: Spec, after: Spec, gone: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const changed = names.filter((name) => !isDeepStrictEqual(plain(before[name]), plain(after[name])));
+  const said = changed.map((name): [string, unknown] => {
+    if (after[name] !== undefined) return [name, after[name]];
+    return [name, Object.hasOwn(gone, name) ? gone[name] : null];
+  });
+  return Object.fromEntries(said.filter(([, value]) => value !== undefined));
+}
+
+/** One field that changes. Undefined: it is not there. */
+export interface Change {
+  readonly path: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** Leaf by leaf; a list is one. */
+export function differences(before: unknown, after: unknown, path = ""): Change[] {
+  if (isDeepStrictEqual(plain(before), plain(after))) return [];
+  const [from, to] = [before, after].map((value) => (isMap(value) ? value : undefined));
+  const isLeaf = (from ?? to) === undefined || (before !== undefined && !from) || (after !== undefined && !to);
+  const names = [...new Set([...Object.keys(from ?? {}), ...Object.keys(to ?? {})])];
+  if (isLeaf || names.length === 0) return [{ path, before, after }];
+  return names.flatMap((name) => differences(from?.[name], to?.[name], path === "" ? name : `${path}.${name}`));
+}
+
+function at(spec: Spec, path: string): unknown {
+  let value: unknown = spec;
+  for (const name of path.split(".")) value = isMap(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  return value;
+}
+
+/** Undefined takes away. */
+function put(spec: Record<string, unknown>, path: string, value?: unknown): void {
+  const names = path.split(".");
+  const last = names.pop() ?? "";
+  let place = spec;
+  for (const name of names) {
+    const next = place[name];
+    if (!isMap(next) && value === undefined) return;
+    const below = isMap(next) ? next : {};
+    place[name] = below;
+    place = below;
+  }
+  if (value === undefined) delete place[last];
+  else place[last] = value;
+}
+
+/** Without objects in which nothing is left, but those that say something by being there. */
+function pruned(spec: Record<string, unknown>, path: string, on: ReadonlySet<string>): Record<string, unknown> {
+  const parts = Object.entries(spec).flatMap(([name, value]): [string, unknown][] => {
+    const below = path === "" ? name : `${path}.${name}`;
+    if (!isMap(value)) return [[name, value]];
+    const part = pruned(value, below, on);
+    return Object.keys(part).length > 0 || on.has(below) ? [[name, part]] : [];
+  });
+  return Object.fromEntries(parts);
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Without what is undefined. */
+function plain(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}

@@ -1,0 +1,20 @@
+/** A field of a form in one line. */
+import type { Codec } from "../form/codec.ts";
+import type { FormField } from "../form/draft.ts";
+
+export function field(
+  path: string,
+  label: string,
+  codec: Codec,
+  hint: string,
+  more: Pick<FormField, "fixed" | "when"> = {},
+): FormField {
+  return { path, label, codec, hint, ...more };
+}
+
+/** Only while that field says this, or anything. */
+export function when(path: string, text?: string): Pick<FormField, "when"> {
+  return { when: text === undefined ? [path] : [path, text] };
+}
+
+export const FIXED = { fixed: true } as const;
