@@ -6,14 +6,15 @@ import type { Tone } from "../components/line.ts";
 import { makeCall } from "../hooks/call.ts";
 import { Changes } from "../hooks/changes.ts";
 import { Cluster } from "../hooks/cluster.ts";
+import { RouteReport } from "../hooks/route-report.ts";
 import { untilRow } from "../hooks/settled.ts";
 import { isText } from "../keys/names.ts";
 import { type Action, actionFor, keySign, type Mode } from "../keys/registry.ts";
-import type { Call, Intent, Row, Screen } from "../screens/screen.ts";
+import type { Call, Intent, Paragraph, Row, Screen } from "../screens/screen.ts";
 import { Form } from "./form.ts";
 import { applyForm, checkForm, rereadForm } from "./form-calls.ts";
 import { LogView } from "./log-view.ts";
-import { answerOf, ask, eraseFrom, missingField, type Question, retyped, turned, typeInto } from "./question.ts";
+import { answerOf, ask, edited, eraseFrom, type Question, stepped, typeInto, unasked } from "./question.ts";
 import { Stack } from "./stack.ts";
 import type { View } from "./view.ts";
 
@@ -23,9 +24,13 @@ const SLOW_TICK_MS = 10_000;
 
 /** Lines to read instead of the rows. */
 export interface Reading {
-  readonly what: "help" | "cloud" | "detail";
+  readonly what: "help" | "cloud" | "detail" | "answer" | "route";
   /** Of the detail. */
   readonly id?: string;
+  /** Of an answer, or a route. */
+  readonly title?: string;
+  readonly paragraphs?: readonly Paragraph[];
+  readonly report?: RouteReport;
   top: number;
 }
 
@@ -172,8 +177,10 @@ export class App implements Disposable {
   #follow(intent: Intent | undefined): void {
     if (intent === undefined) return;
     const { chosen, screen } = this.view;
-    if (intent.kind === "open") this.#stack.open(intent.screen);
-    else if (intent.kind === "pause") this.view.pause();
+    if (intent.kind === "open") {
+      this.#stack.open(intent.screen);
+      if (intent.filter !== undefined) this.view.choose({ filter: intent.filter });
+    } else if (intent.kind === "pause") this.view.pause();
     else if (intent.kind === "filter") this.view.choose({ filter: intent.change(this.view.filter) });
     else if (intent.kind === "log") {
       this.log = new LogView(intent.title, intent.source, this.options.client, this.options.nowMs);
@@ -181,11 +188,23 @@ export class App implements Disposable {
     } else if (intent.kind === "call") void this.#callNow(intent, this.view);
     else if (intent.kind === "command") void this.#command(intent.words);
     else if (intent.kind === "form") this.form = new Form(intent);
+    else if (intent.kind === "route") this.#openRoute(intent.name, intent.project);
     else if (intent.kind !== "detail") this.question = ask(intent);
     else if (chosen !== undefined) {
       this.view.pause(true);
       this.reading = { what: "detail", id: screen.idOf(chosen), top: 0 };
     }
+  }
+
+  #openRoute(name: string, project: string): void {
+    const report = new RouteReport(this.options.client, name, project);
+    report.changes.subscribe(() => this.#changed());
+    this.reading = { what: "route", title: `route ${name}`, report, top: 0 };
+  }
+
+  #closeReading(): void {
+    this.reading?.report?.[Symbol.dispose]();
+    this.reading = undefined;
   }
 
   #go(going: string, action: Action | undefined, key: string): void {
@@ -229,7 +248,7 @@ export class App implements Disposable {
   #read(reading: Reading, action: Action | undefined): void {
     const { textPage } = this;
     const by = { up: -1, down: 1, "page-up": -textPage, "page-down": textPage, first: -Infinity, last: Infinity };
-    if (action === "back") this.reading = undefined;
+    if (action === "back") this.#closeReading();
     else if (action !== undefined && action in by) {
       const wanted = reading.top + by[action as keyof typeof by];
       reading.top = Math.max(0, Math.min(wanted, this.textLines - textPage));
@@ -237,28 +256,16 @@ export class App implements Disposable {
   }
 
   #answer(question: Question, action: Action | undefined, key: string): void {
-    if (action === "cancel") this.question = undefined;
+    if (action === "cancel") this.question = question.sure === undefined ? undefined : unasked(question);
     else if (action === "accept") void this.#do(question);
-    else if (action === "next-field") this.question = turned(question, 1);
-    else if (action === "previous-field") this.question = turned(question, -1);
-    else if (action === "erase") this.question = retyped(question, eraseFrom);
-    else if (action === "clear") this.question = retyped(question, () => "");
-    else this.question = retyped(question, (text) => typeInto(text, key));
+    else this.question = edited(question, action, key);
   }
 
-  /** In the last field, or when nothing is missing after it; else Enter goes on to what is missing. */
   async #do(question: Question): Promise<void> {
     const { view } = this;
-    const missing = missingField(question);
-    const inLast = question.at === question.typed.length - 1;
-    if (missing !== undefined) {
-      // Who was in the field, or at the end, has left it out; else one goes on to it.
-      const left = inLast || missing.place === question.at;
-      this.question = { ...question, at: missing.place, ...(left ? { problem: missing } : {}) };
-      return;
-    }
-    if (!inLast) {
-      this.question = turned(question, 1);
+    const next = stepped(question);
+    if (next !== undefined) {
+      this.question = next;
       return;
     }
     const answer = answerOf(question);
@@ -267,12 +274,18 @@ export class App implements Disposable {
     try {
       const made = (await this.#call(answer.call)) as Row;
       this.question = undefined;
+      const { intent } = question;
+      if (intent.kind === "prompt" && intent.shows !== undefined) {
+        this.reading = { what: "answer", title: answer.done, paragraphs: intent.shows(made), top: 0 };
+        this.#changed();
+        return;
+      }
       this.message = { tone: "good", text: answer.done };
-      if (question.intent.kind === "prompt") view.awaitId(view.screen.idOf(made));
+      if (intent.kind === "prompt" && intent.changes !== true) view.awaitId(view.screen.idOf(made));
       await view.collection.refresh();
       this.cluster.ask();
     } catch (error) {
-      this.question = { ...question, busy: false, problem: toSkerryError(error) };
+      this.question = { ...unasked(question), problem: toSkerryError(error) };
     }
     this.#changed();
   }
@@ -295,7 +308,8 @@ export class App implements Disposable {
       if (made !== undefined) {
         this.form = undefined;
         this.message = { tone: "good", text: made.done };
-        view.awaitId(view.screen.idOf(made.item as Row));
+        // What is changed is there already, and may be of another screen.
+        if (form.intent.before === undefined) view.awaitId(view.screen.idOf(made.item as Row));
         await view.collection.refresh();
         this.cluster.ask();
       }
@@ -364,6 +378,7 @@ export class App implements Disposable {
     this.#ended.abort();
     clearTimeout(this.#tick);
     this.#closeLog();
+    this.#closeReading();
     this.#stack[Symbol.dispose]();
     this.cluster[Symbol.dispose]();
     this.changes[Symbol.dispose]();

@@ -8,8 +8,9 @@ import { drawHeader, drawTabs, staleSeconds } from "../components/header.ts";
 import { fitLine, type Line, type Piece } from "../components/line.ts";
 import { drawLog } from "../components/log-pane.ts";
 import { drawQuestion } from "../components/question.ts";
+import { drawRouteReport } from "../components/route-report.ts";
 import { drawTable } from "../components/table.ts";
-import { drawDetail, wrapText } from "../components/text.ts";
+import { drawDetail, drawParagraphs, wrapText } from "../components/text.ts";
 import type { Screen } from "../screens/screen.ts";
 import type { App, Reading } from "./app.ts";
 import type { LogView } from "./log-view.ts";
@@ -175,7 +176,11 @@ function logNote({ log: { state }, following }: LogView, nowMs: number): Piece {
   return following ? { text: "following", tone: "good" } : { text: "stopped here, G follows", tone: "warn" };
 }
 
-function textOf(app: App, { what, id }: Reading, width: number): { title: string; lines: Line[] } {
+function textOf(app: App, reading: Reading, width: number): { title: string; lines: Line[] } {
+  const { what, id, title = "" } = reading;
+  if (what === "answer") return { title: escapeText(title), lines: drawParagraphs(reading.paragraphs ?? [], width) };
+  if (reading.report !== undefined)
+    return { title: escapeText(title), lines: drawRouteReport(reading.report.facts, width) };
   if (what === "help") return { title: "Keys", lines: drawHelp(app.view.screen) };
   if (what === "cloud") return { title: "The cloud", lines: drawCloud(app, width) };
   const item = id === undefined ? undefined : app.view.find(id);

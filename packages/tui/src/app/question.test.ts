@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Call } from "../screens/screen.ts";
-import { answerOf, ask, retyped, wordFor } from "./question.ts";
+import { answerOf, ask, edited, retyped, stepped, unasked, wordFor } from "./question.ts";
 
 const call = {} as Call;
 
@@ -35,4 +35,25 @@ test("what is typed is handed on without the spaces around it; what is under way
   assert.equal(answerOf(question)?.done, "made");
   assert.deepEqual(seen, [["x", ""]]);
   assert.equal(answerOf({ ...question, busy: true }), undefined);
+});
+
+test("what is said once more before it is done: nothing is typed meanwhile, and one comes back to what was typed", () => {
+  const sure = (to = "") => `It will lead to ${to}.`;
+  const intent = { kind: "prompt" as const, title: "", hint: "", fields: [{ label: "To" }], call: () => call, sure };
+  const asked = ask({ ...intent, done: () => "done" });
+  assert.equal(stepped(asked)?.problem?.message, "To is missing.");
+  const typed = edited(edited(asked, undefined, "x"), undefined, "y");
+  const again = stepped(typed);
+  assert.equal(again?.sure, "It will lead to xy.");
+  assert.ok(again !== undefined);
+  assert.deepEqual(edited(again, undefined, "z").typed, ["xy"]);
+  assert.equal(stepped(again), undefined, "then it is done");
+  assert.deepEqual(unasked(again), typed);
+});
+
+test("a question without a field needs but Enter", () => {
+  const question = ask({ kind: "sure", title: "", hint: "", word: "drain", call, done: "drained" });
+  assert.equal(stepped(question), undefined);
+  assert.deepEqual(edited(edited(question, "next-field", "tab"), undefined, "x"), question);
+  assert.equal(answerOf(question)?.done, "drained");
 });

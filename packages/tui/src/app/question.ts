@@ -1,9 +1,10 @@
 /** What the app asks before it does something: lines of text, or the name of what will be destroyed. */
 import { LIMITS } from "@skerry/core/contract/terms.ts";
 import { isText } from "../keys/names.ts";
+import type { Action } from "../keys/registry.ts";
 import type { Call, Intent } from "../screens/screen.ts";
 
-export type QuestionIntent = Extract<Intent, { kind: "prompt" | "confirm" }>;
+export type QuestionIntent = Extract<Intent, { kind: "prompt" | "confirm" | "sure" }>;
 
 export interface Question {
   readonly intent: QuestionIntent;
@@ -13,6 +14,8 @@ export interface Question {
   readonly at: number;
   /** The call is under way. */
   readonly busy: boolean;
+  /** What will happen, when it is asked once more. */
+  readonly sure?: string;
   /** Why it was not done. */
   readonly problem?: { readonly message: string; readonly hint?: string | undefined };
 }
@@ -22,7 +25,8 @@ const CONFIRM_WORD = "delete";
 const MAX_TYPED_NAME = 64;
 
 export function ask(intent: QuestionIntent): Question {
-  const typed = intent.kind === "prompt" ? intent.fields.map(({ value = "" }) => value) : [""];
+  const fields = intent.kind === "prompt" ? intent.fields.map(({ value = "" }) => value) : [""];
+  const typed = intent.kind === "sure" ? [] : fields;
   return { intent, typed, at: 0, busy: false };
 }
 
@@ -42,8 +46,9 @@ export function retyped(question: Question, change: (text: string) => string): Q
 }
 
 /** The next field, or the one before, round and round. */
-export function turned({ problem: _, ...question }: Question, by: 1 | -1): Question {
+function turned({ problem: _, ...question }: Question, by: 1 | -1): Question {
   const { length } = question.typed;
+  if (length === 0) return question;
   return { ...question, at: (question.at + by + length) % length };
 }
 
@@ -53,8 +58,8 @@ export function wordFor(name: string): string {
 }
 
 /** The first field that must not be empty and is, and what to say of it. */
-export function missingField({ intent, typed }: Question): { place: number; message: string } | undefined {
-  if (intent.kind === "confirm") return undefined;
+function missingField({ intent, typed }: Question): { place: number; message: string } | undefined {
+  if (intent.kind !== "prompt") return undefined;
   const place = intent.fields.findIndex(({ optional = false }, i) => !optional && typed[i]?.trim() === "");
   const field = intent.fields[place];
   return field === undefined ? undefined : { place, message: `${field.label} is missing.` };
@@ -65,6 +70,37 @@ export function answerOf(question: Question): { readonly call: Call; readonly do
   const { intent, typed, busy } = question;
   if (busy || missingField(question) !== undefined) return undefined;
   if (intent.kind === "confirm") return typed[0] === wordFor(intent.name) ? intent : undefined;
+  if (intent.kind === "sure") return intent;
   const texts = typed.map((text) => text.trim());
   return { call: intent.call(...texts), done: intent.done(...texts) };
+}
+
+/** After a key that neither does it nor leaves it. Nothing is typed while it is asked once more. */
+export function edited(question: Question, action: Action | undefined, key: string): Question {
+  if (question.sure !== undefined) return question;
+  if (action === "next-field") return turned(question, 1);
+  if (action === "previous-field") return turned(question, -1);
+  if (action === "erase") return retyped(question, eraseFrom);
+  if (action === "clear") return retyped(question, () => "");
+  return retyped(question, (text) => typeInto(text, key));
+}
+
+/** As it was before it was asked once more, and before it was under way. */
+export function unasked({ intent, typed, at }: Question): Question {
+  return { intent, typed, at, busy: false };
+}
+
+/** What Enter leads to, besides doing it: what is missing, the next field, or asking once more. */
+export function stepped(question: Question): Question | undefined {
+  const { intent, typed, at, sure } = question;
+  const missing = missingField(question);
+  const inLast = at >= typed.length - 1;
+  if (missing !== undefined) {
+    // Who was in the field, or at the end, has left it out; else one goes on to it.
+    const left = inLast || missing.place === at;
+    return { ...question, at: missing.place, ...(left ? { problem: missing } : {}) };
+  }
+  if (!inLast) return turned(question, 1);
+  if (intent.kind !== "prompt" || intent.sure === undefined || sure !== undefined) return undefined;
+  return { ...unasked(question), sure: intent.sure(...typed.map((text) => text.trim())) };
 }

@@ -8,23 +8,31 @@ import { wrapText } from "./text.ts";
 
 /** A box as wide as the screen. */
 export function drawQuestion(question: Question, width: number): Line[] {
-  const { intent, problem } = question;
+  const { intent, problem, sure } = question;
   const destroys = intent.kind === "confirm";
   const said = (text: string, tone: "plain" | "bad" | "faint"): Line[] =>
     wrapText(escapeText(text), width - 4).map((line) => [{ text: ` ${line}`, tone }]);
+  const asked = destroys ? drawConfirm(question, intent.name, width) : drawFields(question, width);
   const body: Line[] = [
-    ...said(intent.hint, "plain"),
+    ...said(sure ?? intent.hint, "plain"),
     ...(problem === undefined ? [] : [...said(problem.message, "bad"), ...said(problem.hint ?? "", "plain")]),
-    ...(destroys ? drawConfirm(question, intent.name, width) : drawFields(question, width)),
+    ...(sure === undefined ? asked : []),
     hintsOf(
       "question",
       width - 2,
-      { accept: destroys ? "delete" : "create" },
-      question.typed.length > 1 ? [] : ["next-field"],
+      { accept: acceptWord(question), ...(sure === undefined ? {} : { cancel: "back" }) },
+      question.typed.length > 1 && sure === undefined ? [] : ["next-field"],
     ),
   ];
   const title: Line = [{ text: escapeText(intent.title), bold: true, tone: destroys ? "bad" : "accent" }];
   return drawFrame({ title, tone: destroys ? "bad" : "accent" }, body, { width, height: body.length + 2 });
+}
+
+function acceptWord({ intent, sure, busy }: Question): string {
+  if (busy) return "...";
+  if (intent.kind === "confirm") return "delete";
+  if (intent.kind === "prompt" && intent.sure !== undefined && sure === undefined) return "go on";
+  return intent.word ?? "create";
 }
 
 function drawConfirm({ typed: [typed = ""], busy }: Question, name: string, width: number): Line[] {

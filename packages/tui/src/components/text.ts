@@ -2,6 +2,7 @@
 import { escapeText } from "@skerry/core/contract/present/escape.ts";
 import { cutToWidth, textWidth } from "@skerry/core/contract/present/width.ts";
 import { stringify } from "yaml";
+import type { Paragraph } from "../screens/screen.ts";
 import { type Line, lineWidth } from "./line.ts";
 
 /** In lines of at most `width` columns, between words where there are some. The text is escaped already. */
@@ -56,4 +57,17 @@ export function drawDetail(item: unknown, width: number): Line[] {
       const [first, ...others] = rows;
       return key === "" ? [[...head, { text: first ?? "" }], ...below.slice(1, 1 + others.length)] : [head, ...below];
     });
+}
+
+/** Paragraphs, each with its mark before its first line. */
+export function drawParagraphs(paragraphs: readonly Paragraph[], width: number): Line[] {
+  return paragraphs.flatMap(({ mark, text, tone = "plain", bold = false }): Line[] => {
+    const head = mark === undefined ? " " : ` ${mark} `;
+    const rows = wrapText(escapeText(text), width - textWidth(head) - 1);
+    if (rows.length === 0) return [[]];
+    return rows.map((row, i) => [
+      { text: i === 0 ? head : " ".repeat(textWidth(head)), tone },
+      { text: row, tone, bold },
+    ]);
+  });
 }

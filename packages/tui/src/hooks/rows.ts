@@ -2,6 +2,7 @@
 import type { Source } from "../screens/screen.ts";
 import type { Changes } from "./changes.ts";
 import { Collection, type CollectionOptions, type Phase } from "./collection.ts";
+import { Poll } from "./poll.ts";
 import { Tail } from "./tail.ts";
 import { Traffic } from "./traffic.ts";
 
@@ -28,5 +29,6 @@ export interface RowsOptions<T> extends Omit<CollectionOptions<T>, "source"> {
 
 export function openRows<T>({ source, ...options }: RowsOptions<T>): Rows<T> {
   if (source.kind === "traffic") return new Traffic(options) as unknown as Rows<T>;
+  if (source.kind === "poll") return new Poll<T>({ ...options, source });
   return source.kind === "lines" ? new Tail<T>({ ...options, source }) : new Collection<T>({ ...options, source });
 }

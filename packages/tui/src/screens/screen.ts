@@ -19,8 +19,16 @@ export function callOf<R extends Route>(route: R, input: CallInput<R> = {}): Cal
 export type Source<T> =
   | ListSource<T>
   | LineSource<T>
+  | PollSource<T>
   /** What the routes of the gateway serve, measured every so often. */
   | { readonly kind: "traffic" };
+
+/** What no event tells of: asked for every so often. */
+export interface PollSource<T> {
+  readonly kind: "poll";
+  readonly call: Call;
+  readonly rowsOf: (answer: unknown) => readonly T[];
+}
 
 /** Lines that come without end: the newest are kept. */
 export interface LineSource<T> {
@@ -53,6 +61,15 @@ export function snapshotOf<R extends Route, T>(
   return { kind: "snapshot", call: callOf(route, input), rowsOf: rowsOf as (answer: unknown) => readonly T[] };
 }
 
+/** How an answer that is asked for again and again is read. */
+export function pollOf<R extends Route, T>(
+  route: R,
+  input: CallInput<R>,
+  rowsOf: (answer: RouteOutput<R>) => readonly T[],
+): PollSource<T> {
+  return { kind: "poll", call: callOf(route, input), rowsOf: rowsOf as (answer: unknown) => readonly T[] };
+}
+
 /** How a page is read, and where its rows belong. */
 export function pagesOf<R extends Route, T>(
   route: R,
@@ -70,7 +87,8 @@ export interface LogSource {
 
 /** What a key, or Enter, leads to. */
 export type Intent =
-  | { readonly kind: "open"; readonly screen: Screen }
+  /** `filter`: what is chosen there first. */
+  | { readonly kind: "open"; readonly screen: Screen; readonly filter?: string }
   | { readonly kind: "detail" }
   /** Holds the rows as they are while others come, or goes on. */
   | { readonly kind: "pause" }
@@ -96,7 +114,26 @@ export type Intent =
       readonly fields: readonly Field[];
       readonly call: (...texts: string[]) => Call;
       readonly done: (...texts: string[]) => string;
+      /** What Enter does; `create` when nothing is said. */
+      readonly word?: string;
+      /** What will happen: asked once more before it does. */
+      readonly sure?: (...texts: string[]) => string;
+      /** The answer is to be read: nothing was made. `done` is its title. */
+      readonly shows?: (answer: unknown) => readonly Paragraph[];
+      /** What is changed is there already. */
+      readonly changes?: boolean;
     }
+  /** Done when somebody is sure. */
+  | {
+      readonly kind: "sure";
+      readonly title: string;
+      readonly hint: string;
+      readonly word: string;
+      readonly call: Call;
+      readonly done: string;
+    }
+  /** All of a route, as it is and as it goes on. */
+  | { readonly kind: "route"; readonly name: string; readonly project: string }
   | FormIntent
   /** Destroys: done when the name has been typed. */
   | {
@@ -133,6 +170,15 @@ export interface Draft {
   readonly revision: number | undefined;
   /** Of a field with `@`; empty when nothing was said. */
   readonly said: (path: string) => string;
+}
+
+/** Text to read. Not escaped; what is longer than a line goes on below. */
+export interface Paragraph {
+  /** Before its first line. */
+  readonly mark?: string;
+  readonly text: string;
+  readonly tone?: Tone;
+  readonly bold?: boolean;
 }
 
 export interface Field {

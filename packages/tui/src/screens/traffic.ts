@@ -1,5 +1,6 @@
 import type { Column } from "@skerry/core/contract/present/presentation.ts";
 import { figure, type TrafficRow } from "../hooks/traffic.ts";
+import { requestsScreen } from "./requests.ts";
 import { defineScreen } from "./screen.ts";
 
 const BARS = "▁▂▃▄▅▆▇█";
@@ -39,10 +40,18 @@ export const trafficScreen = defineScreen<TrafficRow>({
     if (perSecond === 0) return "faint";
     return errorsPerSecond > 0 ? "bad" : "plain";
   },
-  enter: () => ({ kind: "detail" }),
-  enterDoes: "details",
+  enter: ({ uid, route, project }) =>
+    uid === undefined || project === undefined ? { kind: "detail" } : { kind: "route", name: route, project },
+  enterDoes: "the route",
   empty: "No route was asked in the last two seconds.",
-  keys: [],
+  keys: [
+    {
+      key: "a",
+      does: "requests",
+      intent: (row) =>
+        row?.uid === undefined ? undefined : { kind: "open", screen: requestsScreen, filter: `route:${row.route}` },
+    },
+  ],
 });
 
 function percent(part: number, whole: number): number | undefined {

@@ -1,5 +1,6 @@
 import { type UpstreamView, upstreamRoutes } from "@skerry/core/contract/api/upstream.ts";
 import { upstreamPresentation } from "@skerry/core/contract/present/upstream.ts";
+import { backendsScreen } from "./backends.ts";
 import { callOf, defineScreen, removeKey } from "./screen.ts";
 import { editUpstream, newUpstream } from "./upstream-form.ts";
 
@@ -10,8 +11,8 @@ export const upstreamsScreen = defineScreen<UpstreamView>({
   source: { kind: "watch", call: callOf(upstreamRoutes.list) },
   idOf: ({ meta }) => meta.uid,
   toneOf: ({ status }) => (status?.state === "down" ? "bad" : "plain"),
-  enter: () => ({ kind: "detail" }),
-  enterDoes: "details",
+  enter: (upstream) => ({ kind: "open", screen: backendsScreen(upstream) }),
+  enterDoes: "backends",
   empty: "No upstreams yet. n puts several backends under one name.",
   keys: [
     { key: "n", does: "new", intent: () => newUpstream() },
