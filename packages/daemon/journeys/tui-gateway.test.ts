@@ -14,6 +14,9 @@ import { Tmux } from "../src/testing/tmux.ts";
 
 const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
 
+/** What tests without a daemon hold, too: once more on the real one. */
+const ONLY_FULL = process.env["SKERRY_TEST_TIER"] === "quick" ? "in the full tier" : false;
+
 let directory: string;
 let daemon: DaemonProcess;
 let client: Client;
@@ -107,7 +110,9 @@ test("the access log: rows as they come, the newest first; words choose among th
   assertScreen("requests-wide", await tmux.until("wide", (text) => /BYTES.*CLIENT/.test(text)), moment);
 });
 
-test("the daemon goes and comes back: what was there stays, what comes is there, nothing twice", async () => {
+test("the daemon goes and comes back: what was there stays, what comes is there, nothing twice", {
+  skip: ONLY_FULL,
+}, async () => {
   await using tmux = await open("requests");
   await ask("http://shop.example/before");
   await tmux.until("following", (text) => text.includes("/before") && text.includes("following"));
@@ -122,7 +127,9 @@ test("the daemon goes and comes back: what was there stays, what comes is there,
   assert.equal(rows.filter((row) => row.includes("/before")).length, 1, rows.join("\n"));
 });
 
-test("what each route serves now: requests, failures and times of each, sorted as one likes", async () => {
+test("what each route serves now: requests, failures and times of each, sorted as one likes", {
+  skip: ONLY_FULL,
+}, async () => {
   await using tmux = await open("traffic");
   const busy = new AbortController();
   const asking = (async () => {

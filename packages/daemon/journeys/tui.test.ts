@@ -136,7 +136,8 @@ test("events and objects are live, too: the newest event stays in sight, an obje
     (text) => text.includes("bucket.delete") && !/▸ .*event-made/.test(text),
   );
   await tmux.keys("3");
-  await tmux.until("buckets", (text) => text.includes("photos"));
+  // Events tell of it, too.
+  await tmux.until("buckets", (text) => text.includes("╭─ Buckets") && text.includes("photos"));
   await tmux.keys("Down", "Enter");
   await tmux.until("an empty bucket", (text) => text.includes("Nothing in it"));
   for (const key of ["b", "folder/x", "a"])

@@ -91,8 +91,9 @@ export class App implements Disposable {
 
   get mode(): Mode {
     if (this.question !== undefined) return "question";
-    if (this.form !== undefined) return "form";
+    // Help, while a form is open.
     if (this.reading !== undefined) return "text";
+    if (this.form !== undefined) return "form";
     if (this.going !== undefined) return "goto";
     if (this.filtering) return "filter";
     return this.log === undefined ? "list" : "log";
@@ -118,8 +119,8 @@ export class App implements Disposable {
       return;
     }
     if (this.question !== undefined) this.#answer(this.question, action, key);
-    else if (this.form !== undefined) void this.#fillIn(this.form, action, key);
     else if (this.reading !== undefined) this.#read(this.reading, action);
+    else if (this.form !== undefined) void this.#fillIn(this.form, action, key);
     else if (this.going !== undefined) this.#go(this.going, action, key);
     else if (this.filtering) this.#filter(action, key);
     else if (this.log !== undefined) this.#readLog(this.log, action);
@@ -295,7 +296,8 @@ export class App implements Disposable {
     const wish = form.act(action, key);
     if (form.leaving) this.message = { tone: "warn", text: "Esc once more gives up what was typed." };
     if (wish === "leave") this.form = undefined;
-    if (wish === undefined || wish === "leave") return;
+    if (wish === "help") this.reading = { what: "help", top: 0 };
+    if (wish === undefined || wish === "leave" || wish === "help") return;
     const call = (one: Call) => {
       this.#changed();
       return this.#call(one);

@@ -46,8 +46,8 @@ export function drawApp(app: App, { width, height }: Size): Line[] {
 }
 
 function drawMiddle(app: App, size: Size, nowMs: number): Line[] {
-  if (app.form !== undefined) return drawForm(app.form, size);
   if (app.reading !== undefined) return drawReading(app, app.reading, size, nowMs);
+  if (app.form !== undefined) return drawForm(app.form, size);
   if (app.log !== undefined) return drawLogView(app.log, app.filtering, size, nowMs);
   return drawRows(app, size, nowMs);
 }
@@ -181,7 +181,7 @@ function textOf(app: App, reading: Reading, width: number): { title: string; lin
   if (what === "answer") return { title: escapeText(title), lines: drawParagraphs(reading.paragraphs ?? [], width) };
   if (reading.report !== undefined)
     return { title: escapeText(title), lines: drawRouteReport(reading.report.facts, width) };
-  if (what === "help") return { title: "Keys", lines: drawHelp(app.view.screen) };
+  if (what === "help") return { title: "Keys", lines: drawHelp(app.view.screen, app.form !== undefined) };
   if (what === "cloud") return { title: "The cloud", lines: drawCloud(app, width) };
   const item = id === undefined ? undefined : app.view.find(id);
   const { detail, presentation } = app.view.screen;

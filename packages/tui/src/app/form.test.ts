@@ -161,6 +161,17 @@ test("lines come and go, choices turn, what cannot change does not, and what dep
   assert.match(text(), /Headers +> !X-B▏/, "an empty line goes");
 });
 
+test("? tells the keys where nothing is typed, and one comes back to the form", async () => {
+  const { app, text, press } = await new Cloud().open();
+  using _ = app;
+  press("e", "?");
+  assert.match(text(), /Path +> \/\?▏/);
+  press("down", "?");
+  assert.match(text(), /In this form[\s\S]*Ctrl-S +look at what would change/);
+  press("esc");
+  assert.match(text(), /Path +> \/\? [\s\S]*‹ forward ›/);
+});
+
 test("a form draws at every size", async () => {
   const { app, text, press } = await new Cloud().open();
   using _ = app;

@@ -24,7 +24,7 @@ export type FormRow =
   | { readonly kind: "go" };
 
 /** What a key leads to, besides another look. */
-export type FormWish = "leave" | "check" | "apply" | "reread" | undefined;
+export type FormWish = "help" | "leave" | "check" | "apply" | "reread" | undefined;
 
 export class Form {
   readonly intent: FormIntent;
@@ -108,6 +108,7 @@ export class Form {
       this.leaving = this.isChanged && !leaving;
       return this.leaving ? undefined : "leave";
     }
+    if (key === "?" && !this.#takesText) return "help";
     if (action === "check" || (action === "accept" && this.row.kind === "go")) return "check";
     if (action === "refresh") return "reread";
     const by = {
@@ -123,6 +124,11 @@ export class Form {
     else if (action === "accept") this.#move(1);
     else if (this.row.kind === "field") this.#type(this.row.field, this.row.line, action, key);
     return undefined;
+  }
+
+  get #takesText(): boolean {
+    const { row } = this;
+    return row.kind === "field" && row.field.codec.choices === undefined && !this.isFixed(row.field);
   }
 
   #answerPreview(action: Action | undefined): FormWish {

@@ -64,13 +64,20 @@ const SECTIONS: readonly (readonly [mode: Mode, title: string])[] = [
   ["form", "In a form"],
 ];
 
-/** All keys, those of the screen first. */
-export function drawHelp(screen: Screen): Line[] {
+/** All keys, those of the screen, or of the form that is open, first. */
+export function drawHelp(screen: Screen, inForm = false): Line[] {
   const entry = (keys: string, does: string): Line => [
     { text: `  ${keys.padEnd(18)}`, tone: "accent", bold: true },
     { text: does },
   ];
   const title = (text: string): Line => [{ text: ` ${text}`, bold: true }];
+  const keysIn = (mode: Mode) =>
+    BINDINGS.filter(({ modes }) => modes.includes(mode)).map(({ keys, does }) =>
+      entry(keys.map(keySign).join("  "), does),
+    );
+  const sections = SECTIONS.filter(([mode]) => !inForm || mode !== "form");
+  const rest = sections.flatMap(([mode, text]) => [[], title(text), ...keysIn(mode)]);
+  if (inForm) return [title("In this form"), ...keysIn("form"), ...rest];
   const own = screen.keys.filter(({ key }) => actionFor("list", key) === undefined);
   return [
     title(screen.title.includes(":") ? "Here" : screen.title),
@@ -78,12 +85,6 @@ export function drawHelp(screen: Screen): Line[] {
     ...own.map(({ key, does }) => entry(keySign(key), does)),
     ...(screen.filterWords === undefined ? [] : [[], title("Words of its filter, which all must hold")]),
     ...(screen.filterWords ?? []).map(([word, does]) => entry(word, does)),
-    ...SECTIONS.flatMap(([mode, text]) => [
-      [],
-      title(text),
-      ...BINDINGS.filter(({ modes }) => modes.includes(mode)).map(({ keys, does }) =>
-        entry(keys.map(keySign).join("  "), does),
-      ),
-    ]),
+    ...rest,
   ];
 }

@@ -32,6 +32,8 @@ export class RouteReport implements Disposable {
   readonly #project: string;
   readonly #ended = new AbortController();
   facts: RouteFacts = { mayCount: true };
+  /** What was explained last. */
+  #explained: string | undefined;
   #before: { readonly reading: Reading; readonly ms: number } | undefined;
 
   constructor(client: Client, name: string, project: string) {
@@ -55,14 +57,25 @@ export class RouteReport implements Disposable {
     try {
       const named = { params: { name: this.#name }, query: { project: this.#project } };
       const route = await this.#client.call(routeRoutes.get, { ...named, signal });
-      const asked = requestFor(route);
-      const explained = asked && (await this.#client.call(routeRoutes.explain, { body: asked, signal }));
-      this.facts = { ...kept, route, ...(asked && { asked }), ...(explained && { explained }) };
+      this.facts = { ...kept, route };
+      await this.#explain(route, signal);
       this.changes.note();
       if (this.facts.mayCount) await this.#count(route.meta.uid, signal);
     } catch (thrown) {
       if (!signal.aborted) this.facts = { ...kept, error: toSkerryError(thrown) };
     }
+  }
+
+  /** When it has changed, no oftener: each explanation stands in the audit log. */
+  async #explain(route: RouteView, signal: AbortSignal): Promise<void> {
+    const { state, reason } = route.status ?? {};
+    const now = JSON.stringify([route.meta.revision, state, reason]);
+    if (now === this.#explained) return;
+    const { asked: _, explained: __, ...kept } = this.facts;
+    const asked = requestFor(route);
+    const explained = asked && (await this.#client.call(routeRoutes.explain, { body: asked, signal }));
+    this.#explained = now;
+    this.facts = { ...kept, ...(asked && { asked }), ...(explained && { explained }) };
   }
 
   async #count(uid: string, signal: AbortSignal): Promise<void> {

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { accessLogRoutes } from "@skerry/core/contract/api/access-log.ts";
 import { SkerryError } from "@skerry/core/contract/errors.ts";
 import { LIMITS } from "@skerry/core/contract/terms.ts";
+import { App } from "../app/app.ts";
+import { drawApp } from "../app/draw.ts";
 import { View } from "../app/view.ts";
 import { requestsScreen } from "../screens/requests.ts";
 import { callOf, type Row } from "../screens/screen.ts";
@@ -105,4 +107,26 @@ test("who looks at one row sees it until they go on, however much comes; then th
   assert.equal(view.rows.length, 0);
   feed.send(lines(0, 1, 503));
   await until("what is wanted comes", () => view.rows.length === 1);
+});
+
+test("what a client sends steers no terminal: not in a row, not in its detail", async () => {
+  const feed = new Feed();
+  const none = { status: 403, json: { status: 403, code: "forbidden", detail: "No." } };
+  const daemon = new FakeDaemon((target) => (target.includes("/gateway/log") ? { bytes: feed.read() } : none));
+  const options = { client: daemon.client, context: "home", nowMs: () => 0, quit: () => undefined };
+  using app = new App({ ...options, screens: [requestsScreen] });
+  const text = () => {
+    const lines = drawApp(app, { width: 100, height: 30 });
+    return lines.map((line) => line.map((piece) => piece.text).join("")).join("\n");
+  };
+  const hostile = "\x1b[31m\x07\u009b5n\u202e";
+  const time = "2026-11-22T00:00:00.000Z";
+  const line = { time, status: 200, method: "GET", host: hostile, path: hostile, name: hostile, client: hostile };
+  feed.send(`${JSON.stringify({ ...line, error: hostile, status: hostile, durationUs: hostile })}\n`);
+  await until("it came", () => text().includes("x1b[31m"));
+  const steers = /[\p{Cc}\u202e]/u;
+  for (const key of ["esc", "enter", "esc", "f", "o"]) {
+    app.key(key);
+    assert.doesNotMatch(text().replaceAll("\n", ""), steers, key);
+  }
 });
