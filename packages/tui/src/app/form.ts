@@ -8,6 +8,7 @@ import {
   fieldsOf,
   isShown,
   type Spec,
+  sameTexts,
   specOf,
   type Texts,
   textsOf,
@@ -284,9 +285,4 @@ function turned(choices: readonly string[], text: string, action: Action | undef
   if (action !== undefined) return text;
   const after = [...choices.slice(place + 1), ...choices.slice(0, place + 1)];
   return after.find((one) => one.startsWith(key)) ?? text;
-}
-
-function sameTexts(a: readonly string[] = [], b: readonly string[] = []): boolean {
-  const said = (texts: readonly string[]) => JSON.stringify(texts.filter((text) => text !== ""));
-  return said(a) === said(b);
 }

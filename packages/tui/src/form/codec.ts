@@ -1,6 +1,4 @@
 /** Between a value of a spec and what stands in the field of a form. Pure. */
-import { stringify } from "yaml";
-
 /** What was typed cannot be read so. The message is for the field. */
 export class Unreadable extends Error {
   /** Of the lines of a field. */
@@ -246,7 +244,17 @@ export const BACKENDS = lines<Backend>(
   },
 );
 
+/** Words that are no text in YAML. */
+const NO_TEXT = /^(?:true|false|null|yes|no|on|off|y|n)$/i;
+const PLAIN = /^[A-Za-z][\w./-]*$/;
+
 /** Anything, as YAML in one line. */
 export function flowYaml(value: unknown): string {
-  return stringify(value, { collectionStyle: "flow", lineWidth: 0, aliasDuplicateObjects: false }).trimEnd();
+  if (Array.isArray(value)) return `[${value.map(flowYaml).join(", ")}]`;
+  if (typeof value === "object" && value !== null) {
+    const parts = Object.entries(value).filter(([, part]) => part !== undefined);
+    return `{${parts.map(([name, part]) => `${flowYaml(name)}: ${flowYaml(part)}`).join(", ")}}`;
+  }
+  const isPlain = typeof value === "string" && PLAIN.test(value) && !NO_TEXT.test(value);
+  return isPlain ? value : (JSON.stringify(value) ?? "null");
 }

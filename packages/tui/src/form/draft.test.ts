@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parse } from "yaml";
 import { ROUTE_SECTIONS } from "../screens/route-form.ts";
 import { UPSTREAM_SECTIONS } from "../screens/upstream-form.ts";
+import { flowYaml } from "./codec.ts";
 import { changesOf, differences, fieldsOf, type Spec, specOf, textsOf } from "./draft.ts";
 
 const ROUTE: Spec = {
@@ -53,19 +55,28 @@ test("what is there goes into a form and comes out as it was", () => {
     [ROUTE_SECTIONS, { host: "a", path: "/", respond: { status: 503, body: "a\nb\\n", headers: { "x-a": "b" } } }],
   ] as const) {
     const leads = "respond" in spec ? "answer" : "forward";
-    const made = specOf(sections, textsOf(sections, spec, { "@leads": leads }), spec);
+    const texts = textsOf(sections, spec, { "@leads": leads });
+    const made = specOf(sections, texts, spec);
     assert.deepEqual(made, { spec, problems: [] });
+    assert.deepEqual(specOf(sections, texts, {}), made, "as if all of it had been typed");
     assert.deepEqual(changesOf(spec, made.spec, {}), {});
   }
 });
 
 test("what no field speaks of stays, beside what a field changes", () => {
-  const spec = { to: "x", timeouts: { headMs: 1, other: 7 }, health: { path: "/", other: 1 }, newThing: { a: [1] } };
+  const cache = { ttl: 5, stale: 9 };
+  const spec = { to: "x", timeouts: { headMs: 1, other: 7 }, cache, newThing: { a: [1] }, clientTls: { ca: "a\nb" } };
   const texts = new Map(textsOf(ROUTE_SECTIONS, spec, { "@leads": "forward" }));
+  assert.match(texts.get("@more")?.[0] ?? "", /other: 7.*stale: 9.*newThing.*ca: "a\\nb"/);
   texts.set("timeouts.headMs", [""]).set("timeouts.connectMs", ["2s"]);
   const { spec: after } = specOf(ROUTE_SECTIONS, texts, spec);
   assert.deepEqual(after, { ...spec, timeouts: { connectMs: 2000, other: 7 } });
   assert.deepEqual(changesOf(spec, after, {}), { timeouts: { connectMs: 2000, other: 7 } });
+  texts.set("cache", [""]);
+  assert.ok(!("cache" in specOf(ROUTE_SECTIONS, texts, spec).spec), "turned off, with all that belongs to it");
+  const backends = [{ name: "a", to: "http://b", weight: 1, tags: [], drain: false, zone: "eu" }];
+  const same = specOf(UPSTREAM_SECTIONS, textsOf(UPSTREAM_SECTIONS, { backends }, {}), { backends });
+  assert.deepEqual(same.spec, { backends }, "nobody has touched it");
 });
 
 test("another destination takes the place of the one before, with all that belonged to it", () => {
@@ -73,6 +84,9 @@ test("another destination takes the place of the one before, with all that belon
   texts.set("redirect.to", ["https://b.example{path}"]).set("redirect.status", ["308"]);
   const { spec } = specOf(ROUTE_SECTIONS, texts, ROUTE);
   assert.deepEqual(spec["redirect"], { to: "https://b.example{path}", status: 308 });
+  const answer = { host: "a", respond: { status: 503, headers: { "x-a": "b" } } };
+  const sent = new Map(textsOf(ROUTE_SECTIONS, answer, { "@leads": "redirect" })).set("redirect.to", ["/b"]);
+  assert.deepEqual(specOf(ROUTE_SECTIONS, sent, answer).spec, { host: "a", redirect: { to: "/b" } });
   for (const gone of ["to", "timeouts", "retries", "tags", "protocol", "rewrite"]) assert.ok(!(gone in spec), gone);
   assert.deepEqual(spec["access"], ROUTE["access"]);
 });
@@ -126,4 +140,28 @@ test("differences are told leaf by leaf, a list as one", () => {
       { path: "g.h", before: undefined, after: 1 },
     ],
   );
+});
+
+test("anything is YAML in one line, and means the same", () => {
+  const texts = [
+    "a",
+    "a.b/c-d",
+    "a: b",
+    "- a",
+    "yes",
+    "No",
+    "null",
+    "1e3",
+    "0x1",
+    "",
+    " a",
+    "a #b",
+    "{",
+    "\n\\",
+    "日本",
+    "~",
+  ];
+  const value = { texts, n: [1, -2.5, true, null], empty: {}, "key: with": { "": [[]] }, yes: 1 };
+  assert.doesNotMatch(flowYaml(value), /\n/);
+  assert.deepEqual(parse(flowYaml(value)), value);
 });

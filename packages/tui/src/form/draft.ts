@@ -35,10 +35,11 @@ export function fieldsOf(sections: readonly FormSection[]): readonly FormField[]
 /** Of what is there. `beside`: of the fields with `@`. */
 export function textsOf(sections: readonly FormSection[], spec: Spec, beside: Readonly<Record<string, string>>): Texts {
   const fields = fieldsOf(sections);
-  const known = new Set(fields.map(({ path }) => topOf(path)));
-  const rest = Object.fromEntries(Object.entries(spec).filter(([name]) => !known.has(name)));
+  const rest = structuredClone(spec) as Record<string, unknown>;
+  for (const { path, codec } of fields) if (!codec.isSwitch) put(rest, path);
+  const more = pruned(rest);
   const texts = fields.map(({ path, codec }): [string, readonly string[]] => {
-    if (path === MORE_PATH) return [path, [Object.keys(rest).length === 0 ? "" : flowYaml(rest)]];
+    if (path === MORE_PATH) return [path, [Object.keys(more).length === 0 ? "" : flowYaml(more)]];
     if (path.startsWith("@")) return [path, [beside[path] ?? ""]];
     return [path, codec.show(at(spec, path))];
   });
@@ -62,7 +63,10 @@ export interface FieldProblem {
   readonly message: string;
 }
 
-/** `before` with what the form says in the place of all that it has fields for. What cannot be read is told, all of it. */
+/**
+ * What the form says, all of it: what no field speaks of stands in the one for the rest. `before`: the value of a field that
+ * nobody has touched is as it was. What cannot be read is told, all of it.
+ */
 export function specOf(
   sections: readonly FormSection[],
   texts: Texts,
@@ -70,38 +74,51 @@ export function specOf(
 ): { readonly spec: Spec; readonly problems: readonly FieldProblem[] } {
   const fields = fieldsOf(sections);
   const shown = fields.filter((field) => isShown(field, fields, texts));
-  const known = new Set(fields.map(({ path }) => topOf(path)));
-  const said = new Set(shown.map(({ path }) => topOf(path)));
   const problems: FieldProblem[] = [];
-  // What has no field stays, beside those that have; a part of which no field is shown goes.
-  const kept = Object.entries(before).filter(([name]) => said.has(name));
-  const spec = structuredClone(Object.fromEntries(kept)) as Record<string, unknown>;
-  for (const { path, codec } of fields) if (!shown.some((one) => one.path === path) || !codec.isSwitch) put(spec, path);
+  const spec: Record<string, unknown> = {};
+  const on = new Set<string>();
   for (const { path, codec } of shown) {
     const words = texts.get(path) ?? [];
     try {
-      if (path === MORE_PATH) Object.assign(spec, readMore(words[0] ?? "", known));
+      if (path === MORE_PATH) merge(spec, restOf(readMore(words[0] ?? "", fields), fields, shown, texts));
       if (path.startsWith("@")) continue;
+      const was = at(before, path);
+      const isTouched = was === undefined || !sameTexts(words, codec.show(was));
       const value = codec.read(words);
-      put(spec, path, codec.isSwitch && value !== undefined ? (at(spec, path) ?? value) : value);
+      if (codec.isSwitch && value !== undefined) on.add(path);
+      put(spec, path, isTouched || codec.isSwitch ? value : was);
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
       problems.push({ path, line: error.line, message: error.message });
     }
   }
-  const on = new Set(shown.filter(({ codec, path }) => codec.isSwitch && texts.get(path)?.[0] === "yes").map(pathOf));
-  return { spec: pruned(spec, "", on), problems };
+  return { spec: pruned(spec, on), problems };
 }
 
-function pathOf({ path }: FormField): string {
-  return path;
+export function sameTexts(a: readonly string[] = [], b: readonly string[] = []): boolean {
+  const said = (texts: readonly string[]) => JSON.stringify(texts.filter((text) => text !== ""));
+  return said(a) === said(b);
 }
 
 function topOf(path: string): string {
   return path.split(".")[0] ?? "";
 }
 
-function readMore(text: string, known: ReadonlySet<string>): Record<string, unknown> {
+/** Without what belongs to parts that are not to be seen, or are turned off. */
+function restOf(
+  more: Record<string, unknown>,
+  fields: readonly FormField[],
+  shown: readonly FormField[],
+  texts: Texts,
+): Record<string, unknown> {
+  const isOff = (name: string) =>
+    fields.some(({ path, codec }) => path === name && codec.isSwitch && texts.get(path)?.[0] !== "yes");
+  const has = (list: readonly FormField[], name: string) => list.some(({ path }) => topOf(path) === name);
+  const kept = Object.entries(more).filter(([name]) => !isOff(name) && (has(shown, name) || !has(fields, name)));
+  return Object.fromEntries(kept);
+}
+
+function readMore(text: string, fields: readonly FormField[]): Record<string, unknown> {
   if (text.trim() === "") return {};
   let value: unknown;
   try {
@@ -109,11 +126,10 @@ function readMore(text: string, known: ReadonlySet<string>): Record<string, unkn
   } catch (error) {
     throw new Unreadable(`It is no YAML: ${(error as Error).message.split("\n")[0]}`);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new Unreadable("It is a map of fields, like {hedge: {afterMs: 50}}.");
-  const twice = Object.keys(value).find((name) => known.has(name));
-  if (twice !== undefined) throw new Unreadable(`${twice} has fields of its own above.`);
-  return value as Record<string, unknown>;
+  if (!isMap(value)) throw new Unreadable("It is a map of fields, like {hedge: {afterMs: 50}}.");
+  const twice = fields.find(({ path, codec }) => !codec.isSwitch && at(value as Spec, path) !== undefined);
+  if (twice !== undefined) throw new Unreadable(`${twice.path} has a field of its own above: ${twice.label}.`);
+  return value;
 }
 
 /** Fields of the spec that differ. `gone`: what says of one that it is no more, where that is not null; undefined: nothing. */
@@ -166,12 +182,24 @@ function put(spec: Record<string, unknown>, path: string, value?: unknown): void
   else place[last] = value;
 }
 
+function merge(into: Record<string, unknown>, more: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(more)) {
+    const there = into[name];
+    if (isMap(there) && isMap(value)) merge(there, value);
+    else into[name] = value;
+  }
+}
+
 /** Without objects in which nothing is left, but those that say something by being there. */
-function pruned(spec: Record<string, unknown>, path: string, on: ReadonlySet<string>): Record<string, unknown> {
+function pruned(
+  spec: Record<string, unknown>,
+  on: ReadonlySet<string> = new Set(),
+  path = "",
+): Record<string, unknown> {
   const parts = Object.entries(spec).flatMap(([name, value]): [string, unknown][] => {
     const below = path === "" ? name : `${path}.${name}`;
     if (!isMap(value)) return [[name, value]];
-    const part = pruned(value, below, on);
+    const part = pruned(value, on, below);
     return Object.keys(part).length > 0 || on.has(below) ? [[name, part]] : [];
   });
   return Object.fromEntries(parts);
