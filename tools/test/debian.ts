@@ -32,6 +32,7 @@ const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: "nghttp2-client", program: "h2load", reason: "loads the gateway over HTTP/2", full: true },
   { name: "wrk", program: "wrk", reason: "loads the gateway over HTTP/1.1", full: true },
   { name: "slowhttptest", program: "slowhttptest", reason: "attacks it slowly", full: true },
+  { name: "jq", program: "jq", reason: "reads the log of requests", full: true },
   { name: "prometheus", program: "promtool", reason: "reads the metrics, and scrapes them", full: true },
   { name: "chromium", program: "chromium", reason: "loads a page through it", full: true },
   { name: "systemd", program: "systemd-analyze", reason: "reads the unit of skerry service", full: true },
