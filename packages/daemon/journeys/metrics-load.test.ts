@@ -21,11 +21,18 @@ import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-pr
 const IS_FULL = process.env["SKERRY_TEST_TIER"] === "full";
 const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
 const QUANTILES = [0.5, 0.95, 0.99] as const;
-/** Milliseconds: evenly between the two. */
-const FASTEST_MS = 20;
-const SLOWEST_MS = 220;
+/**
+ * Milliseconds: evenly between the two. Long beside what a busy machine adds between a program and the gateway, which only the
+ * program sees.
+ */
+const FASTEST_MS = 200;
+const SLOWEST_MS = 1200;
+/** That many are asked for at once: two seconds of them have enough for a quantile. */
+const AT_ONCE = 400;
 /** One of so many answers is 500. */
 const FAILS_EACH = 20;
+/** What a busy machine adds where only the program sees it is not in all of so many rounds; a mistake of ours is. */
+const ROUNDS = 4;
 const run = promisify(execFile);
 
 let directory: string;
@@ -108,22 +115,39 @@ function tell(who: string, { requests, errors, ms }: Figures): string {
   return `${who.padEnd(24)} ${requests} requests, ${errors} errors, ${shown.join(" ")} ms`;
 }
 
-/** All that was asked has been told to the daemon. */
+/** All that was asked has come to its end, and has been told to the daemon. */
 async function settled(before: ReadonlyMap<string, number>, least: number): Promise<ReadonlyMap<string, number>> {
+  let last = -1;
   for (let tries = 0; ; tries++) {
+    await sleep(1500);
     const now = await rows();
     const { requests } = between(before, now, "");
-    if (requests >= least && between(before, now, "route_").requests === requests) return now;
-    assert.ok(tries < 300, `${requests} of ${least} requests were counted`);
-    await sleep(200);
+    const isStill = requests === last && now.get("requests_in_flight") === 0;
+    if (requests >= least && isStill && between(before, now, "route_").requests === requests) return now;
+    assert.ok(tries < 60, `${requests} of ${least} requests were counted`);
+    last = requests;
   }
 }
 
-function assertNear(said: Figures, was: Figures, what: string): void {
-  const near = (a: number, b: number, name: string) =>
-    assert.ok(Math.abs(a / b - 1) <= 0.05, `${what}: ${name} is ${a}, and was ${b}`);
-  for (const [at, q] of QUANTILES.entries()) near(said.ms[at] ?? 0, was.ms[at] ?? 0, `p${q * 100}`);
-  near(said.errors / said.requests, was.errors / was.requests, "the part of errors");
+/** What is more than 5 % off, in words. */
+function distance(said: Figures, was: Figures, what: string): string[] {
+  const far = (a: number, b: number, name: string) =>
+    Math.abs(a / b - 1) <= 0.05 ? [] : [`${what}: ${name} is ${a.toFixed(3)}, and was ${b.toFixed(3)}`];
+  return [
+    ...QUANTILES.flatMap((q, at) => far(said.ms[at] ?? 0, was.ms[at] ?? 0, `p${q * 100}`)),
+    ...far(said.errors / said.requests, was.errors / was.requests, "the part of errors"),
+  ];
+}
+
+/** `round` gives what is too far off. */
+async function assertOneIsNear(round: () => Promise<readonly string[]>): Promise<void> {
+  const all: string[] = [];
+  for (let n = 0; n < ROUNDS; n++) {
+    const far = await round();
+    if (far.length === 0) return;
+    all.push(...far);
+  }
+  assert.fail(all.join("\n"));
 }
 
 const SCRIPT = `
@@ -139,58 +163,85 @@ test("wrk: quantiles and errors of the exposition and of skerry top are its own 
   skip: !IS_FULL,
 }, async (t) => {
   await writeFile(join(directory, "figures.lua"), SCRIPT);
-  const before = await rows();
-  const args = ["-t1", "-c300", "-d12s", "-s", join(directory, "figures.lua"), daemon.httpUrl ?? ""];
-  const loaded = run("wrk", args, { timeout: 120_000 });
-  await sleep(3000);
-  const env = { ...process.env, SKERRY_CONFIG_DIR: directory, HOME: directory };
-  const top = JSON.parse((await run(SKERRY, ["top", "-o", "json"], { env })).stdout) as {
-    gateway: { perSecond: number; p50Ms: number; p95Ms: number; p99Ms: number };
-    gatewayRoutes: { perSecond: number; errorsPerSecond: number; p50Ms: number; p95Ms: number; p99Ms: number }[];
-  };
-  const { stdout } = await loaded;
-  const wrk = JSON.parse(/^FIGURES (.*)$/m.exec(stdout)?.[1] ?? assert.fail(stdout)) as Figures;
-  const now = await settled(before, wrk.requests);
-  const { gateway, gatewayRoutes } = top;
-  const figuresOf = ({ perSecond, p50Ms, p95Ms, p99Ms }: typeof gateway): Figures => ({
-    ...{ requests: perSecond, errors: gatewayRoutes[0]?.errorsPerSecond ?? 0 },
-    ms: [p50Ms, p95Ms, p99Ms],
+  await assertOneIsNear(async () => {
+    const before = await rows();
+    const args = [
+      "-t1",
+      `-c${AT_ONCE}`,
+      "-d14s",
+      "--timeout",
+      "10s",
+      "-s",
+      join(directory, "figures.lua"),
+      daemon.httpUrl ?? "",
+    ];
+    const loaded = run("wrk", args, { timeout: 120_000 });
+    await sleep(4000);
+    const env = { ...process.env, SKERRY_CONFIG_DIR: directory, HOME: directory };
+    const top = JSON.parse((await run(SKERRY, ["top", "-o", "json"], { env })).stdout) as {
+      gateway: { perSecond: number; p50Ms: number; p95Ms: number; p99Ms: number };
+      gatewayRoutes: { perSecond: number; errorsPerSecond: number; p50Ms: number; p95Ms: number; p99Ms: number }[];
+    };
+    const { stdout } = await loaded;
+    const wrk = JSON.parse(/^FIGURES (.*)$/m.exec(stdout)?.[1] ?? assert.fail(stdout)) as Figures;
+    const now = await settled(before, wrk.requests);
+    const { gateway, gatewayRoutes } = top;
+    const figuresOf = ({ perSecond, p50Ms, p95Ms, p99Ms }: typeof gateway): Figures => ({
+      ...{ requests: perSecond, errors: gatewayRoutes[0]?.errorsPerSecond ?? 0 },
+      ms: [p50Ms, p95Ms, p99Ms],
+    });
+    const [shown, shownOwn] = [figuresOf(gateway), figuresOf(gatewayRoutes[0] ?? gateway)];
+    const [all, own] = [between(before, now, ""), between(before, now, "route_")];
+    t.diagnostic(tell("wrk", wrk));
+    t.diagnostic(tell("exposition, all", all));
+    t.diagnostic(tell("exposition, the route", own));
+    t.diagnostic(tell("skerry top, a second", shown));
+    t.diagnostic(tell("skerry top, the route", shownOwn));
+    return [
+      ...distance(all, wrk, "the exposition"),
+      ...distance(own, wrk, "the route's"),
+      ...distance(shown, wrk, "skerry top"),
+      ...distance(shownOwn, wrk, "the route in skerry top"),
+    ];
   });
-  const [shown, shownOwn] = [figuresOf(gateway), figuresOf(gatewayRoutes[0] ?? gateway)];
-  const [all, own] = [between(before, now, ""), between(before, now, "route_")];
-  t.diagnostic(tell("wrk", wrk));
-  t.diagnostic(tell("exposition, all", all));
-  t.diagnostic(tell("exposition, the route", own));
-  t.diagnostic(tell("skerry top, a second", shown));
-  t.diagnostic(tell("skerry top, the route", shownOwn));
-  assertNear(all, wrk, "the exposition");
-  assertNear(own, wrk, "the route's");
-  assertNear(shown, wrk, "skerry top");
-  assertNear(shownOwn, wrk, "the route in skerry top");
 });
 
 test("h2load: quantiles and errors of the exposition are those of its log within 5 %", {
   skip: !IS_FULL,
 }, async (t) => {
-  const log = join(directory, "h2load.tsv");
-  const before = await rows();
-  const args = ["-n", "12000", "-c", "10", "-m", "30", "-t", "1", "--log-file", log, daemon.httpUrl ?? ""];
-  await run("h2load", args, { timeout: 120_000 });
-  const lines = (await readFile(log, "utf8")).trim().split("\n");
-  const taken = lines.map((line) => line.split("\t").map(Number));
-  const sorted = taken.map(([, , us = 0]) => us / 1000).sort((a, b) => a - b);
-  const h2load: Figures = {
-    requests: taken.length,
-    errors: taken.filter(([, status]) => status === 500).length,
-    ms: QUANTILES.map((q) => sorted[Math.ceil(q * sorted.length) - 1] ?? 0),
-  };
-  assert.equal(h2load.requests, 12_000);
-  const now = await settled(before, h2load.requests);
-  const [all, own] = [between(before, now, ""), between(before, now, "route_")];
-  t.diagnostic(tell("h2load", h2load));
-  t.diagnostic(tell("exposition, all", all));
-  t.diagnostic(tell("exposition, the route", own));
-  assert.deepEqual([all.requests, all.errors], [h2load.requests, h2load.errors]);
-  assertNear(all, h2load, "the exposition");
-  assertNear(own, h2load, "the route's");
+  await assertOneIsNear(async () => {
+    const log = join(directory, "h2load.tsv");
+    await rm(log, { force: true });
+    const before = await rows();
+    const args = [
+      "-n",
+      `${10 * AT_ONCE}`,
+      "-c",
+      "10",
+      "-m",
+      `${AT_ONCE / 10}`,
+      "-t",
+      "1",
+      "--log-file",
+      log,
+      daemon.httpUrl ?? "",
+    ];
+    await run("h2load", args, { timeout: 120_000 });
+    const lines = (await readFile(log, "utf8")).trim().split("\n");
+    const taken = lines.map((line) => line.split("\t").map(Number));
+    const sorted = taken.map(([, , us = 0]) => us / 1000).sort((a, b) => a - b);
+    const h2load: Figures = {
+      requests: taken.length,
+      errors: taken.filter(([, status]) => status === 500).length,
+      ms: QUANTILES.map((q) => sorted[Math.ceil(q * sorted.length) - 1] ?? 0),
+    };
+    assert.equal(h2load.requests, 10 * AT_ONCE);
+    const now = await settled(before, h2load.requests);
+    const [all, own] = [between(before, now, ""), between(before, now, "route_")];
+    t.diagnostic(tell("h2load", h2load));
+    t.diagnostic(tell("exposition, all", all));
+    t.diagnostic(tell("exposition, the route", own));
+    assert.deepEqual([all.requests, all.errors], [h2load.requests, h2load.errors]);
+    return [...distance(all, h2load, "the exposition"), ...distance(own, h2load, "the route's")];
+  });
 });
