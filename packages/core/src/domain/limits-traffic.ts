@@ -138,6 +138,10 @@ export const TRAFFIC_LIMITS = {
     maxGenerations: 200,
     /** Bytes of what one project's generations keep, about. Beyond: the oldest go, but for the newest. */
     maxBytes: 1 * MiB,
+    /** Largest spec that is kept as it was. Of a larger one, a long list of networks, is kept that it was another. */
+    maxKeptBytes: 256 * KiB,
+    /** Characters of one field of a spec that are told of a change. The rest is cut. */
+    maxToldLength: 32 * KiB,
     /** What one change takes besides what it keeps, about. */
     changeBytes: 256,
     /** Generations that go with one change; the rest with the next. */

@@ -14,6 +14,7 @@ import { ROUTES } from "@skerry/core/contract/routes.ts";
 import { type ErrorId, SkerryError, toSkerryError } from "@skerry/core/domain/errors.ts";
 import type { RouteSpec } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
+import { LIMITS } from "@skerry/core/domain/limits.ts";
 import { type Resource, resourceKey } from "@skerry/core/domain/resource.ts";
 import type { UpstreamSpec } from "@skerry/core/domain/upstreams.ts";
 import { HISTORY_KINDS, type HistoryKind, type Kept, keptOf, placeIn } from "@skerry/core/gateway/history/changes.ts";
@@ -123,9 +124,20 @@ export function viewOfChange(
 ): GatewayChangeView {
   return {
     ...{ kind, name, result },
-    ...(before === undefined ? {} : { before: specOf(kind, before) }),
-    ...(after === undefined ? {} : { after: specOf(kind, after) }),
+    ...(before === undefined ? {} : { before: toldOf(kind, before) }),
+    ...(after === undefined ? {} : { after: toldOf(kind, after) }),
   };
+}
+
+/** Lists of networks may be long. */
+function toldOf(kind: HistoryKind, kept: Kept): Record<string, unknown> {
+  const most = LIMITS.history.maxToldLength;
+  if (kept.digest !== undefined) return { sha256: kept.digest };
+  const told = Object.entries(specOf(kind, kept)).map(([field, value]) => {
+    const isLong = typeof value === "string" && value.length > most;
+    return [field, isLong ? `${value.slice(0, most)}... (${value.length} characters)` : value];
+  });
+  return Object.fromEntries(told);
 }
 
 /** What of the gateway a draft makes different, of that what the caller may see. */

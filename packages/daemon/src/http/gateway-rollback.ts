@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { isError, SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
-import { type HistoryKind, type Kept, keptOf, placeIn } from "@skerry/core/gateway/history/changes.ts";
+import { digestOf, type HistoryKind, type Kept, keptOf, placeIn } from "@skerry/core/gateway/history/changes.ts";
 import type { Draft } from "@skerry/core/store/drafts.ts";
 import { type AskedChange, Drafting, readOf, specOf } from "./gateway-draft.ts";
 import type { Services } from "./services.ts";
@@ -51,6 +51,7 @@ export async function draftBack(services: Services, call: Call, project: string,
 function isSame(a: Kept | undefined, b: Kept | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   if (!isDeepStrictEqual(a.labels, b.labels)) return false;
+  if ((a.digest ?? b.digest) !== undefined) return digestOf(a) === digestOf(b);
   const shown = ({ spec: { anyUpstream: _, previousTo: __, ...rest } }: Kept) =>
     JSON.parse(JSON.stringify(rest, (name, value) => (name === "anyUpstream" ? undefined : value))) as unknown;
   return isDeepStrictEqual(shown(a), shown(b));
@@ -134,8 +135,15 @@ function changeOf(step: Step): AskedChange {
   return { kind, name, labels: then.labels, spec };
 }
 
-/** Keys of certificates are not kept. @throws `conflict` that names those that are gone. */
+/** Keys of certificates are not kept, nor is what is too large. @throws `conflict` that names what is gone. */
 function assertPossible(steps: readonly Step[], backTo: number): void {
+  const large = steps.find(({ then }) => then?.digest !== undefined);
+  if (large !== undefined) {
+    const what = `${large.kind} ${large.name}`;
+    throw new SkerryError("conflict", `What ${what} was is too large to be kept in the history. Nothing was changed.`, {
+      hint: `Make it as it was, then go back: skerry ${large.kind} update ${large.name} ...; skerry gateway rollback ${backTo}`,
+    });
+  }
   const gone = steps.filter(({ kind, now, then }) => kind === "certificate" && now === undefined && then !== undefined);
   const [first] = gone;
   if (first === undefined) return;

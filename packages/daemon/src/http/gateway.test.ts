@@ -231,6 +231,23 @@ test("somebody else's change in between ends a rollback, which then has done not
   for (const { backTo, generation } of items) if (backTo !== undefined) assert.equal(generation, 3);
 });
 
+test("a list that was too long to be kept is named before anything is changed", async () => {
+  const { client } = await newcomer(cluster);
+  const long = Array.from({ length: 24_000 }, (_, n) => `10.${n >> 8}.${n & 255}.0/24`).join("\n");
+  await client.call(ipListRoutes.create, { body: { name: "long", spec: { entries: long } } });
+  await route(client, "app", "long.example.com");
+  await client.call(ipListRoutes.update, { params: { name: "long" }, body: { spec: { entries: "10.0.0.0/8" } } });
+  await changeRoute(client, "app", { to: "http://198.51.100.3" });
+  const before = await everything(client);
+  const refused = await refusal(back(client, 2));
+  assert.equal(refused.code, "conflict");
+  assert.match(refused.message, /^What iplist long was is too large to be kept.*Nothing was changed/);
+  assert.deepEqual(await everything(client), before);
+  assert.equal((await back(client, 3)).generation, 5, "since then it is the same");
+  const shown = await client.call(gatewayRoutes.generation, { params: { generation: 3 } });
+  assert.match(String(shown.changes[0]?.before?.["sha256"]), /^[0-9a-f]{64}$/);
+});
+
 test("several changes at once are one generation, or nothing when one of them is refused", async () => {
   const { client } = await newcomer(cluster);
   await route(client, "app", "once.example.com");

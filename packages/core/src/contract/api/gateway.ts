@@ -14,6 +14,7 @@ export const gatewayRoutes = defineRoutes<typeof gatewaySchemas>({
       "Check a change, or a rollback, as if it were made, and tell which requests it would change; nothing is done",
     kind: "json",
     status: 200,
+    takesList: true,
   },
   history: {
     id: "gateway.history",
@@ -42,6 +43,7 @@ export const gatewayRoutes = defineRoutes<typeof gatewaySchemas>({
       "Make several changes of a project's routes, upstreams, certificates and iplists at once: all of them or none",
     kind: "json",
     status: 200,
+    takesList: true,
   },
   rollback: {
     id: "gateway.rollback",

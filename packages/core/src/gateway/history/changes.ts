@@ -1,4 +1,6 @@
 /** What of a transaction is a change of the gateway, and what is kept of the things that it changes. */
+import { createHash } from "node:crypto";
+import { LIMITS } from "../../domain/limits.ts";
 import type { Resource } from "../../domain/resource.ts";
 import type { Entry, Json, Op } from "../../domain/store.ts";
 
@@ -22,6 +24,8 @@ export interface Kept {
   readonly labels: Readonly<Record<string, string>>;
   /** As the store has it, without the key of a certificate. */
   readonly spec: Readonly<Record<string, Json>>;
+  /** SHA-256 of a spec that is too large to be kept; then `spec` is empty. */
+  readonly digest?: string;
 }
 
 interface Place {
@@ -43,6 +47,17 @@ export function changesIn(ops: readonly Op[]): readonly { readonly key: string; 
     if (!HISTORY_KINDS.some((kind) => op.key.startsWith(`/${kind}/`))) return [];
     return [{ key: op.key, value: op.op === "put" ? op.value : undefined }];
   });
+}
+
+/** As it is written down. */
+export function boundedKept(kept: Kept): Kept {
+  if (JSON.stringify(kept.spec).length <= LIMITS.history.maxKeptBytes) return kept;
+  return { ...kept, spec: {}, digest: digestOf(kept) };
+}
+
+/** Equal for equal specs. */
+export function digestOf({ spec, digest }: Kept): string {
+  return digest ?? createHash("sha256").update(JSON.stringify(spec)).digest("hex");
 }
 
 export function keptOf(entry: Pick<Entry, "key" | "value"> | undefined): Kept | undefined {

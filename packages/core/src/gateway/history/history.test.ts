@@ -6,7 +6,7 @@ import type { Json, Op } from "../../domain/store.ts";
 import { openMemoryStore } from "../../store/drivers/memory/memory.ts";
 import { createFakeClock } from "../../testing/fake-clock.ts";
 import { createSimRandom } from "../../testing/sim-random.ts";
-import type { HistoryKind } from "./changes.ts";
+import { digestOf, type HistoryKind, type Kept, keptOf } from "./changes.ts";
 import { GatewayHistory } from "./history.ts";
 
 const { maxGenerations, maxBytes } = LIMITS.history;
@@ -97,6 +97,22 @@ test("the key of a certificate is not in it, and one sealed anew is no change", 
   const { entries } = await under.list({ prefix: "/gateway-history/" });
   ok(JSON.stringify(entries).includes('"certificate":"A"'));
   ok(!JSON.stringify(entries).includes("planted"));
+});
+
+test("of what is too large to be kept, it is kept that it was another", async () => {
+  const { under, history, store, op, told } = world();
+  const key = resourceKey("iplist", "mia", "l");
+  const entries = "1".repeat(maxBytes);
+  await store.transact({ then: [op("iplist", "l", { entries })] });
+  await store.transact({ then: [op("iplist", "l", { entries })] });
+  await store.transact({ then: [op("iplist", "l", { entries: `${entries}2` })] });
+  deepEqual(await told(), ["2 iplist/l updated", "1 iplist/l created"]);
+  const before = await history.before("mia", 2, key);
+  const now = keptOf(await under.get(key)) as Kept;
+  deepEqual([before?.spec, before?.digest?.length], [{}, 64]);
+  await store.transact({ then: [op("iplist", "l", { entries })] });
+  const again = keptOf(await under.get(key)) as Kept;
+  deepEqual([digestOf(before as Kept) === digestOf(now), digestOf(before as Kept) === digestOf(again)], [false, true]);
 });
 
 test("the oldest go, by number and by size, and what is kept can all be gone back to", async () => {

@@ -10,7 +10,7 @@ import { LIMITS } from "../../domain/limits.ts";
 import type { Clock } from "../../domain/ports.ts";
 import type { Compare, Entry, Json, Op, Store, Transaction, TransactionResult } from "../../domain/store.ts";
 import { Turns } from "../../domain/turns.ts";
-import { changesIn, type Kept, type KeyChange, keptOf, placeIn } from "./changes.ts";
+import { boundedKept, changesIn, type Kept, type KeyChange, keptOf, placeIn } from "./changes.ts";
 
 const { maxGenerations, maxBytes, maxForgottenAtOnce } = LIMITS.history;
 const ATTEMPTS = LIMITS.gateway.maxTransactionAttempts;
@@ -206,9 +206,10 @@ export class GatewayHistory {
       const result = before === undefined ? "created" : after === undefined ? "deleted" : "updated";
       const uid = (after ?? before)?.uid ?? "";
       changes.push({ key, kind, name, uid, result });
-      sizeBytes += LIMITS.history.changeBytes + JSON.stringify(before ?? null).length;
-      if (before === undefined) continue;
-      then.push({ op: "put", key: keptKey(project, generation, key), value: before as unknown as Json });
+      const kept = before && boundedKept(before);
+      sizeBytes += LIMITS.history.changeBytes + JSON.stringify(kept ?? null).length;
+      if (kept === undefined) continue;
+      then.push({ op: "put", key: keptKey(project, generation, key), value: kept as unknown as Json });
     }
     return { changes, compare, then, sizeBytes };
   }
