@@ -27,6 +27,7 @@ const ANSWER = "answer";
 const forwarded = when("@leads", FORWARD);
 const redirected = when("@leads", REDIRECT);
 const answered = when("@leads", ANSWER);
+const cached = when("cache", "yes");
 const LEADS = { ...choice([FORWARD, REDIRECT, ANSWER]), choices: [FORWARD, REDIRECT, ANSWER] };
 
 export const ROUTE_SECTIONS: readonly FormSection[] = [
@@ -157,30 +158,26 @@ export const ROUTE_SECTIONS: readonly FormSection[] = [
       ),
       field("compress.level", "Level", NUMBER, "1 (fast) to 9 (small).", when("compress", "yes")),
       field("cache", "Keep answers", SWITCH, "For others; never those to requests with credentials."),
-      field("cache.ttl", "Fresh for", NUMBER, "Seconds, of which the upstream says nothing; 30.", when("cache", "yes")),
-      field("cache.override", "Always so", FLAG, "Whatever the upstream says.", when("cache", "yes")),
-      field("cache.maxBytes", "Largest", SIZE, "Of one body; 1m.", when("cache", "yes")),
+      field("cache.ttl", "Fresh for", NUMBER, "Seconds, of which the upstream says nothing; 30.", cached),
+      field("cache.override", "Always so", FLAG, "Whatever the upstream says.", cached),
+      field(
+        "cache.staleWhileRevalidate",
+        "Old, anew",
+        NUMBER,
+        "Seconds that one is given while it is renewed.",
+        cached,
+      ),
+      field("cache.staleIfError", "Old, failing", NUMBER, "Seconds that one is given when the upstream fails.", cached),
+      field("cache.maxBytes", "Largest", SIZE, "Of one body; 1m.", cached),
       field(
         "cache.statuses",
         "Statuses",
         NUMBERS,
         "200, 203, 300, 301, 308, 404 and 410 when nothing is said.",
-        when("cache", "yes"),
+        cached,
       ),
-      field(
-        "cache.keyHeaders",
-        "Told apart by",
-        WORDS,
-        "Request headers, besides what Vary names.",
-        when("cache", "yes"),
-      ),
-      field(
-        "cache.keyQuery",
-        "By parameters",
-        WORDS,
-        "Of the query; all of it when nothing is said.",
-        when("cache", "yes"),
-      ),
+      field("cache.keyHeaders", "Told apart by", WORDS, "Request headers, besides what Vary names.", cached),
+      field("cache.keyQuery", "By parameters", WORDS, "Of the query; all of it when nothing is said.", cached),
     ],
   },
   {
