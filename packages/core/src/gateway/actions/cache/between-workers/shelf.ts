@@ -112,7 +112,7 @@ export class Shelf {
       renameSync(beside, path);
     } catch (error) {
       if (!isMissing(error)) throw error;
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeDirectory(dirname(path));
       renameSync(beside, path);
     }
     this.#keepCount(name, bytes);
@@ -197,6 +197,16 @@ async function headOf(path: string): Promise<FileHead | undefined> {
   const head = Buffer.alloc(HEAD_BYTES);
   const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
   return readFileHead(head.subarray(0, bytesRead), 0);
+}
+
+/** Not those above it: they are gone when nobody wants any of it. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another worker was faster.
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
 }
 
 const IS_HASH = /^[0-9a-f]{40}$/;
