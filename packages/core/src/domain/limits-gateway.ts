@@ -275,6 +275,10 @@ export const GATEWAY_LIMITS = {
     maxRestartMs: 10 * second,
     /** A connection of a worker to the server of static sites is kept so long without a request. */
     siteKeepAliveMs: 60 * second,
+    /** Answers of static sites at once, of all workers. Beyond: 503. */
+    maxSiteAnswers: 2048,
+    /** Of them, those that read ahead in large pieces: who reads slowly holds two of them. The others get small ones. */
+    maxLargeSiteAnswers: 32,
     /** Time between two reports of a worker that has something to tell. */
     reportMs: 1 * second,
     /** Upstreams of which one report tells. The others come with the next ones. */

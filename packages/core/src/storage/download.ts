@@ -28,6 +28,14 @@ interface Placed {
   readonly start: number;
 }
 
+/** What of an object is read, and how. */
+export interface DownloadRange {
+  readonly start: number;
+  readonly end: number;
+  /** The most in one piece: `ioBytes`, or a part of it where many read slowly at once. A whole number of blocks. */
+  readonly pieceBytes?: number;
+}
+
 /**
  * Bytes `[start, end)` of an object in pieces of at most `LIMITS.objects.ioBytes`, each good until the next is asked for: its
  * buffer is used again. Reads one piece ahead. @throws `internal/corrupt` (no replica is good), `unavailable/replicas` (those that may be good are away).
@@ -35,7 +43,7 @@ interface Placed {
 export async function* downloadRange(
   world: DownloadWorld,
   record: ObjectRecord,
-  range: { readonly start: number; readonly end: number },
+  range: DownloadRange,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const buffers = new TwoBuffers(world.spares);
@@ -60,16 +68,17 @@ export function* chunksIn(
 async function* downloadChunk(
   world: DownloadWorld,
   { chunk, start }: Placed,
-  range: { readonly start: number; readonly end: number },
+  range: DownloadRange,
   buffers: TwoBuffers,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const end = Math.min(range.end - start, chunk.sizeBytes);
   let at = Math.max(0, range.start - start);
+  const { pieceBytes = ioBytes } = range;
   const replicas = new ReplicaChain(world, chunk, end - at >= DIRECT_FROM_BYTES);
   const readNext = (): Promise<Uint8Array> => {
-    // Pieces end at whole `ioBytes`, so that the blocks of one piece fit a buffer.
-    const pieceEnd = Math.min(end, (Math.floor(at / ioBytes) + 1) * ioBytes);
+    // Pieces end at whole ones, so that the blocks of one piece fit a buffer.
+    const pieceEnd = Math.min(end, (Math.floor(at / pieceBytes) + 1) * pieceBytes);
     const from = at;
     at = pieceEnd;
     const piece = replicas.read(from, buffers.next(pieceEnd - from), signal);

@@ -47,6 +47,23 @@ test("a chunk of full size and a buffer boundary are no special place", async ()
   assert.equal(storage.filesIn("chunks").length, 6);
 });
 
+test("small pieces give the same bytes, none larger than was asked for", async () => {
+  const storage = await createSimStorage();
+  const content = Buffer.from(storage.random.bytes(3 * SMALL_CHUNK_BYTES + 777));
+  await storage.put("k", content);
+  const { blockBytes: pieceBytes } = LIMITS.objects;
+  for (const [offset, length] of [
+    [0, content.byteLength],
+    [SMALL_CHUNK_BYTES - 5, SMALL_CHUNK_BYTES + 10],
+  ] as const) {
+    const found = await storage.objects.get({ bucket: BUCKET, key: "k", range: { offset, length }, pieceBytes });
+    const parts: Buffer[] = [];
+    for await (const part of found?.body ?? []) parts.push(Buffer.from(part));
+    assertSameBytes(Buffer.concat(parts), content.subarray(offset, offset + length));
+    assert.ok(parts.every((part) => part.length <= pieceBytes) && parts.length >= length / pieceBytes);
+  }
+});
+
 test("a range gives exactly its bytes and reads only the blocks it touches", async () => {
   const storage = await createSimStorage();
   const content = Buffer.from(storage.random.bytes(3 * SMALL_CHUNK_BYTES + 777));

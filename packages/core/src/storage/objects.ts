@@ -69,6 +69,8 @@ export interface GetRequest {
   readonly condition?: ObjectCondition;
   readonly range?: { readonly offset: number; readonly length: number };
   readonly signal?: AbortSignal;
+  /** See `DownloadRange`. */
+  readonly pieceBytes?: number;
 }
 
 export interface ObjectContent {
@@ -237,7 +239,9 @@ export class ObjectService implements AsyncDisposable {
       const { start, end } = assertRange(range, record.sizeBytes);
       const signal = this.#endingWith(request.signal);
       for (const { chunk } of chunksIn(record, { start, end })) await this.#assertReadable(chunk, signal);
-      const pieces = this.#counted(downloadRange(this.#download, record, { start, end }, signal));
+      const { pieceBytes } = request;
+      const asked = { start, end, ...(pieceBytes === undefined ? {} : { pieceBytes }) };
+      const pieces = this.#counted(downloadRange(this.#download, record, asked, signal));
       return { info: infoOf(record), sizeBytes: end - start, body: new ObjectBody(pieces, signal, release) };
     } catch (error) {
       release();

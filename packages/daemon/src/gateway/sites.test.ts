@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { ObjectInfo } from "@skerry/core/domain/objects.ts";
@@ -28,6 +29,7 @@ class FakeObjects {
   readonly files = new Map(Object.entries(FILES));
   fail: Error | undefined;
   onHead: () => void = () => undefined;
+  onGet: () => Promise<void> | undefined = () => undefined;
 
   #info(key: string): ObjectInfo | undefined {
     const text = this.files.get(key);
@@ -54,7 +56,12 @@ class FakeObjects {
     return info;
   }
 
-  async get({ key, range, condition }: GetRequest): Promise<ObjectContent | undefined> {
+  /** Asked for, one after another. */
+  readonly pieceBytes: (number | undefined)[] = [];
+
+  async get({ key, range, condition, pieceBytes }: GetRequest): Promise<ObjectContent | undefined> {
+    this.pieceBytes.push(pieceBytes);
+    await this.onGet();
     const info = this.#info(key);
     if (info === undefined) return undefined;
     if (condition?.ifMatch !== undefined && !condition.ifMatch.includes(info.etag)) {
@@ -159,6 +166,27 @@ describe("a static site", () => {
     assert.deepEqual([status, text], [503, "It cannot be shown at the moment.\n"]);
     assert.match(log.lines.at(-1)?.message ?? "", /could not be shown/);
     objects.fail = undefined;
+  });
+
+  test("who comes when many are shown something gets it in small pieces, and beyond that nobody more", async () => {
+    const { maxLargeSiteAnswers, maxSiteAnswers } = LIMITS.gateway;
+    const { promise: held, resolve: go } = Promise.withResolvers<void>();
+    objects.onGet = () => held;
+    objects.pieceBytes.length = 0;
+    const many = Array.from({ length: maxSiteAnswers }, () => ask("/"));
+    const endMs = performance.now() + 20_000;
+    while (objects.pieceBytes.length < maxSiteAnswers && performance.now() < endMs) await sleep(10);
+    const refused = await ask("/");
+    assert.deepEqual([refused.status, refused.headers["retry-after"]], [503, "1"]);
+    go();
+    for (const { status } of await Promise.all(many)) assert.equal(status, 200);
+    objects.onGet = () => undefined;
+    const { ioBytes, blockBytes } = LIMITS.objects;
+    const large = objects.pieceBytes.filter((bytes) => bytes === ioBytes).length;
+    const small = objects.pieceBytes.filter((bytes) => bytes === blockBytes).length;
+    assert.deepEqual([large, small], [maxLargeSiteAnswers, maxSiteAnswers - maxLargeSiteAnswers]);
+    assert.equal((await ask("/")).status, 200, "and all is as before");
+    assert.equal(objects.pieceBytes.at(-1), ioBytes);
   });
 
   test("as many connections as the workers open are taken, also when all come at once", async () => {

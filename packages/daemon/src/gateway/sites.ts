@@ -14,6 +14,9 @@ import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import { evaluateRead, readRange } from "../http/conditional.ts";
 import { finish, send } from "../http/send.ts";
 
+const { maxLargeSiteAnswers, maxSiteAnswers } = LIMITS.gateway;
+const { blockBytes, ioBytes } = LIMITS.objects;
+
 type Objects = Pick<ObjectService, "get" | "head">;
 
 export interface SitesOptions {
@@ -29,6 +32,8 @@ interface Visit {
   /** Of the header of that name, in lower case. */
   readonly header: (name: string) => string | undefined;
   readonly signal: AbortSignal;
+  /** Of what is read at once. */
+  readonly pieceBytes: number;
 }
 
 /** Room for the headers that the gateway adds to what it takes. */
@@ -41,11 +46,18 @@ const SERVER_OPTIONS = {
 /** @throws what listening throws. */
 export async function startSites({ objects, log, socketPath }: SitesOptions): Promise<AsyncDisposable> {
   const readerIdleMs = LIMITS.http.readerIdleTimeoutMs;
+  let answers = 0;
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const gone = new AbortController();
-    response.once("close", () => gone.abort());
+    answers++;
+    response.once("close", () => {
+      answers--;
+      gone.abort();
+    });
     const header = (name: string) => textOf(request.headers[name]);
-    const answer = await answerTo(objects, request, header, gone.signal).catch((thrown: unknown) => {
+    const visit = { method: request.method ?? "", header, signal: gone.signal, pieceBytes: pieceBytesOf(answers) };
+    const answered = answers > maxSiteAnswers ? Promise.resolve(BUSY) : answerTo(objects, request, visit);
+    const answer = await answered.catch((thrown: unknown) => {
       const error = toSkerryError(thrown);
       const ours = error.is("invalid");
       if (!ours && !gone.signal.aborted) log.warn({ error, target: request.url }, "a static site could not be shown");
@@ -78,13 +90,16 @@ function textOf(value: string | readonly string[] | undefined): string | undefin
   return typeof value === "string" ? value : undefined;
 }
 
+/** Strangers may read as slowly as they like, and each holds what is read ahead for him. */
+function pieceBytesOf(answers: number): number {
+  return answers > maxLargeSiteAnswers ? blockBytes : ioBytes;
+}
+
 async function answerTo(
   objects: Objects,
   request: IncomingMessage,
-  header: Visit["header"],
-  signal: AbortSignal,
+  { method, ...visiting }: Omit<Visit, "bucket">,
 ): Promise<ApiResponse> {
-  const { method = "" } = request;
   const [target = "", query] = (request.url ?? "").split("?", 2);
   const site = parseSitePath(target);
   if (site === undefined) return plain(404, NOTHING);
@@ -94,7 +109,7 @@ async function answerTo(
   if (site.path === "") return toFolder("");
   const key = keyOf(site.path);
   if (key === undefined) return plain(400, "The path is not valid.");
-  const visit: Visit = { method, bucket: site.bucket, header, signal };
+  const visit: Visit = { method, bucket: site.bucket, ...visiting };
   const found = await find(objects, visit, key);
   if (found !== undefined) return show(objects, visit, found);
   const folder = key.endsWith("/index.html") ? undefined : await find(objects, visit, `${key}/index.html`);
@@ -128,7 +143,7 @@ async function find(objects: Objects, { bucket }: Visit, key: string): Promise<O
 }
 
 async function show(objects: Objects, visit: Visit, info: ObjectInfo, status = 200): Promise<ApiResponse> {
-  const { method, bucket, header, signal } = visit;
+  const { method, bucket, header, signal, pieceBytes } = visit;
   const version = { etag: `"${info.etag}"`, "last-modified": new Date(info.modifiedAt).toUTCString() };
   if (status === 200 && evaluateRead(info, header) === "not-modified") return { status: 304, headers: version };
   const range = status === 200 && method === "GET" ? readRange(info, header) : undefined;
@@ -144,7 +159,7 @@ async function show(objects: Objects, visit: Visit, info: ObjectInfo, status = 2
   if (method === "HEAD") return { status: answer, headers };
   try {
     const content = await objects.get({
-      ...{ bucket, key: info.key, condition: { ifMatch: [info.etag] }, signal },
+      ...{ bucket, key: info.key, condition: { ifMatch: [info.etag] }, signal, pieceBytes },
       ...(range === undefined ? {} : { range }),
     });
     if (content === undefined) return plain(404, NOTHING);
@@ -161,3 +176,5 @@ async function show(objects: Objects, visit: Visit, info: ObjectInfo, status = 2
 function plain(status: number, text: string, headers: Readonly<Record<string, string>> = {}): ApiResponse {
   return { status, headers: { ...headers, "content-type": "text/plain; charset=utf-8" }, body: `${text}\n` };
 }
+
+const BUSY = plain(503, "Too many are shown something at this moment.", { "retry-after": "1" });
