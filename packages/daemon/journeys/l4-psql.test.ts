@@ -82,13 +82,12 @@ async function psql(port: number, sql: string, more = "sslmode=disable"): Promis
 }
 
 before(async () => {
-  if (!FULL) return;
   directory = await mkdtemp(join(tmpdir(), "skerry-psql-"));
+  if (!FULL) return;
   authority = await makeAuthority("Databases");
   await startDatabase();
 });
 after(async () => {
-  if (!FULL) return;
   if (database !== undefined && database.exitCode === null) {
     const ended = once(database, "exit");
     database.kill("SIGINT");
@@ -157,38 +156,53 @@ if (FULL) {
       await sleep(100);
     }
   });
-
-  test("the backend is told who asks: a proxy of its own reads the PROXY protocol and leads psql on", async () => {
-    const heads: string[] = [];
-    const sockets = new Set<Socket>();
-    const reader: Server = createServer((socket) => {
-      sockets.add(socket.on("error", () => undefined));
-      socket.once("data", (bytes: Buffer) => {
-        const end = bytes.indexOf("\r\n");
-        heads.push(bytes.toString("latin1", 0, end));
-        const to = connect(databasePort, "127.0.0.1");
-        sockets.add(to.on("error", () => undefined));
-        socket.on("close", () => to.destroy());
-        to.on("close", () => socket.destroy());
-        to.write(bytes.subarray(end + 2));
-        socket.pipe(to).pipe(socket);
-      });
-    }).listen(0, "127.0.0.1");
-    await once(reader, "listening");
-    try {
-      const port = await freePort();
-      await using daemon = await start("announced");
-      const client = daemon.client(await daemon.login());
-      const to = `tcp://127.0.0.1:${(reader.address() as AddressInfo).port}`;
-      const spec = { listen: `tcp://:${port}`, to, proxyProtocol: "v1" } as const;
-      await client.call(routeRoutes.create, { body: { spec } });
-      assert.equal(await psql(port, "select 'told'"), "told");
-      const [line = ""] = heads;
-      assert.match(line, new RegExp(`^PROXY TCP4 127\\.0\\.0\\.1 127\\.0\\.0\\.1 \\d+ ${port}$`));
-      assert.equal(heads.length, 1);
-    } finally {
-      for (const socket of sockets) socket.destroy();
-      reader.close();
-    }
-  });
 }
+
+/** What comes back through the port: of PostgreSQL, or of what says after one what one says. */
+async function askedAt(port: number): Promise<string> {
+  if (FULL) return psql(port, "select 'told'");
+  const socket = connect(port, "127.0.0.1");
+  socket.end("told");
+  let text = "";
+  for await (const bytes of socket) text += String(bytes);
+  return text;
+}
+
+test("the backend is told who asks: a proxy of its own reads the PROXY protocol and leads on, in the full tier psql", async () => {
+  const heads: string[] = [];
+  const sockets = new Set<Socket>();
+  const reader: Server = createServer((socket) => {
+    sockets.add(socket.on("error", () => undefined));
+    socket.once("data", (bytes: Buffer) => {
+      const end = bytes.indexOf("\r\n");
+      heads.push(bytes.toString("latin1", 0, end));
+      if (!FULL) {
+        socket.write(bytes.subarray(end + 2));
+        socket.pipe(socket);
+        return;
+      }
+      const to = connect(databasePort, "127.0.0.1");
+      sockets.add(to.on("error", () => undefined));
+      socket.on("close", () => to.destroy());
+      to.on("close", () => socket.destroy());
+      to.write(bytes.subarray(end + 2));
+      socket.pipe(to).pipe(socket);
+    });
+  }).listen(0, "127.0.0.1");
+  await once(reader, "listening");
+  try {
+    const port = await freePort();
+    await using daemon = await start("announced");
+    const client = daemon.client(await daemon.login());
+    const to = `tcp://127.0.0.1:${(reader.address() as AddressInfo).port}`;
+    const spec = { listen: `tcp://:${port}`, to, proxyProtocol: "v1" } as const;
+    await client.call(routeRoutes.create, { body: { spec } });
+    assert.equal(await askedAt(port), "told");
+    const [line = ""] = heads;
+    assert.match(line, new RegExp(`^PROXY TCP4 127\\.0\\.0\\.1 127\\.0\\.0\\.1 \\d+ ${port}$`));
+    assert.equal(heads.length, 1);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    reader.close();
+  }
+});
