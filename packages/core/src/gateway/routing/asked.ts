@@ -14,12 +14,15 @@ export interface Asked {
 }
 
 const COLON = 0x3a;
+const EQUALS = 0x3d;
 
 /** One is reused for all requests: `begin`, then ask. */
 export class Facts {
   method = "";
   #lines = "";
   #query = "";
+  /** Nothing in the query is encoded. Undefined: nobody has looked. */
+  #isPlain: boolean | undefined;
   #cookies: string | undefined;
   /** The last question and its answer: a tree and the route that it leads to ask the same. */
   #lastPlace: ConditionPlace | undefined;
@@ -36,6 +39,7 @@ export class Facts {
     this.#lines = lines;
     const query = target.indexOf("?");
     this.#query = query < 0 ? "" : target.slice(query + 1);
+    this.#isPlain = undefined;
     this.#cookies = undefined;
     this.#lastPlace = undefined;
     this.#all.headers = undefined;
@@ -59,7 +63,8 @@ export class Facts {
       case "headers":
         return headerValue(this.#lines, name);
       case "query":
-        return parameter(this.#query, name);
+        this.#isPlain ??= !this.#query.includes("%") && !this.#query.includes("+");
+        return parameter(this.#query, name, this.#isPlain);
       default:
         return cookie(this.#allCookies(), name);
     }
@@ -131,23 +136,24 @@ export function headerValue(lines: string, name: string, glue = ", "): string | 
   return found;
 }
 
-/** The first of the name, decoded as forms are: `+` is a space. */
-function parameter(query: string, name: string): string | undefined {
+/** The first of the name, decoded as forms are: `+` is a space. `isPlain`: nothing is encoded. */
+function parameter(query: string, name: string, isPlain: boolean): string | undefined {
   for (let from = 0; from < query.length; ) {
     const amp = query.indexOf("&", from);
     const to = amp < 0 ? query.length : amp;
-    const equals = query.indexOf("=", from);
-    const nameTo = equals < 0 || equals > to ? to : equals;
-    if (nameTo > from && isSame(query, from, nameTo, name)) return decode(query.slice(Math.min(nameTo + 1, to), to));
+    if (!isPlain) {
+      const text = query.slice(from, to);
+      const equals = text.indexOf("=");
+      const left = equals < 0 ? text : text.slice(0, equals);
+      if (left !== "" && decode(left) === name) return equals < 0 ? "" : decode(text.slice(equals + 1));
+    } else if (query.startsWith(name, from) && !name.includes("=")) {
+      const nameTo = from + name.length;
+      if (nameTo === to) return "";
+      if (nameTo < to && query.charCodeAt(nameTo) === EQUALS) return query.slice(nameTo + 1, to);
+    }
     from = to + 1;
   }
   return undefined;
-}
-
-function isSame(query: string, from: number, to: number, name: string): boolean {
-  if (to - from === name.length && query.startsWith(name, from) && !/[%+]/.test(name)) return true;
-  const text = query.slice(from, to);
-  return /[%+]/.test(text) && decode(text) === name;
 }
 
 /** As it stands when it cannot be decoded. */
@@ -167,7 +173,7 @@ function cookie(cookies: string, name: string): string | undefined {
     const to = semicolon < 0 ? cookies.length : semicolon;
     let at = from;
     while (isBlank(cookies.charCodeAt(at))) at++;
-    if (cookies.startsWith(name, at) && cookies.charCodeAt(at + name.length) === 0x3d && at + name.length < to) {
+    if (cookies.startsWith(name, at) && cookies.charCodeAt(at + name.length) === EQUALS && at + name.length < to) {
       return cookies.slice(at + name.length + 1, to).trimEnd();
     }
     from = to + 1;

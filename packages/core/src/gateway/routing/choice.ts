@@ -14,23 +14,30 @@ interface Ranked extends Candidate {
 
 /** Leads on from one thing that is asked for. */
 interface Fork {
+  readonly place: ConditionPlace;
+  readonly name: string;
   readonly byValue: Map<string, Node>;
   /** Those that ask for it, but not for one value. */
   any: Node | undefined;
 }
 
+/** Most have one route and lead no further: then nothing else of them is looked at. */
 interface Node {
-  /** In their order. */
-  readonly here: readonly Ranked[];
+  readonly first: Ranked | undefined;
+  /** Behind the first, in their order. */
+  readonly more: readonly Ranked[];
+  readonly isLeaf: boolean;
   readonly byMethod: ReadonlyMap<string, Node> | undefined;
-  readonly forks: { readonly [P in ConditionPlace]: ReadonlyMap<string, Fork> | undefined };
+  /** Each of them is looked for in the request. */
+  readonly forks: readonly Fork[];
+  /** Of places with many names: those of the request are looked up here. */
+  readonly byName: ReadonlyMap<ConditionPlace, ReadonlyMap<string, Fork>> | undefined;
 }
 
 /** Fewer are looked at one after another. */
 const FEW = 4;
 /** With more names of one kind, those of the request are looked up instead of each of them in the request. */
 const MANY_NAMES = 8;
-const PLACES = ["headers", "query", "cookies"] as const;
 const METHOD = "method";
 
 export class Choice {
@@ -54,27 +61,30 @@ type Gone = ReadonlyMap<string, unknown> | undefined;
 
 function search(node: Node, facts: Facts, before: Ranked | undefined, gone: Gone): Ranked | undefined {
   let best = before;
-  for (const one of node.here) {
-    if (best !== undefined && one.rank > best.rank) break;
-    if (gone?.has(one.entry.id) || !allows(one, facts)) continue;
-    best = one;
-    break;
+  if (node.first !== undefined) {
+    best = better(node.first, facts, best, gone);
+    for (let at = 0; at < node.more.length; at++) best = better(node.more[at] as Ranked, facts, best, gone);
   }
+  if (node.isLeaf) return best;
   const byMethod = node.byMethod?.get(facts.method);
   if (byMethod !== undefined) best = search(byMethod, facts, best, gone);
-  for (const place of PLACES) {
-    const forks = node.forks[place];
-    if (forks === undefined) continue;
-    if (forks.size <= MANY_NAMES) {
-      for (const [name, fork] of forks) best = follow(fork, facts.value(place, name), facts, best, gone);
-    } else {
-      for (const [name, value] of facts.all(place)) {
-        const fork = forks.get(name);
-        if (fork !== undefined) best = follow(fork, value, facts, best, gone);
-      }
+  for (let at = 0; at < node.forks.length; at++) {
+    const fork = node.forks[at] as Fork;
+    best = follow(fork, facts.value(fork.place, fork.name), facts, best, gone);
+  }
+  if (node.byName === undefined) return best;
+  for (const [place, forks] of node.byName) {
+    for (const [name, value] of facts.all(place)) {
+      const fork = forks.get(name);
+      if (fork !== undefined) best = follow(fork, value, facts, best, gone);
     }
   }
   return best;
+}
+
+function better(one: Ranked, facts: Facts, best: Ranked | undefined, gone: Gone): Ranked | undefined {
+  if (best !== undefined && one.rank > best.rank) return best;
+  return gone?.has(one.entry.id) || !allows(one, facts) ? best : one;
 }
 
 function follow(
@@ -104,28 +114,36 @@ function grow(all: readonly Ranked[], used: ReadonlySet<string>): Node {
       else groupOf(groups, key).push(one);
     }
   }
-  const forks: Record<ConditionPlace, Map<string, Fork> | undefined> = {
-    headers: undefined,
-    query: undefined,
-    cookies: undefined,
-  };
+  const forks: Fork[] = [];
   let byMethod: Map<string, Node> | undefined;
   for (const [key, members] of groups) {
     const next = new Set([...used, key]);
-    if (key === METHOD) {
-      byMethod = growMethods(members, next);
-      continue;
-    }
-    const [place, name] = split(key);
-    forks[place] ??= new Map();
-    forks[place].set(name, growFork(members, place, name, next));
+    if (key === METHOD) byMethod = growMethods(members, next);
+    else forks.push(growFork(members, ...split(key), next));
   }
-  return { here, byMethod, forks };
+  const { few, byName } = apart(forks);
+  const isLeaf = byMethod === undefined && forks.length === 0;
+  return { first: here[0], more: here.slice(1), isLeaf, byMethod, forks: few, byName };
 }
 
+/** Those of places with few names, and the others by place and name. */
+function apart(forks: readonly Fork[]): { few: readonly Fork[]; byName: Node["byName"] } {
+  const few: Fork[] = [];
+  const many = new Map<ConditionPlace, Map<string, Fork>>();
+  for (const [place, some] of Map.groupBy(forks, (fork) => fork.place)) {
+    if (some.length <= MANY_NAMES) few.push(...some);
+    else many.set(place, new Map(some.map((fork) => [fork.name, fork])));
+  }
+  return { few, byName: many.size === 0 ? undefined : many };
+}
+
+/** What led to a route is not asked of it again: that is left out, here and below. */
 function growMethods(members: readonly Ranked[], used: ReadonlySet<string>): Map<string, Node> {
   const byMethod = new Map<string, Ranked[]>();
-  for (const one of members) for (const method of one.methods ?? []) groupOf(byMethod, method).push(one);
+  for (const one of members) {
+    const rest = { ...one, methods: undefined };
+    for (const method of one.methods ?? []) groupOf(byMethod, method).push(rest);
+  }
   return new Map([...byMethod].map(([method, some]) => [method, grow(some, used)]));
 }
 
@@ -134,10 +152,14 @@ function growFork(members: readonly Ranked[], place: ConditionPlace, name: strin
   const any: Ranked[] = [];
   for (const one of members) {
     const demand = one.demands.find((candidate) => candidate.place === place && candidate.condition.name === name);
-    if (demand?.condition.type === "exact") groupOf(byValue, demand.condition.value ?? "").push(one);
-    else any.push(one);
+    if (demand?.condition.type !== "exact") any.push(one);
+    else {
+      const rest = { ...one, demands: one.demands.filter((other) => other !== demand) };
+      groupOf(byValue, demand.condition.value ?? "").push(rest);
+    }
   }
   return {
+    ...{ place, name },
     byValue: new Map([...byValue].map(([value, some]) => [value, grow(some, used)])),
     any: any.length === 0 ? undefined : grow(any, used),
   };
