@@ -153,7 +153,10 @@ function oracle(entries: readonly TableEntry[], asked: Asked): string | undefine
   const score = ({ path: own, match = {} }: TableEntry): number[] => {
     const all = [match.headers ?? [], match.query ?? [], match.cookies ?? []];
     const kind = match.path === "exact" ? 2 : match.path === "regex" ? 1 : 0;
-    const plain = kind === 1 ? (/^\^([/a-z]*)(?![*+?])/.exec(own)?.[1]?.length ?? 0) : own.replace(/\/$/, "").length;
+    const plain =
+      kind === 1
+        ? (/^\^([/a-z]*)(?![*+?])/.exec(own.replaceAll("\\", ""))?.[1]?.length ?? 0)
+        : own.replace(/\/$/, "").length;
     const exactOnes = all.flat().filter(({ type }) => type === "exact").length;
     return [
       kind,
@@ -176,7 +179,21 @@ function oracle(entries: readonly TableEntry[], asked: Asked): string | undefine
   return entries.filter((one) => one.host === winner && takes(one)).toSorted(compare)[0]?.name;
 }
 
-const PATTERNS = ["^/a", "^/a/", "b$", "^/(a|b)/?$", "^/[ab]+/x", "^/ab/.*", "x", "^/ab/x$", "^/.b"];
+const PATTERNS = [
+  "^/a",
+  "^/a/",
+  "b$",
+  "^/(a|b)/?$",
+  "^/[ab]+/x",
+  "^/ab/.*",
+  "x",
+  "^/ab/x$",
+  "^/.b",
+  "^/a(^b|x|$)",
+  "^/a[^b]",
+  "^/a\\/b",
+  "^/ab?",
+];
 const segments = (max: number) =>
   fc.array(fc.constantFrom("a", "b", "ab", "x"), { maxLength: max }).map((parts) => `/${parts.join("/")}`);
 const host = fc.constantFrom("h", "a.h", "b.a.h");

@@ -162,7 +162,8 @@ function withPattern(
   const others = all.filter((one) => one !== before);
   const routes = edit(before?.place);
   if (routes === undefined) return others.length === 0 ? undefined : others;
-  const { regex, beginning } = before ?? { regex: new LazyRegex(source), beginning: literalPrefix(source) };
+  const beginning = before?.beginning ?? literalPrefix(source);
+  const regex = before?.regex ?? new LazyRegex(source, beginning);
   return [...others, { regex, beginning, place: routes }].sort(comparePatterns);
 }
 

@@ -38,18 +38,43 @@ function compile(source: string, field: string): Regex {
   }
 }
 
+/** Compiled patterns that somebody holds: routes whose patterns differ only in how they begin share the rest. */
+const compiled = new Map<string, WeakRef<Regex>>();
+const dropped = new FinalizationRegistry<string>((source) => {
+  if (compiled.get(source)?.deref() === undefined) compiled.delete(source);
+});
+
+function shared(source: string): Regex {
+  const known = compiled.get(source)?.deref();
+  if (known !== undefined) return known;
+  const regex = new Regex(source);
+  compiled.set(source, new WeakRef(regex));
+  dropped.register(regex, source);
+  return regex;
+}
+
 /** A pattern that is compiled at its first use: of many routes few are asked for. */
 export class LazyRegex {
   readonly source: string;
+  /** Compared as it stands; what is behind it is matched. */
+  readonly #plain: string;
+  readonly #rest: string;
   #regex: Regex | undefined;
 
-  constructor(source: string) {
+  /** `beginning`: what every text that matches begins with, as far as that is known. */
+  constructor(source: string, beginning = "") {
     this.source = source;
+    const rest = source.startsWith(`^${beginning}`) ? source.slice(beginning.length + 1) : undefined;
+    // Any other ^ (not of a class) means the beginning of the whole text, which is not where the rest begins.
+    const isApart = rest !== undefined && !rest.replaceAll("[^", "").includes("^");
+    this.#plain = isApart ? beginning : "";
+    this.#rest = isApart ? `^${rest}` : source;
   }
 
   /** False for a pattern that could not be read: then the route was never in force. */
   test(text: string): boolean {
-    this.#regex ??= new Regex(this.source);
-    return this.#regex.test(text);
+    if (!text.startsWith(this.#plain)) return false;
+    this.#regex ??= shared(this.#rest);
+    return this.#regex.test(text, this.#plain.length);
   }
 }

@@ -44,13 +44,14 @@ export class Regex {
     this.#mayEnd = mayEnd;
   }
 
-  test(text: string): boolean {
+  /** Of the text from there on: it begins and is matched there. */
+  test(text: string, from = 0): boolean {
     const columns = this.#columns;
     const table = this.#table;
     const width = this.#width;
     let state = this.#first;
     if (state <= MATCHED) return state === MATCHED;
-    for (let at = 0; at < text.length; at++) {
+    for (let at = from; at < text.length; at++) {
       const code = text.charCodeAt(at);
       state = table[state * width + (columns[Math.min(code, OTHER)] as number)] as number;
       if (state <= MATCHED) return state === MATCHED;
