@@ -29,7 +29,7 @@ export const LIMITS = {
     /** Operations and compares in one transaction. Beyond: `invalid/too-large`. */
     maxTransactionOps: 512,
     /** Bytes of one transaction's JSON. Beyond: `invalid/too-large`. */
-    maxTransactionBytes: 6 * MiB,
+    maxTransactionBytes: 12 * MiB,
     /** A log that is rewritten gets parts of about so many bytes. */
     partBytes: 1 * MiB,
     /** Longest key, in bytes of UTF-8. */
@@ -225,7 +225,7 @@ export const LIMITS = {
     /** Data of one frame of a backup, as they are written; an entry of the store may be longer. */
     frameBytes: 1 * MiB,
     /** Longest frame that is read. Beyond: the backup is damaged. */
-    maxFrameBytes: 8 * MiB,
+    maxFrameBytes: 16 * MiB,
     /** Who asks for a second backup at a time is told to wait so long. */
     retryAfterMs: 10 * second,
   },
@@ -282,7 +282,10 @@ assertLimit(LIMITS.objects.writeQuorum * 2 > LIMITS.objects.replicas, "two write
 assertLimit(LIMITS.resource.maxBytes < LIMITS.store.maxTransactionBytes, "a resource fits a transaction");
 assertLimit(LIMITS.http.maxJsonBytes >= LIMITS.resource.maxBytes, "a resource fits a request");
 assertLimit(LIMITS.gateway.maxIpListLength < LIMITS.http.maxListJsonBytes, "a list of networks fits a request");
-assertLimit(LIMITS.http.maxListJsonBytes < LIMITS.store.maxTransactionBytes, "a list of networks fits a transaction");
+assertLimit(
+  2 * LIMITS.http.maxListJsonBytes < LIMITS.store.maxTransactionBytes,
+  "a list of networks fits a transaction, with what it was before",
+);
 assertLimit(
   LIMITS.gateway.maxIpListLength <= LIMITS.gateway.maxIpListsLength,
   "a project has room for the largest list",
