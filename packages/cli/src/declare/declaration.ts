@@ -5,6 +5,7 @@ import {
   canonicalHost,
   canonicalListener,
   canonicalPath,
+  canonicalSplit,
   canonicalTarget,
 } from "@skerry/core/contract/canonical.ts";
 import { SkerryError, toSkerryError } from "@skerry/core/contract/errors.ts";
@@ -196,7 +197,9 @@ function canonicalRoute(spec: RouteSpec, value: Record<string, unknown>, fail: F
 function readActions(spec: RouteSpec, value: Record<string, unknown>, fail: Fail): Record<string, unknown> {
   try {
     const given = Object.entries(canonicalActions(spec as Parameters<typeof canonicalActions>[0]));
-    return Object.fromEntries(given.filter(([, action]) => action !== null));
+    const { split } = spec as { readonly split?: Parameters<typeof canonicalSplit>[0] };
+    const said = split === undefined ? {} : { split: canonicalSplit(split) };
+    return { ...Object.fromEntries(given.filter(([, action]) => action !== null)), ...said };
   } catch (error) {
     const { message, hint, details } = toSkerryError(error);
     const [field = ""] = String(details?.["field"] ?? "").split(".");

@@ -4,6 +4,7 @@ import { formatListener, formatListenerTarget, parseListener, parseListenerTarge
 
 export { canonicalHost, canonicalPath } from "../domain/gateway.ts";
 export { canonicalActions } from "../domain/route-actions.ts";
+export { canonicalSplit } from "../domain/split-rules.ts";
 
 /** @throws `invalid`. */
 export function canonicalListener(text: string): string {

@@ -9,6 +9,7 @@ import type { RouteActions } from "./route-actions.ts";
 import type { Delivery } from "./route-delivery.ts";
 import type { RouteLimits, RoutePriority } from "./route-limits.ts";
 import { CONDITION_PLACES, type RouteMatch } from "./route-match.ts";
+import type { Split } from "./route-split.ts";
 
 /** Of the PROXY protocol, which tells a backend who asks. */
 export const PROXY_VERSIONS = ["v1", "v2"] as const;
@@ -28,9 +29,11 @@ export interface RouteSpec extends Delivery, RouteActions {
   readonly match?: RouteMatch;
   /** Canonical: `canonicalTarget`. */
   readonly to?: string;
+  /** Several places instead of `to`. Canonical: `canonicalSplit`. */
+  readonly split?: Split;
   /** Where it led before `to`. */
   readonly previousTo?: string;
-  /** Who set `to` may reach any address (`gateway.upstreams:any`). Else see `Upstream.reach`. */
+  /** Who set `to`, or `split`, may reach any address (`gateway.upstreams:any`). Else see `Upstream.reach`. */
   readonly anyUpstream: boolean;
   /** Absent: `auto`. */
   readonly protocol?: UpstreamProtocol;

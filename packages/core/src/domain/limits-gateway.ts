@@ -215,7 +215,9 @@ export const GATEWAY_LIMITS = {
     maxUpstreamsPerProject: 500,
     /** Backends of one upstream. Beyond, here and below: `invalid`. */
     maxBackends: 64,
-    /** Weight of a backend. */
+    /** Variants of one split. */
+    maxVariants: 8,
+    /** Weight of a backend, or of a variant. */
     maxWeight: 1000,
     /** A cookie by which clients come back lasts so long at most: browsers keep none for longer. */
     maxStickySeconds: 400 * 24 * 3600,

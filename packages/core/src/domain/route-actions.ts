@@ -11,6 +11,7 @@ import {
   type HeaderActions,
 } from "./header-rules.ts";
 import { LIMITS } from "./limits.ts";
+import type { Split } from "./route-split.ts";
 
 export const REDIRECT_STATUSES = [301, 302, 303, 307, 308] as const;
 export type RedirectStatus = (typeof REDIRECT_STATUSES)[number];
@@ -53,7 +54,7 @@ export interface RouteActions {
 }
 
 /** Where requests of a route go: each has exactly one of them. */
-const DESTINATIONS = ["to", "redirect", "respond"] as const;
+const DESTINATIONS = ["to", "split", "redirect", "respond"] as const;
 export const ACTION_NAMES = [
   "redirect",
   "respond",
@@ -71,6 +72,7 @@ export type SaidActions = { readonly [K in keyof RouteActions]?: unknown };
 
 interface Destined extends RouteActions {
   readonly to?: string;
+  readonly split?: Split;
 }
 
 /**

@@ -9,11 +9,17 @@ export interface SwitchSaid {
 }
 
 /** Where the route is to lead, not checked yet. @throws `invalid` (neither is said, or both; there is nothing to switch, or no way back). */
-export function switchTarget(name: string, { to, previousTo }: RouteSpec, said: SwitchSaid): string {
+export function switchTarget(name: string, { to, split, previousTo }: RouteSpec, said: SwitchSaid): string {
   const back = said.back === true;
   if (back === (said.to !== undefined)) {
     const message = back ? "Both are said: where it leads, and that it leads back." : "It is missing where it leads.";
     throw refuse(message, `skerry route switch ${name} --to TARGET, or skerry route switch ${name} --back`);
+  }
+  if (split !== undefined) {
+    throw refuse(
+      `The route ${name} is split among variants: there is no one target to switch.`,
+      `To lead all of it to one: skerry route update ${name} --to TARGET`,
+    );
   }
   if (to === undefined) {
     throw refuse(

@@ -6,12 +6,13 @@ import { parseTarget, type Route, type RouteSpec, type RouteTarget, spokenWith }
 import type { Visibility } from "../domain/objects.ts";
 import { ACTION_NAMES, type RouteActions } from "../domain/route-actions.ts";
 import { deliveryOf } from "../domain/route-delivery.ts";
+import { type Split, splitCookieOf, type Variant } from "../domain/route-split.ts";
 import { careOf } from "../domain/upstream-care.ts";
 import { type BackendSpec, stickyNameOf, type UpstreamResource, type UpstreamSpec } from "../domain/upstreams.ts";
 import { assertActionsFit } from "./actions/fit.ts";
 import { compileAccess } from "./guard/access.ts";
 import { assertMatch } from "./routing/patterns.ts";
-import type { Backend, Guard, TableEntry, Upstream, UpstreamTlsRule } from "./table.ts";
+import type { Backend, Guard, SplitRule, TableEntry, Upstream, UpstreamTlsRule } from "./table.ts";
 import { termsIdOf } from "./tls/peer.ts";
 
 export interface BucketFacts {
@@ -44,6 +45,9 @@ export function compileRoute(route: Route, lookups: Lookups): TableEntry {
     ...{ id: meta.uid, name: meta.name, project: meta.project, host, path },
     ...(match === undefined ? {} : { match }),
     upstream: typeof guard === "string" ? { ...NOWHERE, reason: guard } : upstreamOf(route, lookups),
+    ...(spec.split === undefined || typeof guard === "string"
+      ? {}
+      : { split: compileSplit(route, spec.split, lookups) }),
     ...deliveryOf(spec),
     // Nor is anybody answered who may not come in.
     ...(typeof guard === "string" ? {} : compileActions(spec)),
@@ -73,6 +77,16 @@ function withHost(upstream: Upstream, { hostHeader }: Route["spec"]): Upstream {
 function upstreamOf(route: Route, lookups: Lookups): Upstream {
   const { to } = route.spec;
   return to === undefined ? NOWHERE : withHost(compileTarget(route, to, lookups), route.spec);
+}
+
+function compileSplit(route: Route, { variants, sticky }: Split, lookups: Lookups): SplitRule {
+  const { path, match } = route.spec;
+  const upstreamTo = ({ to, tags }: Variant) =>
+    withHost(compileTarget({ ...route, spec: { ...route.spec, tags: tags ?? [] } }, to, lookups), route.spec);
+  const made = variants.map((one) => ({ name: one.name, weight: one.weight, upstream: upstreamTo(one) }));
+  if (sticky === undefined) return { variants: made };
+  const cookiePath = match?.path === "regex" ? "/" : path;
+  return { variants: made, sticky: { ...sticky, name: splitCookieOf(sticky, route.meta.name), path: cookiePath } };
 }
 
 /** Text: what it lacks, without which nobody may come in. */

@@ -11,6 +11,7 @@ import { LIMITS } from "../domain/limits.ts";
 import type { Clock } from "../domain/ports.ts";
 import { resourceKey } from "../domain/resource.ts";
 import { type IpList, listsIn } from "../domain/route-access.ts";
+import { destinationsOf, upstreamsIn } from "../domain/route-split.ts";
 import type { Entry, Store, WatchEvent } from "../domain/store.ts";
 import type { Logger } from "../domain/telemetry.ts";
 import type { UpstreamResource } from "../domain/upstreams.ts";
@@ -23,6 +24,7 @@ import { KnownBuckets } from "./known-buckets.ts";
 import { compileListener } from "./l4/compile.ts";
 import type { L4Entry } from "./l4/entry.ts";
 import type { TableSources } from "./preview/table-draft.ts";
+import { certificatesShownBy, placesOf, upstreamKeysOf } from "./route-places.ts";
 import type { Backend, TableEntry } from "./table.ts";
 import { mergeChanges, type TableChange } from "./table-change.ts";
 import { ByHost } from "./tls/by-host.ts";
@@ -142,7 +144,8 @@ export class LiveTable implements AsyncDisposable {
     this.#running = this.#follow();
     this.#following = this.#options.containers.subscribe((project, name) => {
       const isThere = (to: string) => to.replace(/^https\+/, "").startsWith(`container/${name}:`);
-      const leadsThere = (route: Route) => route.meta.project === project && this.#placesOf(route).some(isThere);
+      const leadsThere = (route: Route) =>
+        route.meta.project === project && placesOf(route, this.upstreams).some(isThere);
       this.#apply(this.#routesWhere(leadsThere));
       this.#flush();
     });
@@ -239,10 +242,10 @@ export class LiveTable implements AsyncDisposable {
       const dropped = gone.flatMap((key) => certificates.drop(key));
       const put = entries.flatMap(({ key, value }) => certificates.put(key, value as unknown as StoredCertificate));
       this.#tell({ forget: [...dropped, ...put] });
-      this.#apply(this.#routesWhere((route) => this.#shownBy(route) !== undefined));
+      this.#apply(this.#routesWhere((route) => certificatesShownBy(route, this.upstreams).length > 0));
     } else if (kind === "upstream") {
       this.upstreams.replace(entries);
-      this.#apply(this.#routesWhere(({ spec }) => spec.to?.startsWith("upstream/") === true));
+      this.#apply(this.#routesWhere(({ spec }) => upstreamsIn(spec).length > 0));
     } else if (kind === "iplist") {
       const kept = new Set(entries.map(({ key }) => key));
       for (const key of this.#ipLists.keys.filter((known) => !kept.has(known))) this.#takeList(key, undefined);
@@ -262,13 +265,13 @@ export class LiveTable implements AsyncDisposable {
       const isThere = event.type === "put";
       const value = isThere ? (event.entry.value as unknown as StoredCertificate) : undefined;
       this.#tell({ forget: value === undefined ? certificates.drop(key) : certificates.put(key, value) });
-      this.#apply(this.#routesWhere((route) => this.#shownBy(route) === key));
+      this.#apply(this.#routesWhere((route) => certificatesShownBy(route, this.upstreams).includes(key)));
       return;
     }
     if (kind === "upstream") {
       if (event.type === "put") this.upstreams.put(key, event.entry.value);
       else this.upstreams.drop(key);
-      this.#apply(this.#routesWhere((route) => upstreamKeyOf(route) === key));
+      this.#apply(this.#routesWhere((route) => upstreamKeysOf(route).includes(key)));
       return;
     }
     if (kind === "iplist") {
@@ -278,7 +281,7 @@ export class LiveTable implements AsyncDisposable {
     if (kind === "bucket") {
       const before = this.#buckets.drop(key);
       const name = event.type === "put" ? this.#buckets.put(event.entry) : (before ?? "");
-      this.#apply(this.#routesWhere(({ spec }) => spec.to === `bucket/${name}`));
+      this.#apply(this.#routesWhere(({ spec }) => destinationsOf(spec).includes(`bucket/${name}`)));
       return;
     }
     if (kind !== "route") return;
@@ -293,19 +296,7 @@ export class LiveTable implements AsyncDisposable {
     this.#apply([route], before === undefined || before.meta.uid === route.meta.uid ? [] : [before.meta.uid]);
   }
 
-  /** Where the route leads, also through an upstream. */
-  #placesOf(route: Route): readonly string[] {
-    const backends = this.upstreams.get(upstreamKeyOf(route))?.spec.backends;
-    return backends?.map(({ to }) => to) ?? (route.spec.to === undefined ? [] : [route.spec.to]);
-  }
-
-  /** Key of the certificate that it shows to what it leads to. */
-  #shownBy(route: Route): string | undefined {
-    const { upstreamTls } = this.upstreams.get(upstreamKeyOf(route))?.spec ?? route.spec;
-    const name = upstreamTls?.clientCertificate;
-    return name === undefined ? undefined : resourceKey("certificate", route.meta.project, name);
-  }
-
+  /** A list comes before the routes that name it, and goes after them. */
   #takeList(key: string, value: unknown): void {
     const uses = ({ meta, spec }: Route) =>
       listsIn(spec.access).some((name) => resourceKey("iplist", meta.project, name) === key);
@@ -378,9 +369,4 @@ export class LiveTable implements AsyncDisposable {
     this.#untold = [];
     if (change !== undefined) this.#options.onChange(change);
   }
-}
-
-function upstreamKeyOf({ meta, spec }: Route): string | undefined {
-  const name = /^upstream\/(.+)$/.exec(spec.to ?? "")?.[1];
-  return name === undefined ? undefined : resourceKey("upstream", meta.project, name);
 }

@@ -5,7 +5,6 @@
 
 import { SkerryError } from "../domain/errors.ts";
 import {
-  assertProtocol,
   type ClientTls,
   claimedName,
   namesAbove,
@@ -23,15 +22,15 @@ import { assertName, newMeta, resourceKey, touchMeta } from "../domain/resource.
 import { type RouteActions, withActions } from "../domain/route-actions.ts";
 import { checkDelivery, type DeliveryChange, withDelivery } from "../domain/route-delivery.ts";
 import type { RouteMatch } from "../domain/route-match.ts";
-import { withPrevious } from "../domain/route-switch.ts";
+import type { Split } from "../domain/route-split.ts";
 import type { Compare, Entry, Op, Store } from "../domain/store.ts";
 import { Turns } from "../domain/turns.ts";
-import { assertTagsFit, canonicalTags } from "../domain/upstreams.ts";
 import { assertActionsFit } from "./actions/fit.ts";
 import { expectLists } from "./guard/lists-service.ts";
 import { claimPort, releasePort } from "./port-claims.ts";
 import { expectProject, hasChanged, put } from "./project-resources.ts";
 import { type GuardParts, withGuards } from "./route-guards.ts";
+import { asMember, assertSpoken, nextSpec, type RouteChange, type SaidActions, tagsOf } from "./route-next.ts";
 import { placeKey } from "./route-place-key.ts";
 import { busy, hostTaken, nameTaken } from "./route-refusals.ts";
 import { assertSameTerms, changedTogether, withTls } from "./route-tls.ts";
@@ -56,6 +55,7 @@ export interface NewRoute {
   /** Canonical, with patterns that can be used. */
   readonly match?: RouteMatch;
   readonly to?: string;
+  readonly split?: Split;
   readonly anyUpstream: boolean;
   readonly actions?: SaidActions;
   readonly protocol?: UpstreamProtocol;
@@ -73,32 +73,6 @@ export interface NewRoute {
   /** Whether who asks may give a name away that is below one which this project has claimed. Absent: none. */
   readonly mayGive?: (project: string) => boolean;
 }
-
-export interface RouteChange {
-  /** Canonical; with whether who asks may reach any address. */
-  readonly target?: { readonly to: string; readonly anyUpstream: boolean };
-  /** Canonical; null: not any more. One that leads elsewhere takes the place of the target. */
-  readonly actions?: SaidActions;
-  readonly protocol?: UpstreamProtocol;
-  /** `none`: it is told to the backend no more. */
-  readonly proxyProtocol?: ProxyVersion | "none";
-  /** Both canonical: all of what tells which requests it takes, but for the host. */
-  readonly place?: { readonly path: string; readonly match: RouteMatch | undefined };
-  /** Not checked yet; null: none any more. Other routes of the host that have it get the same authorities. */
-  readonly clientTls?: ClientTls | null;
-  /** Not checked yet; null: as usual. */
-  readonly upstreamTls?: UpstreamTls | null;
-  /** Empty: none any more. */
-  readonly tags?: readonly string[];
-  /** Not checked yet. */
-  readonly delivery?: DeliveryChange;
-  readonly guards?: GuardParts;
-  readonly labels?: Readonly<Record<string, string>>;
-  /** Refuse when the route has changed since. */
-  readonly revision?: number;
-}
-
-type SaidActions = { readonly [K in keyof RouteActions]?: RouteActions[K] | null };
 
 /** Who has a host name, and through how many routes. */
 interface Claim {
@@ -131,9 +105,12 @@ export class RouteService {
   }
 
   async #create(input: NewRoute): Promise<RouteEntry> {
-    const { host, path, match, anyUpstream, project, listen, proxyProtocol } = input;
-    const led = withActions<Pick<Route["spec"], "to" | keyof RouteActions>>({}, { ...input.actions, to: input.to });
-    assertProtocol(led.to, input.protocol);
+    const { host, path, match, anyUpstream, project, listen, proxyProtocol, to, split } = input;
+    const led = withActions<Pick<Route["spec"], "to" | "split" | keyof RouteActions>>(
+      {},
+      { ...input.actions, to, split },
+    );
+    assertSpoken(led, input.protocol);
     const name =
       input.name ?? (listen === undefined ? routeNameOf(host, path, match) : listenerRouteName(parseListener(listen)));
     assertName(name, "route");
@@ -345,34 +322,6 @@ function hasPattern({ match, rewrite }: WithPattern): boolean {
 
 function portOf({ spec: { listen } }: Route): string | undefined {
   return listen === undefined ? undefined : portOfListener(parseListener(listen));
-}
-
-function asMember(match: RouteMatch | undefined): { match?: RouteMatch } {
-  return match === undefined ? {} : { match };
-}
-
-/** @throws `invalid`. */
-function tagsOf(to: string | undefined, tags: readonly string[] = []): { tags?: readonly string[] } {
-  if (tags.length === 0) return {};
-  assertTagsFit(to ?? "", tags);
-  return { tags: canonicalTags(tags) };
-}
-
-function nextSpec(spec: Route["spec"], change: RouteChange): Route["spec"] {
-  const { target, place, proxyProtocol, protocol, actions } = change;
-  const { proxyProtocol: before, protocol: spokenBefore, match, tags, ...kept } = spec;
-  const { anyUpstream = spec.anyUpstream } = target ?? {};
-  const { upstreamTls, ...led } = withActions({ ...kept, anyUpstream }, { ...actions, to: target?.to });
-  const isPassedOn = led.to !== undefined;
-  // What was said of the upstream goes with it.
-  const rest = isPassedOn && upstreamTls !== undefined ? { ...led, upstreamTls } : led;
-  const told = proxyProtocol ?? before;
-  const spoken = spokenWith(protocol ?? (isPassedOn ? spokenBefore : undefined));
-  assertProtocol(led.to, spoken.protocol);
-  const { path, match: next } = place ?? { path: spec.path, match };
-  const proxy = told === undefined || told === "none" ? {} : { proxyProtocol: told };
-  const chosen = tagsOf(led.to, change.tags ?? (isPassedOn ? tags : undefined));
-  return withPrevious(spec, { ...rest, path, ...asMember(next), ...spoken, ...proxy, ...chosen });
 }
 
 function claimKey(name: string): string {

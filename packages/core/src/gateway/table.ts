@@ -27,12 +27,29 @@ export interface TableEntry extends Delivery {
   /** What else a request must have. Absent: nothing. */
   readonly match?: RouteMatch;
   readonly upstream: Upstream;
+  /** Requests are split: `upstream` has no backends, but for a variant's own entry (split/splitter.ts). */
+  readonly split?: SplitRule;
+  /** Which of a split it is. */
+  readonly variant?: VariantPlace;
   /** Clients show a certificate. */
   readonly clientTls?: ClientRule;
   /** What is done besides passing on, or instead. */
   readonly actions?: RouteActions;
   /** Who may come in, and how often. Absent: everybody. */
   readonly guard?: Guard;
+}
+
+export interface SplitRule {
+  readonly variants: readonly { readonly name: string; readonly weight: number; readonly upstream: Upstream }[];
+  /** Absent: each request is for itself. */
+  readonly sticky?: StickyRule;
+}
+
+export interface VariantPlace {
+  readonly name: string;
+  readonly sticky: StickyRule | undefined;
+  /** Of the cookie with which clients come back to it. */
+  readonly stickyValue: string | undefined;
 }
 
 export interface Guard {
@@ -101,7 +118,11 @@ interface UnixPlace {
 }
 
 /** As it is declared, with the name of the cookie. */
-export type StickyRule = StickySpec & { readonly name: string };
+export type StickyRule = StickySpec & {
+  readonly name: string;
+  /** Of the cookie; absent: `/`. */
+  readonly path?: string;
+};
 
 export interface UpstreamTlsRule {
   /** Stands for all of it: what was agreed under another rule is not shared. */

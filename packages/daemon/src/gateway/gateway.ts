@@ -20,20 +20,23 @@ import type { L4Counters } from "@skerry/core/gateway/l4/entry.ts";
 import { type ActivatedKind, LiveTable } from "@skerry/core/gateway/live-table.ts";
 import type { TableSources } from "@skerry/core/gateway/preview/table-draft.ts";
 import { signTicket, TICKET_KEY_BYTES } from "@skerry/core/gateway/routing/ticket.ts";
-import type { Backend, TableEntry } from "@skerry/core/gateway/table.ts";
+import type { Backend, TableEntry, Upstream } from "@skerry/core/gateway/table.ts";
 import type { TableChange } from "@skerry/core/gateway/table-change.ts";
 import type { TlsVersion } from "@skerry/core/gateway/tls/rules.ts";
 import type { ObjectService } from "@skerry/core/storage/objects.ts";
 import { type BackendWords, FoundConditions } from "./backend-conditions.ts";
 import { addBackendMetrics, backendRows } from "./backend-metrics.ts";
 import { Fleet } from "./fleet.ts";
+import type { FleetRoutes } from "./fleet-ears.ts";
 import { createGuard } from "./guarded.ts";
 import { KernelForwarding } from "./kernel.ts";
 import { L4Control, type L4Status } from "./l4-control.ts";
 import { purge } from "./purge.ts";
 import { RouteTraffic } from "./route-traffic.ts";
 import { startSites } from "./sites.ts";
+import { stateOfSplit, type VariantStatus, variantsOf } from "./split-status.ts";
 import { type BackendTraffic, UpstreamCounts } from "./upstream-counts.ts";
+import { VariantTraffic } from "./variant-traffic.ts";
 
 export interface GatewayOptions {
   readonly clock: Clock;
@@ -76,6 +79,8 @@ export interface RouteStatus {
   readonly url: string;
   readonly state: "ready" | "down";
   readonly reason?: string;
+  /** Of a route that is split. */
+  readonly variants?: VariantStatus[];
   /** Of routes below HTTP. */
   readonly traffic?: L4Counters;
   readonly forwarding?: L4Status["forwarding"];
@@ -184,12 +189,14 @@ function openTables(
 
 /** `running` is the port of HTTPS when there are workers. */
 function statusOf(
-  { spec }: Route,
+  route: Route,
   running: number | undefined,
   declared: number,
   entry: TableEntry | undefined,
   wordsOf: WordsOf,
+  traffic: VariantTraffic,
 ): RouteStatus {
+  const { spec } = route;
   const port = running ?? declared;
   const url = `https://${spec.host}${port === 443 || port === 0 ? "" : `:${port}`}${spec.match?.path === "regex" ? "/" : spec.path}`;
   if (running === undefined) return { url, state: "down", reason: "this node runs no gateway workers" };
@@ -197,8 +204,14 @@ function statusOf(
   const { upstream, actions } = entry;
   const answers = actions?.redirect !== undefined || actions?.respond !== undefined;
   if (answers) return { url, state: "ready" };
-  if (upstream.backends.length > 0 && upstream.reason === undefined) return { url, ...nobodyIn(upstream, wordsOf) };
-  return { url, state: "down", reason: upstream.reason ?? "it has no backend" };
+  const variants = variantsOf(route, entry, traffic, (one) => howIs(one, wordsOf));
+  if (variants.length > 0 && upstream.reason === undefined) return { url, ...stateOfSplit(variants), variants };
+  return { url, ...howIs(upstream, wordsOf) };
+}
+
+function howIs(upstream: Upstream, wordsOf: WordsOf): BackendWords {
+  if (upstream.backends.length > 0 && upstream.reason === undefined) return nobodyIn(upstream, wordsOf);
+  return { state: "down", reason: upstream.reason ?? "it has no backend" };
 }
 
 /** Down when no backend gets requests. */
@@ -282,6 +295,16 @@ function servedCertificates(options: GatewayOptions): ServedCertificates {
   });
 }
 
+function routesAnd(routes: RouteTraffic, variants: VariantTraffic): FleetRoutes {
+  return {
+    onNews: (worker, news) => {
+      routes.onNews(worker, news);
+      variants.onNews(news);
+    },
+    onGone: (worker) => routes.onGone(worker),
+  };
+}
+
 /** @throws what keeps it from listening. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await using parts = new AsyncDisposableStack();
@@ -290,6 +313,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const explainKey = Buffer.from(options.random.bytes(TICKET_KEY_BYTES));
   const certificates = servedCertificates(options);
   const routes = new RouteTraffic(options.metrics, (uid) => table.entry(uid) !== undefined);
+  const variants = new VariantTraffic(options.metrics, (uid) => table.entry(uid));
   const conditions = new FoundConditions(options);
   const upstreams = countBackends(options.metrics, conditions, () => ({ table, workers: fleet?.pids.length ?? 0 }));
   let fleet: Fleet | undefined;
@@ -302,7 +326,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     fleet = parts.use(
       new Fleet({
         ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks] },
-        ...{ l4, upstreams, conditions, routes, lists: table.lists },
+        ...{ l4, upstreams, conditions, lists: table.lists },
+        routes: routesAnd(routes, variants),
         announcers: options.proxyProtocolFrom,
         explainKey: explainKey.toString("base64"),
         certificateFor: certificateSource(authority, certificates, table, https.host),
@@ -326,7 +351,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     statusOf(route) {
       if (route.spec.listen !== undefined) return l4.statusOf(route, running !== undefined);
-      return statusOf(route, running?.httpsPort, https.port, table.entry(route.meta.uid), wordsOf);
+      return statusOf(route, running?.httpsPort, https.port, table.entry(route.meta.uid), wordsOf, variants);
     },
     upstreamStatusOf: (upstream) =>
       upstreamStatusOf(upstream, running && table.backendsOf(upstream), upstreams, wordsOf),

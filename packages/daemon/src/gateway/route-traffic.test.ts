@@ -130,7 +130,7 @@ test("all that was asked is counted, each once, also when workers are killed; qu
 
 const NEWS: RouteNews = {
   ...{ byClass: [0, 0, 1, 0, 0, 0], bytesIn: 1, bytesOut: 2, inFlight: 1, latencySumMs: 5 },
-  ...{ latency: [0, 1, 122, 2], errors: { aborted: 1 } },
+  ...{ latency: [0, 1, 122, 2], errors: { aborted: 1 }, failed: 0 },
 };
 
 test("of many routes the first have rows of their own, the others share one; what is gone leaves none", async () => {

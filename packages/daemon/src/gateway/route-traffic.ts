@@ -6,16 +6,18 @@ import type { RouteNews } from "@skerry/core/gateway/proxy/route-counts.ts";
 import type { FleetRoutes } from "./fleet-ears.ts";
 import { CLASSES } from "./traffic-families.ts";
 
-interface Sum {
+export interface Sum {
   readonly byClass: number[];
   bytesIn: number;
   bytesOut: number;
   latencySumMs: number;
   readonly latency: number[];
   readonly errors: Map<string, number>;
+  failed: number;
 }
 
-const BOUNDS = ROUTE_LATENCY_MS.map((ms) => Number((ms / 1000).toPrecision(4)));
+/** In seconds. */
+export const BOUNDS = ROUTE_LATENCY_MS.map((ms) => Number((ms / 1000).toPrecision(4)));
 /** Of a route that has every class or reason; far more than there are of the latter. */
 const MAX_REASONS = 64;
 
@@ -109,16 +111,22 @@ export class RouteTraffic implements FleetRoutes {
   }
 }
 
-function emptySum(): Sum {
+export function emptySum(): Sum {
   const latency = new Array<number>(BOUNDS.length + 1).fill(0);
-  return { ...{ byClass: CLASSES.map(() => 0), latency, errors: new Map() }, bytesIn: 0, bytesOut: 0, latencySumMs: 0 };
+  return {
+    ...{ byClass: CLASSES.map(() => 0), latency, errors: new Map(), failed: 0 },
+    bytesIn: 0,
+    bytesOut: 0,
+    latencySumMs: 0,
+  };
 }
 
-function add(sum: Sum, told: RouteNews): void {
+export function add(sum: Sum, told: RouteNews): void {
   for (const [at, count] of told.byClass.entries()) sum.byClass[at] = (sum.byClass[at] ?? 0) + count;
   sum.bytesIn += told.bytesIn;
   sum.bytesOut += told.bytesOut;
   sum.latencySumMs += told.latencySumMs;
+  sum.failed += told.failed;
   for (let at = 0; at + 1 < told.latency.length; at += 2) {
     const bucket = told.latency[at] as number;
     sum.latency[bucket] = (sum.latency[bucket] ?? 0) + (told.latency[at + 1] as number);

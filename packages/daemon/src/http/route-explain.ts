@@ -6,12 +6,14 @@ import { handle } from "@skerry/core/contract/dispatch/dispatcher.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Route } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
+import { shareOf } from "@skerry/core/domain/route-split.ts";
 import { whatAnswers, whatChanges } from "@skerry/core/gateway/actions/told.ts";
 import { explainGuard } from "@skerry/core/gateway/guard/explain-guard.ts";
 import { whatHedges } from "@skerry/core/gateway/proxy/hedge-told.ts";
 import type { Asked } from "@skerry/core/gateway/routing/asked.ts";
 import { type Explanation, explain } from "@skerry/core/gateway/routing/explain.ts";
 import { TICKET_HEADER } from "@skerry/core/gateway/routing/ticket.ts";
+import { explainSplit } from "@skerry/core/gateway/split/explain.ts";
 import type { TableEntry, Upstream } from "@skerry/core/gateway/table.ts";
 import { explainChoice } from "@skerry/core/gateway/upstreams/explain.ts";
 import { readSample } from "./gateway-samples.ts";
@@ -98,15 +100,18 @@ async function toView(services: Services, call: Call, explanation: Explanation, 
     };
   }
   const { url, ...backend } = services.gateway.statusOf(found.route);
-  const { to } = found.route.spec;
+  const { to, split } = found.route.spec;
+  const leads = split === undefined ? `leads to ${to}` : explainSplit(split, entry, asked);
+  const variants = split?.variants.map((one) => ({ name: one.name, to: one.to, percent: shareOf(split, one) }));
   const choice = await choiceOf(services, call, found.route, entry.upstream, asked);
   const projectName = services.auth.projects.find(project)?.meta.name;
   return {
     steps: shown,
     outcome: {
       state: "route" as const,
-      text: `The route ${name} takes it (${rule}), and ${told.answer(entry) ?? [`leads to ${to}`, ...told.changes(entry)].join("; it ")}.`,
+      text: `The route ${name} takes it (${rule}), and ${told.answer(entry) ?? [leads, ...told.changes(entry)].join("; it ")}.`,
       ...{ route: name, url, backend, ...(to === undefined ? {} : { to }), ...(rule === undefined ? {} : { rule }) },
+      ...(variants === undefined ? {} : { variants }),
       ...(projectName === undefined ? {} : { project: projectName }),
       ...(choice === undefined ? {} : { choice }),
     },

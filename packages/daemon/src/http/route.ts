@@ -12,8 +12,11 @@ import {
   deliveryOf,
   type RouteRetries,
 } from "@skerry/core/domain/route-delivery.ts";
+import { destinationsOf } from "@skerry/core/domain/route-split.ts";
 import { switchTarget } from "@skerry/core/domain/route-switch.ts";
-import { type RouteChange, type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
+import { canonicalSplit, type SplitText } from "@skerry/core/domain/split-rules.ts";
+import type { RouteChange } from "@skerry/core/gateway/route-next.ts";
+import { type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
 import { openBucketFor } from "./bucket.ts";
 import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
@@ -34,6 +37,7 @@ import {
 import type { Services } from "./services.ts";
 
 type MatchView = NonNullable<RouteView["spec"]["match"]>;
+type SplitView = NonNullable<RouteView["spec"]["split"]>;
 
 export const ANY_UPSTREAM: Permission = { root: "gateway", resource: "upstreams", action: "any" };
 export const READ_CONTAINERS: Permission = { root: "compute", resource: "containers", action: "read" };
@@ -61,8 +65,7 @@ export function routeHandlers(services: Services) {
       assertMayTake(call, gateway, project, place);
       const { protocol } = body.spec;
       assertHttp(body.spec, place.listen);
-      const { to } = body.spec;
-      const target = to === undefined ? undefined : await checkTarget(services, call, project, to, place.listen);
+      const target = await targetIn(services, call, project, body.spec, place);
       assertMayTrust(call, project, body.spec.upstreamTls);
       const told = readTold(body.spec.proxyProtocol, place);
       const created = await routes.create({
@@ -128,6 +131,7 @@ interface Said {
   readonly spec?:
     | (Parameters<typeof movesPlace>[1] & {
         readonly to?: string | undefined;
+        readonly split?: SplitText | undefined;
         readonly protocol?: RouteChange["protocol"] | undefined;
         readonly proxyProtocol?: Parameters<typeof readTold>[0];
         readonly tags?: readonly string[] | undefined;
@@ -149,11 +153,11 @@ async function changeOf(services: Services, call: Call, route: Route, said: Said
       details: { field: "host" },
     });
   }
-  const { path, match, to, protocol } = spec;
+  const { path, match, protocol } = spec;
   const { listen } = route.spec;
   const hasMoved = path !== undefined || match !== undefined;
   assertHttp(spec, listen);
-  const target = to === undefined ? undefined : await checkTarget(services, call, route.meta.project, to, listen);
+  const target = await targetIn(services, call, route.meta.project, spec, route.spec);
   assertMayTrust(call, route.meta.project, trustAfter(spec, route.spec));
   const told = readTold(spec.proxyProtocol, route.spec);
   return {
@@ -202,9 +206,9 @@ export function withoutUndefined(fields: object): object {
 }
 
 /** What is said of the upstream when it, or where it leads, changes: unverified, another place would be another one. */
-function trustAfter({ to, upstreamTls }: TlsParts & { readonly to?: string | undefined }, before: TlsParts) {
+function trustAfter({ to, split, upstreamTls }: TlsParts & Destinations, before: TlsParts) {
   if (upstreamTls !== undefined) return upstreamTls;
-  return to === undefined ? undefined : before.upstreamTls;
+  return to === undefined && split === undefined ? undefined : before.upstreamTls;
 }
 
 /** Not to verify whom one sends to is for who may reach any. @throws `forbidden`. */
@@ -229,11 +233,11 @@ function assertHttp(
     clientTls,
     upstreamTls,
     ...said
-  }: TlsParts & DeliveryParts & SaidActions & { readonly protocol?: unknown },
+  }: TlsParts & DeliveryParts & SaidActions & { readonly protocol?: unknown; readonly split?: unknown },
   listen: string | undefined,
 ): void {
   if (listen === undefined) return;
-  const field = [...DELIVERY_NAMES, ...ACTION_NAMES].find((name) => said[name]);
+  const field = [...DELIVERY_NAMES, ...ACTION_NAMES, "split" as const].find((name) => said[name]);
   if (field !== undefined) {
     throw new SkerryError("invalid", `A route below HTTP knows no requests: it has no ${field} for them.`, {
       hint: `Leave ${field} out.`,
@@ -255,6 +259,36 @@ function assertHttp(
       details: { field: "protocol" },
     },
   );
+}
+
+interface Destinations {
+  readonly to?: string | undefined;
+  readonly split?: SplitText | undefined;
+}
+
+/** Where it is said to lead, one place or several; undefined: nothing is said. @throws as `checkTarget`. */
+async function targetIn(
+  services: Services,
+  call: Call,
+  project: string,
+  { to, split }: Destinations,
+  before: Pick<Route["spec"], "to" | "split" | "listen"> & { readonly anyUpstream?: boolean },
+): Promise<RouteChange["target"]> {
+  const { listen } = before;
+  if (split === undefined) return to === undefined ? undefined : checkTarget(services, call, project, to, listen);
+  if (to !== undefined) {
+    throw new SkerryError("invalid", "A route leads to one place, or is split among several: not both.", {
+      hint: "Say one of to and split.",
+      details: { field: "spec.split" },
+    });
+  }
+  const read = canonicalSplit(split);
+  const known = destinationsOf(before);
+  // Who weighs what somebody with more rights has set takes nothing from it, and leads it nowhere else.
+  if (read.variants.every((one) => known.includes(one.to)))
+    return { split: read, anyUpstream: before.anyUpstream === true };
+  for (const variant of read.variants) await checkTarget(services, call, project, variant.to, listen);
+  return { split: read, anyUpstream: call.allows(ANY_UPSTREAM, { project }) };
 }
 
 /** What a route may lead to, for who asks. @throws `invalid`, `forbidden`, `not_found` (a bucket). */
@@ -290,7 +324,7 @@ function actionsOf(spec: Route["spec"]): Partial<Pick<RouteView["spec"], (typeof
 
 /** As it is shown, and can be said again. */
 export function specOfRoute(stored: Route["spec"]): RouteView["spec"] {
-  const { host, path, match, to, listen, protocol, proxyProtocol, clientTls, upstreamTls, tags } = stored;
+  const { host, path, match, to, split, listen, protocol, proxyProtocol, clientTls, upstreamTls, tags } = stored;
   const said = {
     ...(match === undefined ? {} : { match: match as MatchView }),
     ...(protocol === undefined ? {} : { protocol }),
@@ -300,7 +334,7 @@ export function specOfRoute(stored: Route["spec"]): RouteView["spec"] {
     ...(deliveryOf(stored) as Pick<RouteView["spec"], (typeof DELIVERY_NAMES)[number]>),
     ...actionsOf(stored),
   };
-  const led = to === undefined ? {} : { to };
+  const led = { ...(to === undefined ? {} : { to }), ...(split && { split: split as SplitView }) };
   const guards = viewOfGuards(stored);
   return listen === undefined
     ? { host, path, ...led, ...said, ...guards }

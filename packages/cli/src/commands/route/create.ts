@@ -8,6 +8,7 @@ import { DELIVERY_OPTIONS, newDelivery } from "./delivery-flags.ts";
 import { GUARD_OPTIONS, guardsOf } from "./guard-flags.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { PROTOCOL_OPTION, TAG_OPTION } from "./protocol.ts";
+import { SPLIT_OPTIONS, splitOf } from "./split-flags.ts";
 import { CLIENT_TLS_OPTIONS, clientTlsOf, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "./tls-flags.ts";
 import { tellWhereItLeads } from "./told.ts";
 
@@ -31,6 +32,7 @@ export default defineCommand({
     ...CLIENT_TLS_OPTIONS,
     ...UPSTREAM_TLS_OPTIONS,
     tag: TAG_OPTION,
+    ...SPLIT_OPTIONS,
     ...DELIVERY_OPTIONS,
     ...ACTION_OPTIONS,
     ...GUARD_OPTIONS,
@@ -43,6 +45,10 @@ export default defineCommand({
     ["route create example.com/docs --to bucket/docs", "a static site below a path"],
     ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
     ["route create gpu.example.com --to upstream/web --tag gpu", "those of several backends that have a tag"],
+    [
+      "route create ab.example.com --split a=container/a:80 --split b=container/b:80,weight=3 --sticky-cookie",
+      "a quarter to a, and whoever has had it comes back",
+    ],
     ["route create a.example.com --redirect 'https://b.example{path}'", "a host that has moved"],
     ["route create example.com/health --respond 200", "an answer of the gateway's own"],
     ["route create grpc.example.com --to container/api:50051 --protocol h2", "a program that speaks gRPC"],
@@ -61,7 +67,8 @@ export default defineCommand({
   async run(invocation, { args, flags }) {
     const { to, name, label, protocol, "proxy-protocol": told } = flags;
     const actions = await actionsOf(invocation, flags);
-    if (to === undefined && actions.redirect === undefined && actions.respond === undefined) {
+    const { split } = splitOf(flags);
+    if (to === undefined && split === undefined && actions.redirect === undefined && actions.respond === undefined) {
       throw new SkerryError("invalid", "--to is missing: where does the route lead?", {
         hint: "Like this: skerry route create app.example.com --to container/web:80",
       });
@@ -88,6 +95,7 @@ export default defineCommand({
         spec: {
           ...written,
           ...(to === undefined ? {} : { to }),
+          ...(split && { split }),
           ...(path === undefined ? {} : { path }),
           ...(match === undefined ? {} : { match }),
           ...(protocol === undefined ? {} : { protocol }),

@@ -9,6 +9,7 @@ import { GUARD_OPTIONS, guardsOf, namesGuards } from "./guard-flags.ts";
 import { MATCH_OPTIONS, readMatch } from "./match.ts";
 import { assertRouteName } from "./name.ts";
 import { PROTOCOL_OPTION, type Protocol, TAG_OPTION } from "./protocol.ts";
+import { namesSplit, SPLIT_OPTIONS, splitOf } from "./split-flags.ts";
 import { CLIENT_TLS_OPTIONS, clientTlsOf, namesTls, UPSTREAM_TLS_OPTIONS, upstreamTlsOf } from "./tls-flags.ts";
 import { tellWhereItLeads } from "./told.ts";
 
@@ -33,6 +34,7 @@ export default defineCommand({
     ...CLIENT_TLS_OPTIONS,
     ...UPSTREAM_TLS_OPTIONS,
     tag: { ...TAG_OPTION, describe: `${TAG_OPTION.describe}; none: whichever` },
+    ...SPLIT_OPTIONS,
     ...DELIVERY_OPTIONS,
     ...ACTION_OPTIONS,
     ...WITHOUT_OPTION,
@@ -50,7 +52,8 @@ export default defineCommand({
       });
     }
     const hasMoved = flags.path !== undefined || said.match !== undefined || flags["match-all"];
-    const changesParts = namesTls(flags) || namesDelivery(flags) || namesActions(flags) || namesGuards(flags);
+    const changesParts =
+      namesTls(flags) || namesDelivery(flags) || namesActions(flags) || namesGuards(flags) || namesSplit(flags);
     const changed = {
       ...specOf(to, protocol),
       ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" | "none" }),
@@ -58,7 +61,7 @@ export default defineCommand({
     };
     if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved && !changesParts) {
       throw new SkerryError("invalid", "Nothing to change was named.", {
-        hint: "Say --to, --protocol, --client-ca, --upstream-ca, --timeout, --retries, --hedge, --allow, --block, --rate, --label, --tag, --path, what it asks for or an action, like --redirect.",
+        hint: "Say --to, --split, --protocol, --client-ca, --upstream-ca, --timeout, --retries, --hedge, --allow, --block, --rate, --label, --tag, --path, what it asks for or an action, like --redirect.",
       });
     }
     const [name = ""] = args;
@@ -73,6 +76,7 @@ export default defineCommand({
       ...placeOf(hasMoved ? before : undefined, said, flags),
       ...(clientTls === undefined ? {} : { clientTls }),
       ...(upstreamTls === undefined ? {} : { upstreamTls }),
+      ...splitOf(flags, before?.spec.split),
       ...deliveryOf(flags, before?.spec),
       ...(await actionsOf(invocation, flags, before?.spec)),
       ...guardsOf(flags, before?.spec),

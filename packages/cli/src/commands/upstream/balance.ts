@@ -21,6 +21,10 @@ export const BALANCE_OPTIONS = {
 } as const;
 
 type Spec = UpstreamView["spec"];
+type StickyFlags = Pick<
+  Flags<typeof BALANCE_OPTIONS>,
+  "sticky-cookie" | "sticky-name" | "sticky-ttl" | "sticky-header"
+>;
 
 /** What is said; `sticky: null` never comes from here. @throws `invalid`. */
 export function balanceOf(flags: Flags<typeof BALANCE_OPTIONS>): Pick<Spec, "balance" | "sticky"> {
@@ -41,7 +45,8 @@ export function balanceOf(flags: Flags<typeof BALANCE_OPTIONS>): Pick<Spec, "bal
   };
 }
 
-function stickyOf(flags: Flags<typeof BALANCE_OPTIONS>): Spec["sticky"] {
+/** How clients come back; of an upstream, and of a split. @throws `invalid`. */
+export function stickyOf(flags: StickyFlags): Spec["sticky"] {
   const { "sticky-name": name, "sticky-ttl": ttl, "sticky-header": header } = flags;
   const isCookie = flags["sticky-cookie"];
   if (!isCookie && (name ?? ttl) !== undefined) {

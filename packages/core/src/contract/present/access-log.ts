@@ -15,6 +15,7 @@ export interface AccessLine {
   readonly bytesOut?: number;
   readonly name?: string;
   readonly route?: string;
+  readonly variant?: string;
   readonly client?: string;
   readonly upstream?: string;
   readonly error?: string;
@@ -32,7 +33,7 @@ export function accessText(text: string): string {
   if (line.dropped !== undefined) return `${escapeText(line.time ?? "")} ${line.dropped} lines were lost here\n`;
   const { time = "", status = 0, method = "", host = "", path = "", durationUs = 0, bytesOut = 0 } = line;
   const what = method === "" ? "a request that is not HTTP" : `${method} ${host}${path}`;
-  const facts = [`${milliseconds(durationUs)} ms`, `${bytesOut} B`, line.client, line.name ?? line.route];
+  const facts = [`${milliseconds(durationUs)} ms`, `${bytesOut} B`, line.client, line.name ?? line.route, line.variant];
   const known = facts.filter((fact) => fact !== undefined).join(", ");
   return `${escapeText(`${time} ${status === 0 ? "---" : status} ${what} ${known}${line.error === undefined ? "" : `: ${line.error}`}`)}\n`;
 }

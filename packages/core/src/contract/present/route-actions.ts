@@ -4,10 +4,21 @@ import type { RouteView } from "../api/route.ts";
 
 type Spec = RouteView["spec"];
 
-/** `http://10.0.0.7`, `308 https://example.com/`, `answer 503`. */
-export function formatDestination({ to, redirect, respond }: Pick<Spec, "to" | "redirect" | "respond">): string {
+/** `http://10.0.0.7`, `95 % stable, 5 % next`, `308 https://example.com/`, `answer 503`. */
+export function formatDestination({
+  to,
+  split,
+  redirect,
+  respond,
+}: Pick<Spec, "to" | "split" | "redirect" | "respond">): string {
+  if (split !== undefined) return formatShares(split);
   if (redirect !== undefined) return `${redirect.status ?? 302} ${redirect.to}`;
   return respond === undefined ? (to ?? "-") : `answer ${respond.status}`;
+}
+
+function formatShares({ variants }: NonNullable<Spec["split"]>): string {
+  const sum = variants.reduce((all, { weight = 1 }) => all + weight, 0);
+  return variants.map(({ name, weight = 1 }) => `${Number(((100 * weight) / sum).toFixed(1))} % ${name}`).join(", ");
 }
 
 /** All but where it leads. */

@@ -11,6 +11,8 @@ export const routePresentation: Presentation<RouteView> = {
   nameOf: ({ meta }) => meta.name,
   leaveOut: ["LABELS", "AGE", "MATCH", "PROJECT", "TO"],
   facts: [
+    { title: "VARIANTS", value: (view) => variantsOf(view) },
+    { title: "STICKY", value: ({ spec }) => stickyOf(spec.split) },
     { title: "ACTIONS", value: ({ spec }) => formatActions(spec) },
     { title: "ALLOWED", value: ({ spec }) => spec.access?.allow?.join(", ") ?? [] },
     { title: "BLOCKED", value: ({ spec }) => spec.access?.block?.join(", ") ?? [] },
@@ -48,6 +50,27 @@ export const routePresentation: Presentation<RouteView> = {
     labelsColumn,
   ],
 };
+
+function variantsOf({ spec: { split }, status }: RouteView): readonly string[] {
+  return (split?.variants ?? []).map(({ name, to, tags = [], weight = 1 }) => {
+    const { traffic, state, reason } = status?.variants?.find((one) => one.name === name) ?? {};
+    return [
+      `${name} ${to}`,
+      ...(tags.length === 0 ? [] : [`tags ${tags.join()}`]),
+      `weight ${weight}`,
+      ...(traffic === undefined
+        ? []
+        : [`${traffic.requests} requests`, `${traffic.failed} failed`, `p95 ${formatMs(Math.round(traffic.p95Ms))}`]),
+      ...(state === "down" ? [`down: ${reason ?? "-"}`] : []),
+    ].join("; ");
+  });
+}
+
+function stickyOf(split: RouteView["spec"]["split"]): readonly string[] {
+  if (split?.sticky === undefined) return [];
+  const { by, name, ttlSeconds } = split.sticky;
+  return [`by ${by}${name === undefined ? "" : ` ${name}`}${ttlSeconds === undefined ? "" : ` for ${ttlSeconds} s`}`];
+}
 
 function timeoutsOf(timeouts: RouteView["spec"]["timeouts"] = {}): readonly string[] {
   const said = Object.entries(timeouts as Readonly<Record<string, number>>).map(

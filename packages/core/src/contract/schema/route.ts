@@ -15,6 +15,7 @@ import {
 import { actionChanges, actionFields } from "./route-actions.ts";
 import { deliveryChanges, deliveryFields } from "./route-delivery.ts";
 import { accessSchema, limitsSchema, prioritySchema } from "./route-guards.ts";
+import { splitFields, variantStatus } from "./route-split.ts";
 import { upstreamTls } from "./upstream-tls.ts";
 
 const condition = z.strictObject({
@@ -67,7 +68,7 @@ const spec = z.strictObject({
     .max(2048)
     .optional()
     .describe(
-      "Where it leads, unless redirect or respond says so: http(s)://HOST[:PORT][/BASE], h2c:// likewise, container/NAME:PORT, bucket/NAME or upstream/NAME; https+container/... speaks TLS; below HTTP tcp://HOST:PORT or container/NAME:PORT",
+      "Where it leads, unless split, redirect or respond says so: http(s)://HOST[:PORT][/BASE], h2c:// likewise, container/NAME:PORT, bucket/NAME or upstream/NAME; https+container/... speaks TLS; below HTTP tcp://HOST:PORT or container/NAME:PORT",
     ),
   protocol: z
     .enum(UPSTREAM_PROTOCOLS)
@@ -80,6 +81,7 @@ const spec = z.strictObject({
     .max(LIMITS.gateway.maxTags)
     .optional()
     .describe("With upstream/NAME: only backends that have all of them"),
+  ...splitFields,
   ...deliveryFields,
   ...actionFields,
   access: accessSchema.optional(),
@@ -93,6 +95,7 @@ export const routeSchema = resourceSchema("route", spec).extend({
       state: z.enum(["ready", "down"]),
       reason: z.string().optional().describe("Why it is down"),
       previousTo: z.string().optional().describe("Where it led before; a switch leads it back"),
+      variants: variantStatus,
       forwarding: z
         .object({ by: z.enum(["kernel", "workers"]), reason: z.string().optional().describe("Why not the kernel") })
         .optional()
@@ -194,6 +197,10 @@ export const routeSchemas = {
         project: z.string().optional().describe("Name of the route's project"),
         rule: z.string().optional().describe("Why this route"),
         to: z.string().optional(),
+        variants: z
+          .array(z.object({ name: z.string(), to: z.string(), percent: z.number() }))
+          .optional()
+          .describe("Of a split: where the request may go, and with which chance"),
         url: z.string().optional(),
         backend: z.object({ state: z.enum(["ready", "down"]), reason: z.string().optional() }).optional(),
         choice: z

@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { UPSTREAM_PROTOCOLS } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
-import { BALANCE_METHODS, HASH_KEYS, STICKY_KEYS } from "../../domain/upstreams.ts";
+import { BALANCE_METHODS, HASH_KEYS } from "../../domain/upstreams.ts";
 import { IN_PROJECT, nameSchema, ownedFields, resourceSchema, resourceSchemas } from "../schema.ts";
+import { stickyFields } from "./sticky.ts";
 import { careChanges, careFields } from "./upstream-care.ts";
 import { upstreamTls } from "./upstream-tls.ts";
 
-const { maxBackends, maxWeight, maxTags, maxConditionName, maxStickySeconds } = LIMITS.gateway;
+const { maxBackends, maxWeight, maxTags, maxConditionName } = LIMITS.gateway;
 const weight = z.int().min(0).max(maxWeight);
 const tags = z.array(nameSchema).max(maxTags);
 const backend = {
@@ -38,16 +39,7 @@ const balance = z
   })
   .describe("How requests are spread; each gateway worker counts for itself");
 const sticky = z
-  .strictObject({
-    by: z.enum(STICKY_KEYS),
-    name: z.string().max(maxConditionName).optional().describe("Default of a cookie: skerry-NAME of the upstream"),
-    ttlSeconds: z
-      .int()
-      .min(1)
-      .max(maxStickySeconds)
-      .optional()
-      .describe("Of the cookie; default: until the browser ends"),
-  })
+  .strictObject(stickyFields("skerry-NAME of the upstream"))
   .describe(
     "Clients come back to the backend that they had, while it is there: by a cookie of the gateway's, or a header of theirs",
   );

@@ -44,7 +44,7 @@ export class AccessLines {
 
   /** With its line break. `wallMs`: when the request ended. */
   line(record: RequestRecord, wallMs: number): string {
-    const { upstreamMs, upstream, error, tls, host, attempts, hedges } = record;
+    const { upstreamMs, upstream, error, tls, host, attempts, hedges, variant } = record;
     if (host !== this.#plainHost && PLAIN.test(host)) this.#plainHost = host;
     if (upstream !== undefined && upstream !== this.#plainUpstream && PLAIN.test(upstream))
       this.#plainUpstream = upstream;
@@ -52,11 +52,12 @@ export class AccessLines {
       record.routeId === undefined
         ? '","client":"'
         : (this.#routes.get(record.routeId) ?? `","route":"${escaped(record.routeId)}","client":"`);
-    // Ids, methods and statuses have been checked or made by ourselves.
+    // Ids, names, methods and statuses have been checked or made by ourselves.
     return (
       `{"time":"${this.#time(wallMs)}","id":"${record.id}${route}${escaped(record.client)}","protocol":"${record.protocol}` +
       `${tls === undefined ? "" : `","tls":"${tls}`}","method":"${record.method}","host":"${host === this.#plainHost ? host : escaped(host)}","path":"${bounded(record.path)}` +
       `","status":${record.status},"bytesIn":${record.bytesIn},"bytesOut":${record.bytesOut},"durationUs":${Math.round(record.durationMs * 1000)}` +
+      `${variant === undefined ? "" : `,"variant":"${variant}"`}` +
       `${upstreamMs === undefined ? "" : `,"upstreamUs":${Math.round(upstreamMs * 1000)}`}` +
       `${upstream === undefined ? "" : `,"upstream":"${upstream === this.#plainUpstream ? upstream : escaped(upstream)}"`}` +
       `${attempts < 2 ? "" : `,"attempts":${attempts}${hedges === 0 ? "" : `,"hedges":${hedges}`}`}` +

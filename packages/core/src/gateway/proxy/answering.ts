@@ -144,7 +144,11 @@ export abstract class Answering {
   }
 
   protected stuck(head: ResponseHead): ResponseHead {
-    return withStickyCookie(head, this.entry?.upstream.sticky, this.member?.stickyValue, this.head, this.client);
+    const { entry, client } = this;
+    const stuck = withStickyCookie(head, entry?.upstream.sticky, this.member?.stickyValue, this.head, client);
+    const variant = entry?.variant;
+    if (variant === undefined) return stuck;
+    return withStickyCookie(stuck, variant.sticky, variant.stickyValue, this.head, client);
   }
 
   protected answerWhole({ head, body }: RouteAnswer): void {

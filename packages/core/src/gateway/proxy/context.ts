@@ -7,6 +7,7 @@ import type { ActionState } from "../actions/state.ts";
 import type { Admission } from "../guard/admission.ts";
 import type { Flusher } from "../http2/flusher.ts";
 import type { RouteTable } from "../routing/route-table.ts";
+import type { Splits } from "../split/splitter.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { GuardOptions, Guards } from "./guarded.ts";
 import type { KeptBytes } from "./kept-body.ts";
@@ -60,6 +61,7 @@ export interface Context {
   readonly counts: RouteCounts;
   readonly times: RouteTimes;
   readonly repeating: RouteRepeating;
+  readonly splits: Splits;
   readonly kept: KeptBytes;
   readonly deadlines: Deadlines;
   readonly names: Names;

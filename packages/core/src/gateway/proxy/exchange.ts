@@ -42,6 +42,7 @@ export class Exchange extends Answering implements Asker {
   #hasRetried = false;
   #attempts = 0;
   #count: RouteCount | undefined;
+  #variantCount: RouteCount | undefined;
   tunnel: Tunnel | undefined;
 
   constructor(context: Context, pools: UpstreamPools, client: ClientSide, head: RequestHead) {
@@ -102,7 +103,19 @@ export class Exchange extends Answering implements Asker {
     else if (answer !== undefined) {
       this.answerWhole(answer);
       if (acting?.wantsRenewal === true) this.#renew(this.entry as TableEntry);
-    } else this.#connect(this.#choose(NONE), false, () => this.#pools.refusalOf(this.entry as TableEntry));
+    } else {
+      this.#split(this.entry as TableEntry);
+      this.#connect(this.#choose(NONE), false, () => this.#pools.refusalOf(this.entry as TableEntry));
+    }
+  }
+
+  /** From here on it is the variant's. What the gateway answers itself is nobody's. */
+  #split(entry: TableEntry): void {
+    if (entry.split === undefined) return;
+    const chosen = this.context.splits.choose(entry, entry.split, this.head);
+    this.entry = chosen;
+    this.#variantCount = this.context.counts.ofVariant(entry.id, chosen.variant?.name ?? "");
+    this.#variantCount.begin();
   }
 
   #renew(entry: TableEntry): void {
@@ -351,8 +364,9 @@ export class Exchange extends Answering implements Asker {
     this.acting?.close();
     const nowMs = this.context.options.monotonicMs();
     leave(this.context, this.admitted, nowMs);
-    recordEnd(this.context, this, this.client.peer, this.#count, {
+    recordEnd(this.context, this, this.client.peer, this.#count, this.#variantCount, {
       routeId: this.entry?.id,
+      variant: this.entry?.variant?.name,
       status: this.status,
       durationMs: nowMs - this.#startMs,
       upstreamMs: this.headMs === 0 ? undefined : this.headMs - this.askedMs,

@@ -33,7 +33,8 @@ function routeLine(
 ): string {
   if (ticket === undefined || explainKey === undefined || entry?.project === undefined) return "";
   if (readTicket(explainKey, ticket, wallMs()) !== entry.project) return "";
-  return `${ROUTE_HEADER}: ${entry.name ?? entry.id}; rule="${ruleOf(entry)}"\r\n`;
+  const variant = entry.variant === undefined ? "" : `; variant=${entry.variant.name}`;
+  return `${ROUTE_HEADER}: ${entry.name ?? entry.id}; rule="${ruleOf(entry)}"${variant}\r\n`;
 }
 
 /** The head with that line, and `more`; what the upstream says of the route goes. */

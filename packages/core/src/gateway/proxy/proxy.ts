@@ -7,6 +7,7 @@ import { ActionState } from "../actions/state.ts";
 import { Admission } from "../guard/admission.ts";
 import { Flusher } from "../http2/flusher.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
+import { Splits } from "../split/splitter.ts";
 import type { Peer, Shown } from "../tls/peer.ts";
 import type { BackendConditions } from "../upstreams/conditions.ts";
 import type { RoutesChange } from "../upstreams/registry.ts";
@@ -89,6 +90,7 @@ class SocketPath implements DataPath {
       counts: new RouteCounts(),
       times: new RouteTimes(options.limits),
       repeating: new RouteRepeating(monotonicMs),
+      splits: new Splits(() => options.random.fraction()),
       kept: { bytes: 0 },
       acts: new ActionState(options.actionLimits, options.commonCache),
       ...{ deadlines, names, flusher: new Flusher(), http2: options.http2 ?? LIMITS.http2 },
@@ -152,7 +154,7 @@ class SocketPath implements DataPath {
 
   setTable(table: RouteTable, change: RoutesChange): void {
     this.#pools.apply(change);
-    this.#context.counts.forget(change.remove);
+    this.#context.counts.forget(change);
     this.#context.table = table;
   }
 

@@ -12,6 +12,8 @@ export interface RequestRecord {
   readonly id: string;
   /** Uid of the route; undefined when none was found. */
   readonly routeId: string | undefined;
+  /** Of a route that is split: which it got. */
+  readonly variant?: string | undefined;
   /** Address of the client. */
   readonly client: string;
   readonly protocol: "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
@@ -178,12 +180,14 @@ export function recordEnd(
   { id, head }: { readonly id: string; readonly head: RequestHead },
   peer: Peer,
   count: RouteCount | undefined,
-  { routeId, status, durationMs, upstreamMs, bytesIn, bytesOut, upstream, attempts, hedges, error }: Measured,
+  variantCount: RouteCount | undefined,
+  { routeId, variant, status, durationMs, upstreamMs, bytesIn, bytesOut, upstream, attempts, hedges, error }: Measured,
 ): void {
   const query = head.target.indexOf("?");
   const record: RequestRecord = {
     id,
     routeId,
+    variant,
     client: peer.address,
     protocol: head.isHttp10 ? "HTTP/1.0" : peer.protocol,
     tls: peer.tls,
@@ -203,6 +207,7 @@ export function recordEnd(
   stats.inFlight--;
   const bucket = latencyBucketOf(durationMs);
   count?.end(record, bucket);
+  variantCount?.end(record, bucket);
   countRequest(stats, record, bucket);
   options.onRequest(record);
 }
@@ -214,7 +219,14 @@ export function recordRefusal(
 ): void {
   const { peer, ...rest } = refused;
   const record: RequestRecord = {
-    ...{ ...rest, client: peer.address, protocol: peer.protocol, tls: peer.tls, routeId: undefined },
+    ...{
+      ...rest,
+      client: peer.address,
+      protocol: peer.protocol,
+      tls: peer.tls,
+      routeId: undefined,
+      variant: undefined,
+    },
     ...{ method: "", host: "", path: "", durationMs: 0, upstreamMs: undefined, bytesIn: 0, upstream: undefined },
     ...{ attempts: 0, hedges: 0 },
   };

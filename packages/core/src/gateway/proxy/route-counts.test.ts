@@ -42,14 +42,23 @@ test("what is new is told once, of the routes that waited longest, and of none t
   counts.of("a").end({ ...ended, status: 502, error: "unavailable/upstream" });
   counts.of("c").end({ ...ended, status: 101 });
   const under = counts.of("b");
-  counts.forget(["b"]);
-  const nothing = { byClass: [0, 0, 0, 0, 0, 0], bytesIn: 0, bytesOut: 0, latencySumMs: 0, latency: [], errors: {} };
+  counts.forget({ put: [], remove: ["b"] });
+  const nothing = {
+    byClass: [0, 0, 0, 0, 0, 0],
+    bytesIn: 0,
+    bytesOut: 0,
+    latencySumMs: 0,
+    latency: [],
+    errors: {},
+    failed: 0,
+  };
   const bytes = { bytesIn: 3, bytesOut: 5, inFlight: 0 };
   const failed = {
     byClass: [0, 0, 0, 0, 0, 1],
     latencySumMs: 1,
     latency: [25, 1],
     errors: { "unavailable/upstream": 1 },
+    failed: 1,
   };
   deepEqual(counts.news(2), {
     a: { ...bytes, ...failed },

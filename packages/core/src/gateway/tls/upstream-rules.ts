@@ -4,6 +4,7 @@ import { SkerryError } from "../../domain/errors.ts";
 import { canonicalHost, parseTarget, type RouteSpec, type UpstreamTls } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { assertName } from "../../domain/resource.ts";
+import { destinationsOf } from "../../domain/route-split.ts";
 import { blocksIn } from "../certificates/pem.ts";
 
 /** In one spelling; undefined when nothing is said. @throws `invalid`. */
@@ -23,17 +24,20 @@ export function checkUpstreamTls({ ca, serverName, clientCertificate, verify }: 
 }
 
 /** @throws `invalid` when it would say nothing: such a route leads to where no TLS is spoken. */
-export function assertSpeaksTls({ to, upstreamTls }: RouteSpec): void {
-  if (upstreamTls === undefined) return;
-  const target = to === undefined ? undefined : parseTarget(to);
-  if ((target?.kind === "url" || target?.kind === "container") && target.tls) return;
-  if (target?.kind === "upstream") {
+export function assertSpeaksTls(spec: RouteSpec): void {
+  if (spec.upstreamTls === undefined) return;
+  const places = destinationsOf(spec);
+  const targets = places.map((to) => parseTarget(to));
+  if (targets.some((one) => (one.kind === "url" || one.kind === "container") && one.tls)) return;
+  const upstream = targets.find((one) => one.kind === "upstream");
+  if (upstream !== undefined) {
     throw new SkerryError("invalid", "The upstream itself says how TLS is spoken with its backends, not the route.", {
-      hint: `Leave it out here; at the upstream: skerry upstream update ${target.name} --upstream-ca FILE`,
+      hint: `Leave it out here; at the upstream: skerry upstream update ${upstream.name} --upstream-ca FILE`,
       details: { field: "spec.upstreamTls" },
     });
   }
-  const message = `No TLS is spoken with ${to ?? "any upstream"}: what is said of it would mean nothing.`;
+  const named = places.length === 0 ? "any upstream" : places.join(" or ");
+  const message = `No TLS is spoken with ${named}: what is said of it would mean nothing.`;
   throw new SkerryError("invalid", message, {
     hint: "Lead the route to https://... or https+container/NAME:PORT, or take it back: --upstream-tls default",
     details: { field: "spec.upstreamTls" },

@@ -11,10 +11,10 @@ export interface RoutesChange {
 
 export class UpstreamRegistry {
   readonly #states = new Map<string, UpstreamState>();
-  /** Id of an upstream -> what each of its routes makes of it, by the route's id. */
+  /** Id of an upstream -> what each of its routes, or variant of one, makes of it: `uid`, `uid/variant`. */
   readonly #views = new Map<string, Map<string, Upstream>>();
-  /** Id of a route -> id of its upstream. */
-  readonly #byRoute = new Map<string, string>();
+  /** Id of a route -> its upstreams, and the key of what it makes of each. */
+  readonly #byRoute = new Map<string, (readonly [upstream: string, key: string])[]>();
 
   /** Of upstreams that have a name; undefined for the rest. */
   find(id: string): UpstreamState | undefined {
@@ -46,25 +46,31 @@ export class UpstreamRegistry {
   apply({ put, remove }: RoutesChange, nowMs: number): ReadonlySet<string> {
     const changed = new Set<string>();
     for (const id of remove) this.#leave(id, changed);
-    for (const { id, upstream } of put) {
+    for (const { id, upstream, split } of put) {
       this.#leave(id, changed);
-      // What a route leads to itself is known by its own id, and is alone.
-      if (upstream.id === undefined || upstream.id === id) continue;
-      this.#byRoute.set(id, upstream.id);
-      const views = this.#views.get(upstream.id) ?? new Map<string, Upstream>();
-      this.#views.set(upstream.id, views.set(id, upstream));
-      changed.add(upstream.id);
+      this.#enter(id, id, upstream, changed);
+      for (const { name, upstream: own } of split?.variants ?? []) this.#enter(id, `${id}/${name}`, own, changed);
     }
     for (const id of changed) this.#settle(id, nowMs);
     return changed;
   }
 
-  #leave(route: string, changed: Set<string>): void {
-    const id = this.#byRoute.get(route);
-    if (id === undefined) return;
-    this.#byRoute.delete(route);
-    this.#views.get(id)?.delete(route);
+  #enter(route: string, key: string, upstream: Upstream, changed: Set<string>): void {
+    const { id } = upstream;
+    // What a route leads to itself is known by its own id, and is alone.
+    if (id === undefined || id === route) return;
+    this.#byRoute.set(route, [...(this.#byRoute.get(route) ?? []), [id, key]]);
+    const views = this.#views.get(id) ?? new Map<string, Upstream>();
+    this.#views.set(id, views.set(key, upstream));
     changed.add(id);
+  }
+
+  #leave(route: string, changed: Set<string>): void {
+    for (const [id, key] of this.#byRoute.get(route) ?? []) {
+      this.#views.get(id)?.delete(key);
+      changed.add(id);
+    }
+    this.#byRoute.delete(route);
   }
 
   /** What each of its routes makes of an upstream. */

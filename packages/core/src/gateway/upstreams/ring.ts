@@ -81,7 +81,7 @@ function isOpen(one: Candidate): boolean {
 }
 
 /** FNV-1a of 32 bits (draft-eastlake-fnv), stirred as at the end of MurmurHash3: neighbours lie apart. */
-function hashOf(text: string): number {
+export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -2,6 +2,7 @@
 import { SkerryError } from "../../domain/errors.ts";
 import { type Route, spokenWith, type UpstreamProtocol, type UpstreamTls } from "../../domain/gateway.ts";
 import { LIMITS } from "../../domain/limits.ts";
+import { upstreamsIn } from "../../domain/route-split.ts";
 import type { Entry, Store } from "../../domain/store.ts";
 import { type CareChange, checkCare, withCare } from "../../domain/upstream-care.ts";
 import {
@@ -104,7 +105,7 @@ export class UpstreamService {
       const page = await this.#store.list({ prefix: `/route/${project}/`, ...(after === undefined ? {} : { after }) });
       for (const { value } of page.entries) {
         const route = value as unknown as Route;
-        if (route.spec.to !== `upstream/${name}`) continue;
+        if (!upstreamsIn(route.spec).includes(name)) continue;
         if (names.length < MAX_NAMED_ROUTES && mayName(route)) names.push(route.meta.name);
         else others++;
       }

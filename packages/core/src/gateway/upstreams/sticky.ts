@@ -26,6 +26,6 @@ export function withStickyCookie(
   if (sticky?.by !== "cookie" || value === undefined) return head;
   if (new Facts().begin(asked).value("cookies", sticky.name) === value) return head;
   const age = sticky.ttlSeconds === undefined ? "" : `; Max-Age=${sticky.ttlSeconds}`;
-  const line = `Set-Cookie: ${sticky.name}=${value}; Path=/${age}; HttpOnly; SameSite=Lax${peer.tls === undefined ? "" : "; Secure"}\r\n`;
+  const line = `Set-Cookie: ${sticky.name}=${value}; Path=${sticky.path ?? "/"}${age}; HttpOnly; SameSite=Lax${peer.tls === undefined ? "" : "; Secure"}\r\n`;
   return { ...head, lines: head.lines + line };
 }
