@@ -16,6 +16,7 @@ import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Sealer } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
+import { CANARY_JOB } from "@skerry/core/gateway/canary/controller.ts";
 import { CertificateService } from "@skerry/core/gateway/certificates/service.ts";
 import { IpListService } from "@skerry/core/gateway/guard/lists-service.ts";
 import { GatewayHistory } from "@skerry/core/gateway/history/history.ts";
@@ -41,6 +42,7 @@ import type { Config } from "./config/load.ts";
 import { accessShareOf } from "./config/values.ts";
 import type { DataDirectory } from "./data/directory.ts";
 import { type FirstStart, firstStart, forgetFirstPassword } from "./first-start.ts";
+import { lookAfterCanaries } from "./gateway/canaries.ts";
 import { type Gateway, type GatewayOptions, startGateway } from "./gateway/gateway.ts";
 import { Feed } from "./http/feed.ts";
 import { createHandlers } from "./http/handlers.ts";
@@ -201,31 +203,38 @@ async function openServices(
   const certificates = new CertificateService({ ...changing, sealer: await openSecrets(store, data) });
   const { endpoints: containers } = compute;
   const keyOf: GatewayOptions["keyOf"] = (one) => certificates.keyOf(one);
+  const onCanary = () => wake(CANARY_JOB);
   const gateway = parts.use(
-    await startGateway({ ...world, store, objects, cluster, containers, keyOf, ...gatewaySettings(options) }),
+    await startGateway({ ...world, store, objects, cluster, containers, keyOf, onCanary, ...gatewaySettings(options) }),
   );
+  const canaries = lookAfterCanaries({ ...world, routes, gateway, audit });
 
   const jobs = parts.use(createJobRunner({ ...world, onChange: feeds.jobs.tell }));
-  for (const job of [...objects.jobs, verifyJob(index, log), ...auth.jobs, ...compute.jobs, pressure.job])
+  for (const job of [...objects.jobs, verifyJob(index, log), ...auth.jobs, ...compute.jobs, canaries.job, pressure.job])
     jobs.add(job);
   wake = (job) => jobs.wake(job);
+  onCanary();
   const backups = await createBackups({ ...world, store, index, buckets, data });
   const findFailure = createFailureCheck({ audit, auth, index, servers, store });
   const services: Services = {
     ...{ audit, auth, backups, buckets, certificates, clock, compute, feeds, gateway, imageLoader, index, jobs },
-    ...{ gatewayChanges, objects, routes, ipLists, store, upstreams },
+    ...{ canaries, gatewayChanges, objects, routes, ipLists, store, upstreams },
     node: {
       ...{ cluster, name: config.node.name, version: VERSION, startedMs },
       apiUrl: () => phase.apiUrl,
-      readiness: async () => {
-        const reason = phase.state === "serving" ? await findFailure() : undefined;
-        return reason === undefined ? { state: phase.state } : { state: "failing", reason };
-      },
+      readiness: readinessOf(phase, findFailure),
       passwordChanged: (userName) => forgetFirstPassword(data.firstPasswordFile, userName),
     },
     renderMetrics: () => metrics.render(),
   };
   return { services, pressure, firstStart: first };
+}
+
+function readinessOf(phase: Readonly<Phase>, findFailure: () => Promise<string | undefined>) {
+  return async () => {
+    const reason = phase.state === "serving" ? await findFailure() : undefined;
+    return reason === undefined ? { state: phase.state } : { state: "failing" as const, reason };
+  };
 }
 
 function gatewaySettings({ config, data }: NodeOptions) {

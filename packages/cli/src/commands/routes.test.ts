@@ -29,6 +29,7 @@ const CALLS = [
   "route get app-example-com",
   "route create app.example.com --to container/web:80",
   "route update app-example-com --to bucket/site",
+  "route canary start app-example-com",
   "route purge app-example-com",
   "route switch app-example-com --to container/green:80",
   "route ticket",

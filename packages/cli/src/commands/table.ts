@@ -69,6 +69,7 @@ export const ENTRIES: readonly Entry[] = [
   command("bucket update", "Change a bucket's visibility or labels", () => import("./bucket/update.ts")),
   ...resource("bucket", "Remove empty buckets"),
 
+  command("route canary", "Give one variant more requests step by step, or none", () => import("./route/canary.ts")),
   command("route create", "Publish something under a host name", () => import("./route/create.ts")),
   command(
     "route explain",

@@ -2,6 +2,7 @@
 import { bucketRoutes } from "@skerry/core/contract/api/bucket.ts";
 import {
   canonicalActions,
+  canonicalCanary,
   canonicalHost,
   canonicalListener,
   canonicalPath,
@@ -194,11 +195,19 @@ function canonicalRoute(spec: RouteSpec, value: Record<string, unknown>, fail: F
   };
 }
 
+interface Split {
+  readonly split?: Parameters<typeof canonicalSplit>[0];
+  readonly canary?: Parameters<typeof canonicalCanary>[0];
+}
+
 function readActions(spec: RouteSpec, value: Record<string, unknown>, fail: Fail): Record<string, unknown> {
   try {
     const given = Object.entries(canonicalActions(spec as Parameters<typeof canonicalActions>[0]));
-    const { split } = spec as { readonly split?: Parameters<typeof canonicalSplit>[0] };
-    const said = split === undefined ? {} : { split: canonicalSplit(split) };
+    const { split, canary } = spec as Split;
+    const said = {
+      ...(split === undefined ? {} : { split: canonicalSplit(split) }),
+      ...(canary === undefined ? {} : { canary: canonicalCanary(canary) }),
+    };
     return { ...Object.fromEntries(given.filter(([, action]) => action !== null)), ...said };
   } catch (error) {
     const { message, hint, details } = toSkerryError(error);

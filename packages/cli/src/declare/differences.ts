@@ -26,10 +26,11 @@ export function fieldsAdded({ project, labels, spec }: Declaration): readonly Ch
  * spec that differ.
  */
 export function differences(
-  { labels, spec }: Pick<Declaration, "labels" | "spec">,
+  { labels, spec: declared }: Pick<Declaration, "labels" | "spec">,
   labelsNow: Readonly<Record<string, string>>,
   specNow: Readonly<Record<string, unknown>>,
 ): { readonly changes: readonly Change[]; readonly changed: Readonly<Record<string, unknown>> } {
+  const spec = withMovedWeights(declared, specNow);
   const differing = Object.keys(spec).filter(
     (field) => canonical(comparable(field, spec[field])) !== canonical(comparable(field, specNow[field])),
   );
@@ -38,6 +39,24 @@ export function differences(
   const changed = pick(spec);
   const before = { ...(labels === undefined ? {} : { labels: labelsNow }), spec: pick(specNow) };
   return { changes: changesFrom(before, { ...withLabels(labels), spec: changed }), changed };
+}
+
+interface WithCanary {
+  readonly canary?: { readonly variant: string };
+  readonly split?: { readonly variants: readonly { readonly name: string; readonly to: string }[] };
+}
+
+/** What is declared of a canary says where its weights begin; where they are by now is the gateway's. */
+function withMovedWeights(
+  declared: Readonly<Record<string, unknown>>,
+  now: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const [next, before] = [declared as WithCanary, now as WithCanary];
+  const plain = ({ split }: WithCanary) =>
+    canonical(split?.variants.map((one) => ({ ...one, weight: undefined })) as unknown);
+  const isMoved = next.split !== undefined && next.canary !== undefined && before.split !== undefined;
+  if (!isMoved || next.canary?.variant !== before.canary?.variant || plain(next) !== plain(before)) return declared;
+  return { ...declared, split: { ...next.split, variants: before.split.variants } };
 }
 
 const PEM = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;

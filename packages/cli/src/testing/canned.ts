@@ -308,6 +308,7 @@ const ANSWERS: readonly (readonly [route: string, answer: Answer])[] = [
   ["route.update", () => ROUTES[0]],
   ["route.purge", () => undefined],
   ["route.switch", () => ROUTES[0]],
+  ["route.canary", () => ROUTES[0]],
   ["route.ticket", () => ({ header: "X-Skerry-Explain", ticket: "1.u.mac", expiresAt: "2026-08-02T12:10:00.000Z" })],
   ["route.explain", () => EXPLANATION],
   ["route.delete", () => undefined],

@@ -4,6 +4,7 @@ import { formatListener, formatListenerTarget, parseListener, parseListenerTarge
 
 export { canonicalHost, canonicalPath } from "../domain/gateway.ts";
 export { canonicalActions } from "../domain/route-actions.ts";
+export { canonicalCanary } from "../domain/route-canary.ts";
 export { canonicalSplit } from "../domain/split-rules.ts";
 
 /** @throws `invalid`. */

@@ -6,6 +6,7 @@ import { LIMITS } from "./limits.ts";
 import { isName, NAME_RULE, type Resource } from "./resource.ts";
 import type { AccessRules } from "./route-access.ts";
 import type { RouteActions } from "./route-actions.ts";
+import type { Canary, Rollout } from "./route-canary.ts";
 import type { Delivery } from "./route-delivery.ts";
 import type { RouteLimits, RoutePriority } from "./route-limits.ts";
 import { CONDITION_PLACES, type RouteMatch } from "./route-match.ts";
@@ -31,6 +32,10 @@ export interface RouteSpec extends Delivery, RouteActions {
   readonly to?: string;
   /** Several places instead of `to`. Canonical: `canonicalSplit`. */
   readonly split?: Split;
+  /** Of a split: one of its variants is a canary. Canonical: `canonicalCanary`. */
+  readonly canary?: Canary;
+  /** What has become of it: there whenever `canary` is. */
+  readonly rollout?: Rollout;
   /** Where it led before `to`. */
   readonly previousTo?: string;
   /** Who set `to`, or `split`, may reach any address (`gateway.upstreams:any`). Else see `Upstream.reach`. */

@@ -62,6 +62,21 @@ export const TRAFFIC_LIMITS = {
     /** The longest time in which the weight of a backend grows. */
     maxSlowStartMs: 1 * hour,
   },
+  /** What a route may say of a canary. Beyond: `invalid`; the last two are how it is looked after. */
+  canary: {
+    /** Steps. */
+    maxSteps: 20,
+    /** How long one lasts. */
+    maxEveryMs: 24 * hour,
+    /** Requests by which it is judged. */
+    maxRequests: 1_000_000,
+    /** What 95 % of them may take. */
+    maxP95Ms: 10 * second,
+    /** Time between two looks at it. */
+    lookEveryMs: 1 * second,
+    /** What was seen of one that did well is put aside after this: old successes must not hide new failures. */
+    windowMs: 30 * second,
+  },
   /** What routes do besides passing on. Beyond: `invalid`. */
   actions: {
     /** Characters of where a route redirects to. */

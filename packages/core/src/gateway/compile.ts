@@ -5,6 +5,7 @@ import type { ContainerEndpoint } from "../domain/compute.ts";
 import { parseTarget, type Route, type RouteSpec, type RouteTarget, spokenWith } from "../domain/gateway.ts";
 import type { Visibility } from "../domain/objects.ts";
 import { ACTION_NAMES, type RouteActions } from "../domain/route-actions.ts";
+import { isLive } from "../domain/route-canary.ts";
 import { deliveryOf } from "../domain/route-delivery.ts";
 import { type Split, splitCookieOf, type Variant } from "../domain/route-split.ts";
 import { careOf } from "../domain/upstream-care.ts";
@@ -80,13 +81,15 @@ function upstreamOf(route: Route, lookups: Lookups): Upstream {
 }
 
 function compileSplit(route: Route, { variants, sticky }: Split, lookups: Lookups): SplitRule {
-  const { path, match } = route.spec;
+  const { path, match, rollout } = route.spec;
   const upstreamTo = ({ to, tags }: Variant) =>
     withHost(compileTarget({ ...route, spec: { ...route.spec, tags: tags ?? [] } }, to, lookups), route.spec);
-  const made = variants.map((one) => ({ name: one.name, weight: one.weight, upstream: upstreamTo(one) }));
-  if (sticky === undefined) return { variants: made };
   const cookiePath = match?.path === "regex" ? "/" : path;
-  return { variants: made, sticky: { ...sticky, name: splitCookieOf(sticky, route.meta.name), path: cookiePath } };
+  return {
+    variants: variants.map((one) => ({ name: one.name, weight: one.weight, upstream: upstreamTo(one) })),
+    ...(sticky && { sticky: { ...sticky, name: splitCookieOf(sticky, route.meta.name), path: cookiePath } }),
+    ...(isLive(rollout) ? { isMoving: true } : {}),
+  };
 }
 
 /** Text: what it lacks, without which nobody may come in. */

@@ -9,6 +9,7 @@ import {
   type UpstreamTls,
 } from "../domain/gateway.ts";
 import { type RouteActions, withActions } from "../domain/route-actions.ts";
+import type { Canary, CanaryTurn } from "../domain/route-canary.ts";
 import type { DeliveryChange } from "../domain/route-delivery.ts";
 import type { RouteMatch } from "../domain/route-match.ts";
 import { destinationsOf, type Split } from "../domain/route-split.ts";
@@ -35,6 +36,9 @@ export interface RouteChange {
   /** Not checked yet. */
   readonly delivery?: DeliveryChange;
   readonly guards?: GuardParts;
+  /** Canonical; null: none any more. */
+  readonly canary?: Canary | null;
+  readonly turn?: CanaryTurn;
   readonly labels?: Readonly<Record<string, string>>;
   /** Refuse when the route has changed since. */
   readonly revision?: number;

@@ -20,6 +20,7 @@ import { listenerRouteName, parseListener, portOfListener } from "../domain/list
 import type { Clock, Random } from "../domain/ports.ts";
 import { assertName, newMeta, resourceKey, touchMeta } from "../domain/resource.ts";
 import { type RouteActions, withActions } from "../domain/route-actions.ts";
+import { type Canary, withCanary } from "../domain/route-canary.ts";
 import { checkDelivery, type DeliveryChange, withDelivery } from "../domain/route-delivery.ts";
 import type { RouteMatch } from "../domain/route-match.ts";
 import type { Split } from "../domain/route-split.ts";
@@ -69,6 +70,8 @@ export interface NewRoute {
   /** Not checked yet. */
   readonly delivery?: DeliveryChange;
   readonly guards?: GuardParts;
+  /** Canonical. */
+  readonly canary?: Canary;
   readonly labels?: Readonly<Record<string, string>>;
   /** Whether who asks may give a name away that is below one which this project has claimed. Absent: none. */
   readonly mayGive?: (project: string) => boolean;
@@ -123,7 +126,8 @@ export class RouteService {
     const spoken = { ...spokenWith(input.protocol), ...tagsOf(led.to, input.tags) };
     const plain = { host, path, ...asMember(match), ...led, anyUpstream, ...spoken, ...below };
     const delivered = withDelivery(withTls(plain, clientTls, upstreamTls), checkDelivery(input.delivery ?? {}));
-    const spec = withGuards(delivered, input.guards);
+    const guarded = withGuards(delivered, input.guards);
+    const spec = withCanary({}, guarded, { canary: input.canary }, this.#world.clock.wallMs());
     assertSpeaksTls(spec);
     assertActionsFit(spec);
     const route: Route = { kind: "route", meta, spec };
@@ -175,7 +179,7 @@ export class RouteService {
       const next: Route = {
         ...route,
         meta: touchMeta(route.meta, this.#world.clock, change.labels),
-        spec: withGuards(delivered, change.guards),
+        spec: withCanary(route.spec, withGuards(delivered, change.guards), change, this.#world.clock.wallMs()),
       };
       assertSpeaksTls(next.spec);
       assertActionsFit(next.spec);

@@ -43,6 +43,8 @@ export interface SplitRule {
   readonly variants: readonly { readonly name: string; readonly weight: number; readonly upstream: Upstream }[];
   /** Absent: each request is for itself. */
   readonly sticky?: StickyRule;
+  /** The gateway looks after the weights. */
+  readonly isMoving?: true;
 }
 
 export interface VariantPlace {

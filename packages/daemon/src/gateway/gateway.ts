@@ -13,6 +13,7 @@ import type { Store } from "@skerry/core/domain/store.ts";
 import type { Logger, Metrics } from "@skerry/core/domain/telemetry.ts";
 import type { UpstreamResource } from "@skerry/core/domain/upstreams.ts";
 import { Authority } from "@skerry/core/gateway/authority.ts";
+import type { CanaryOptions } from "@skerry/core/gateway/canary/controller.ts";
 import { ServedCertificates } from "@skerry/core/gateway/certificates/served.ts";
 import type { GivenCertificate, HostPort } from "@skerry/core/gateway/control.ts";
 import type { NetworkLists } from "@skerry/core/gateway/guard/network-lists.ts";
@@ -31,6 +32,7 @@ import type { FleetRoutes } from "./fleet-ears.ts";
 import { createGuard } from "./guarded.ts";
 import { KernelForwarding } from "./kernel.ts";
 import { L4Control, type L4Status } from "./l4-control.ts";
+import { LiveCanaries } from "./live-canaries.ts";
 import { purge } from "./purge.ts";
 import { RouteTraffic } from "./route-traffic.ts";
 import { startSites } from "./sites.ts";
@@ -71,6 +73,8 @@ export interface GatewayOptions {
   readonly keyOf: (certificate: StoredCertificate) => string;
   /** Networks of proxies in front of it. */
   readonly proxyProtocolFrom: readonly string[];
+  /** A canary is to be looked after. */
+  readonly onCanary: () => void;
   /** Whether the kernel may forward. */
   readonly inKernel: "auto" | "never";
 }
@@ -108,6 +112,8 @@ export interface Gateway extends AsyncDisposable {
   upstreamStatusOf(upstream: UpstreamResource): UpstreamStatus;
   /** What each of its backends is compiled to; text: why it leads nowhere. */
   backendsOf(upstream: UpstreamResource): readonly (Backend | string)[];
+  /** What who looks after canaries must know. */
+  readonly canaries: Pick<CanaryOptions, "live" | "seen">;
   /** It has been deleted. */
   forgetUpstream(uid: string): void;
   /** Whether a port is open to every project (`any`), to who may use any port, or is one of our own. On `https` ssh may come too. */
@@ -157,12 +163,13 @@ function portRuleOf({ apiPort, http, https, ports }: GatewayOptions, port: numbe
 
 /** `publish` says whether there are workers that were told. */
 function openTables(
-  options: GatewayOptions & { readonly certificates: ServedCertificates },
+  options: GatewayOptions & { readonly certificates: ServedCertificates; readonly canaries: LiveCanaries },
   parts: AsyncDisposableStack,
   publish: (change: Parameters<Fleet["publish"]>[0]) => boolean,
   httpsPort: () => number,
 ): { table: LiveTable; l4: L4Control } {
   const onChange = (change: TableChange): void => {
+    options.canaries.take(change);
     if (publish(change) && change.putL4.length + change.remove.length > 0) l4.update(change.remove);
   };
   const table = parts.use(new LiveTable({ ...options, onChange }));
@@ -318,7 +325,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const upstreams = countBackends(options.metrics, conditions, () => ({ table, workers: fleet?.pids.length ?? 0 }));
   let fleet: Fleet | undefined;
   const publish = (change: Parameters<Fleet["publish"]>[0]): boolean => fleet?.publish(change) !== undefined;
-  const { table, l4 } = openTables({ ...options, certificates }, parts, publish, () => fleet?.httpsPort ?? https.port);
+  const canaries = new LiveCanaries(options.onCanary);
+  const httpsPort = () => fleet?.httpsPort ?? https.port;
+  const { table, l4 } = openTables({ ...options, certificates, canaries }, parts, publish, httpsPort);
   await table.start();
   if (workers > 0) {
     parts.use(await startSites({ objects, log, socketPath: sitesSocket }));
@@ -326,8 +335,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     fleet = parts.use(
       new Fleet({
         ...{ ...options, entries: () => table.entries, guarded: [options.containerNetworks] },
-        ...{ l4, upstreams, conditions, lists: table.lists },
-        routes: routesAnd(routes, variants),
+        ...{ l4, upstreams, conditions, lists: table.lists, routes: routesAnd(routes, variants) },
         announcers: options.proxyProtocolFrom,
         explainKey: explainKey.toString("base64"),
         certificateFor: certificateSource(authority, certificates, table, https.host),
@@ -356,6 +364,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     upstreamStatusOf: (upstream) =>
       upstreamStatusOf(upstream, running && table.backendsOf(upstream), upstreams, wordsOf),
     backendsOf: (upstream) => table.backendsOf(upstream),
+    canaries: { live: () => canaries.all, seen: (uid, variant) => variants.seen(uid, variant) },
     forgetUpstream: (uid) => upstreams.forget(uid),
     portRule: (port) => portRuleOf(options, port),
     purge: async (route, path) => running && purge(running, options.cacheDirectory, route, path),

@@ -1,6 +1,7 @@
 /** What all workers together have served of each variant of routes that are split. Workers tell what is new, by `uid/variant`. */
 import { LIMITS } from "@skerry/core/domain/limits.ts";
 import type { Family, Metrics } from "@skerry/core/domain/telemetry.ts";
+import type { Seen } from "@skerry/core/gateway/canary/judge.ts";
 import type { RouteNews } from "@skerry/core/gateway/proxy/route-counts.ts";
 import type { TableEntry } from "@skerry/core/gateway/table.ts";
 import { add, BOUNDS, emptySum, type Sum } from "./route-traffic.ts";
@@ -48,6 +49,13 @@ export class VariantTraffic {
     return this.#isKnown(uid, variant) ? this.#sums.get(uid)?.get(variant) : undefined;
   }
 
+  /** The same, as canaries are judged by it. */
+  seen(uid: string, variant: string): Seen | undefined {
+    const sum = this.of(uid, variant);
+    if (sum === undefined) return undefined;
+    return { requests: requestsIn(sum), failed: sum.failed, latency: [...sum.latency] };
+  }
+
   #isKnown(uid: string, variant: string): boolean {
     return this.#entryOf(uid)?.split?.variants.some(({ name }) => name === variant) === true;
   }
@@ -70,4 +78,9 @@ export class VariantTraffic {
       ),
     );
   }
+}
+
+/** Without clients that went away before they had an answer. */
+function requestsIn({ byClass: [, ...answered] }: Sum): number {
+  return answered.reduce((all, count) => all + count, 0);
 }

@@ -6,6 +6,7 @@ import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { ClientTls, Route, UpstreamTls } from "@skerry/core/domain/gateway.ts";
 import type { Permission } from "@skerry/core/domain/identity.ts";
 import { ACTION_NAMES, canonicalActions, type SaidActions } from "@skerry/core/domain/route-actions.ts";
+import type { CanaryText } from "@skerry/core/domain/route-canary.ts";
 import {
   DELIVERY_NAMES,
   type DeliveryChange,
@@ -20,6 +21,7 @@ import { type RouteEntry, toRoute } from "@skerry/core/gateway/routes.ts";
 import { openBucketFor } from "./bucket.ts";
 import { type Collection, listHandler } from "./collection.ts";
 import { projectOf, viewMeta } from "./meta.ts";
+import { canarySaid, statusOfCanary, turnSaid, viewOfCanary } from "./route-canary.ts";
 import { READ_UPSTREAMS, routeExplainHandlers } from "./route-explain.ts";
 import { guardsOf, type SaidGuards, viewOfGuards } from "./route-guards.ts";
 import {
@@ -79,6 +81,7 @@ export function routeHandlers(services: Services) {
         delivery: deliverySaid(body.spec),
         actions: canonicalActions(body.spec),
         ...guardsOf(body.spec, place.listen),
+        ...canarySaid(body.spec),
         ...(body.labels === undefined ? {} : { labels: body.labels }),
       });
       await gateway.activated(created.revision);
@@ -93,7 +96,7 @@ export function routeHandlers(services: Services) {
       return toView(services, updated);
     }),
 
-    switchHandler(services),
+    ...turnHandlers(services),
 
     handle.json(routeRoutes.purge, async (call, { params, query, body }) => {
       const { route } = await openRoute(services, call, params.name, query.project);
@@ -113,6 +116,10 @@ export function routeHandlers(services: Services) {
   ];
 }
 
+function turnHandlers(services: Services) {
+  return [switchHandler(services), canaryHandler(services)];
+}
+
 function switchHandler(services: Services) {
   return handle.json(routeRoutes.switch, async (call, { params, query, body }) => {
     const { route, revision } = await openRoute(services, call, params.name, query.project);
@@ -126,12 +133,22 @@ function switchHandler(services: Services) {
   });
 }
 
+function canaryHandler(services: Services) {
+  return handle.json(routeRoutes.canary, async (call, { params, query, body }) => {
+    const { route } = await openRoute(services, call, params.name, query.project);
+    const turned = await services.routes.update(route.meta.project, params.name, turnSaid(body));
+    await services.gateway.activated(turned.revision);
+    return toView(services, turned);
+  });
+}
+
 /** What a call says of a route that is there. */
 interface Said {
   readonly spec?:
     | (Parameters<typeof movesPlace>[1] & {
         readonly to?: string | undefined;
         readonly split?: SplitText | undefined;
+        readonly canary?: CanaryText | null | undefined;
         readonly protocol?: RouteChange["protocol"] | undefined;
         readonly proxyProtocol?: Parameters<typeof readTold>[0];
         readonly tags?: readonly string[] | undefined;
@@ -169,6 +186,7 @@ async function changeOf(services: Services, call: Call, route: Route, said: Said
     delivery: deliverySaid(spec),
     actions: canonicalActions(spec),
     ...guardsOf(spec, listen),
+    ...canarySaid(spec),
     ...(hasMoved ? { place: requestsOf({ ...route.spec, ...spec }) } : {}),
     ...(labels === undefined ? {} : { labels }),
     ...(revision === undefined ? {} : { revision }),
@@ -233,11 +251,13 @@ function assertHttp(
     clientTls,
     upstreamTls,
     ...said
-  }: TlsParts & DeliveryParts & SaidActions & { readonly protocol?: unknown; readonly split?: unknown },
+  }: TlsParts &
+    DeliveryParts &
+    SaidActions & { readonly protocol?: unknown; readonly split?: unknown; readonly canary?: unknown },
   listen: string | undefined,
 ): void {
   if (listen === undefined) return;
-  const field = [...DELIVERY_NAMES, ...ACTION_NAMES, "split" as const].find((name) => said[name]);
+  const field = [...DELIVERY_NAMES, ...ACTION_NAMES, "split" as const, "canary" as const].find((name) => said[name]);
   if (field !== undefined) {
     throw new SkerryError("invalid", `A route below HTTP knows no requests: it has no ${field} for them.`, {
       hint: `Leave ${field} out.`,
@@ -333,6 +353,7 @@ export function specOfRoute(stored: Route["spec"]): RouteView["spec"] {
     ...(tags === undefined ? {} : { tags: [...tags] }),
     ...(deliveryOf(stored) as Pick<RouteView["spec"], (typeof DELIVERY_NAMES)[number]>),
     ...actionsOf(stored),
+    ...viewOfCanary(stored),
   };
   const led = { ...(to === undefined ? {} : { to }), ...(split && { split: split as SplitView }) };
   const guards = viewOfGuards(stored);
@@ -346,5 +367,7 @@ function toView(services: Services, { route, revision }: RouteEntry, current = t
   const view = { kind: "route" as const, meta: viewMeta(services, route.meta, revision), spec };
   const { previousTo } = route.spec;
   const before = previousTo === undefined ? {} : { previousTo };
-  return current ? { ...view, status: { ...services.gateway.statusOf(route), ...before } } : view;
+  return current
+    ? { ...view, status: { ...services.gateway.statusOf(route), ...before, ...statusOfCanary(services, route) } }
+    : view;
 }

@@ -6,6 +6,7 @@ import type { JobRunner, JobStatus } from "@skerry/core/domain/jobs.ts";
 import type { ObjectChange, ObjectIndex } from "@skerry/core/domain/objects.ts";
 import type { Clock } from "@skerry/core/domain/ports.ts";
 import type { Store } from "@skerry/core/domain/store.ts";
+import type { CanaryController } from "@skerry/core/gateway/canary/controller.ts";
 import type { CertificateService } from "@skerry/core/gateway/certificates/service.ts";
 import type { IpListService } from "@skerry/core/gateway/guard/lists-service.ts";
 import type { GatewayHistory } from "@skerry/core/gateway/history/history.ts";
@@ -32,6 +33,7 @@ export interface Services {
   readonly auth: Auth;
   readonly backups: Backups;
   readonly buckets: BucketService;
+  readonly canaries: Pick<CanaryController, "found">;
   readonly certificates: CertificateService;
   readonly ipLists: IpListService;
   readonly clock: Clock;

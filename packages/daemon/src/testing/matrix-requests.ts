@@ -80,7 +80,7 @@ const byUpstream = ({ upstream, project }: Subject) => ({ params: { name: upstre
 const byObject = ({ bucket, key }: Subject) => ({ params: { bucket, key } });
 const LABELS = { touched: "by-the-matrix" };
 const TOUCH = { labels: LABELS };
-const THERE = { to: "http://a.test" };
+const [THERE, ABORT] = [{ to: "http://a.test" }, { action: "abort" }];
 
 /** Route of the matrix -> recipe. */
 export const RECIPES: Readonly<Record<string, Recipe>> = {
@@ -162,6 +162,7 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   },
   "route.update": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: TOUCH }), fresh: freshRoute },
   "route.purge": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: {} }) },
+  "route.canary": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: ABORT }), lawful: 400 },
   "route.switch": { ghost: ["route", "project"], input: (s) => ({ ...byRoute(s), body: THERE }), fresh: freshRoute },
   "route.delete": { ghost: ["route", "project"], input: byRoute, fresh: freshRoute },
   ...IP_LIST_RECIPES,

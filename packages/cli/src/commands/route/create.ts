@@ -45,10 +45,7 @@ export default defineCommand({
     ["route create example.com/docs --to bucket/docs", "a static site below a path"],
     ["route create '*.example.com' --to http://10.0.0.7:3000", "all names below one (operators)"],
     ["route create gpu.example.com --to upstream/web --tag gpu", "those of several backends that have a tag"],
-    [
-      "route create ab.example.com --split a=container/a:80 --split b=container/b:80,weight=3 --sticky-cookie",
-      "a quarter to a, and whoever has had it comes back",
-    ],
+    ["route create example.com --split a=bucket/a --split b=bucket/b", "half to each"],
     ["route create a.example.com --redirect 'https://b.example{path}'", "a host that has moved"],
     ["route create example.com/health --respond 200", "an answer of the gateway's own"],
     ["route create grpc.example.com --to container/api:50051 --protocol h2", "a program that speaks gRPC"],

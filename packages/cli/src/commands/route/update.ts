@@ -35,6 +35,7 @@ export default defineCommand({
     ...UPSTREAM_TLS_OPTIONS,
     tag: { ...TAG_OPTION, describe: `${TAG_OPTION.describe}; none: whichever` },
     ...SPLIT_OPTIONS,
+    "no-canary": { type: "boolean", describe: "The gateway moves the weights no more; they stay where they are" },
     ...DELIVERY_OPTIONS,
     ...ACTION_OPTIONS,
     ...WITHOUT_OPTION,
@@ -57,6 +58,7 @@ export default defineCommand({
     const changed = {
       ...specOf(to, protocol),
       ...(told === undefined ? {} : { proxyProtocol: told as "v1" | "v2" | "none" }),
+      ...(flags["no-canary"] ? { canary: null } : {}),
       ...(flags.tag.length === 0 ? {} : { tags: flags.tag.filter((tag) => tag !== "none") }),
     };
     if (label.length === 0 && Object.keys(changed).length === 0 && !hasMoved && !changesParts) {

@@ -21,6 +21,15 @@ export const routeRoutes = defineRoutes<typeof routeSchemas>({
     kind: "json",
     status: 204,
   },
+  canary: {
+    id: "route.canary",
+    method: "POST",
+    path: "/v1/routes/{name}/canary",
+    permission: "gateway.routes:update",
+    summary: "Start, pause, resume, promote or abort the canary of a route",
+    kind: "json",
+    status: 200,
+  },
   switch: {
     id: "route.switch",
     method: "POST",

@@ -1,4 +1,4 @@
-/** What a route does with requests, in words: a part for each. */
+/** What a route does with requests, and how its canary is, in words: a part for each. */
 import { ENCODINGS } from "../../domain/compress-rules.ts";
 import type { RouteView } from "../api/route.ts";
 
@@ -58,4 +58,25 @@ function formatRules(of: string, rules: NonNullable<Spec["headers"]>["request"])
 function formatRewrite({ path, prefix, regex, with: template }: NonNullable<Spec["rewrite"]>): string {
   if (path !== undefined) return `asks for ${path}`;
   return prefix === undefined ? `rewrites ${regex} to ${template}` : `puts ${prefix} in place of the route's path`;
+}
+
+type Canary = NonNullable<RouteView["spec"]["canary"]>;
+type Status = NonNullable<NonNullable<RouteView["status"]>["canary"]>;
+type Seen = NonNullable<Status["watch"]>["canary"];
+
+/** A sentence for each: where it is and why, what it is to do, and what is seen of it. */
+export function canaryLines(canary: Canary, { phase, percent, since, why, watch }: Status): string[] {
+  const { variant, steps = [], every, maxErrorPercent, maxP95Ms, minRequests } = canary;
+  const times = maxP95Ms === undefined ? "" : `, 95 % of them take ${maxP95Ms} ms`;
+  return [
+    `${variant} has ${percent} %: ${phase} since ${since}: ${why}`,
+    `steps ${steps.map((step) => `${step} %`).join(", ")}, each ${every} at least; ${maxErrorPercent} % may fail${times}; judged by ${minRequests} requests`,
+    ...(watch === undefined
+      ? []
+      : [`now: ${watch.found}`, `${shown(watch.canary)} of ${variant}, ${shown(watch.others)} of the others`]),
+  ];
+}
+
+function shown({ requests, failed }: Seen): string {
+  return `${requests} requests (${failed} failed)`;
 }

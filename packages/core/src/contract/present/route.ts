@@ -1,7 +1,7 @@
 import type { RouteView } from "../api/route.ts";
 import { createdColumn, labelsColumn, nameColumn, projectColumn } from "./columns.ts";
 import type { Presentation } from "./presentation.ts";
-import { formatActions, formatDestination } from "./route-actions.ts";
+import { canaryLines, formatActions, formatDestination } from "./route-actions.ts";
 import { formatBrief, formatBytes } from "./values.ts";
 
 type RateView = NonNullable<NonNullable<RouteView["spec"]["limits"]>["rate"]>[number];
@@ -12,6 +12,7 @@ export const routePresentation: Presentation<RouteView> = {
   leaveOut: ["LABELS", "AGE", "MATCH", "PROJECT", "TO"],
   facts: [
     { title: "VARIANTS", value: (view) => variantsOf(view) },
+    { title: "CANARY", value: ({ spec, status }) => canaryOf(spec.canary, status?.canary) },
     { title: "STICKY", value: ({ spec }) => stickyOf(spec.split) },
     { title: "ACTIONS", value: ({ spec }) => formatActions(spec) },
     { title: "ALLOWED", value: ({ spec }) => spec.access?.allow?.join(", ") ?? [] },
@@ -64,6 +65,13 @@ function variantsOf({ spec: { split }, status }: RouteView): readonly string[] {
       ...(state === "down" ? [`down: ${reason ?? "-"}`] : []),
     ].join("; ");
   });
+}
+
+function canaryOf(
+  canary: RouteView["spec"]["canary"],
+  status: NonNullable<RouteView["status"]>["canary"],
+): readonly string[] {
+  return canary === undefined || status === undefined ? [] : canaryLines(canary, status);
 }
 
 function stickyOf(split: RouteView["spec"]["split"]): readonly string[] {

@@ -13,6 +13,7 @@ import {
   resourceSchemas,
 } from "../schema.ts";
 import { actionChanges, actionFields } from "./route-actions.ts";
+import { canaryBody, canaryChanges, canaryFields, canaryStatus } from "./route-canary.ts";
 import { deliveryChanges, deliveryFields } from "./route-delivery.ts";
 import { accessSchema, limitsSchema, prioritySchema } from "./route-guards.ts";
 import { splitFields, variantStatus } from "./route-split.ts";
@@ -82,6 +83,7 @@ const spec = z.strictObject({
     .optional()
     .describe("With upstream/NAME: only backends that have all of them"),
   ...splitFields,
+  ...canaryFields,
   ...deliveryFields,
   ...actionFields,
   access: accessSchema.optional(),
@@ -96,6 +98,7 @@ export const routeSchema = resourceSchema("route", spec).extend({
       reason: z.string().optional().describe("Why it is down"),
       previousTo: z.string().optional().describe("Where it led before; a switch leads it back"),
       variants: variantStatus,
+      canary: canaryStatus,
       forwarding: z
         .object({ by: z.enum(["kernel", "workers"]), reason: z.string().optional().describe("Why not the kernel") })
         .optional()
@@ -132,6 +135,7 @@ export const routeSchemas = {
       ...{ clientTls: clientTls.nullable().optional(), upstreamTls: upstreamTls.nullable().optional() },
       ...deliveryChanges,
       ...actionChanges,
+      ...canaryChanges,
       access: accessSchema.nullable().optional(),
       limits: limitsSchema.nullable().optional(),
       priority: prioritySchema.nullable().optional(),
@@ -149,6 +153,12 @@ export const routeSchemas = {
         .optional()
         .describe("Only of this path, with all its queries; with a * at its end of all that begin so"),
     }),
+  },
+  canary: {
+    params: nameParams,
+    query: projectQuery,
+    body: canaryBody,
+    output: routeSchema,
   },
   switch: {
     params: nameParams,

@@ -80,7 +80,8 @@ export class Decider {
   }
 
   #target({ id, upstream }: TableEntry): string {
-    const to = this.#world.routes.get(id)?.spec.to ?? "nowhere";
+    const { to = "nowhere", split } = this.#world.routes.get(id)?.spec ?? {};
+    if (split !== undefined) return split.variants.map((one) => `${one.weight} to ${one.to}`).join(", ");
     if (!to.startsWith("upstream/") || !this.#world.mayReadUpstream) return to;
     const names = upstream.backends.flatMap(({ name, drain }) => (name === undefined || drain ? [] : [name]));
     return names.length === 0 ? to : `${to} (${names.join(", ")})`;
