@@ -169,13 +169,13 @@ test("who looks after it anew begins with what is seen from then on; one that wa
   await first.end();
   const second = start();
   await clock.advance(2000);
-  come(seen(9, 9), seen(100));
+  come(seen(9), seen(100));
   await clock.advance(120_000);
   deepEqual(moves, [], "each has seen nine, which are too few");
-  const find = at.revision;
+  const { revision } = at;
   come(seen(200), seen(100));
   await clock.advance(120_000);
   equal(moves[0], "running 100");
-  equal(at.revision > find, true);
+  equal(at.revision > revision, true);
   await second.end();
 });
