@@ -79,8 +79,7 @@ const byCertificate = ({ certificate, project }: Subject) => ({ params: { name: 
 const byUpstream = ({ upstream, project }: Subject) => ({ params: { name: upstream }, query: { project } });
 const byObject = ({ bucket, key }: Subject) => ({ params: { bucket, key } });
 const LABELS = { touched: "by-the-matrix" };
-const TOUCH = { labels: LABELS };
-const [THERE, ABORT] = [{ to: "http://a.test" }, { action: "abort" }];
+const [TOUCH, THERE, ABORT] = [{ labels: LABELS }, { to: "http://a.test" }, { action: "abort" }];
 
 /** Route of the matrix -> recipe. */
 export const RECIPES: Readonly<Record<string, Recipe>> = {
