@@ -139,7 +139,7 @@ test("a flag that says nothing to a command is refused before anything is asked;
 test("each command that asks for the project says that it takes one", () => {
   const files = globSync(join(import.meta.dirname, "**/*.ts")).filter((path) => !path.endsWith(".test.ts"));
   // These are the parts of several commands.
-  const shared = ["run-in.ts", "descriptor.ts", "one-backend.ts"];
+  const shared = ["run-in.ts", "descriptor.ts", "one-backend.ts", "planned.ts"];
   const asking = files.filter((path) => /\binvocation\.project\(\)/.test(readFileSync(path, "utf8")));
   assert.ok(asking.length > 15);
   const silent = asking.filter(
