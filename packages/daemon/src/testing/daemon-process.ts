@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { sessionRoutes } from "@skerry/core/contract/api/session.ts";
 import { Client } from "@skerry/core/contract/client/client.ts";
@@ -12,6 +13,8 @@ import { createTerminalTransport } from "@skerry/core/contract/client/terminal.t
 
 const SKERRYD = fileURLToPath(new URL("../../bin/skerryd", import.meta.url));
 const READY_DEADLINE_MS = 30_000;
+/** They see that the daemon is gone, and write no more into its folder then. */
+const WORKERS_END_MS = 20_000;
 
 export interface DaemonProcess extends AsyncDisposable {
   readonly pid: number;
@@ -60,6 +63,7 @@ export async function startDaemonProcess(options: DaemonProcessOptions): Promise
   const ready = await untilReady(child, lines);
   const transport = createHttpTransport({ socketPath: ready.socketPath });
   const openTerminal = createTerminalTransport({ socketPath: ready.socketPath });
+  const orphans = new Set<number>();
   return {
     pid: ready.pid,
     apiUrl: ready.apiUrl,
@@ -73,11 +77,34 @@ export async function startDaemonProcess(options: DaemonProcessOptions): Promise
       const password = (await readFile(join(options.data, "first-password"), "utf8")).trim();
       return (await new Client({ transport }).call(sessionRoutes.create, { body: { name: "admin", password } })).token;
     },
-    kill: (signal = "SIGKILL") => end(child, ready.pid, signal),
+    async kill(signal = "SIGKILL") {
+      for (const pid of await childrenOf(ready.pid)) orphans.add(pid);
+      return end(child, ready.pid, signal);
+    },
     async [Symbol.asyncDispose]() {
+      for (const pid of await childrenOf(ready.pid)) orphans.add(pid);
       await end(child, ready.pid, "SIGKILL");
+      for (const deadlineMs = performance.now() + WORKERS_END_MS; performance.now() < deadlineMs; await sleep(20)) {
+        if (![...orphans].some(isThere)) return;
+      }
+      throw new Error("The daemon's workers outlive it.");
     },
   };
+}
+
+/** None when it has ended. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  return text.split(" ").filter(Boolean).map(Number);
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 interface ReadyLine {
