@@ -26,6 +26,12 @@ export const DRIVERS: readonly Driver[] = [
     reason: "SQLite does its own I/O, in a thread of ours that times its batches",
   },
   {
+    path: `${CORE}/gateway/routing/nodes.ts`,
+    may: ["node:crypto"],
+    reason:
+      "the secret of a hash is one of the process, for all tables: it changes where a node lies, never what is found",
+  },
+  {
     path: `${CORE}/gateway/proxy/dial.ts`,
     may: ["node:net", "node:tls"],
     reason: "the gateway's data path: nothing wraps its sockets, and it connects to the address that it has checked",

@@ -3,6 +3,7 @@
  * both once, and at each slash looks whether there is more: what a lookup among many routes costs is the memory that it touches. A large base never changes; a small layer has what is different from it, and when
  * it has grown the two become a new base.
  */
+import { randomFillSync } from "node:crypto";
 import type { TableEntry } from "../table.ts";
 import type { LazyRegex } from "./patterns.ts";
 import type { Place } from "./place.ts";
@@ -42,11 +43,21 @@ export interface Node {
 }
 
 const FACTOR = 0x01000193;
-const SEED = 0x811c9dc5;
+/**
+ * A secret of the process for each character, and one to begin with: who could tell which paths fall together would let all lookups
+ * walk past thousands of them, those of other projects too.
+ */
+const SECRETS = new Int32Array(257);
+randomFillSync(SECRETS);
+const SEED = SECRETS[256] as number;
 
-/** The hash's state after one more character (FNV-1a, 32 bits). */
+/**
+ * The hash's state after one more character, in 32 bits. What is shifted down lets high bits take part in the low ones: without it
+ * some strings fall together whatever the secrets are.
+ */
 export function hashed(state: number, code: number): number {
-  return Math.imul(state ^ code, FACTOR);
+  const next = Math.imul(state ^ (SECRETS[code & 0xff] as number) ^ code, FACTOR);
+  return next ^ (next >>> 15);
 }
 
 /** The state after a whole host. */
