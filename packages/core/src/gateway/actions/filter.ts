@@ -5,6 +5,8 @@ export interface AnswerFilter {
   readonly isBlocked: boolean;
   /** It takes more although the client does not. */
   readonly absorbs: boolean;
+  /** It gives another body, and needs nothing of the upstream's. */
+  readonly replaces?: boolean;
   /** Bytes of the body; the buffer is used again. */
   take(buffer: Buffer, from: number, to: number): void;
   /** The same of bytes that stay as they are: they may be many, and are not copied. */

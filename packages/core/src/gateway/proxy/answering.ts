@@ -91,10 +91,12 @@ export abstract class Answering {
       this.#sendHead(this.held);
     }
     const filter = this.acting?.filter;
-    if (filter !== undefined && !isLast) this.filtered?.onBatch(filter, upstream);
+    if (filter !== undefined && !isLast && filter.replaces !== true) this.filtered?.onBatch(filter, upstream);
     else if (filter !== undefined) {
       this.upstream = undefined;
-      upstream.finish(client.isRequestRead);
+      // What is left of an answer that nobody wants may never come.
+      if (isLast) upstream.finish(client.isRequestRead);
+      else upstream.abandon();
       filter.end(trailers);
     } else if (isLast) {
       client.endAnswer(trailers);

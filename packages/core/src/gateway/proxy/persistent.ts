@@ -337,6 +337,8 @@ export class PersistentUpstream implements UpstreamSide, Attempts {
 
   abandon(): void {
     this.#end();
+    // Who was not told another end was given up.
+    this.tellEnd("aborted");
     const attempts = this.#live;
     this.#live = [];
     for (const attempt of attempts) attempt.drop();

@@ -150,3 +150,24 @@ test("what was changed meanwhile is not given when the upstream fails", async ()
   late?.();
   match(await client.untilClosed(), /^HTTP\/1\.1 503 /);
 });
+
+test("nobody waits for the rest of a failure in whose place what is kept is given", async () => {
+  for (const more of [{}, { compress: {} }]) {
+    for (const isCut of [true, false]) {
+      await using world = await CacheWorld.start("", { staleIfError: 1000, ttl: 10 }, more);
+      let count = 0;
+      const port = await world.proxy.listen((socket) => {
+        socket.on("data", () => {
+          if (count++ === 0) socket.write(answerOf("", "body 1"));
+          else if (isCut) socket.end("HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\npart");
+          else socket.write("HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\npart");
+        });
+      });
+      world.proxy.route(port);
+      equal((await world.ask()).body, "body 1");
+      world.time.skewMs += 12_500;
+      equal((await world.ask()).body, "body 1");
+      await until(() => world.proxy.proxy.stats().inFlight === 0, "it is over");
+    }
+  }
+});

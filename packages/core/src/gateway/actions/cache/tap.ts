@@ -122,10 +122,11 @@ interface Keeper {
   end(trailers: string): void;
 }
 
-/** Gives a body that was kept when the upstream has said that it still holds: its own answer has none. */
+/** Gives a body that was kept when the upstream has said that it still holds, or has failed: of its own answer nothing is wanted. */
 export class Replay implements AnswerFilter {
   readonly isBlocked = false;
   readonly absorbs = false;
+  readonly replaces = true;
   readonly #host: FilterHost;
   readonly #next: AnswerFilter | undefined;
   readonly #body: Buffer;
