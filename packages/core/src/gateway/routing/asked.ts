@@ -120,8 +120,10 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-/** Lines of one name are one value, joined as RFC 9110 5.3 has it: who reads one of them only is not led astray. */
-/** All values of this name (lower case), joined; undefined: there is none. */
+/**
+ * All values of this name (lower case), joined as RFC 9110 5.3 has it: who reads one of them only is not led astray. Undefined:
+ * there is none.
+ */
 export function headerValue(lines: string, name: string, glue = ", "): string | undefined {
   let found: string | undefined;
   for (let from = 0; from < lines.length; ) {
