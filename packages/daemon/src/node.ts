@@ -207,7 +207,7 @@ async function openServices(
   const gateway = parts.use(
     await startGateway({ ...world, store, objects, cluster, containers, keyOf, onCanary, ...gatewaySettings(options) }),
   );
-  const canaries = lookAfterCanaries({ ...world, routes, gateway, audit });
+  const canaries = lookAfterCanaries({ ...world, ...gatewayChanges, routes, gateway, audit });
 
   const jobs = parts.use(createJobRunner({ ...world, onChange: feeds.jobs.tell }));
   for (const job of [...objects.jobs, verifyJob(index, log), ...auth.jobs, ...compute.jobs, canaries.job, pressure.job])

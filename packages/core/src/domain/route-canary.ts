@@ -46,9 +46,10 @@ export function isLive(rollout: Rollout | undefined): boolean {
   return rollout?.phase === "running" || rollout?.phase === "paused";
 }
 
-/** What turns one; `move` is the gateway's own. */
+/** What turns one; `move` is the gateway's own, `put-back` a rollback's: it was so then, with the weights that are said. */
 export type CanaryTurn =
-  | { readonly action: "start" | "pause" | "resume" | "promote" | "abort" }
+  | { readonly action: (typeof CANARY_ACTIONS)[number] }
+  | { readonly action: "put-back"; readonly rollout: Rollout }
   | { readonly action: "move"; readonly phase: CanaryPhase; readonly percent: number; readonly why: string };
 export const CANARY_ACTIONS = ["start", "pause", "resume", "promote", "abort"] as const;
 
@@ -120,6 +121,7 @@ export function withCanary<S extends Rolled>(before: Rolled, next: S, change: Ca
   if (!split.variants.some(({ name }) => name === canary.variant)) {
     throw refuse("variant", `There is no variant ${canary.variant} that could be the canary.`);
   }
+  if (change.turn?.action === "put-back") return { ...rest, canary, rollout: putBack(change.turn.rollout, nowMs) };
   const { rollout } = before;
   const isSame = before.canary?.variant === canary.variant && areAlike(before.split, split);
   if (!isSame || rollout === undefined || change.turn?.action === "start") {
@@ -136,8 +138,18 @@ export function withCanary<S extends Rolled>(before: Rolled, next: S, change: Ca
   return { ...rest, split: moved, canary, rollout: turned };
 }
 
+/** One that ran then waits for people: what was seen of it is long ago. */
+function putBack(then: Rollout, nowMs: number): Rollout {
+  if (!isLive(then)) return { ...then, sinceMs: nowMs };
+  return { ...then, phase: "paused", sinceMs: nowMs, why: "a rollback put it back: it goes on with resume" };
+}
+
 /** @throws `invalid` when it makes no sense in the phase that it is in. */
-function turnedBy(turn: CanaryTurn, { phase, percent, base }: Rollout, nowMs: number): Rollout {
+function turnedBy(
+  turn: Exclude<CanaryTurn, { action: "put-back" }>,
+  { phase, percent, base }: Rollout,
+  nowMs: number,
+): Rollout {
   const to = (next: CanaryPhase, share: number, why: string): Rollout => {
     return { phase: next, percent: share, sinceMs: nowMs, why, base };
   };

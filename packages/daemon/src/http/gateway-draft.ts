@@ -40,11 +40,12 @@ type Verb = "create" | "update" | "delete";
 const BY_ID = new Map(ROUTES.map((route) => [route.id, route]));
 
 export class Drafting {
-  readonly #services: Services;
+  /** As the rest of the daemon has them. */
+  readonly services: Services;
   readonly #handlers: Handlers;
 
   constructor(services: Services) {
-    this.#services = services;
+    this.services = services;
     // Nothing of it is in force, so nothing is waited for or forgotten.
     const gateway = { ...services.gateway, activated: async () => undefined, forgetUpstream: () => undefined };
     const quiet = { ...services, gateway };
@@ -54,7 +55,7 @@ export class Drafting {
 
   /** @throws what the first that is refused is refused with; its message says which one. */
   run(work: () => Promise<void>): Promise<Draft> {
-    return this.#services.gatewayChanges.drafts.run(work);
+    return this.services.gatewayChanges.drafts.run(work);
   }
 
   /** Within `run`. `project`: its uid. */
@@ -70,7 +71,7 @@ export class Drafting {
   }
 
   async isThere(kind: HistoryKind, project: string, name: string): Promise<boolean> {
-    const { store } = this.#services.gatewayChanges.drafts;
+    const { store } = this.services.gatewayChanges.drafts;
     return (await store.get(resourceKey(kind, project, name))) !== undefined;
   }
 

@@ -2,7 +2,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Call } from "@skerry/core/contract/dispatch/call.ts";
 import { isError, SkerryError } from "@skerry/core/domain/errors.ts";
+import type { RouteSpec } from "@skerry/core/domain/gateway.ts";
 import { LIMITS } from "@skerry/core/domain/limits.ts";
+import type { Rollout } from "@skerry/core/domain/route-canary.ts";
 import { digestOf, type HistoryKind, type Kept, keptOf, placeIn } from "@skerry/core/gateway/history/changes.ts";
 import type { Draft } from "@skerry/core/store/drafts.ts";
 import { type AskedChange, Drafting, readOf, specOf } from "./gateway-draft.ts";
@@ -21,6 +23,9 @@ interface Step {
 const ABSENT: Readonly<Record<string, unknown>> = {
   ...{ match: {}, protocol: "auto", tags: [], proxyProtocol: "none", ocsp: "", balance: { method: "round-robin" } },
 };
+/** One of them goes when another is said, and none can be said to be absent. */
+const DESTINATIONS: readonly string[] = ["to", "split"];
+
 /** `project`: its uid. @throws what keeps any of it from being put back; nothing has been changed. */
 export async function draftBack(services: Services, call: Call, project: string, backTo: number): Promise<Draft> {
   const { history } = services.gatewayChanges;
@@ -52,9 +57,16 @@ function isSame(a: Kept | undefined, b: Kept | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   if (!isDeepStrictEqual(a.labels, b.labels)) return false;
   if ((a.digest ?? b.digest) !== undefined) return digestOf(a) === digestOf(b);
-  const shown = ({ spec: { anyUpstream: _, previousTo: __, ...rest } }: Kept) =>
-    JSON.parse(JSON.stringify(rest, (name, value) => (name === "anyUpstream" ? undefined : value))) as unknown;
+  const shown = ({ spec: { anyUpstream: _, previousTo: __, rollout, ...rest } }: Kept) => {
+    const all = { ...rest, ...(rollout === undefined ? {} : { rollout: whereOf(rollout as unknown as Rollout) }) };
+    return JSON.parse(JSON.stringify(all, (name, value) => (name === "anyUpstream" ? undefined : value))) as unknown;
+  };
   return isDeepStrictEqual(shown(a), shown(b));
+}
+
+/** How far a canary has come: since when and why is told anew, and one that ran is paused when it is put back. */
+function whereOf({ phase, percent, base }: Rollout) {
+  return { phase: phase === "running" ? "paused" : phase, percent, base };
 }
 
 /** What leads to others goes before them and comes after them. */
@@ -62,6 +74,12 @@ async function goBack(drafting: Drafting, call: Call, project: string, steps: re
   const of = (kind: HistoryKind, isGone: boolean) =>
     steps.filter((step) => step.kind === kind && (step.then === undefined) === isGone);
   const make = (change: AskedChange) => drafting.make(call, project, change);
+  const makeRoute = async (change: AskedChange, { name, then }: Step) => {
+    await make(change);
+    const { canary, rollout } = (then?.spec ?? {}) as unknown as Partial<RouteSpec>;
+    if (canary === undefined || rollout === undefined) return;
+    await drafting.services.routes.update(project, name, { canary, turn: { action: "put-back", rollout } });
+  };
   const remove = async (all: readonly Step[]) => {
     for (const { kind, name } of all) await make({ kind, name, delete: true });
   };
@@ -75,11 +93,11 @@ async function goBack(drafting: Drafting, call: Call, project: string, steps: re
       });
     }
   }
-  await putRoutes(of("route", false), make);
+  await putRoutes(of("route", false), makeRoute);
   for (const kind of ["upstream", "certificate", "iplist"] as const) await remove(of(kind, true));
 }
 
-type Make = (change: AskedChange) => Promise<void>;
+type Make = (change: AskedChange, step: Step) => Promise<void>;
 
 /** One may take the place that another leaves: who finds it taken waits for the others. @throws when nobody can go on. */
 async function putRoutes(steps: readonly Step[], make: Make): Promise<void> {
@@ -88,11 +106,13 @@ async function putRoutes(steps: readonly Step[], make: Make): Promise<void> {
     const next: Step[] = [];
     let refused: unknown;
     for (const step of waiting) {
-      await make(isMoved(step) ? createdAs(step) : changeOf(step)).catch((error: unknown) => {
-        if (!isError(error, "conflict/exists")) throw error;
-        refused = error;
-        next.push(step);
-      });
+      await make(withoutCanary(isMoved(step) ? createdAs(step) : changeOf(step), step), step).catch(
+        (error: unknown) => {
+          if (!isError(error, "conflict/exists")) throw error;
+          refused = error;
+          next.push(step);
+        },
+      );
     }
     // Each has the place of another: one leaves its own for a while.
     if (next.length === waiting.length) next.unshift(await stepAside(next.pop() as Step, make, refused));
@@ -105,7 +125,7 @@ const ASIDE = "/.skerry/rollback";
 /** The draft ends without it. @throws `refused` when that has not helped. */
 async function stepAside({ now, ...step }: Step, make: Make, refused: unknown): Promise<Step> {
   if (now === undefined || now.spec["path"] === ASIDE || now.spec["listen"] !== undefined) throw refused;
-  await make({ kind: "route", name: step.name, spec: { path: ASIDE, match: {} } });
+  await make({ kind: "route", name: step.name, spec: { path: ASIDE, match: {} } }, { ...step, now, then: undefined });
   const { match: _, ...spec } = now.spec;
   return { ...step, now: { ...now, spec: { ...spec, path: ASIDE } } };
 }
@@ -130,9 +150,16 @@ function changeOf(step: Step): AskedChange {
   for (const field of new Set([...Object.keys(is), ...Object.keys(was)])) {
     if (isDeepStrictEqual(is[field], was[field])) continue;
     if (field in was) spec[field] = was[field];
-    else if (field !== "to") spec[field] = ABSENT[field] ?? null;
+    else if (!DESTINATIONS.includes(field)) spec[field] = ABSENT[field] ?? null;
   }
   return { kind, name, labels: then.labels, spec };
+}
+
+/** The weights are put back as they were, which none may move meanwhile: it comes after them. */
+function withoutCanary(change: AskedChange, { now, then }: Step): AskedChange {
+  const { canary: _, ...spec } = change.spec ?? {};
+  const hasOne = now?.spec["canary"] !== undefined;
+  return then === undefined ? change : { ...change, spec: hasOne ? { ...spec, canary: null } : spec };
 }
 
 /** Keys of certificates are not kept, nor is what is too large. @throws `conflict` that names what is gone. */

@@ -2,7 +2,13 @@
 import type { RouteView } from "@skerry/core/contract/api/route.ts";
 import { SkerryError } from "@skerry/core/domain/errors.ts";
 import type { Route } from "@skerry/core/domain/gateway.ts";
-import { type Canary, type CanaryText, type CanaryTurn, canonicalCanary } from "@skerry/core/domain/route-canary.ts";
+import {
+  type CANARY_ACTIONS,
+  type Canary,
+  type CanaryText,
+  type CanaryTurn,
+  canonicalCanary,
+} from "@skerry/core/domain/route-canary.ts";
 import type { Seen } from "@skerry/core/gateway/canary/judge.ts";
 import type { Services } from "./services.ts";
 
@@ -24,7 +30,7 @@ export function turnSaid({
   action,
   canary,
 }: {
-  readonly action: Exclude<CanaryTurn["action"], "move">;
+  readonly action: (typeof CANARY_ACTIONS)[number];
   readonly canary?: CanaryText | undefined;
 }): { readonly turn: CanaryTurn; readonly canary?: Canary } {
   if (canary === undefined) return { turn: { action } };

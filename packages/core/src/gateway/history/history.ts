@@ -1,7 +1,8 @@
 /**
  * What was changed of the gateway, project by project: each transaction that changes routes, upstreams, certificates or lists
  * of networks is a generation, written down in that same transaction. Kept is what each thing was before; what it was after
- * stands in the next generation that changes it, or is there now. So the oldest can go and the rest stays whole.
+ * stands in the next generation that changes it, or is there now. So the oldest can go and the rest stays whole. What the
+ * gateway itself moves on (canaries) is none: it belongs to the generation in which it happens.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { isDeepStrictEqual } from "node:util";
@@ -52,6 +53,7 @@ export class GatewayHistory {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #author = new AsyncLocalStorage<Author>();
+  readonly #isUnrecorded = new AsyncLocalStorage<true>();
   /** One change of a project after another: each has the next number. */
   readonly #turns = new Turns();
 
@@ -63,6 +65,11 @@ export class GatewayHistory {
   /** What the work changes is written down as this author's. */
   by<T>(author: Author, work: () => Promise<T>): Promise<T> {
     return this.#author.run(author, work);
+  }
+
+  /** What the work changes is no generation. */
+  unrecorded<T>(work: () => Promise<T>): Promise<T> {
+    return this.#isUnrecorded.run(true, work);
   }
 
   /** The store for those who change the gateway's kinds. */
@@ -155,7 +162,7 @@ export class GatewayHistory {
   #transact(transaction: Transaction): Promise<TransactionResult> {
     const keys = changesIn(transaction.then);
     const [first] = keys;
-    if (first === undefined) return this.#store.transact(transaction);
+    if (first === undefined || this.#isUnrecorded.getStore() === true) return this.#store.transact(transaction);
     const { project } = placeIn(first.key);
     const author = this.#author.getStore() ?? SYSTEM;
     return this.#turns.take(project, () => this.#record(project, transaction, author));
