@@ -152,13 +152,58 @@ test("lines come and go, choices turn, what cannot change does not, and what dep
   assert.doesNotMatch(text(), / To +>/);
   press("a");
   assert.match(text(), /‹ answer ›[\s\S]*Status[\s\S]*Text/);
-  press("left", "left", "pgdn", "pgdn", "pgdn", "home", "up");
+  press("right");
+  assert.match(text(), /‹ split ›[\s\S]*Among +>/);
+  press("right", "pgdn", "pgdn", "pgdn", "home", "up");
   press(...Array.from({ length: 40 }, () => "up"), ...Array.from({ length: 7 }, () => "down"), "right");
   assert.match(text(), /▸▾ Which requests/);
   press("down", "down", "down", ..."X-A: 1", "enter", ..."!X-B", "enter");
   assert.match(text(), /Headers +> X-A: 1[\s\S]*> !X-B[\s\S]*▸ +\+ ▏/);
   press("up", "up", "ctrl-u", "down");
   assert.match(text(), /Headers +> !X-B▏/, "an empty line goes");
+});
+
+test("a split stands in a line of its own, canary and hedging below; each change of them is sent as it is", async () => {
+  const cloud = new Cloud();
+  const variants = [
+    { name: "a", to: "upstream/a", weight: 9 },
+    { name: "b", to: "upstream/b", weight: 1 },
+  ];
+  const canary = { variant: "b", steps: [10, 100], every: "5m", maxErrorPercent: 5, minRequests: 50 };
+  cloud.spec = { host: "shop.example", path: "/", split: { variants }, canary, hedge: { afterMs: 50 } };
+  const { app, text, press } = await cloud.open();
+  using _ = app;
+  const saved = async (...keys: string[]) => {
+    press("e", ...keys, "ctrl-s");
+    await until("looked at", () => text().includes("This would change"));
+    press("enter");
+    await until("changed", () => text().includes("route shop changed"));
+    return cloud.sent.at(-1)?.body["spec"];
+  };
+  press("e", "ctrl-s");
+  await until("nothing", () => text().includes("Nothing would change."));
+  assert.match(
+    text(),
+    /Requests are +> split[\s\S]*Among +> .*weight: 9\}, \{name: b, to: upstream\/b, weight: 1\}\]\}/,
+  );
+  assert.doesNotMatch(text(), / To +>/);
+  press("esc");
+  const among = "{variants: [{name: a, to: upstream/a}, {name: b, to: upstream/c, weight: 2}]}";
+  assert.deepEqual(await saved("down", "down", "ctrl-u", ...among), {
+    split: {
+      variants: [
+        { name: "a", to: "upstream/a" },
+        { name: "b", to: "upstream/c", weight: 2 },
+      ],
+    },
+  });
+  assert.deepEqual(await saved("down", "right", "down", ..."bucket/b"), { to: "bucket/b" });
+  const more = "{canary: {variant: b, steps: [50]}}";
+  const toEnd = Array.from({ length: 40 }, () => "down");
+  assert.deepEqual(await saved(...toEnd, "up", "right", ...toEnd, "up", "ctrl-u", ...more), {
+    canary: { variant: "b", steps: [50] },
+    hedge: null,
+  });
 });
 
 test("? tells the keys where nothing is typed, and one comes back to the form", async () => {

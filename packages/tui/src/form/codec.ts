@@ -1,4 +1,6 @@
 /** Between a value of a spec and what stands in the field of a form. Pure. */
+import { parse } from "yaml";
+
 /** What was typed cannot be read so. The message is for the field. */
 export class Unreadable extends Error {
   /** Of the lines of a field. */
@@ -258,3 +260,17 @@ export function flowYaml(value: unknown): string {
   const isPlain = typeof value === "string" && PLAIN.test(value) && !NO_TEXT.test(value);
   return isPlain ? value : (JSON.stringify(value) ?? "null");
 }
+
+/** What `flowYaml` gives, and all other YAML that is a map. @throws Unreadable; `like`: how it could be. */
+export function readYaml(text: string, like: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = parse(text, { maxAliasCount: 0 });
+  } catch (error) {
+    throw new Unreadable(`It is no YAML: ${(error as Error).message.split("\n")[0]}`);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new Unreadable(`It is a map of fields, like ${like}.`);
+}
+
+export const SPLIT = one(flowYaml, (text) => readYaml(text, "{variants: [{name: a, to: upstream/a, weight: 9}, ...]}"));

@@ -1,7 +1,6 @@
 /** What a form says: from its texts to a spec, and to what differs from the one before. Pure. */
 import { isDeepStrictEqual } from "node:util";
-import { parse } from "yaml";
-import { type Codec, flowYaml, Unreadable } from "./codec.ts";
+import { type Codec, flowYaml, readYaml, Unreadable } from "./codec.ts";
 
 export interface FormField {
   /** Place in the spec: `timeouts.connectMs`. With `@` it is beside it: the name, what kind of destination. */
@@ -12,8 +11,8 @@ export interface FormField {
   readonly hint: string;
   /** Cannot be changed once it is there. */
   readonly fixed?: boolean;
-  /** Only while that field says this; without a text: while it says anything. */
-  readonly when?: readonly [path: string, text?: string];
+  /** Only while that field says one of these; without a text: while it says anything. */
+  readonly when?: readonly [path: string, ...texts: string[]];
 }
 
 export interface FormSection {
@@ -49,11 +48,11 @@ export function textsOf(sections: readonly FormSection[], spec: Spec, beside: Re
 /** Whether it is to be seen: what it depends on must be, too. */
 export function isShown(field: FormField, fields: readonly FormField[], texts: Texts): boolean {
   if (field.when === undefined) return true;
-  const [path, wanted] = field.when;
+  const [path, ...wanted] = field.when;
   const other = fields.find((one) => one.path === path);
   if (other === undefined || !isShown(other, fields, texts)) return false;
   const said = (texts.get(path) ?? []).filter((text) => text.trim() !== "");
-  return wanted === undefined ? said.length > 0 : said.includes(wanted);
+  return wanted.length === 0 ? said.length > 0 : wanted.some((text) => said.includes(text));
 }
 
 /** Where a field cannot be read. */
@@ -120,14 +119,8 @@ function restOf(
 
 function readMore(text: string, fields: readonly FormField[]): Record<string, unknown> {
   if (text.trim() === "") return {};
-  let value: unknown;
-  try {
-    value = parse(text, { maxAliasCount: 0 });
-  } catch (error) {
-    throw new Unreadable(`It is no YAML: ${(error as Error).message.split("\n")[0]}`);
-  }
-  if (!isMap(value)) throw new Unreadable("It is a map of fields, like {hedge: {afterMs: 50}}.");
-  const twice = fields.find(({ path, codec }) => !codec.isSwitch && at(value as Spec, path) !== undefined);
+  const value = readYaml(text, "{hedge: {afterMs: 50}}");
+  const twice = fields.find(({ path, codec }) => !codec.isSwitch && at(value, path) !== undefined);
   if (twice !== undefined) throw new Unreadable(`${twice.path} has a field of its own above: ${twice.label}.`);
   return value;
 }

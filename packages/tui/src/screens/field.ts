@@ -12,9 +12,9 @@ export function field(
   return { path, label, codec, hint, ...more };
 }
 
-/** Only while that field says this, or anything. */
-export function when(path: string, text?: string): Pick<FormField, "when"> {
-  return { when: text === undefined ? [path] : [path, text] };
+/** Only while that field says one of these, or anything. */
+export function when(path: string, ...texts: string[]): Pick<FormField, "when"> {
+  return { when: [path, ...texts] };
 }
 
 export const FIXED = { fixed: true } as const;

@@ -2,6 +2,7 @@
 import { type RouteView, routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { ENCODINGS, PRIORITIES, REDIRECT_STATUSES } from "@skerry/core/contract/lists.ts";
 import {
+  SPLIT as AMONG,
   BODY,
   choice,
   conditions,
@@ -22,13 +23,16 @@ import { FIXED, field, when } from "./field.ts";
 import { callOf, type Draft, type FormIntent } from "./screen.ts";
 
 const FORWARD = "forward";
+const SPLIT = "split";
 const REDIRECT = "redirect";
 const ANSWER = "answer";
-const forwarded = when("@leads", FORWARD);
+const forwarded = when("@leads", FORWARD, SPLIT);
+const toOne = when("@leads", FORWARD);
 const redirected = when("@leads", REDIRECT);
 const answered = when("@leads", ANSWER);
 const cached = when("cache", "yes");
-const LEADS = { ...choice([FORWARD, REDIRECT, ANSWER]), choices: [FORWARD, REDIRECT, ANSWER] };
+const KINDS = [FORWARD, REDIRECT, ANSWER, SPLIT];
+const LEADS = { ...choice(KINDS), choices: KINDS };
 
 export const ROUTE_SECTIONS: readonly FormSection[] = [
   {
@@ -40,14 +44,21 @@ export const ROUTE_SECTIONS: readonly FormSection[] = [
         "@leads",
         "Requests are",
         LEADS,
-        "Passed on to something, sent elsewhere, or answered by the gateway itself.",
+        "Passed on to something, sent elsewhere, answered by the gateway itself, or split among several.",
       ),
       field(
         "to",
         "To",
         TEXT,
         "upstream/NAME, container/NAME:PORT, bucket/NAME or http(s)://HOST[:PORT][/BASE].",
-        forwarded,
+        toOne,
+      ),
+      field(
+        "split",
+        "Among",
+        AMONG,
+        "{variants: [{name: a, to: upstream/a, weight: 9}, {name: b, to: upstream/b}], sticky: {by: cookie}}.",
+        when("@leads", SPLIT),
       ),
       field(
         "redirect.to",
@@ -221,7 +232,7 @@ export const ROUTE_SECTIONS: readonly FormSection[] = [
         "Up to this, then up to twice as much: 25ms.",
         when("retries.attempts"),
       ),
-      field("tags", "Tags", WORDS, "With upstream/NAME: only backends that have all of them.", forwarded),
+      field("tags", "Tags", WORDS, "With upstream/NAME: only backends that have all of them.", toOne),
       field(
         "protocol",
         "Protocol",
@@ -256,7 +267,12 @@ export const ROUTE_SECTIONS: readonly FormSection[] = [
         "The backend, in the PROXY protocol.",
         when("listen"),
       ),
-      field(MORE_PATH, "More", TEXT, "All that has no field, as YAML: {clientTls: {mode: require, ca: ...}}."),
+      field(
+        MORE_PATH,
+        "More",
+        TEXT,
+        "All that has no field, as YAML: {canary: {variant: next}, hedge: {afterMs: 50}}.",
+      ),
     ],
   },
 ];
@@ -309,9 +325,10 @@ export function editRoute({ meta, spec }: RouteView): FormIntent {
 
 /** A new destination takes the place of the one before. */
 function changedRoute({ before, spec }: Draft): Record<string, unknown> {
-  const isElsewhere = spec["redirect"] !== undefined || spec["respond"] !== undefined;
+  const others = [SPLIT, REDIRECT, "respond"];
+  const isElsewhere = others.some((name) => spec[name] !== undefined);
   const changes = changesOf(before, spec, { ...GONE, to: isElsewhere ? undefined : "" });
-  for (const name of ["redirect", "respond"]) if (changes[name] === null) delete changes[name];
+  for (const name of others) if (changes[name] === null) delete changes[name];
   return changes;
 }
 
@@ -323,7 +340,8 @@ const shared = {
   },
 } as const;
 
-function leadsOf({ redirect, respond }: RouteView["spec"]): string {
+function leadsOf({ split, redirect, respond }: RouteView["spec"]): string {
+  if (split !== undefined) return SPLIT;
   if (redirect !== undefined) return REDIRECT;
   return respond === undefined ? FORWARD : ANSWER;
 }
