@@ -132,6 +132,23 @@ test("what the gateway moves by itself is no generation: it belongs to the one i
   await admin.call(routeRoutes.delete, { params });
 });
 
+test("a change from one place to a split, with a canary, is looked at and made: its variants are named", async () => {
+  const { client, name } = await newcomer(cluster);
+  const host = `${name}.example.com`;
+  await upstream(client, "web", { backends: [{ name: "a", to: "http://198.51.100.9" }] });
+  await route(client, "app", host);
+  const split = { variants: [...variants, { name: "web", to: "upstream/web" }, { name: "none", to: "upstream/none" }] };
+  const changes = [{ kind: "route" as const, name: "app", spec: { split, canary } }];
+  const samples = [{ method: "GET", url: `http://${host}/` }];
+  const { told, changes: seen } = await preview(client, { changes, samples, log: false });
+  assert.equal(told[0]?.before.text, "leads to http://198.51.100.1");
+  const text = told[0]?.after.text ?? "";
+  assert.match(text, /^is split, 78\.\d % to http:\/\/198\.51\.100\.1 \(stable\), 20(\.\d)? % to \S+ \(next\), /);
+  assert.match(text, /, 0\.9 % to upstream\/web \(a\) \(web\), 0\.9 % to upstream\/none \(none, nobody answers: /);
+  assert.deepEqual((await client.call(gatewayRoutes.change, { body: { changes } })).changes, seen);
+  assert.deepEqual((await stateOf(client)).slice(0, 2), ["running", 20]);
+});
+
 function ask(base: string): Promise<void> {
   return new Promise((resolve, reject) => {
     request(base, { headers: { host: "moves.example.com" } }, (response) => response.resume().on("end", resolve))

@@ -6,7 +6,8 @@ import type { NetworkLists } from "../guard/network-lists.ts";
 import { Refusal } from "../http1/grammar.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { compileTable, type RouteTable } from "../routing/route-table.ts";
-import type { TableEntry } from "../table.ts";
+import { percentOf } from "../split/explain.ts";
+import type { TableEntry, Upstream } from "../table.ts";
 
 /** A request that came, or that somebody thought of. */
 export interface Sample {
@@ -66,7 +67,7 @@ export class Decider {
     if (answer !== undefined) return { state: "route", route, text: answer, entry: found };
     const changes = actions === undefined ? [] : whatChanges(found, actions, asked);
     const nowhere = upstream.reason === undefined ? [] : [`nobody answers: ${upstream.reason}`];
-    const text = [`leads to ${this.#target(found)}`, ...nowhere, ...changes].join("; ");
+    const text = [this.#whereTo(found), ...nowhere, ...changes].join("; ");
     return { state: "route", route, text, entry: found };
   }
 
@@ -79,11 +80,20 @@ export class Decider {
     return table;
   }
 
-  #target({ id, upstream }: TableEntry): string {
+  #whereTo({ id, upstream, split: rule }: TableEntry): string {
     const { to = "nowhere", split } = this.#world.routes.get(id)?.spec ?? {};
-    if (split !== undefined) return split.variants.map((one) => `${one.weight} to ${one.to}`).join(", ");
+    if (split === undefined) return `leads to ${this.#place(to, upstream)}`;
+    const variants = split.variants.map((one, at) => {
+      const made = rule?.variants[at]?.upstream;
+      const nobody = made?.reason === undefined ? "" : `, nobody answers: ${made.reason}`;
+      return `${percentOf(split, one)} to ${this.#place(one.to, made)} (${one.name}${nobody})`;
+    });
+    return `is split, ${variants.join(", ")}`;
+  }
+
+  #place(to: string, upstream: Upstream | undefined): string {
     if (!to.startsWith("upstream/") || !this.#world.mayReadUpstream) return to;
-    const names = upstream.backends.flatMap(({ name, drain }) => (name === undefined || drain ? [] : [name]));
+    const names = (upstream?.backends ?? []).flatMap(({ name, drain }) => (name === undefined || drain ? [] : [name]));
     return names.length === 0 ? to : `${to} (${names.join(", ")})`;
   }
 }

@@ -12,7 +12,8 @@ export function explainSplit(split: Split, entry: TableEntry, asked: Asked): str
   return `is split, ${shares}${stuck === undefined ? "" : `; ${stuck}`}`;
 }
 
-function percentOf(split: Split, variant: Variant): string {
+/** Its share of the requests: `33.3 %`. */
+export function percentOf(split: Split, variant: Variant): string {
   return `${Number(shareOf(split, variant).toFixed(1))} %`;
 }
 
