@@ -37,7 +37,7 @@ test("a request and its answer go through, with the gateway's headers", async ()
     {
       ...{ id, routeId: "route app.example", method: "GET", host: "app.example", path: "/x", status: 203 },
       ...{ client: "127.0.0.1", protocol: "HTTP/1.1", tls: undefined, durationMs: 0, upstreamMs: 0, upstream: "" },
-      ...{ bytesIn: 0, bytesOut: answer.length, attempts: 1, hedges: 0, error: undefined },
+      ...{ bytesIn: 0, bytesOut: answer.length, attempts: 1, hedges: 0, variant: undefined, error: undefined },
     },
   );
   const { requests, inFlight, byClass, bytesOut, latency } = world.proxy.stats();

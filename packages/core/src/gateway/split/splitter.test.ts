@@ -78,7 +78,7 @@ test("a cookie of the gateway's keeps clients with their variant whatever the we
   equal(first.name, "new");
   match(first.cookie ?? "", /^ab=[\w-]{22}; Path=\/; Max-Age=60; HttpOnly; SameSite=Lax$/);
   const mine = `Cookie: x=1; ab=${/^ab=([^;]+)/.exec(first.cookie ?? "")?.[1]}\r\n`;
-  world.setEntries([entry(all, { old: 999, new: 1 }, sticky)]);
+  world.setEntries([entry(all, { old: 10_000_000, new: 1 }, sticky)]);
   deepEqual(await spread(world, 30, () => mine), { new: 30 });
   equal((await ask(world, mine)).cookie, undefined, "who has it gets it once");
   deepEqual(await spread(world, 10, () => "Cookie: ab=forged\r\n"), { old: 10 });
@@ -104,7 +104,7 @@ test("by a header clients come back, and when a weight grows nobody moves but to
   };
   const before = await choose({ old: 80, new: 20 });
   const share = before.filter((name) => name === "new").length;
-  ok(share >= 15 && share <= 48, `new got ${share} of 150 at 20 %`);
+  ok(share >= 10 && share <= 58, `new got ${share} of 150 at 20 %`);
   deepEqual(await choose({ old: 80, new: 20 }), before);
   const after = await choose({ old: 50, new: 50 });
   ok(after.every((name, at) => name === "new" || before[at] === "old"));
