@@ -219,7 +219,9 @@ function served(row: string): string {
   return row.replace(/(now: |5xx |out |of )[\d.]+(?: [KM]?i?B)?(?:\/s.*in flight)?/g, "$1 0");
 }
 
-test("an upstream by hand: made, drained with a word before, and routes switched to it and back", async () => {
+test("an upstream by hand: made, drained with a word before, and routes switched to it and back", {
+  skip: ONLY_FULL,
+}, async () => {
   await using tmux = await open("upstreams");
   await tmux.keys("n");
   await tmux.until("the form", (text) => text.includes("New upstream"));

@@ -13,7 +13,7 @@ import { createTerminalTransport } from "@skerry/core/contract/client/terminal.t
 
 const SKERRYD = fileURLToPath(new URL("../../bin/skerryd", import.meta.url));
 const READY_DEADLINE_MS = 30_000;
-/** They see that the daemon is gone, and write no more into its folder then. */
+/** They write into its folder no more then. */
 const WORKERS_END_MS = 20_000;
 
 export interface DaemonProcess extends AsyncDisposable {
@@ -84,8 +84,10 @@ export async function startDaemonProcess(options: DaemonProcessOptions): Promise
     async [Symbol.asyncDispose]() {
       for (const pid of await childrenOf(ready.pid)) orphans.add(pid);
       await end(child, ready.pid, "SIGKILL");
+      // They would see that it is gone, and end what is under way first.
+      for (const pid of orphans) killIfThere(pid);
       for (const deadlineMs = performance.now() + WORKERS_END_MS; performance.now() < deadlineMs; await sleep(20)) {
-        if (![...orphans].some(isThere)) return;
+        if (!(await Promise.all([...orphans].map(isRunning))).includes(true)) return;
       }
       throw new Error("The daemon's workers outlive it.");
     },
@@ -98,12 +100,17 @@ async function childrenOf(pid: number): Promise<number[]> {
   return text.split(" ").filter(Boolean).map(Number);
 }
 
-function isThere(pid: number): boolean {
+/** One that has ended is there until somebody asks for its status, and runs no more. */
+async function isRunning(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return stat !== "" && !/\) [ZX] /.test(stat);
+}
+
+function killIfThere(pid: number): void {
   try {
-    process.kill(pid, 0);
-    return true;
+    process.kill(pid, "SIGKILL");
   } catch {
-    return false;
+    // It has ended by itself.
   }
 }
 
