@@ -4,8 +4,11 @@ import { packageNames, walkFolder } from "../check/source.ts";
 /** Fewer than this means that the search is broken, not that the tests went. */
 export const MINIMUM_FILES = 60;
 
-/** Paths from the root, sorted; journeys first, since they take longest. `only`: parts of paths, any of which must occur. */
-export function collectTestFiles(root: string, only: readonly string[] = []): string[] {
+/**
+ * Paths from the root, sorted; journeys first, since they take longest. `only`: parts of paths, any of which must occur.
+ * The quick tier leaves out `*.full.test.ts`.
+ */
+export function collectTestFiles(root: string, tier: "quick" | "full", only: readonly string[] = []): string[] {
   const packages = packageNames(root).map((name) => `packages/${name}`);
   const below = (folders: readonly string[], test: RegExp): string[] =>
     folders.flatMap((folder) => walkFolder(root, folder)).filter((path) => test.test(path));
@@ -14,6 +17,6 @@ export function collectTestFiles(root: string, only: readonly string[] = []): st
     /\.test\.ts$/,
   );
   const units = below([...packages.map((folder) => `${folder}/src`), "tools"], /\.test\.tsx?$/);
-  const all = [...journeys, ...units];
+  const all = [...journeys, ...units].filter((path) => tier === "full" || !/\.full\.test\.tsx?$/.test(path));
   return only.length === 0 ? all : all.filter((path) => only.some((part) => path.includes(part)));
 }

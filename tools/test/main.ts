@@ -20,7 +20,7 @@ async function main([tier, ...only]: readonly string[]): Promise<string[]> {
   if (tier !== "quick" && tier !== "full") return [`the tier is quick or full, not ${tier}`];
   const missing = installMissing(tier);
   if (missing !== undefined) return [missing];
-  const files = collectTestFiles(root, only);
+  const files = collectTestFiles(root, tier, only);
   const minimum = only.length === 0 ? MINIMUM_FILES : 1;
   if (files.length < minimum) return [`found ${files.length} test files, expected ${minimum} or more`];
   const ci = process.env["CI"] === "true";

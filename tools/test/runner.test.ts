@@ -138,6 +138,7 @@ test("files: journeys first, every place of tests, none else", () => {
     "packages/one/src/b.ts",
     "packages/one/bench/c.test.ts",
     "packages/two/journeys/z.test.ts",
+    "packages/two/journeys/z.full.test.ts",
     "packages/two/node_modules/x/src/y.test.ts",
     "tools/some/d.test.ts",
   ];
@@ -146,9 +147,11 @@ test("files: journeys first, every place of tests, none else", () => {
     writeFileSync(join(checkout, path), "");
   }
   const found = ["packages/two/journeys/z.test.ts", "packages/one/src/b.test.tsx", "packages/one/src/deep/a.test.ts"];
-  assert.deepEqual(collectTestFiles(checkout), [...found, "tools/some/d.test.ts"]);
-  assert.deepEqual(collectTestFiles(checkout, ["deep", "some"]), [found[2], "tools/some/d.test.ts"]);
-  assert.ok(collectTestFiles(resolve(import.meta.dirname, "../..")).length >= MINIMUM_FILES);
+  assert.deepEqual(collectTestFiles(checkout, "quick"), [...found, "tools/some/d.test.ts"]);
+  const all = ["packages/two/journeys/z.full.test.ts", ...found, "tools/some/d.test.ts"];
+  assert.deepEqual(collectTestFiles(checkout, "full"), all);
+  assert.deepEqual(collectTestFiles(checkout, "quick", ["deep", "some"]), [found[2], "tools/some/d.test.ts"]);
+  assert.ok(collectTestFiles(resolve(import.meta.dirname, "../.."), "quick").length >= MINIMUM_FILES);
 });
 
 test("programs are found on PATH", () => {

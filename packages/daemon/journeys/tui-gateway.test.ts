@@ -15,7 +15,10 @@ import { Tmux } from "../src/testing/tmux.ts";
 const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
 
 /** What tests without a daemon hold, too: once more on the real one. */
-const ONLY_FULL = process.env["SKERRY_TEST_TIER"] === "quick" ? "in the full tier" : false;
+/** A test of the full tier, or of a file that is run alone. */
+function fullTest(name: string, run: () => Promise<void>): void {
+  if (process.env["SKERRY_TEST_TIER"] !== "quick") test(name, run);
+}
 
 let directory: string;
 let daemon: DaemonProcess;
@@ -110,9 +113,7 @@ test("the access log: rows as they come, the newest first; words choose among th
   assertScreen("requests-wide", await tmux.until("wide", (text) => /BYTES.*CLIENT/.test(text)), moment);
 });
 
-test("the daemon goes and comes back: what was there stays, what comes is there, nothing twice", {
-  skip: ONLY_FULL,
-}, async () => {
+fullTest("the daemon goes and comes back: what was there stays, what comes is there, nothing twice", async () => {
   await using tmux = await open("requests");
   await ask("http://shop.example/before");
   await tmux.until("following", (text) => text.includes("/before") && text.includes("following"));
@@ -127,9 +128,7 @@ test("the daemon goes and comes back: what was there stays, what comes is there,
   assert.equal(rows.filter((row) => row.includes("/before")).length, 1, rows.join("\n"));
 });
 
-test("what each route serves now: requests, failures and times of each, sorted as one likes", {
-  skip: ONLY_FULL,
-}, async () => {
+fullTest("what each route serves now: requests, failures and times of each, sorted as one likes", async () => {
   await using tmux = await open("traffic");
   const busy = new AbortController();
   const asking = (async () => {
@@ -219,9 +218,7 @@ function served(row: string): string {
   return row.replace(/(now: |5xx |out |of )[\d.]+(?: [KM]?i?B)?(?:\/s.*in flight)?/g, "$1 0");
 }
 
-test("an upstream by hand: made, drained with a word before, and routes switched to it and back", {
-  skip: ONLY_FULL,
-}, async () => {
+fullTest("an upstream by hand: made, drained with a word before, and routes switched to it and back", async () => {
   await using tmux = await open("upstreams");
   await tmux.keys("n");
   await tmux.until("the form", (text) => text.includes("New upstream"));

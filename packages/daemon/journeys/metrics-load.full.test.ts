@@ -18,7 +18,6 @@ import { routeRoutes } from "@skerry/core/contract/api/route.ts";
 import { createSimRandom } from "@skerry/core/testing/sim-random.ts";
 import { type DaemonProcess, startDaemonProcess } from "../src/testing/daemon-process.ts";
 
-const IS_FULL = process.env["SKERRY_TEST_TIER"] === "full";
 const SKERRY = fileURLToPath(new URL("../../cli/bin/skerry", import.meta.url));
 const QUANTILES = [0.5, 0.95, 0.99] as const;
 /**
@@ -42,7 +41,6 @@ let token: string;
 let route: string;
 
 before(async () => {
-  if (!IS_FULL) return;
   directory = await mkdtemp(join(tmpdir(), "skerry-metrics-load-"));
   const random = createSimRandom(7);
   let served = 0;
@@ -63,7 +61,6 @@ before(async () => {
   });
 });
 after(async () => {
-  if (!IS_FULL) return;
   await daemon?.[Symbol.asyncDispose]();
   backend.closeAllConnections();
   backend.close();
@@ -159,9 +156,7 @@ done = function(summary, latency, requests)
 end
 `;
 
-test("wrk: quantiles and errors of the exposition and of skerry top are its own within 5 %", {
-  skip: !IS_FULL,
-}, async (t) => {
+test("wrk: quantiles and errors of the exposition and of skerry top are its own within 5 %", async (t) => {
   await writeFile(join(directory, "figures.lua"), SCRIPT);
   await assertOneIsNear(async () => {
     const before = await rows();
@@ -206,9 +201,7 @@ test("wrk: quantiles and errors of the exposition and of skerry top are its own 
   });
 });
 
-test("h2load: quantiles and errors of the exposition are those of its log within 5 %", {
-  skip: !IS_FULL,
-}, async (t) => {
+test("h2load: quantiles and errors of the exposition are those of its log within 5 %", async (t) => {
   await assertOneIsNear(async () => {
     const log = join(directory, "h2load.tsv");
     await rm(log, { force: true });

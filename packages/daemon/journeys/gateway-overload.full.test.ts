@@ -12,7 +12,6 @@ import type { RouteHedge } from "@skerry/core/domain/route-hedge.ts";
 import type { Backend, TableEntry } from "@skerry/core/gateway/table.ts";
 import { GatewayWorker } from "../src/testing/gateway-worker.ts";
 
-const IS_FULL = process.env["SKERRY_TEST_TIER"] === "full";
 /** What is done with it takes a worker half a millisecond, once it has decided to do it: so this process can ask for more than it can do. */
 const COSTLY_PATH = `/${"ab-cde".repeat(240)}`;
 const rewrite = { regex: "^/(.*)a(.*)$", with: "/x" };
@@ -144,9 +143,7 @@ const tcp = (port: number, name = `b${port}`): Backend => {
   return { kind: "tcp", host: "127.0.0.1", port, tls: false, basePath: "", name };
 };
 
-test("four times of what a worker can do: some are refused at once, others answered in time, the low ones last", {
-  skip: !IS_FULL,
-}, async (t) => {
+test("four times of what a worker can do: some are refused at once, others answered in time, the low ones last", async (t) => {
   const backend = createServer((_, response) => response.end("ok"));
   const entries = (port: number): TableEntry[] =>
     PRIORITIES.map((priority) => {
@@ -215,9 +212,7 @@ test("four times of what a worker can do: some are refused at once, others answe
   }
 });
 
-test("one replica of three pauses in one of ten requests: with hedging the slowest are fast, for a few more requests", {
-  skip: !IS_FULL,
-}, async (t) => {
+test("one replica of three pauses in one of ten requests: with hedging the slowest are fast, for a few more requests", async (t) => {
   const REQUESTS = 3000;
   const PAUSE_MS = 300;
   let seen = 0;
